@@ -1,0 +1,33 @@
+"""Model monitoring as a bundle of Nuclio functions, that also runs on a laptop."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+# Public names and where they live: nothing is imported until it is asked for (PEP 562), so that a
+# model server pays for the serving side alone.
+_EXPORTS = {
+    "ConfigError": "modelmon.errors",
+    "RejectedError": "modelmon.errors",
+    "UnavailableError": "modelmon.errors",
+    "ResultKindApp": "modelmon.model",
+    "ResultStatusApp": "modelmon.model",
+    "Settings": "modelmon.settings",
+    "V2ModelServer": "modelmon.serving",
+    "get_offline_features": "modelmon.feature_store",
+    "get_or_create_project": "modelmon.project",
+}
+
+__all__ = sorted(_EXPORTS)
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _EXPORTS:
+        raise AttributeError(f"module 'modelmon' has no attribute {name!r}")
+    return getattr(import_module(_EXPORTS[name]), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,0 +1,205 @@
+"""The nouns: values that streams, stores and stages pass to each other."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import IntEnum
+from typing import Any
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+ENDPOINT_ID = re.compile(r"[a-zA-Z0-9_-]+")
+UNKNOWN_ENDPOINT = "(unknown)"
+"""The endpoint that undecodable messages are counted under."""
+
+
+class ResultKindApp(IntEnum):
+    """What a result speaks of."""
+
+    data_drift = 0
+    concept_drift = 1
+    model_performance = 2
+    system_performance = 3
+    mm_app_anomaly = 4
+
+
+class ResultStatusApp(IntEnum):
+    """What an app found. `irrelevant` also carries every state that is not a verdict."""
+
+    irrelevant = -1
+    no_detection = 0
+    potential_detection = 1
+    detected = 2
+
+
+def to_us(moment: datetime) -> int:
+    """Microseconds since the epoch of an aware datetime.
+
+    >>> to_us(datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC))
+    1000000
+    """
+    return (moment - EPOCH) // MICROSECOND
+
+
+def from_us(microseconds: int) -> datetime:
+    """The aware UTC datetime of microseconds since the epoch.
+
+    >>> from_us(1_000_000).isoformat()
+    '1970-01-01T00:00:01+00:00'
+    """
+    return EPOCH + timedelta(microseconds=microseconds)
+
+
+def endpoint_id_of(project: str, function: str, model: str, version: str = "") -> str:
+    """32 hexadecimal digits that serving and SDK agree on without asking anyone.
+
+    >>> endpoint_id_of("flights", "serving", "delay", "v1")
+    '25b301f850456b8dfea41938e728c4bc'
+    """
+    # The separator can't stand in a name, so no two different quadruples join to one text.
+    return hashlib.sha256("\x1f".join((project, function, model, version)).encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Window:
+    """Half-open span `[start, end)` in UTC that an app judges."""
+
+    start: datetime
+    end: datetime
+
+    def __post_init__(self) -> None:
+        if self.start.utcoffset() != timedelta(0) or self.end.utcoffset() != timedelta(0):
+            raise ValueError(f"a window is in UTC, got {self.start!r} to {self.end!r}")
+        if self.start >= self.end:
+            raise ValueError(f"a window starts before it ends, got {self.start} to {self.end}")
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a stream: `offset` is its place in `partition`, `key` the endpoint id or ""."""
+
+    partition: int
+    offset: int
+    key: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRange:
+    """One contiguous offset range of one partition, both ends included: the name of a batch."""
+
+    stream_id: str
+    partition: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One deployed model as monitored.
+
+    `feature_stats` is the reference: feature name to its training-time statistics, in the shape
+    `modelmon.stats.describe` makes. `policy` holds the endpoint's own monitoring settings
+    (`base_period`, `monitoring_applications`, the batch job's `tracking_policy`).
+    """
+
+    endpoint_id: str
+    project: str
+    name: str
+    function_name: str = ""
+    function_uri: str = ""
+    model_class: str = ""
+    model_uri: str = ""
+    version: str = ""
+    endpoint_type: int = 1
+    mode: str = "real_time"  # or "batch"
+    discovered: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)
+    feature_names: tuple[str, ...] = ()
+    label_names: tuple[str, ...] = ()
+    feature_stats: Mapping[str, Any] = field(default_factory=dict)
+    policy: Mapping[str, Any] = field(default_factory=dict)
+    created: datetime | None = None
+    updated: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if self.endpoint_id != UNKNOWN_ENDPOINT and not ENDPOINT_ID.fullmatch(self.endpoint_id):
+            raise ValueError(
+                f"an endpoint id has only letters, digits, '_' and '-', got {self.endpoint_id!r}"
+            )
+
+    @property
+    def feature_set(self) -> str:
+        """Name of the endpoint's monitoring feature set, as MLRun names it."""
+        return f"monitoring-{self.function_name}-{self.name.replace(':', '-')}"
+
+
+@dataclass(frozen=True, slots=True)
+class SampleFile:
+    """One Parquet file of one endpoint and hour, as the ledger lists it. Times are microseconds."""
+
+    path: str
+    endpoint_id: str
+    hour_us: int
+    min_us: int
+    max_us: int
+    rows: int
+    size_bytes: int
+    batch: BatchRange | None = None  # None: made by compaction
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficPoint:
+    """What one batch adds to one minute of one endpoint's traffic.
+
+    `latency_us_histogram` counts requests by the bit length of their latency in whole microseconds:
+    index i holds latencies in [2**(i-1), 2**i), index 0 the zeros.
+    """
+
+    endpoint_id: str
+    minute_us: int
+    predictions: int = 0
+    rows: int = 0
+    errors: int = 0
+    estimated_predictions: float = 0.0
+    latency_count: int = 0
+    latency_us_sum: int = 0
+    latency_us_max: int = 0
+    latency_us_histogram: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ValuePoint:
+    """A metric or result of one app over one window. `kind` and `status` are None for a metric."""
+
+    endpoint_id: str
+    application_name: str
+    start_us: int
+    end_us: int
+    name: str
+    value: float
+    revision: int
+    kind: int | None = None
+    status: int | None = None
+    extra_data: str = "{}"
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message (or one item of it) set aside with its reason. `item` is -1 for a whole message."""
+
+    stream_id: str
+    partition: int
+    offset: int
+    item: int
+    stream: str
+    endpoint_id: str
+    field: str
+    reason: str
+    body: bytes
+    created: datetime
+    resent: datetime | None = None

@@ -1,0 +1,239 @@
+"""Every setting, with its default, unit and meaning. docs/settings.md is checked against this file.
+
+A setting `grace_seconds` is read from the environment as MODELMON_GRACE_SECONDS, else from the
+project folder's `modelmon.yaml` under `grace_seconds`, else it has its default.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import yaml
+
+from modelmon.errors import ConfigError
+
+PREFIX = "MODELMON_"
+FILE_NAME = "modelmon.yaml"
+STATE_FOLDER = ".modelmon"
+PROJECT_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+APP_NAME = re.compile(r"[a-zA-Z0-9_-]+")
+
+
+def _setting(default: Any, doc: str, *, least: float | None = None, choices: tuple[str, ...] = ()) -> Any:
+    return field(default=default, metadata={"doc": doc, "least": least, "choices": choices})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings of one project; make one with `Settings.load`."""
+
+    project: str = _setting("default", "Name of the project: lower-case letters, digits and '-'.")
+    project_dir: str = _setting(
+        "", "Folder that holds modelmon.yaml and, under .modelmon/, the embedded state."
+    )
+
+    stream_path: str = _setting(
+        "",
+        "Where streams live: sqlite:///folder or memory://. Empty: SQLite under the project folder.",
+    )
+    events_stream: str = _setting("events", "Name or URL of the stream of serving events.")
+    app_stream: str = _setting("app-{name}", "Name or URL of an app's stream; {name} is the app.")
+    writer_stream: str = _setting("writer", "Name or URL of the stream of reports.")
+    events_partitions: int = _setting(2, "Partitions of the events stream when it is created.", least=1)
+    app_partitions: int = _setting(1, "Partitions of an app's stream when it is created.", least=1)
+    writer_partitions: int = _setting(1, "Partitions of the writer's stream when it is created.", least=1)
+
+    samples_path: str = _setting(
+        "", "Folder or fsspec URL (s3://…) of the Parquet samples. Empty: under the project folder."
+    )
+    records_url: str = _setting(
+        "", "SQLAlchemy URL of the records and the ledger. Empty: SQLite under the project folder."
+    )
+    series_url: str = _setting(
+        "", "SQLAlchemy URL of the time series. Empty: the same database as the records."
+    )
+    artifacts_path: str = _setting(
+        "", "Folder or fsspec URL of what apps log. Empty: under the project folder."
+    )
+    durability: str = _setting(
+        "power",
+        "power: fsync every write; process: survives kill -9, not a power cut.",
+        choices=("power", "process"),
+    )
+
+    base_period: int = _setting(10, "Length of an analysis window, minutes.", least=1)
+    grace_seconds: float = _setting(30.0, "How long a window waits for stragglers after its end.", least=0)
+    future_seconds: float = _setting(300.0, "Events further in the future than this are set aside.", least=0)
+
+    batch_max_events: int = _setting(10_000, "A batch is cut at this many messages.", least=1)
+    batch_max_bytes: int = _setting(
+        64 * 2**20, "A batch is cut at this many bytes of message bodies.", least=1
+    )
+    buffer_max_bytes: int = _setting(
+        256 * 2**20, "The stream function takes no more messages while it holds this many bytes.", least=1
+    )
+    flush_after_seconds: float = _setting(
+        1.0, "A batch is cut when its oldest message has waited this long.", least=0
+    )
+    batch_tries: int = _setting(
+        3, "A batch that could not be written after this many starts is halved.", least=1
+    )
+
+    controller_interval_seconds: float = _setting(
+        5.0, "Time between two ticks of the controller in the embedded runner.", least=0.1
+    )
+    maintenance_seconds: float = _setting(
+        2.0, "Time that one tick may spend on compaction and retention.", least=0
+    )
+    compact_min_files: int = _setting(8, "A closed hour with at least this many files is compacted.", least=2)
+    retention_days: float = _setting(
+        0.0, "Samples, series and closed windows older than this are pruned; 0 keeps them.", least=0
+    )
+
+    app_attempts: int = _setting(3, "How often an app may try a window before it is marked failed.", least=1)
+    app_retry_seconds: float = _setting(
+        10.0, "Wait before a failed window is sent again; doubles each time.", least=0
+    )
+    app_min_rows: int = _setting(50, "Below this many rows a drift verdict is `warming up`.", least=1)
+
+    publish_buffer_events: int = _setting(
+        1_000, "The publisher of a model server holds at most this many events.", least=1
+    )
+    publish_flush_seconds: float = _setting(
+        1.0, "The publisher sends what it has at least this often.", least=0.01
+    )
+
+    http_host: str = _setting("127.0.0.1", "Address that embedded HTTP triggers listen on.")
+    http_port: int = _setting(0, "First port of embedded HTTP triggers; 0 takes any free one.", least=0)
+    unavailable_first_wait_seconds: float = _setting(
+        0.1,
+        "First wait for a dependency that is down; doubles up to unavailable_max_wait_seconds.",
+        least=0.001,
+    )
+    unavailable_max_wait_seconds: float = _setting(
+        5.0, "Longest wait between two tries of a dependency that is down.", least=0.001
+    )
+
+    def __post_init__(self) -> None:
+        if not PROJECT_NAME.fullmatch(self.project):
+            raise ConfigError(
+                f"project: {self.project!r} is not a project name; use lower-case letters, digits and '-' "
+                "(at most 63, first and last a letter or digit)"
+            )
+        for entry in fields(self):
+            _check(entry.name, getattr(self, entry.name), entry.metadata)
+
+    @classmethod
+    def load(
+        cls, project_dir: str | Path | None = None, environ: Mapping[str, str] | None = None, **overrides: Any
+    ) -> Settings:
+        """Read the settings from `overrides`, the environment and the project's modelmon.yaml, in that order.
+
+        Raises ConfigError for an unknown key, a value of the wrong type or one out of its range.
+        """
+        environ = os.environ if environ is None else environ
+        folder = project_dir or environ.get(PREFIX + "PROJECT_DIR") or ""
+        values = {**_from_file(folder), **_from_environment(environ), **overrides}
+        if folder:
+            values["project_dir"] = str(Path(folder).resolve())
+        hints = get_type_hints(cls)
+        unknown = sorted(set(values) - set(hints))
+        if unknown:
+            raise ConfigError(
+                f"unknown setting {unknown[0]!r}; docs/settings.md lists them: {', '.join(sorted(hints))}"
+            )
+        return cls(**{name: _convert(name, value, hints[name]) for name, value in values.items()})
+
+    def environment(self) -> dict[str, str]:
+        """The settings that differ from their defaults, as environment variables for a function."""
+        return {
+            PREFIX + entry.name.upper(): str(getattr(self, entry.name))
+            for entry in fields(self)
+            if getattr(self, entry.name) != entry.default
+        }
+
+    def resolved(self) -> Settings:
+        """The same settings with every empty location filled in under the project folder."""
+        return replace(
+            self,
+            stream_path=self.stream_path or f"sqlite:///{self._state('streams')}",
+            samples_path=self.samples_path or str(self._state("samples")),
+            records_url=self.records_url or f"sqlite:///{self._state('records.db')}",
+            series_url=self.series_url or self.records_url or f"sqlite:///{self._state('records.db')}",
+            artifacts_path=self.artifacts_path or str(self._state("artifacts")),
+        )
+
+    def stream_url(self, stream: str) -> str:
+        """URL of a stream given by name (joined to `stream_path`) or already by URL."""
+        if "://" in stream:
+            return stream
+        return f"{self.resolved().stream_path.rstrip('/')}/{stream}"
+
+    @property
+    def events_url(self) -> str:
+        return self.stream_url(self.events_stream)
+
+    @property
+    def writer_url(self) -> str:
+        return self.stream_url(self.writer_stream)
+
+    def app_url(self, application_name: str) -> str:
+        return self.stream_url(self.app_stream.format(name=application_name))
+
+    def _state(self, name: str) -> Path:
+        if not self.project_dir:
+            raise ConfigError(
+                f"no project folder: run inside a folder with {FILE_NAME} (`modelmon init` writes one), set "
+                f"{PREFIX}PROJECT_DIR, or set the location of `{name}` itself"
+            )
+        return Path(self.project_dir) / STATE_FOLDER / name
+
+
+def _from_file(folder: str | Path) -> dict[str, Any]:
+    path = Path(folder) / FILE_NAME
+    if not folder or not path.is_file():
+        return {}
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not YAML: {error}") from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path} must hold `name: value` lines, got a {type(content).__name__}")
+    return content
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    known = {entry.name for entry in fields(Settings)}
+    return {
+        key[len(PREFIX) :].lower(): value
+        for key, value in environ.items()
+        if key.startswith(PREFIX) and key[len(PREFIX) :].lower() in known
+    }
+
+
+def _convert(name: str, value: Any, kind: type) -> Any:
+    if isinstance(value, kind) and not isinstance(value, bool):
+        return value
+    if kind is str and value is None:
+        return ""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ConfigError(f"{name}: expected {kind.__name__}, got {value!r}")
+    try:
+        return kind(value)
+    except (ValueError, OverflowError) as error:
+        raise ConfigError(f"{name}: expected {kind.__name__}, got {value!r}") from error
+
+
+def _check(name: str, value: Any, metadata: Mapping[str, Any]) -> None:
+    least, choices = metadata["least"], metadata["choices"]
+    if least is not None and not least <= value < float("inf"):
+        raise ConfigError(f"{name}: must be a number of at least {least}, got {value!r}")
+    if choices and value not in choices:
+        raise ConfigError(f"{name}: must be one of {', '.join(choices)}, got {value!r}")

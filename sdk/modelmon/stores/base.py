@@ -1,0 +1,81 @@
+"""What the stores promise: samples (Parquet), series (time series), and the ledger that ties them.
+
+The records and the ledger are SQL in every deployment (`stores/database.py`, `stores/schema.py`, and one
+file of functions per writer); samples and series are ports, because their technologies differ.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from modelmon.model import BatchRange, TrafficPoint, ValuePoint
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class SampleStore(ABC):
+    """Parquet files under one root. Paths are relative to it and contain no `..`."""
+
+    @abstractmethod
+    def write(self, path: str, table: pa.Table) -> int:
+        """Write one file so that it appears whole and durable or not at all; returns its bytes.
+
+        Writing the same path again replaces it. Raises UnavailableError (full or read-only disk, object
+        store down); nothing is then left that a folder reader would see.
+        """
+
+    @abstractmethod
+    def read(self, path: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """One file, only `columns` where it has them. Raises FileNotFoundError, and ConfigError for a
+        file that is not Parquet, naming it."""
+
+    @abstractmethod
+    def delete(self, paths: Collection[str]) -> None:
+        """Remove files; those that are gone already are no error."""
+
+    @abstractmethod
+    def list(self, prefix: str = "") -> Iterator[str]:
+        """Every file below `prefix`, hidden temporary ones included."""
+
+
+class SeriesStore(ABC):
+    """Keyed points over time. Writing a point again replaces it, so every write may be repeated."""
+
+    @abstractmethod
+    def write_traffic(self, batch: BatchRange, points: Sequence[TrafficPoint]) -> None:
+        """Record what one batch adds, keyed (endpoint, minute, batch)."""
+
+    @abstractmethod
+    def read_traffic(
+        self, endpoint_ids: Collection[str], start_us: int, end_us: int, void: Collection[BatchRange] = ()
+    ) -> list[TrafficPoint]:
+        """One summed point per endpoint and minute in [start, end), by endpoint and time; points of
+        `void` batches do not count."""
+
+    @abstractmethod
+    def write_values(self, points: Sequence[ValuePoint]) -> None:
+        """Record metrics and results, keyed (endpoint, app, window start, name); a point of a lower
+        revision than the stored one is ignored."""
+
+    @abstractmethod
+    def delete_values(
+        self, endpoint_id: str, application_name: str, start_us: int, below_revision: int
+    ) -> None:
+        """Forget the window's points of lower revisions."""
+
+    @abstractmethod
+    def read_values(
+        self, endpoint_ids: Collection[str], start_us: int, end_us: int, application_name: str | None = None
+    ) -> list[ValuePoint]:
+        """Points of windows that start in [start, end), by endpoint, app, start and name."""
+
+    @abstractmethod
+    def prune(self, before_us: int) -> None:
+        """Forget every point older than this."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release connections. Closing twice is harmless."""

@@ -1,0 +1,315 @@
+"""The tables of the records, the ledger and the SQL series, and how one version becomes the next.
+
+Times are whole microseconds since the epoch (`…_us`), JSON is text. Each table has one writer, named
+beside it; a column with another writer says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+metadata = MetaData()
+NAME = 255  # characters of a name: MySQL's longest key of four such names still fits
+BIG = BigInteger().with_variant(Integer, "sqlite")
+
+schema_versions = Table(
+    "schema_versions",
+    metadata,
+    Column("version", Integer, primary_key=True),
+    Column("migrated_us", BIG, nullable=False),
+)
+
+# --- records: endpoints and apps (SDK; the stream function adds discovered endpoints and names) ---------
+
+endpoints = Table(
+    "endpoints", metadata,
+    Column("endpoint_id", String(64), primary_key=True),
+    Column("project", String(64), nullable=False),
+    Column("name", String(NAME), nullable=False),
+    Column("function_name", String(NAME), nullable=False),
+    Column("function_uri", Text, nullable=False),
+    Column("model_class", Text, nullable=False),
+    Column("model_uri", Text, nullable=False),
+    Column("version", String(NAME), nullable=False),
+    Column("endpoint_type", Integer, nullable=False),
+    Column("mode", String(16), nullable=False),
+    Column("discovered", Boolean, nullable=False),
+    Column("labels", Text, nullable=False),
+    Column("feature_names", Text, nullable=False),
+    Column("label_names", Text, nullable=False),
+    Column("feature_stats", Text, nullable=False),
+    Column("policy", Text, nullable=False),
+    Column("created_us", BIG, nullable=False),
+    Column("updated_us", BIG, nullable=False),
+)  # fmt: skip
+
+apps = Table(
+    "apps", metadata,
+    Column("name", String(NAME), primary_key=True),
+    Column("base_period", Integer),  # minutes; null: the project's
+    Column("registered_us", BIG, nullable=False),
+    Column("active", Boolean, nullable=False),
+)  # fmt: skip
+
+functions = Table(
+    "functions", metadata,
+    Column("name", String(NAME), primary_key=True),
+    Column("kind", String(32), nullable=False),  # infra, app, serving
+    Column("spec", Text, nullable=False),
+    Column("deployed", Boolean, nullable=False),
+    Column("updated_us", BIG, nullable=False),
+)  # fmt: skip
+
+project_values = Table(  # what the project itself remembers: monitoring enabled, base period
+    "project_values", metadata,
+    Column("name", String(NAME), primary_key=True),
+    Column("value", Text, nullable=False),
+)  # fmt: skip
+
+# --- ledger of the stream function ----------------------------------------------------------------------
+
+positions = Table(
+    "positions", metadata,
+    Column("stream_id", String(64), primary_key=True),
+    Column("partition", Integer, primary_key=True),
+    Column("stream", Text, nullable=False),
+    Column("epoch", BIG, nullable=False),
+    Column("applied", BIG, nullable=False),  # last offset applied, -1: none
+    Column("applied_us", BIG, nullable=False),  # wall clock of that commit
+    Column("open_first", BIG),
+    Column("open_last", BIG),
+    Column("open_tries", Integer),
+    Column("nop_us", BIG, nullable=False),  # newest controller clock seen in this partition
+)  # fmt: skip
+
+void_ranges = Table(  # batches that were cut smaller after failing: series points under them don't count
+    "void_ranges", metadata,
+    Column("stream_id", String(64), primary_key=True),
+    Column("partition", Integer, primary_key=True),
+    Column("first", BIG, primary_key=True),
+    Column("last", BIG, primary_key=True),
+)  # fmt: skip
+
+traffic = Table(  # one row an endpoint: received = stored + errors + rejected
+    "traffic", metadata,
+    Column("endpoint_id", String(64), primary_key=True),
+    Column("received", BIG, nullable=False),
+    Column("stored", BIG, nullable=False),
+    Column("errors", BIG, nullable=False),
+    Column("rejected", BIG, nullable=False),
+    Column("late", BIG, nullable=False),  # written by the controller
+    Column("missing", BIG, nullable=False),  # gaps in the publishers' numbers
+    Column("first_request_us", BIG),
+    Column("last_request_us", BIG),
+    Column("committed_us", BIG, nullable=False),  # wall clock of the newest commit with rows of it
+    Column("completed_us", BIG),  # batch endpoints: the completion message's last timestamp
+    Column("last_error", Text, nullable=False),
+)  # fmt: skip
+
+publishers = Table(
+    "publishers", metadata,
+    Column("publisher_id", String(64), primary_key=True),
+    Column("endpoint_id", String(64), primary_key=True),
+    Column("last_number", BIG, nullable=False),
+)  # fmt: skip
+
+files = Table(
+    "files", metadata,
+    Column("path", String(512), primary_key=True),
+    Column("endpoint_id", String(64), nullable=False),
+    Column("hour_us", BIG, nullable=False),
+    Column("min_us", BIG, nullable=False),
+    Column("max_us", BIG, nullable=False),
+    Column("rows", BIG, nullable=False),
+    Column("size_bytes", BIG, nullable=False),
+    Column("stream_id", String(64)),  # null: made by compaction
+    Column("partition", Integer),
+    Column("first", BIG),
+    Column("last", BIG),
+    Index("files_by_time", "endpoint_id", "hour_us"),
+)  # fmt: skip
+
+compactions = Table(  # a compaction under way; its writer is the controller's maintenance
+    "compactions", metadata,
+    Column("compaction_id", String(64), primary_key=True),
+    Column("endpoint_id", String(64), nullable=False),
+    Column("hour_us", BIG, nullable=False),
+    Column("path", String(512), nullable=False),
+    Column("sources", Text, nullable=False),
+    Column("started_us", BIG, nullable=False),
+)  # fmt: skip
+
+schema_changes = Table(
+    "schema_changes", metadata,
+    Column("endpoint_id", String(64), primary_key=True),
+    Column("column", String(NAME), primary_key=True),
+    Column("change", String(16), primary_key=True),  # new, missing, retyped
+    Column("detail", String(NAME), primary_key=True),
+    Column("first_seen_us", BIG, nullable=False),
+)  # fmt: skip
+
+column_types = Table(  # the types each column of an endpoint was last seen with
+    "column_types", metadata,
+    Column("endpoint_id", String(64), primary_key=True),
+    Column("column", String(NAME), primary_key=True),
+    Column("type", String(64), nullable=False),
+)  # fmt: skip
+
+dead_letters = Table(
+    "dead_letters", metadata,
+    Column("stream_id", String(64), primary_key=True),
+    Column("partition", Integer, primary_key=True),
+    Column("offset", BIG, primary_key=True),
+    Column("item", Integer, primary_key=True),
+    Column("stream", Text, nullable=False),
+    Column("endpoint_id", String(64), nullable=False),
+    Column("field", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("body", LargeBinary().with_variant(LargeBinary(2**32 - 1), "mysql", "mariadb"), nullable=False),
+    Column("created_us", BIG, nullable=False),
+    Column("resent_us", BIG),  # written by `modelmon deadletters resend`
+)  # fmt: skip
+
+dirty = Table(  # minutes with rows the controller has not seen; it deletes what it read, version for version
+    "dirty", metadata,
+    Column("endpoint_id", String(64), primary_key=True),
+    Column("minute_us", BIG, primary_key=True),
+    Column("version", BIG, nullable=False),
+    Column("rows", BIG, nullable=False),
+)  # fmt: skip
+
+# --- ledger of the windows ------------------------------------------------------------------------------
+
+periods = Table(  # the grid of an app: from this boundary on its windows have this length (controller)
+    "periods", metadata,
+    Column("application_name", String(NAME), primary_key=True),
+    Column("from_us", BIG, primary_key=True),
+    Column("minutes", Integer, nullable=False),
+)  # fmt: skip
+
+windows = Table(
+    "windows", metadata,
+    Column("endpoint_id", String(64), primary_key=True),
+    Column("application_name", String(NAME), primary_key=True),
+    Column("start_us", BIG, primary_key=True),
+    Column("end_us", BIG, nullable=False),
+    # controller
+    Column("wanted", BIG, nullable=False),
+    Column("sent", BIG, nullable=False),
+    Column("sent_us", BIG),
+    Column("sends", Integer, nullable=False),  # of the revision in `sent`
+    Column("dirty_us", BIG, nullable=False),  # wall clock of the newest change, for the grace of a re-opening
+    Column("late", BIG, nullable=False),
+    Column("incomplete", Integer, nullable=False),  # 1: the data begin inside, 2: they end inside, 3: both
+    # app
+    Column("attempts", Integer, nullable=False),
+    Column("attempt_revision", BIG, nullable=False),
+    # writer
+    Column("answered", BIG, nullable=False),
+    Column("outcome", String(16), nullable=False),  # "", done, failed
+    Column("error", Text, nullable=False),
+    Column("envelopes", Integer, nullable=False),
+    Column("rows", BIG, nullable=False),  # rows the verdict stands on
+    Index("windows_by_state", "application_name", "wanted", "sent", "answered"),
+)  # fmt: skip
+
+# --- verdicts (writer) ----------------------------------------------------------------------------------
+
+verdicts = Table(  # last state of each result: what an endpoint's status per kind is derived from
+    "verdicts", metadata,
+    Column("endpoint_id", String(64), primary_key=True),
+    Column("application_name", String(NAME), primary_key=True),
+    Column("name", String(NAME), primary_key=True),
+    Column("kind", Integer, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("value", Float, nullable=False),
+    Column("extra_data", Text, nullable=False),
+    Column("start_us", BIG, nullable=False),
+    Column("end_us", BIG, nullable=False),
+    Column("revision", BIG, nullable=False),
+)  # fmt: skip
+
+app_stats = Table(  # current_stats and drift_measures of the newest window
+    "app_stats", metadata,
+    Column("endpoint_id", String(64), primary_key=True),
+    Column("application_name", String(NAME), primary_key=True),
+    Column("name", String(NAME), primary_key=True),
+    Column("stats", Text, nullable=False),
+    Column("timestamp_us", BIG, nullable=False),
+    Column("start_us", BIG, nullable=False),
+    Column("revision", BIG, nullable=False),
+)  # fmt: skip
+
+alerts = Table(
+    "alerts", metadata,
+    Column("endpoint_id", String(64), primary_key=True),
+    Column("application_name", String(NAME), primary_key=True),
+    Column("name", String(NAME), primary_key=True),  # of the result; "" when the app itself failed
+    Column("start_us", BIG, primary_key=True),  # of the window
+    Column("kind", String(64), nullable=False),  # data-drift-suspected, …, mm-app-failed
+    Column("severity", String(16), nullable=False),
+    Column("value", Float),
+    Column("revision", BIG, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("raised_us", BIG, nullable=False),
+    Column("resolved_us", BIG),
+)  # fmt: skip
+
+# --- series (SQL back-end of the port) ------------------------------------------------------------------
+
+traffic_series = Table(  # keyed by the batch that wrote it; readers sum
+    "traffic_series", metadata,
+    Column("endpoint_id", String(64), primary_key=True),
+    Column("minute_us", BIG, primary_key=True),
+    Column("stream_id", String(64), primary_key=True),
+    Column("partition", Integer, primary_key=True),
+    Column("first", BIG, primary_key=True),
+    Column("last", BIG, primary_key=True),
+    Column("predictions", BIG, nullable=False),
+    Column("rows", BIG, nullable=False),
+    Column("errors", BIG, nullable=False),
+    Column("estimated_predictions", Float, nullable=False),
+    Column("latency_count", BIG, nullable=False),
+    Column("latency_us_sum", BIG, nullable=False),
+    Column("latency_us_max", BIG, nullable=False),
+    Column("latency_us_histogram", Text, nullable=False),
+)  # fmt: skip
+
+value_series = Table(
+    "value_series", metadata,
+    Column("endpoint_id", String(64), primary_key=True),
+    Column("application_name", String(NAME), primary_key=True),
+    Column("start_us", BIG, primary_key=True),
+    Column("name", String(NAME), primary_key=True),
+    Column("end_us", BIG, nullable=False),
+    Column("value", Float, nullable=False),
+    Column("kind", Integer),  # null: a metric
+    Column("status", Integer),
+    Column("extra_data", Text, nullable=False),
+    Column("revision", BIG, nullable=False),
+)  # fmt: skip
+
+
+def _create_all(connection: Connection) -> None:
+    metadata.create_all(connection)
+
+
+MIGRATIONS: dict[int, Callable[[Connection], None]] = {1: _create_all}
+"""Version to the step that makes it from the version before; forward only."""
+
+VERSION = max(MIGRATIONS)

@@ -1,0 +1,37 @@
+"""Streams by URL: `open_stream("sqlite:///folder/name")`."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from urllib.parse import urlsplit
+
+from modelmon.errors import ConfigError
+from modelmon.streams.base import Consumer, Record, Stream
+
+__all__ = ["Consumer", "Record", "Stream", "open_stream"]
+
+# scheme: (module, extra that brings its dependency)
+BACKENDS = {
+    "sqlite": ("modelmon.streams.sqlite", ""),
+    "memory": ("modelmon.streams.memory", ""),
+}
+
+
+def open_stream(url: str, partitions: int = 1, *, durability: str = "power") -> Stream:
+    """Open the stream at `url`, created with `partitions` when it does not exist.
+
+    Raises ConfigError for an unknown scheme, UnavailableError when the log can't be reached.
+    """
+    scheme = urlsplit(url).scheme
+    if scheme not in BACKENDS:
+        known = ", ".join(f"{name}://" for name in sorted(BACKENDS))
+        raise ConfigError(f"stream {url!r}: unknown scheme {scheme!r}, known are {known}")
+    module, extra = BACKENDS[scheme]
+    try:
+        backend = import_module(module)
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"{scheme}:// streams need {error.name}: pip install 'modelmon[{extra}]'"
+        ) from error
+    stream: Stream = backend.open(url, partitions, durability=durability)
+    return stream

@@ -1,0 +1,97 @@
+"""What a stream promises; one file per technology keeps the promise.
+
+A stream is an ordered, partitioned log addressed by URL. Offsets grow within a partition and may have
+gaps; they mean something only together with `stream_id`, which changes when a stream is made anew.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+
+from modelmon.model import Message
+
+Record = tuple[str, bytes]
+"""(key, body): messages with the same key keep their order."""
+
+
+class Stream(ABC):
+    """One open stream. Used by one thread at a time; any number of processes may hold it open."""
+
+    url: str
+
+    @property
+    @abstractmethod
+    def stream_id(self) -> str:
+        """Identity of the log itself: a stream deleted and made anew has another one."""
+
+    @property
+    @abstractmethod
+    def partitions(self) -> int:
+        """Number of partitions, fixed when the stream is created."""
+
+    @abstractmethod
+    def publish(self, records: Sequence[Record], partition: int | None = None) -> None:
+        """Append `records` in order; they are durable when this returns, none is half there.
+
+        A key decides its partition unless `partition` is given. Raises UnavailableError when the
+        log can't be written now (some of the records may then be there), ConfigError when the log is
+        gone or is another one, RejectedError for a key or body that can't be stored.
+        """
+
+    @abstractmethod
+    def consumer(self, group: str) -> Consumer:
+        """Join `group`: each partition is read by one live member of it at a time."""
+
+    @abstractmethod
+    def end_offsets(self) -> Mapping[int, int]:
+        """Per partition the offset that comes after the newest message (0 when it never had one)."""
+
+    @abstractmethod
+    def committed(self, group: str) -> Mapping[int, int]:
+        """Per partition the offset `group` would read next; partitions never committed are absent."""
+
+    @abstractmethod
+    def trim(self, before: Mapping[int, int]) -> None:
+        """Forget messages below these offsets, per partition (retention)."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release everything held. Closing twice is harmless."""
+
+    def lag(self, group: str) -> Mapping[int, int]:
+        """Messages per partition that `group` has not committed, an upper bound where offsets have gaps."""
+        committed = self.committed(group)
+        return {
+            partition: max(0, end - committed.get(partition, 0))
+            for partition, end in self.end_offsets().items()
+        }
+
+
+class Consumer(ABC):
+    """One member of a group. Delivery is at least once: what was not committed comes again.
+
+    A member that joins or dies changes the assignment; `poll` then starts each newly assigned partition
+    at its committed offset. A commit for a partition that is no longer assigned is refused silently.
+    """
+
+    @abstractmethod
+    def poll(self, max_messages: int, timeout_seconds: float) -> Sequence[Message]:
+        """The next messages, in order per partition; empty when none came within the timeout.
+
+        Raises UnavailableError when the log can't be read now and ConfigError when it was deleted or
+        made anew under us.
+        """
+
+    @abstractmethod
+    def commit(self, offsets: Mapping[int, int]) -> None:
+        """Record durably the next offset to read, per partition."""
+
+    @property
+    @abstractmethod
+    def assignment(self) -> frozenset[int]:
+        """Partitions this member reads now."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Leave the group; other members take over. Closing twice is harmless."""
