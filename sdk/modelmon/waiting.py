@@ -1,0 +1,83 @@
+"""Waiting for a dependency that is down: never skip it, never give up, say so in the log."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from modelmon.errors import UnavailableError
+from modelmon.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+REMIND_SECONDS = 60.0
+
+
+async def when_available(action: Callable[[], T], settings: Settings, what: str) -> T:
+    """The result of the blocking `action`, run in a thread and tried again while it is unavailable.
+
+    `what` names the dependency in the log ("the records"). Every other exception of `action` is raised.
+    """
+    outage = _Outage(settings, what)
+    while True:
+        try:
+            result = await asyncio.to_thread(action)
+        except UnavailableError as error:
+            await asyncio.sleep(outage.next_wait(error))
+        else:
+            outage.over()
+            return result
+
+
+def when_available_blocking(
+    action: Callable[[], T], settings: Settings, what: str, sleep: Callable[[float], None] = time.sleep
+) -> T:
+    """As `when_available`, for a thread: `action` runs here. `sleep` may raise to end the wait."""
+    outage = _Outage(settings, what)
+    while True:
+        try:
+            result = action()
+        except UnavailableError as error:
+            sleep(outage.next_wait(error))
+        else:
+            outage.over()
+            return result
+
+
+class _Outage:
+    """How long to wait next, and what the log has heard so far."""
+
+    def __init__(self, settings: Settings, what: str) -> None:
+        self._waits = _doubling(
+            settings.unavailable_first_wait_seconds, settings.unavailable_max_wait_seconds
+        )
+        self._what = what
+        self._began: float | None = None
+        self._told = 0.0
+
+    def next_wait(self, error: UnavailableError) -> float:
+        """Seconds until the next try; logs the first failure, then one a minute."""
+        now = time.monotonic()
+        if self._began is None:
+            self._began = self._told = now
+            logger.warning("waiting for %s: %s", self._what, error)
+        elif now - self._told >= REMIND_SECONDS:
+            self._told = now
+            logger.warning("still waiting for %s after %.0f s: %s", self._what, now - self._began, error)
+        return next(self._waits)
+
+    def over(self) -> None:
+        if self._began is not None:
+            logger.warning("%s is back after %.1f s", self._what, time.monotonic() - self._began)
+
+
+def _doubling(first: float, longest: float) -> Iterator[float]:
+    wait = first
+    while True:
+        yield min(wait, longest)
+        wait = min(wait * 2, longest)
