@@ -1,0 +1,53 @@
+# Every target does its own set-up: a virtual environment in .venv with pinned dependencies.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check lint bundle bench clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+# The first interpreter that really starts and that storey's pins allow.
+FIND_PYTHON = for candidate in $(PYTHON) python3.11 python3.12 python3; do \
+	if "$$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null; then echo "$$candidate"; exit 0; fi; done; \
+	echo "ModelMon needs Python 3.11 or 3.12; set PYTHON=/path/to/python3.12" >&2; exit 1
+
+help: ## list what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/.python:
+	@python=$$($(FIND_PYTHON)); "$$python" -m venv $(VENV); $(BIN)/python -m pip install --quiet --upgrade pip; touch $@
+
+$(VENV)/.demo: $(VENV)/.python pyproject.toml constraints.txt
+	@echo "Installing the demo's dependencies into $(VENV) …"
+	@started=$$(date +%s); $(BIN)/pip install --quiet --constraint constraints.txt --editable '.[demo]'; \
+	echo $$(( $$(date +%s) - started )) > $@
+
+$(VENV)/.dev: $(VENV)/.python pyproject.toml constraints.txt
+	@echo "Installing the development dependencies into $(VENV) …"
+	@$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'; touch $@
+
+setup: $(VENV)/.dev ## make .venv with everything that developing needs
+
+demo: $(VENV)/.demo ## a year of flights through the whole chain, on this machine alone
+	@MODELMON_DEMO_INSTALL_SECONDS=$$(cat $(VENV)/.demo) $(BIN)/modelmon demo
+
+test: lint ## everything: style, types, layers, all tests (about ten minutes)
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+check: lint ## the everyday loop: all but the slow tests (under two minutes)
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not e2e"
+
+lint: $(VENV)/.dev
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+bundle: $(VENV)/.dev ## dist/functions/<name>/: folders that nuctl deploy takes
+	@$(BIN)/modelmon bundle
+
+bench: $(VENV)/.dev ## measure against limits taken in the same run; writes build/bench.json
+	@$(BIN)/python -m tests.bench
+
+clean: ## remove .venv, build output and caches
+	@rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

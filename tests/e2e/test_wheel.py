@@ -1,0 +1,90 @@
+"""The built wheel, in environments of its own: what a model server gets, and what it does not."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("wheel")]
+
+
+def run(*command: str | Path, cwd: Path) -> str:
+    done = subprocess.run(
+        [str(part) for part in command], cwd=cwd, capture_output=True, text=True, timeout=280
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    run(sys.executable, "-m", "build", "--wheel", "--outdir", folder, ROOT, cwd=folder)
+    (built,) = folder.glob("modelmon-*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def core(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A venv with the core alone, no pins of ours."""
+    folder = tmp_path_factory.mktemp("core")
+    venv.create(folder / "venv", with_pip=True)
+    python = folder / "venv" / "bin" / "python"
+    run(python, "-m", "pip", "install", "--quiet", wheel, cwd=folder)
+    return python
+
+
+def installed(python: Path) -> dict[str, str]:
+    listed = json.loads(run(python, "-m", "pip", "list", "--format", "json", cwd=python.parent))
+    return {package["name"].lower(): package["version"] for package in listed}
+
+
+SERVE = """
+import json, sys, time
+start = time.process_time()
+from modelmon.serving import V2ModelServer, create_server
+imported = time.process_time() - start
+print(json.dumps({"cpu_seconds": imported, "modules": sorted(m for m in sys.modules if "." not in m)}))
+"""
+
+
+def test_the_core_brings_none_of_the_heavy_packages(core: Path) -> None:
+    assert not {"storey", "pandas", "pyarrow", "sqlalchemy", "scipy", "kafka-python", "v3io"} & set(
+        installed(core)
+    )
+
+
+def test_the_serving_side_costs_at_most_three_tenths_of_a_second_to_import(core: Path) -> None:
+    run(core, "-c", SERVE, cwd=core.parent)  # writes the bytecode
+    seen = [json.loads(run(core, "-c", SERVE, cwd=core.parent)) for _ in range(3)]
+    assert min(entry["cpu_seconds"] for entry in seen) <= 0.3
+    assert not {"storey", "pandas", "pyarrow", "sqlalchemy", "scipy", "kafka"} & set(seen[0]["modules"])
+
+
+def test_the_core_works_beside_the_newest_numpy_and_pandas(core: Path) -> None:
+    run(core, "-m", "pip", "install", "--quiet", "--upgrade", "numpy", "pandas", cwd=core.parent)
+    run(core, "-m", "pip", "check", cwd=core.parent)
+    versions = installed(core)
+    assert int(versions["numpy"].split(".")[0]) >= 2
+    assert int(versions["pandas"].split(".")[0]) >= 3
+    run(core, "-c", SERVE, cwd=core.parent)
+
+
+def test_the_wheel_carries_the_function_folders(core: Path) -> None:
+    code = (
+        "import modelmon, pathlib; folder = pathlib.Path(modelmon.__file__).parent / '_functions'; "
+        "print(*sorted(path.parent.name for path in folder.rglob('function.yaml')))"
+    )
+    assert run(core, "-c", code, cwd=core.parent).split() == [
+        "_template", "controller", "histogram_drift", "serving", "stream", "writer",
+    ]  # fmt: skip
+
+
+def test_help_works_with_the_core_alone(core: Path) -> None:
+    assert "status" in run(core.parent / "modelmon", "--help", cwd=core.parent)

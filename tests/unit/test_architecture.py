@@ -1,0 +1,97 @@
+"""What the layout promises, beyond what import-linter sees (it sees the package, not `functions/`)."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+FUNCTIONS = sorted(path.parent for path in ROOT.glob("functions/**/function.yaml"))
+MAINS = [folder / "main.py" for folder in FUNCTIONS]
+SOURCES = sorted((ROOT / "sdk").rglob("*.py")) + MAINS
+
+
+def imported(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            names.add(node.module or "")
+    return names
+
+
+def test_every_function_folder_is_whole() -> None:
+    names = {str(folder.relative_to(ROOT / "functions")) for folder in FUNCTIONS}
+    assert names == {"stream", "controller", "writer", "serving", "apps/histogram_drift", "apps/_template"}
+    for folder in FUNCTIONS:
+        assert {path.name for path in folder.iterdir()} >= {"function.yaml", "main.py", "README.md"}, folder
+
+
+@pytest.mark.parametrize("main", MAINS, ids=lambda path: path.parent.name)
+def test_a_handler_is_short_and_uses_the_package_alone(main: Path) -> None:
+    assert len(main.read_text(encoding="utf-8").splitlines()) <= 60
+    allowed = {"modelmon", "storey", "nuclio_sdk", "__future__", "typing", "collections", "logging"}
+    assert {name.split(".")[0] for name in imported(main)} <= allowed
+
+
+@pytest.mark.parametrize("folder", FUNCTIONS, ids=lambda path: path.name)
+def test_a_function_yaml_names_its_handler_and_python(folder: Path) -> None:
+    spec = yaml.safe_load((folder / "function.yaml").read_text(encoding="utf-8"))["spec"]
+    assert spec["handler"] == "main:handler"
+    assert re.fullmatch(r"python:3\.1[12]", spec["runtime"])
+    for trigger in spec["triggers"].values():
+        assert trigger["kind"] in {"http", "cron", "kafka-cluster"}
+        if trigger["kind"] == "kafka-cluster":
+            assert trigger["explicitAckMode"] == "explicitOnly"
+            assert trigger["attributes"]["workerAllocationMode"] == "static"
+            assert trigger["attributes"]["initialOffset"] == "earliest"
+            assert "eventTimeout" not in spec
+
+
+def test_exceptions_are_caught_whole_only_in_the_seams() -> None:
+    seams = {"nuclio", "local"}
+    for path in SOURCES:
+        if seams & set(re.split(r"[/.]", str(path.relative_to(ROOT)))):
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ExceptHandler) and (
+                node.type is None
+                or (isinstance(node.type, ast.Name) and node.type.id in {"Exception", "BaseException"})
+            ):
+                reraises = any(isinstance(inner, ast.Raise) for inner in ast.walk(node))
+                said = "seam" in path.read_text(encoding="utf-8").splitlines()[node.lineno - 1]
+                assert reraises or said, (
+                    f"{path.relative_to(ROOT)}:{node.lineno} catches everything and says no reason"
+                )
+
+
+def test_names_say_what_they_are() -> None:
+    for path in SOURCES:
+        words = set(re.split(r"[/._]", str(path.relative_to(ROOT))))
+        assert not words & {"utils", "helpers", "common", "manager"}, path
+
+
+IMPORT_BUDGETS = [
+    ("modelmon.serving", {"pandas", "pyarrow", "scipy", "storey", "sqlalchemy"}),
+    ("modelmon.stages.writer", {"pandas", "pyarrow", "scipy", "storey"}),
+    ("modelmon.stages.controller", {"pandas", "pyarrow", "scipy", "storey"}),
+    ("modelmon.apps", {"pandas", "pyarrow", "scipy", "storey"}),
+    ("modelmon.cli", {"pandas", "pyarrow", "scipy", "storey", "sqlalchemy", "numpy"}),
+]
+
+
+@pytest.mark.parametrize(
+    ("module", "forbidden"), IMPORT_BUDGETS, ids=[module for module, _ in IMPORT_BUDGETS]
+)
+def test_a_light_user_pays_for_nothing_heavy(module: str, forbidden: set[str]) -> None:
+    code = f"import sys, {module}; print(*sorted(set(sys.modules) & {forbidden!r}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []

@@ -1,0 +1,54 @@
+"""Documentation states facts: every setting, command and scheme is named, README's commands exist."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from modelmon.settings import Settings
+from modelmon.streams import BACKENDS
+
+ROOT = Path(__file__).parents[2]
+DOCS = sorted((ROOT / "docs").glob("*.md"))
+
+
+def text(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def test_every_setting_stands_in_the_settings_table_with_its_default() -> None:
+    rows = dict(re.findall(r"^\| `(\w+)` \| `?([^|`]*)`? \|", text("docs/settings.md"), re.MULTILINE))
+    expected = {entry.name: "" if entry.default == "" else str(entry.default) for entry in fields(Settings)}
+    assert {name: value.strip() for name, value in rows.items()} == expected
+
+
+def test_every_stream_scheme_is_documented() -> None:
+    for scheme in BACKENDS:
+        assert f"{scheme}://" in text("docs/backends.md")
+
+
+def test_every_make_target_that_the_documents_name_exists() -> None:
+    targets = set(re.findall(r"^([a-z]+):", text("Makefile"), re.MULTILINE))
+    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS]:
+        for target in re.findall(r"`make ([a-z]+)`", page.read_text(encoding="utf-8")):
+            assert target in targets, f"{page.name} names make {target}"
+
+
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS], ids=lambda page: page.name
+)
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+        if "://" not in target:
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_every_command_is_documented() -> None:
+    from modelmon.cli import app
+    from typer.main import get_command
+
+    for name in get_command(app).commands:  # type: ignore[attr-defined]
+        assert f"modelmon {name}" in text("docs/cli.md"), name
