@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import TypeVar
 
 from modelmon.errors import UnavailableError
@@ -23,10 +23,15 @@ async def when_available(action: Callable[[], T], settings: Settings, what: str)
 
     `what` names the dependency in the log ("the records"). Every other exception of `action` is raised.
     """
+    return await when_awaitable(lambda: asyncio.to_thread(action), settings, what)
+
+
+async def when_awaitable(action: Callable[[], Awaitable[T]], settings: Settings, what: str) -> T:
+    """As `when_available`, for an `action` that is asynchronous itself."""
     outage = _Outage(settings, what)
     while True:
         try:
-            result = await asyncio.to_thread(action)
+            result = await action()
         except UnavailableError as error:
             await asyncio.sleep(outage.next_wait(error))
         else:

@@ -1,0 +1,29 @@
+"""The seam to Nuclio: makes `init_context` and `handler` of what a function does.
+
+Everything that is Nuclio's lives here: how bodies arrive, how replies leave, how a stream position is
+acknowledged, what a rebalance and a SIGTERM call. A `main.py` says `init_context, handler = ...` and no
+more; the stages and apps behind it know nothing of the platform.
+"""
+
+from modelmon.nuclio.handlers import (
+    Handler,
+    InitContext,
+    app_handlers,
+    http_handlers,
+    message_handlers,
+    tick_handlers,
+)
+from modelmon.nuclio.protocols import Acknowledge, HttpStage, MessageStage, TickStage
+
+__all__ = [
+    "Acknowledge",
+    "Handler",
+    "HttpStage",
+    "InitContext",
+    "MessageStage",
+    "TickStage",
+    "app_handlers",
+    "http_handlers",
+    "message_handlers",
+    "tick_handlers",
+]

@@ -1,0 +1,120 @@
+"""The pairs `init_context, handler`, one kind a way of being called."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from nuclio_sdk import QualifiedOffset, Response
+
+from modelmon.model import Message
+from modelmon.nuclio.lifecycle import die, finish, prepare
+from modelmon.nuclio.protocols import Acknowledge, HttpStage, MessageStage, TickStage
+from modelmon.nuclio.replies import body_bytes, failure, reply
+from modelmon.settings import Settings
+
+InitContext = Callable[[Any], Awaitable[None]]
+Handler = Callable[[Any, Any], Awaitable[Response]]
+
+
+def message_handlers(
+    make: Callable[[Settings, Acknowledge], Awaitable[MessageStage] | MessageStage],
+) -> tuple[InitContext, Handler]:
+    """A function that reads a stream trigger in mode `explicitOnly`.
+
+    An exception of the stage ends the process with nothing acknowledged: under `explicitOnly` a message
+    that merely failed would be passed over by the next acknowledgement.
+    """
+
+    async def init_context(context: Any) -> None:
+        data = context.user_data
+        data.acknowledge = _Acknowledgements(context.platform)
+        data.turn = asyncio.Lock()  # the platform may drain while a message waits
+        await prepare(context, lambda settings: make(settings, data.acknowledge))
+        context.platform.set_drain_callback(lambda: finish(context, "drain"))
+        context.platform.set_termination_callback(lambda: finish(context, "drain", "close"))
+
+    async def handler(context: Any, event: Any) -> Response:
+        partition, data = event.shard_id, context.user_data
+        if partition is None or partition < 0:
+            return reply(400, {"error": "this function reads a stream: publish the message there"})
+        data.acknowledge.topic = event.topic or event.path
+        try:
+            stage = await data.making
+            async with data.turn:
+                await stage.accept(Message(partition, event.offset, "", body_bytes(event)))
+        except Exception as error:
+            die(error)
+        return Response(body="")
+
+    return init_context, handler
+
+
+def app_handlers(app_class: Callable[..., Any], **arguments: Any) -> tuple[InitContext, Handler]:
+    """A monitoring app: `app_class(**arguments)` judges each window that comes on the app's stream."""
+
+    def make(settings: Settings, acknowledge: Acknowledge) -> MessageStage:
+        # Only apps pay for what apps import.
+        from modelmon.apps.stage import AppStage
+
+        return AppStage(app_class(**arguments), settings, acknowledge)
+
+    return message_handlers(make)
+
+
+def tick_handlers(
+    make: Callable[[Settings], Awaitable[TickStage] | TickStage],
+) -> tuple[InitContext, Handler]:
+    """A function that works on every event, be it a cron tick, an HTTP request or a CronJob's request.
+
+    The time is the clock's: a cron event carries 1970. A tick that fails is logged and answered with its
+    error; the next one tries again.
+    """
+
+    async def init_context(context: Any) -> None:
+        await prepare(context, make)
+        context.platform.set_termination_callback(lambda: finish(context, "close"))
+
+    async def handler(context: Any, event: Any) -> Response:
+        try:
+            stage = await context.user_data.making
+            return reply(200, await stage.tick(time.time_ns() // 1000))
+        except Exception as error:
+            return failure(event, error)
+
+    return init_context, handler
+
+
+def http_handlers(
+    make: Callable[[Settings], Awaitable[HttpStage] | HttpStage],
+) -> tuple[InitContext, Handler]:
+    """A function that answers HTTP requests."""
+
+    async def init_context(context: Any) -> None:
+        await prepare(context, make)
+        context.platform.set_termination_callback(lambda: finish(context, "close"))
+
+    async def handler(context: Any, event: Any) -> Response:
+        try:
+            stage = await context.user_data.making
+            answer = stage.handle(event.method, event.path, event.headers, body_bytes(event))
+            status, body, content_type = await answer if inspect.isawaitable(answer) else answer
+            return Response(body=body, content_type=content_type, status_code=status)
+        except Exception as error:
+            return failure(event, error)
+
+    return init_context, handler
+
+
+class _Acknowledgements:
+    """Acknowledges stream positions. One trigger reads one topic, so the newest event names it."""
+
+    def __init__(self, platform: Any) -> None:
+        self._platform = platform
+        self.topic = ""
+
+    async def __call__(self, partition: int, offset: int) -> None:
+        await self._platform.explicit_ack(QualifiedOffset(self.topic, partition, offset))

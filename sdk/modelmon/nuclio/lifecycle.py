@@ -1,0 +1,66 @@
+"""How a function starts, waits for what is down, drains and ends."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import os
+from collections.abc import Awaitable, Callable
+from typing import Any, NoReturn, TypeVar
+
+from modelmon.errors import ConfigError
+from modelmon.nuclio.bridge import bridge_logging
+from modelmon.settings import Settings
+from modelmon.waiting import when_awaitable
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+BUG, WRONG_CONFIGURATION = 70, 78  # exit codes, as in sysexits.h
+INIT_SECONDS = 5.0  # how long a start waits for a dependency before it goes on without it
+
+
+async def prepare(context: Any, make: Callable[[Settings], Awaitable[T] | T]) -> None:
+    """Start making the stage; handlers await `context.user_data.making`.
+
+    A wrong setting or a bug fails the start. A dependency that is down does not: the events wait.
+    """
+    bridge_logging(context.logger)
+    settings = Settings.load()
+    making = asyncio.ensure_future(when_awaitable(lambda: _made(make, settings), settings, "the start"))
+    context.user_data.making = making
+    await asyncio.wait({making}, timeout=INIT_SECONDS)
+    if making.done():
+        making.result()
+
+
+async def _made(make: Callable[[Settings], Awaitable[T] | T], settings: Settings) -> T:
+    made = make(settings)
+    return await made if inspect.isawaitable(made) else made
+
+
+async def finish(context: Any, *steps: str) -> None:
+    """Call these methods of the stage, those that it has, in order; their exceptions end the process."""
+    making = context.user_data.making
+    if not making.done():
+        return  # no stage yet, so nothing is held
+    try:
+        async with getattr(context.user_data, "turn", None) or asyncio.Lock():
+            for step in steps:
+                action = getattr(making.result(), step, None)
+                if action is not None:
+                    await action()
+    except Exception as error:
+        die(error)
+
+
+def die(error: Exception) -> NoReturn:
+    """End this process at once; what was not acknowledged comes again."""
+    if isinstance(error, ConfigError):
+        logger.error("stopping: %s", error)
+    else:
+        logger.error("stopping with nothing of it acknowledged: %s", error, exc_info=error)
+    logging.shutdown()
+    os._exit(WRONG_CONFIGURATION if isinstance(error, ConfigError) else BUG)

@@ -1,0 +1,44 @@
+"""What the platform asks of the code behind a function."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol
+
+from modelmon.model import Message
+
+Acknowledge = Callable[[int, int], Awaitable[None]]
+"""(partition, offset): everything of the partition up to this offset is done and durable."""
+
+
+class MessageStage(Protocol):
+    """What reads a stream. `accept` and `drain` are never called at the same time."""
+
+    async def accept(self, message: Message) -> None:
+        """Take one message; may wait (back-pressure). Raises on a bug or a wrong configuration only."""
+
+    async def drain(self) -> None:
+        """Write and acknowledge everything held: partitions may now go to another worker.
+
+        Messages may follow, also of partitions it had before: these are newly taken over.
+        """
+
+    async def close(self) -> None:
+        """Release everything; called after `drain`, and no message follows."""
+
+
+class TickStage(Protocol):
+    """What works whenever it is called, at any rate; an `async close()`, if it has one, is called last."""
+
+    async def tick(self, now_us: int) -> Mapping[str, Any]:
+        """Do what is due; returns what was done, for the reply."""
+
+
+class HttpStage(Protocol):
+    """What answers HTTP requests. `handle` may be a plain or an `async def` function."""
+
+    def handle(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Any:
+        """(status, body as bytes or str, content type) of the answer."""
+
+    async def close(self) -> None:
+        """Release everything; no request follows."""
