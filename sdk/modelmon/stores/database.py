@@ -3,38 +3,51 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, create_engine, event, inspect, select
-from sqlalchemy.engine import Engine, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy import Connection, create_engine, event, inspect, select, text
+from sqlalchemy.engine import URL, Engine, make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.stores import schema
 
 BUSY_SECONDS = 30
-_GONE = re.compile(r"not a database|malformed|file is encrypted", re.IGNORECASE)
+MIGRATION_LOCK = 7_310_589_411  # any number that no other program takes for its own advisory lock
+_EXAMPLE = "write for example sqlite:////folder/records.db or postgresql+psycopg://user:password@host/name"
+# What waiting can mend: busy, locked, no memory, read-only, I/O, full, can't open, WAL lock protocol.
+_WAIT = frozenset({3, 5, 6, 7, 8, 10, 13, 14, 15})
+_CORRUPT = frozenset({11, 26})
+_MOVED = 1032  # SQLITE_READONLY_DBMOVED: another file, or none, stands where ours was
+_CORRUPT_TEXT = re.compile(r"not a database|malformed|file is encrypted", re.IGNORECASE)
 
 
 class Database:
     """The records, the ledger or the series: `read()` and `write()` give a connection in a transaction.
 
-    Raises ConfigError at start for a URL that can't be used, a corrupt file or a schema newer than this
-    code; UnavailableError whenever the server, the disk or a lock does not answer.
+    Raises ConfigError for a URL that can't be used, a corrupt file or a schema newer than this code;
+    UnavailableError whenever the server, the disk or a lock does not answer. Threads may share it. A
+    thread that asks for a second SQLite transaction inside `write()` waits for itself: don't nest.
     """
 
     def __init__(self, url: str, *, durability: str = "power") -> None:
         self._engine = _engine(url, durability)
-        self.url = self._engine.url.render_as_string(hide_password=True)
-        with self.write() as connection:
-            _migrate(connection)
+        # Drivers take passwords in the query as well.
+        self.url = self._engine.url.set(query={}).render_as_string(hide_password=True)
+        with self.read() as connection:
+            found = _version(connection)
+        if found != schema.VERSION:
+            with self.write() as connection, _migration_lock(connection):
+                _migrate(connection)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A transaction that holds the write lock from its first statement on; commits at the end."""
+        """A transaction that holds SQLite's write lock from its begin on; commits at the end."""
         with self._guard(), self._engine.connect() as connection:
             connection.execution_options(modelmon_write=True)
             with connection.begin():
@@ -42,59 +55,88 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A transaction that sees one state of the database."""
-        with self._guard(), self._engine.connect() as connection, connection.begin():
-            yield connection
+        """A transaction that sees one state of the database, whatever commits meanwhile."""
+        with self._guard(), self._engine.connect() as connection:
+            if connection.dialect.name == "postgresql":  # the others see one state anyway
+                connection.execution_options(isolation_level="REPEATABLE READ")
+            with connection.begin():
+                yield connection
 
     def close(self) -> None:
+        """Release every connection; the next use opens new ones."""
         self._engine.dispose()
 
     @contextmanager
     def _guard(self) -> Iterator[None]:
         try:
             yield
-        except (OperationalError, InterfaceError) as error:
-            raise UnavailableError(f"database {self.url} does not answer: {error.orig}") from error
+        except PoolTimeout as error:
+            raise UnavailableError(f"database {self.url}: every connection is in use") from error
         except DBAPIError as error:
-            if _GONE.search(str(error.orig)):
-                raise ConfigError(
-                    f"database {self.url} is corrupt: {error.orig}; restore it from a backup"
-                ) from error
-            raise
+            known = _translated(self.url, error)
+            if known is None:
+                raise
+            raise known from error
+
+
+def _translated(url: str, error: DBAPIError) -> ConfigError | UnavailableError | None:
+    cause = error.orig
+    code = getattr(cause, "sqlite_errorcode", None)
+    if code == _MOVED:
+        return ConfigError(f"database {url} was moved or deleted while it was open; start again")
+    if (code is not None and code & 0xFF in _CORRUPT) or (
+        isinstance(cause, sqlite3.Error) and _CORRUPT_TEXT.search(str(cause))
+    ):
+        return ConfigError(
+            f"database {url} is corrupt ({cause}); restore it from a backup, or save what is readable with "
+            "`sqlite3 FILE .recover`"
+        )
+    if code is not None and code & 0xFF not in _WAIT:
+        return None  # for instance a missing table: a bug, which waiting would only hide
+    if isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
+        return UnavailableError(f"database {url} does not answer: {cause}")
+    return None
 
 
 def _engine(url: str, durability: str) -> Engine:
+    # `from None`: the causes quote parts of the URL, which may hold a password.
     try:
         parsed = make_url(url)
+    except (SQLAlchemyError, ValueError):
+        raise ConfigError(f"this is not a database URL; {_EXAMPLE}") from None
+    try:
         if parsed.get_backend_name() == "sqlite":
-            return _sqlite_engine(parsed.database or "", durability)
-        return create_engine(parsed, pool_pre_ping=True)
-    except ArgumentError as error:
-        raise ConfigError(
-            "records_url is not a database URL; write for example sqlite:////folder/records.db"
-        ) from error
+            return _sqlite_engine(parsed, durability)
+        return create_engine(parsed, pool_pre_ping=True, hide_parameters=True)
     except ModuleNotFoundError as error:
-        raise ConfigError(f"this database needs {error.name}: pip install {error.name}") from error
-    except SQLAlchemyError as error:
-        raise ConfigError(f"records_url can't be used: {error}") from error
+        raise ConfigError(
+            f"{parsed.drivername}:// databases need {error.name}: pip install {error.name}"
+        ) from error
+    except (SQLAlchemyError, TypeError, ValueError):
+        raise ConfigError(f"{parsed.drivername}:// is no database that can be used; {_EXAMPLE}") from None
 
 
-def _sqlite_engine(path: str, durability: str) -> Engine:
-    if path and path != ":memory:":
-        try:
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UnavailableError(
-                f"database folder {Path(path).parent} can't be made: {error.strerror}"
-            ) from error
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS})
+def _sqlite_engine(url: URL, durability: str) -> Engine:
+    path = url.database or ""
+    if path in ("", ":memory:") or url.query:
+        raise ConfigError(
+            f"{url.render_as_string()}: a SQLite database is a plain file that every process and thread "
+            "can open; write sqlite:////folder/records.db"
+        )
+    folder = Path(path).parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UnavailableError(f"database folder {folder} can't be made: {error.strerror}") from error
+    engine = create_engine(
+        URL.create("sqlite", database=path), connect_args={"timeout": BUSY_SECONDS}, hide_parameters=True
+    )
 
     @event.listens_for(engine, "connect")
     def _prepare(connection, _record):  # type: ignore[no-untyped-def]
         connection.isolation_level = None  # SQLAlchemy's begin, not the driver's, starts transactions
-        connection.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
-        connection.execute("PRAGMA journal_mode=WAL")
         connection.execute(f"PRAGMA synchronous={'FULL' if durability == 'power' else 'NORMAL'}")
+        _use_wal(connection)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -105,15 +147,47 @@ def _sqlite_engine(path: str, durability: str) -> Engine:
     return engine
 
 
+def _use_wal(connection: sqlite3.Connection) -> None:
+    # SQLite answers "busy" to this change at once, without its busy timeout, when two ask together.
+    if connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
+        return
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+
+
+@contextmanager
+def _migration_lock(connection: Connection) -> Iterator[None]:
+    """One migration at a time; on SQLite the write transaction itself is the lock."""
+    dialect = connection.dialect.name
+    if dialect == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
+    if dialect not in ("mysql", "mariadb"):
+        yield
+        return
+    if not connection.scalar(text("SELECT GET_LOCK(:lock, 60)"), {"lock": str(MIGRATION_LOCK)}):
+        raise UnavailableError("another process has been migrating the database for a minute")
+    try:
+        yield
+    finally:
+        connection.execute(text("SELECT RELEASE_LOCK(:lock)"), {"lock": str(MIGRATION_LOCK)})
+
+
+def _version(connection: Connection) -> int:
+    versions = schema.schema_versions
+    if not inspect(connection).has_table(versions.name):
+        return 0
+    return connection.scalar(select(versions.c.version).order_by(versions.c.version.desc()).limit(1)) or 0
+
+
 def _migrate(connection: Connection) -> None:
-    found = 0
-    if inspect(connection).has_table(schema.schema_versions.name):
-        found = (
-            connection.scalar(
-                select(schema.schema_versions.c.version).order_by(schema.schema_versions.c.version.desc())
-            )
-            or 0
-        )
+    found = _version(connection)
     if found > schema.VERSION:
         raise ConfigError(
             f"the database has schema version {found}, this ModelMon knows up to {schema.VERSION}: "

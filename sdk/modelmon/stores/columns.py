@@ -1,0 +1,98 @@
+"""The names of the columns of a samples file, and how a feature or label of any name gets one.
+
+On disk a few names are ours: the time, the metadata of each row and the keys of the folder layout. A
+feature of such a name is stored as `feature.<name>`, a label as `label.<name>`; so is one whose name is
+empty or itself begins with either prefix, which makes every stored name lead back to exactly one original.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from modelmon.errors import RejectedError
+
+TIMESTAMP = "timestamp"
+METADATA_COLUMNS = (
+    "endpoint_id", "request_id", "latency", "labels", "metrics", "entities", "effective_sample_count",
+    "estimated_prediction_count", "stream_partition", "stream_offset", "event_item", "event_row",
+)  # fmt: skip
+FOLDER_KEYS = ("key", "year", "month", "day", "hour")
+RESERVED = frozenset((TIMESTAMP, *METADATA_COLUMNS, *FOLDER_KEYS))
+"""Reserved in any case of letters: DuckDB and others don't tell `Hour` from `hour`."""
+ROW_ORDER = (TIMESTAMP, "stream_partition", "stream_offset", "event_item", "event_row")
+"""The order of the rows of a sample; from the second on also a row's identity within one stream."""
+LONGEST_NAME = 240  # characters; the ledger's columns for stored names hold 255
+
+Kind = Literal["feature", "label"]
+PREFIXES: dict[Kind, str] = {"feature": "feature.", "label": "label."}
+
+
+def stored_name(name: str, kind: Kind) -> str:
+    """The column that a feature or label of this name is stored in.
+
+    Raises RejectedError for a name that no column can have: longer than 240 characters, with a NUL
+    character, or not Unicode text.
+
+    >>> stored_name("pressure", "feature"), stored_name("hour", "feature"), stored_name("Labels", "label")
+    ('pressure', 'feature.hour', 'label.Labels')
+    """
+    if name.lower() in RESERVED or not name or name.startswith(tuple(PREFIXES.values())):
+        return PREFIXES[kind] + _checked(name, kind)
+    return _checked(name, kind)
+
+
+def original_name(column: str) -> str:
+    """The name that a stored column had before it was stored.
+
+    >>> original_name("feature.hour"), original_name("pressure")
+    ('hour', 'pressure')
+    """
+    for prefix in PREFIXES.values():
+        if column.startswith(prefix):
+            return column.removeprefix(prefix)
+    return column
+
+
+def stored_names(
+    feature_names: Sequence[str], label_names: Sequence[str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The columns of an endpoint's features and labels, in order.
+
+    A label that has a feature's name is stored as `label.<name>`. Raises RejectedError for a name that
+    stands twice among the features or twice among the labels, and where `stored_name` does.
+
+    >>> stored_names(["hour", "delay"], ["delay"])
+    (('feature.hour', 'delay'), ('label.delay',))
+    """
+    _check_unique(feature_names, "feature")
+    _check_unique(label_names, "label")
+    features = tuple(stored_name(name, "feature") for name in feature_names)
+    taken = frozenset(features)
+    labels = (stored_name(name, "label") for name in label_names)
+    return features, tuple(PREFIXES["label"] + name if name in taken else name for name in labels)
+
+
+def _checked(name: str, kind: Kind) -> str:
+    if len(name) > LONGEST_NAME:
+        raise RejectedError(
+            f"a {kind}'s name has at most {LONGEST_NAME} characters, got {len(name)}: {name[:40]!r}…",
+            f"{kind}_names",
+        )
+    if "\0" in name or not _is_text(name):
+        raise RejectedError(f"a {kind}'s name is Unicode text without NUL, got {name!r}", f"{kind}_names")
+    return name
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:  # half a surrogate pair, which JSON can write
+        return False
+    return True
+
+
+def _check_unique(names: Sequence[str], kind: Kind) -> None:
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise RejectedError(f"two {kind}s are called {twice!r}; names must differ", f"{kind}_names")

@@ -1,0 +1,117 @@
+"""The endpoints' own records: who is monitored, with which schema, reference and policy.
+
+Written by the SDK; the stream function adds discovered endpoints and the names it learns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Row, Select, select, update
+from sqlalchemy import delete as delete_from
+
+from modelmon.errors import ConfigError
+from modelmon.model import Endpoint, from_us, to_us
+from modelmon.stores.schema import endpoints
+from modelmon.stores.sql import chunks, insert_missing, upsert
+
+_JSON = ("labels", "feature_names", "label_names", "feature_stats", "policy")
+_PLAIN = (
+    "endpoint_id", "project", "name", "function_name", "function_uri", "model_class", "model_uri",
+    "version", "endpoint_type", "mode", "discovered",
+)  # fmt: skip
+
+
+def get(connection: Connection, endpoint_id: str) -> Endpoint | None:
+    """The endpoint of this id, or None."""
+    return get_many(connection, [endpoint_id]).get(endpoint_id)
+
+
+def get_many(connection: Connection, ids: Iterable[str]) -> dict[str, Endpoint]:
+    """The endpoints of these ids, by id; ids that nobody registered are absent."""
+    found: dict[str, Endpoint] = {}
+    for chunk in chunks(dict.fromkeys(ids)):
+        for endpoint in _read(connection, select(endpoints).where(endpoints.c.endpoint_id.in_(chunk))):
+            found[endpoint.endpoint_id] = endpoint
+    return found
+
+
+def find(
+    connection: Connection, *, name: str | None = None, function_name: str | None = None
+) -> list[Endpoint]:
+    """The endpoints of this name and function, all without either; by name, then id."""
+    query = select(endpoints).order_by(endpoints.c.name, endpoints.c.endpoint_id)
+    if name is not None:
+        query = query.where(endpoints.c.name == name)
+    if function_name is not None:
+        query = query.where(endpoints.c.function_name == function_name)
+    return _read(connection, query)
+
+
+def put(connection: Connection, endpoint: Endpoint, now_us: int) -> None:
+    """Insert or replace an endpoint; the time of its creation stays.
+
+    Raises ConfigError for values that JSON can't hold.
+    """
+    upsert(connection, endpoints, [_row(endpoint, now_us)], keep=["created_us"])
+
+
+def register_discovered(connection: Connection, found: Collection[Endpoint], now_us: int) -> None:
+    """Insert endpoints that nobody registered; those that are known already stay as they are."""
+    insert_missing(connection, endpoints, [_row(endpoint, now_us) for endpoint in found])
+
+
+def set_names(
+    connection: Connection,
+    endpoint_id: str,
+    feature_names: Collection[str],
+    label_names: Collection[str],
+    now_us: int,
+) -> bool:
+    """Record the names of an endpoint's inputs and outputs; False when there is no such endpoint."""
+    changed = connection.execute(
+        update(endpoints)
+        .where(endpoints.c.endpoint_id == endpoint_id)
+        .values(
+            feature_names=_json(endpoint_id, "feature_names", list(feature_names)),
+            label_names=_json(endpoint_id, "label_names", list(label_names)),
+            updated_us=now_us,
+        )
+    )
+    return changed.rowcount == 1
+
+
+def delete(connection: Connection, endpoint_id: str) -> bool:
+    """Forget the endpoint's record, not its data; False when there was none."""
+    return (
+        connection.execute(delete_from(endpoints).where(endpoints.c.endpoint_id == endpoint_id)).rowcount == 1
+    )
+
+
+def _read(connection: Connection, query: Select[Any]) -> list[Endpoint]:
+    return [_endpoint(row) for row in connection.execute(query)]
+
+
+def _endpoint(row: Row[Any]) -> Endpoint:
+    values = {name: getattr(row, name) for name in _PLAIN}
+    values |= {name: msgspec.json.decode(getattr(row, name)) for name in _JSON}
+    values["feature_names"] = tuple(values["feature_names"])
+    values["label_names"] = tuple(values["label_names"])
+    return Endpoint(**values, created=from_us(row.created_us), updated=from_us(row.updated_us))
+
+
+def _row(endpoint: Endpoint, now_us: int) -> dict[str, Any]:
+    row = {name: getattr(endpoint, name) for name in _PLAIN}
+    row |= {name: _json(endpoint.endpoint_id, name, getattr(endpoint, name)) for name in _JSON}
+    row["created_us"] = now_us if endpoint.created is None else to_us(endpoint.created)
+    row["updated_us"] = now_us
+    return row
+
+
+def _json(endpoint_id: str, field: str, value: Any) -> str:
+    try:
+        return msgspec.json.encode(value).decode()
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ConfigError(f"endpoint {endpoint_id}: {field} can't be written as JSON: {error}") from error

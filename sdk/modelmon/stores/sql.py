@@ -1,0 +1,115 @@
+"""Statements that each database words differently, in one place.
+
+Reserved by SQL or not, column names reach the database quoted; callers write SQLAlchemy Core alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, Connection, Table, and_, case, or_
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+
+Row = Mapping[str, Any]
+Item = TypeVar("Item")
+CHUNK = 500  # parameters of one `IN`: below the limit of every database
+
+
+def chunks(items: Iterable[Item], size: int = CHUNK) -> Iterator[list[Item]]:
+    """`items` in lists of at most `size`, in order."""
+    rest = iter(items)
+    while chunk := list(islice(rest, size)):
+        yield chunk
+
+
+def insert_missing(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    """Insert the rows whose primary key is not there yet; the others stay as they are."""
+    if not rows:
+        return
+    if _is_mysql(connection):
+        # Not INSERT IGNORE, which also swallows values that don't fit.
+        key = next(iter(table.primary_key)).name
+        connection.execute(mysql.insert(table).on_duplicate_key_update({key: table.c[key]}), rows)
+    else:
+        connection.execute(_insert(connection, table).on_conflict_do_nothing(), rows)
+
+
+def upsert(
+    connection: Connection,
+    table: Table,
+    rows: Sequence[Row],
+    *,
+    keep: Collection[str] = (),
+    add: Collection[str] = (),
+    smallest: Collection[str] = (),
+    largest: Collection[str] = (),
+    not_below: str = "",
+) -> None:
+    """Insert `rows` or, where their primary key is there, set all their other columns; one statement.
+
+    All rows have the same columns. In a row that is there already `keep` columns stay as they are, `add`
+    columns grow by the new value, `smallest` and `largest` columns move only down or up (null is no value).
+    With `not_below` a row changes only when its new value of that column is not below the stored one.
+    """
+    if not rows:
+        return
+    statement = _insert(connection, table)
+    new = statement.inserted if _is_mysql(connection) else statement.excluded
+    fixed = {column.name for column in table.primary_key} | set(keep)
+    changes: dict[str, ColumnElement[Any]] = {}
+    for name in rows[0]:
+        if name in fixed:
+            continue
+        old = table.c[name]
+        if name in add:
+            changes[name] = old + new[name]
+        elif name in smallest:
+            changes[name] = case((_moves(old, new[name], new[name] < old), new[name]), else_=old)
+        elif name in largest:
+            changes[name] = case((_moves(old, new[name], new[name] > old), new[name]), else_=old)
+        else:
+            changes[name] = new[name]
+    _run(connection, table, statement, rows, changes, not_below)
+
+
+def _moves(old: Any, new: Any, moved: ColumnElement[bool]) -> ColumnElement[bool]:
+    return and_(new.is_not(None), or_(old.is_(None), moved))
+
+
+def _run(
+    connection: Connection,
+    table: Table,
+    statement: Any,
+    rows: Sequence[Row],
+    changes: dict[str, ColumnElement[Any]],
+    not_below: str,
+) -> None:
+    if _is_mysql(connection):
+        if not_below:
+            wins = statement.inserted[not_below] >= table.c[not_below]
+            changes = {name: case((wins, change), else_=table.c[name]) for name, change in changes.items()}
+            # MySQL assigns from left to right: what the condition reads must change last.
+            changes[not_below] = changes.pop(not_below)
+        connection.execute(statement.on_duplicate_key_update(list(changes.items())), rows)
+        return
+    where = statement.excluded[not_below] >= table.c[not_below] if not_below else None
+    key = list(table.primary_key)
+    if changes:
+        statement = statement.on_conflict_do_update(index_elements=key, set_=changes, where=where)
+    else:
+        statement = statement.on_conflict_do_nothing(index_elements=key)
+    connection.execute(statement, rows)
+
+
+def _is_mysql(connection: Connection) -> bool:
+    return connection.dialect.name in ("mysql", "mariadb")
+
+
+def _insert(connection: Connection, table: Table) -> Any:
+    if _is_mysql(connection):
+        return mysql.insert(table)
+    if connection.dialect.name == "postgresql":
+        return postgresql.insert(table)
+    return sqlite.insert(table)
