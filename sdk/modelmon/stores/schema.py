@@ -216,6 +216,7 @@ windows = Table(
     Column("dirty_us", BIG, nullable=False),  # wall clock of the newest change, for the grace of a re-opening
     Column("late", BIG, nullable=False),
     Column("incomplete", Integer, nullable=False),  # 1: the data begin inside, 2: they end inside, 3: both
+    Column("check_us", BIG),  # when the controller looks at it next; null: nothing is left for it to do
     # app
     Column("attempts", Integer, nullable=False),
     Column("attempt_revision", BIG, nullable=False),
@@ -225,7 +226,9 @@ windows = Table(
     Column("error", Text, nullable=False),
     Column("envelopes", Integer, nullable=False),
     Column("rows", BIG, nullable=False),  # rows the verdict stands on
-    Index("windows_by_state", "application_name", "wanted", "sent", "answered"),
+    Index("windows_to_check", "check_us", "endpoint_id", "application_name", "start_us"),
+    Index("windows_incomplete", "endpoint_id", "incomplete"),
+    Index("windows_by_end", "application_name", "end_us"),
 )  # fmt: skip
 
 # --- verdicts (writer) ----------------------------------------------------------------------------------
