@@ -94,6 +94,7 @@ positions = Table(
     Column("open_first", BIG),
     Column("open_last", BIG),
     Column("open_tries", Integer),
+    Column("open_us", BIG),  # wall clock of its first start: what a repeated batch takes as now
     Column("nop_us", BIG, nullable=False),  # newest controller clock seen in this partition
 )  # fmt: skip
 
