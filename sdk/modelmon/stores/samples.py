@@ -1,0 +1,105 @@
+"""Samples as Parquet files, on a local folder or any fsspec URL.
+
+pyarrow is imported when the first file is touched: the controller passes by here and may never need it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from modelmon.errors import ConfigError
+from modelmon.settings import Settings
+from modelmon.stores.base import SampleStore
+from modelmon.stores.columns import TIMESTAMP
+from modelmon.stores.samples_files import open_files
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+WHOLE_BYTES = 4 * 2**20  # a smaller file is read whole: one request, and faster than seeking
+DICTIONARY_ROWS = 1_000  # below, a dictionary of strings costs more than it saves
+
+
+def open_samples(settings: Settings) -> SampleStore:
+    """The project's samples. Raises ConfigError for a location that can't be used."""
+    return ParquetSamples(settings.resolved().samples_path, durability=settings.durability)
+
+
+class ParquetSamples(SampleStore):
+    """Parquet below `root`, a folder or an fsspec URL. May be shared by threads."""
+
+    def __init__(self, root: str, durability: str = "power") -> None:
+        self._files = open_files(root, durable=durability == "power")
+        self.root = self._files.root
+
+    def write(self, path: str, table: pa.Table) -> int:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        sink = pa.BufferOutputStream()
+        pq.write_table(
+            table,
+            sink,
+            compression="snappy",
+            use_dictionary=_dictionary_columns(table),  # none for numbers: 2.4 times faster
+            write_statistics=[TIMESTAMP],  # what readers prune by
+        )
+        body = memoryview(sink.getvalue())
+        self._files.put(_checked(path), body)
+        return len(body)
+
+    def read(self, path: str, columns: Sequence[str] | None = None) -> pa.Table:
+        import pyarrow as pa
+
+        with self._files.open(_checked(path)) as source:
+            try:
+                return _decode(source, columns)
+            except (pa.ArrowException, OSError, MemoryError) as error:
+                if isinstance(error, OSError) and error.errno is not None:
+                    raise  # of the disk, not of the content
+                raise ConfigError(
+                    f"{self.root}/{path} is not a readable Parquet file ({error}); restore it from a backup, "
+                    "or delete its row from the table `files` of the records, to go on without its samples"
+                ) from error
+
+    def delete(self, paths: Collection[str]) -> None:
+        self._files.delete([_checked(path) for path in paths])
+
+    def list(self, prefix: str = "") -> Iterator[str]:
+        return self._files.list(_checked(prefix) if prefix else "")
+
+
+def _decode(source: Any, columns: Sequence[str] | None) -> pa.Table:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    small = source.seek(0, os.SEEK_END) < WHOLE_BYTES
+    source.seek(0)
+    # Not pq.read_table: four times slower, and it reads columns into the file from the folder names.
+    file = pq.ParquetFile(pa.BufferReader(source.read()) if small else source, pre_buffer=not small)
+    if columns is None:
+        return file.read(use_threads=not small)
+    held = set(file.schema_arrow.names)
+    wanted = [name for name in dict.fromkeys(columns) if name in held]
+    # Parquet takes a name for every column below it too (`a` for `a.b`), hence the select.
+    return file.read(wanted, use_threads=not small).select(wanted)
+
+
+def _dictionary_columns(table: pa.Table) -> list[str]:
+    import pyarrow.types as types
+
+    return [
+        field.name
+        for field in table.schema
+        if types.is_dictionary(field.type)
+        or (table.num_rows >= DICTIONARY_ROWS and types.is_string(field.type))
+    ]
+
+
+def _checked(path: str) -> str:
+    parts = path.split("/")
+    if any(part in ("", ".", "..") for part in parts) or "\\" in path or "\0" in path:
+        raise ConfigError(f"a sample's path is relative, without '..' and empty parts, got {path!r}")
+    return path

@@ -1,0 +1,237 @@
+"""Where sample files lie: a local folder, or anything fsspec reaches. Bytes in and out, no Parquet.
+
+Local files go past fsspec, which costs more than the write itself and can't make a file durable.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import sys
+import time
+import uuid
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from typing import Any, BinaryIO
+
+from modelmon.errors import ConfigError, UnavailableError
+
+HIDDEN = re.compile(r"\.(\d+)-[0-9a-f]{32}\.tmp")
+"""Name of a file being written: when it was begun, in microseconds since the epoch, and a random part."""
+_LOCAL = re.compile(r"(file|local)://(?=/)")
+_MISPLACED = frozenset({errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL})
+_SETTLED_MAX = 100_000
+# Errors of remote file systems that are no OSError, looked up only when their library is loaded.
+_FOREIGN = (
+    ("botocore.exceptions", "BotoCoreError"),
+    ("botocore.exceptions", "ClientError"),
+    ("aiohttp", "ClientError"),
+    ("gcsfs.retry", "HttpError"),
+    ("azure.core.exceptions", "AzureError"),
+)
+
+
+class Files(ABC):
+    """Files below one root. Paths are relative, with `/`; the caller has checked them."""
+
+    root: str
+
+    @abstractmethod
+    def put(self, path: str, body: memoryview) -> None:
+        """Write a file that appears whole or not at all, replacing what was there."""
+
+    @abstractmethod
+    def open(self, path: str) -> AbstractContextManager[BinaryIO]:
+        """A file to read from while the context lasts; FileNotFoundError when there is none."""
+
+    @abstractmethod
+    def delete(self, paths: Collection[str]) -> None:
+        """Remove files; those that are gone already are no error."""
+
+    @abstractmethod
+    def list(self, prefix: str) -> Iterator[str]:
+        """Every file in the folder `prefix` and below."""
+
+
+def open_files(root: str, *, durable: bool) -> Files:
+    """The files below a folder or an fsspec URL. Raises ConfigError for a URL that can't be used."""
+    local = _LOCAL.sub("", root)
+    if "://" not in local and "::" not in local:
+        return LocalFiles(local, durable=durable)
+    return RemoteFiles(root)
+
+
+class LocalFiles(Files):
+    """A folder of this machine: hidden name, fsync, rename, fsync of the folder."""
+
+    def __init__(self, root: str, *, durable: bool) -> None:
+        if not root:
+            raise ConfigError(
+                "samples_path is empty; give a folder or an fsspec URL such as s3://bucket/samples"
+            )
+        self.root = os.path.abspath(os.path.expanduser(root))  # noqa: PTH100, PTH111 (hot path: text, not Path)
+        self._durable = durable
+        self._settled: set[str] = set()  # folders whose own names are durable
+
+    def put(self, path: str, body: memoryview) -> None:
+        target = f"{self.root}/{path}"
+        folder = target.rpartition("/")[0]
+        with _translated(target, "written"):
+            hidden, descriptor = self._begin(folder)
+            try:
+                try:
+                    _write_all(descriptor, body, durable=self._durable)
+                finally:
+                    os.close(descriptor)
+                os.replace(hidden, target)  # noqa: PTH105
+            except BaseException:
+                with suppress(OSError):
+                    os.unlink(hidden)  # noqa: PTH108
+                raise
+            if self._durable:
+                _sync_folder(folder)
+
+    @contextmanager
+    def open(self, path: str) -> Iterator[BinaryIO]:
+        target = f"{self.root}/{path}"
+        with _translated(target, "read", missing_is_an_answer=True), open(target, "rb") as file:  # noqa: PTH123
+            yield file
+
+    def delete(self, paths: Collection[str]) -> None:
+        for path in paths:
+            with _translated(f"{self.root}/{path}", "deleted"), suppress(FileNotFoundError):
+                os.unlink(f"{self.root}/{path}")  # noqa: PTH108
+        for folder in sorted({path.rpartition("/")[0] for path in paths}, reverse=True):
+            self._remove_empty(folder)
+
+    def list(self, prefix: str) -> Iterator[str]:
+        start = f"{self.root}/{prefix}".rstrip("/")
+        with _translated(start, "listed"):
+            for folder, folders, names in os.walk(start, onerror=_raise_unless_missing):
+                folders.sort()
+                inside = folder[len(self.root) + 1 :]
+                yield from (f"{inside}/{name}" if inside else name for name in sorted(names))
+
+    def _begin(self, folder: str) -> tuple[str, int]:
+        # Maintenance removes empty folders, so one that was just made may be gone again.
+        for attempt in range(5):
+            if self._durable and folder not in self._settled:
+                self._settle(folder)
+            hidden = f"{folder}/.{time.time_ns() // 1000}-{uuid.uuid4().hex}.tmp"
+            try:
+                return hidden, os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+            except FileNotFoundError:
+                if attempt == 4:
+                    raise
+                self._settled.clear()
+                os.makedirs(folder, exist_ok=True)  # noqa: PTH103
+        raise AssertionError("unreachable")
+
+    def _settle(self, folder: str) -> None:
+        """Make the folder, and make its name and its parents' names durable."""
+        os.makedirs(folder, exist_ok=True)  # noqa: PTH103
+        if len(self._settled) > _SETTLED_MAX:
+            self._settled.clear()
+        below = folder
+        while below not in self._settled and len(below) >= len(self.root):
+            parent = below.rpartition("/")[0] or "/"
+            _sync_folder(parent)
+            self._settled.add(below)
+            below = parent
+
+    def _remove_empty(self, folder: str) -> None:
+        while folder:
+            try:
+                os.rmdir(f"{self.root}/{folder}")  # noqa: PTH106
+            except OSError:  # not empty, or gone
+                return
+            folder = folder.rpartition("/")[0]
+
+
+class RemoteFiles(Files):
+    """An fsspec file system: one PUT per file, which object stores make whole and durable at once."""
+
+    def __init__(self, url: str) -> None:
+        self.root = re.sub(r"//[^/@]*@", "//", url.rstrip("/"))  # user and password stay out of messages
+        try:
+            from fsspec.core import url_to_fs
+
+            self._system, self._folder = url_to_fs(url.rstrip("/"))
+        except ModuleNotFoundError as error:
+            raise ConfigError(f"{self.root} needs {error.name}: pip install {error.name}") from error
+        except (ImportError, ValueError) as error:
+            raise ConfigError(f"{self.root} can't be used as a folder: {error}") from error
+
+    def put(self, path: str, body: memoryview) -> None:
+        target = f"{self._folder}/{path}"
+        with _translated(f"{self.root}/{path}", "written"):
+            try:
+                self._system.pipe_file(target, bytes(body))
+            except FileNotFoundError:  # a file system with real folders
+                self._system.makedirs(target.rpartition("/")[0], exist_ok=True)
+                self._system.pipe_file(target, bytes(body))
+
+    @contextmanager
+    def open(self, path: str) -> Iterator[BinaryIO]:
+        with (
+            _translated(f"{self.root}/{path}", "read", missing_is_an_answer=True),
+            self._system.open(f"{self._folder}/{path}", "rb") as file,
+        ):
+            yield file
+
+    def delete(self, paths: Collection[str]) -> None:
+        for path in paths:
+            with _translated(f"{self.root}/{path}", "deleted"), suppress(FileNotFoundError):
+                self._system.rm_file(f"{self._folder}/{path}")
+
+    def list(self, prefix: str) -> Iterator[str]:
+        with _translated(f"{self.root}/{prefix}", "listed"):
+            self._system.invalidate_cache()
+            try:
+                found = self._system.find(f"{self._folder}/{prefix}".rstrip("/"))
+            except FileNotFoundError:
+                found = []
+            start = len(self._system._strip_protocol(self._folder)) + 1
+            yield from (self._system._strip_protocol(name)[start:] for name in found)
+
+
+def _write_all(descriptor: int, body: memoryview, *, durable: bool) -> None:
+    while body:
+        body = body[os.write(descriptor, body) :]
+    if durable:
+        os.fsync(descriptor)
+
+
+def _sync_folder(folder: str) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _raise_unless_missing(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
+
+
+def _foreign_errors() -> tuple[type[BaseException], ...]:
+    loaded = ((sys.modules.get(module), name) for module, name in _FOREIGN)
+    return tuple(getattr(module, name) for module, name in loaded if module is not None)
+
+
+@contextmanager
+def _translated(path: str, verb: str, *, missing_is_an_answer: bool = False) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if missing_is_an_answer and isinstance(error, FileNotFoundError):
+            raise
+        why: Any = error.strerror or error
+        if error.errno in _MISPLACED:
+            raise ConfigError(f"{path} can't be {verb}: {why}; check samples_path") from error
+        raise UnavailableError(f"{path} can't be {verb}: {why}") from error
+    except _foreign_errors() as error:
+        raise UnavailableError(f"{path} can't be {verb}: {error}") from error
