@@ -1,0 +1,70 @@
+"""Frames of either library, one column at a time: pandas is imported only when a pandas frame comes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelmon.errors import ConfigError
+
+Frame: TypeAlias = Any
+"""A pandas DataFrame or an Arrow table (rows of one endpoint, one column a feature)."""
+
+READERS = {"pyarrow": "modelmon.stats.arrow_columns", "pandas": "modelmon.stats.pandas_columns"}
+
+
+class ColumnReader(Protocol):
+    """What `arrow_columns` and `pandas_columns` offer."""
+
+    def columns(self, frame: Any) -> dict[str, Any]: ...
+    def kind(self, column: Any) -> str: ...
+    def numbers(self, column: Any) -> tuple[NDArray[np.float64], int]: ...
+    def categories(self, column: Any) -> tuple[dict[str, int], int]: ...
+    def missing(self, column: Any) -> int: ...
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column; each way to see it is computed when asked for, once."""
+
+    reader: ColumnReader
+    data: Any
+
+    @cached_property
+    def kind(self) -> str:
+        """numeric, boolean, categorical or other (times, nested values, bytes)."""
+        return self.reader.kind(self.data)
+
+    @cached_property
+    def numbers(self) -> tuple[NDArray[np.float64], int]:
+        """float64 with NaN for what is missing, and how many of those are present but no number."""
+        return self.reader.numbers(self.data)
+
+    @cached_property
+    def categories(self) -> tuple[dict[str, int], int]:
+        """Counts by category, and how many values are missing."""
+        return self.reader.categories(self.data)
+
+    @property
+    def missing(self) -> int:
+        return self.reader.missing(self.data)
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+
+def columns(frame: Frame) -> dict[str, Column]:
+    """The columns of a frame by name; ConfigError for anything but a pandas DataFrame or Arrow table."""
+    library = type(frame).__module__.split(".")[0]
+    if library not in READERS or not hasattr(frame, "columns"):
+        raise ConfigError(
+            f"a frame is a pandas DataFrame or a pyarrow Table, got {type(frame).__module__}."
+            f"{type(frame).__qualname__}"
+        )
+    reader: ColumnReader = import_module(READERS[library])
+    return {name: Column(reader, data) for name, data in reader.columns(frame).items()}
