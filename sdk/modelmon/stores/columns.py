@@ -26,6 +26,8 @@ LONGEST_NAME = 240  # characters; the ledger's columns for stored names hold 255
 
 Kind = Literal["feature", "label"]
 PREFIXES: dict[Kind, str] = {"feature": "feature.", "label": "label."}
+METADATA_PREFIX = "metadata."
+_OURS = frozenset((TIMESTAMP, *METADATA_COLUMNS))
 
 
 def stored_name(name: str, kind: Kind) -> str:
@@ -52,6 +54,35 @@ def original_name(column: str) -> str:
         if column.startswith(prefix):
             return column.removeprefix(prefix)
     return column
+
+
+def returned_names(columns: Sequence[str]) -> dict[str, str]:
+    """The name that a reader gives each stored column: the one it had before it was stored.
+
+    Where two would be called the same, the feature has the name, the label stays `label.<name>`, and
+    our own column is `metadata.<name>`.
+
+    >>> returned_names(["timestamp", "feature.latency", "delay", "label.delay", "latency"])
+    {'timestamp': 'timestamp', 'feature.latency': 'latency', 'delay': 'delay', 'label.delay': 'label.delay', \
+'latency': 'metadata.latency'}
+    """
+    returned: dict[str, str] = {}
+    taken: set[str] = set()
+    for column in sorted(columns, key=_precedence):
+        name, prefix = original_name(column), METADATA_PREFIX
+        if column.startswith(PREFIXES["label"]):
+            prefix = PREFIXES["label"]
+        while name in taken:
+            name = prefix + name
+        returned[column] = name
+        taken.add(name)
+    return {column: returned[column] for column in columns}
+
+
+def _precedence(column: str) -> int:
+    if column in _OURS:
+        return 2
+    return 1 if column.startswith(PREFIXES["label"]) else 0
 
 
 def stored_names(

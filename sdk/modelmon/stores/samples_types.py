@@ -1,0 +1,158 @@
+"""Arrow types of samples: what each metadata column is, and how tables that differ become one.
+
+A column that files hold with different types gets one that holds them all: a null type takes the other's;
+integers and floats make float64; lists of numbers make lists of their common type; everything else that is
+mixed makes strings (a bool `true`, bytes base64, nested values JSON), so that no value is lost. Merging some
+of the tables first changes nothing, except that integers beyond 2**53 that met floats are rounded;
+compaction rests on that.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterable, Sequence
+from functools import reduce
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.types as types
+
+from modelmon.stores.columns import METADATA_COLUMNS, ROW_ORDER, TIMESTAMP
+
+TIMESTAMP_TYPE = pa.timestamp("us", "UTC")
+METADATA_TYPES: dict[str, pa.DataType] = {
+    "endpoint_id": pa.dictionary(pa.int32(), pa.string()),
+    "request_id": pa.string(),
+    "latency": pa.int64(),  # microseconds
+    "labels": pa.string(),  # JSON, as are the next two
+    "metrics": pa.string(),
+    "entities": pa.string(),
+    "effective_sample_count": pa.int64(),
+    "estimated_prediction_count": pa.float64(),
+    "stream_partition": pa.int32(),
+    "stream_offset": pa.int64(),
+    "event_item": pa.int32(),
+    "event_row": pa.int32(),
+}
+_LAST = {name: place for place, name in enumerate(METADATA_COLUMNS, start=1)}
+
+
+def empty(features_and_labels: Iterable[str] = ()) -> pa.Table:
+    """A sample without rows: the timestamp, these columns with the null type, the metadata."""
+    named = dict.fromkeys(features_and_labels, pa.null())
+    return pa.schema({TIMESTAMP: TIMESTAMP_TYPE, **named, **METADATA_TYPES}).empty_table()
+
+
+def unified(tables: Sequence[pa.Table]) -> pa.Table:
+    """The rows of at least one table, in order, with every column that any has: null where one has it not.
+
+    The timestamp stands first, then the others in the order of their first appearance, metadata last.
+    """
+    if len({table.schema for table in tables}) > 1:
+        schema = _unified_schema(tables)
+        tables = [_conformed(table, schema) for table in tables]
+    return pa.concat_tables(tables).unify_dictionaries()
+
+
+def in_row_order(table: pa.Table) -> pa.Table:
+    """The rows sorted by time, then by their place in the stream; equal ones keep their order."""
+    keys = [name for name in ROW_ORDER if name in table.column_names]
+    times = table.column(TIMESTAMP).cast(pa.int64()).to_numpy()
+    if not keys or (times[1:] > times[:-1]).all():
+        return table
+    return table.take(pc.sort_indices(table, sort_keys=[(name, "ascending") for name in keys]))
+
+
+def common_type(first: pa.DataType, second: pa.DataType) -> pa.DataType:
+    """The type that holds the values of both.
+
+    >>> common_type(pa.int64(), pa.float64()), common_type(pa.null(), pa.bool_())
+    (DataType(double), DataType(bool))
+    >>> common_type(pa.bool_(), pa.int64())
+    DataType(string)
+    """
+    joined = _joined(first, second)
+    return pa.string() if joined is None else joined
+
+
+def _joined(first: pa.DataType, second: pa.DataType) -> pa.DataType | None:
+    if first == second or types.is_null(second):
+        return first
+    if types.is_null(first):
+        return second
+    first, second = _plain(first), _plain(second)
+    if first == second:
+        return first
+    both = (first, second)
+    if all(map(types.is_integer, both)) and pa.uint64() not in both:
+        return pa.int64()
+    if all(types.is_integer(kind) or types.is_floating(kind) for kind in both):
+        return pa.float64()
+    if all(map(types.is_list, both)):
+        values = _joined(first.value_type, second.value_type)
+        return None if values is None else pa.list_(values)
+    return None
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    """The type without what only concerns how values are laid out."""
+    if types.is_dictionary(kind):
+        return _plain(kind.value_type)
+    if types.is_large_string(kind) or types.is_string_view(kind):
+        return pa.string()
+    if types.is_large_binary(kind) or types.is_fixed_size_binary(kind) or types.is_binary_view(kind):
+        return pa.binary()
+    if types.is_large_list(kind) or types.is_fixed_size_list(kind):
+        return pa.list_(kind.value_type)
+    return kind
+
+
+def _unified_schema(tables: Iterable[pa.Table]) -> pa.Schema:
+    found: dict[str, list[pa.DataType]] = {TIMESTAMP: []}
+    for schema in dict.fromkeys(table.schema for table in tables):
+        for field in schema:
+            found.setdefault(field.name, []).append(field.type)
+    names = sorted((name for name in found if found[name]), key=lambda name: _LAST.get(name, 0))
+    return pa.schema([(name, reduce(common_type, found[name])) for name in names])
+
+
+def _conformed(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    held = set(table.column_names)
+    return pa.table(
+        [
+            _cast(table.column(field.name), field.type)
+            if field.name in held
+            else pa.nulls(table.num_rows, field.type)
+            for field in schema
+        ],
+        schema=schema,
+    )
+
+
+def _cast(column: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
+    if column.type == wanted:
+        return column
+    if types.is_null(column.type):
+        return pa.nulls(len(column), wanted)
+    plain = column.cast(_plain(column.type))
+    if types.is_string(wanted) and types.is_binary(plain.type):
+        return pa.array([_text(value, _base64) for value in plain.to_pylist()], wanted)
+    if types.is_string(wanted) and types.is_nested(plain.type):
+        return pa.array([_text(value, _nested) for value in plain.to_pylist()], wanted)
+    return plain.cast(wanted, safe=False)  # unsafe: rounds integers that a float can't hold
+
+
+def _text(value: Any, write: Any) -> str | None:
+    return None if value is None else write(value)
+
+
+def _base64(value: bytes) -> str:
+    return base64.b64encode(value).decode()
+
+
+def _nested(value: Any) -> str:
+    # msgspec turns bytes and times into text; json keeps NaN, which msgspec would write as null.
+    return json.dumps(msgspec.to_builtins(value), ensure_ascii=False, separators=(",", ":"))
