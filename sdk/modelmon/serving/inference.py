@@ -1,0 +1,173 @@
+"""One request through one model: hooks in their order, the answer, the log."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from modelmon.errors import RejectedError
+from modelmon.serving import protocol
+from modelmon.serving.model_server import V2ModelServer
+from modelmon.serving.recorder import Call, Recorder, Ticket
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Where times and ids come from; a test gives its own."""
+
+    now_us: Callable[[], int] = lambda: time.time_ns() // 1000
+    timer_us: Callable[[], int] = lambda: time.perf_counter_ns() // 1000
+    new_id: Callable[[], str] = lambda: os.urandom(16).hex()
+
+
+class ModelFailureError(Exception):
+    """The model failed on a request that it had accepted; logged already, and fit for the caller."""
+
+
+class ServedModel:
+    """A loaded model with its name in the router and what logs its requests (None: nothing does)."""
+
+    def __init__(self, name: str, model: V2ModelServer, recorder: Recorder | None, clock: Clock) -> None:
+        self.name = name
+        self.model = model
+        self.recorder = recorder
+        self._clock = clock
+        self._replaces_log = type(model).logged_results is not V2ModelServer.logged_results
+
+    def infer(self, body: dict[str, Any], op: str, request_id: str) -> bytes:
+        """The JSON answer to an infer, predict or explain request.
+
+        Raises RejectedError for a bad request and ModelFailureError for a model that failed; both are
+        logged as error events.
+        """
+        began_us = self._clock.timer_us()
+        call = Call(op, request_id, self._clock.now_us())
+        try:
+            request = self._accepted(body, op)
+        except Exception as error:
+            raise self._refusal(call, body, error) from error
+        ticket = self.recorder.take(request) if self.recorder else None
+        try:
+            outputs = self._outputs(request, op)
+            response = self.model.postprocess(self._response(call, outputs))
+            answer = protocol.write_json(response)
+        except Exception as error:
+            raise self._failure(call, ticket or request, error) from error
+        if self.recorder and ticket:
+            latency_us = self._clock.timer_us() - began_us
+            if self._replaces_log or not isinstance(response, dict) or "outputs" not in response:
+                self._log_replaced(call, ticket, request, response, outputs, latency_us)
+            else:
+                self.recorder.served(call, ticket, latency_us, answer, self.model.metrics)
+        return answer
+
+    def custom(
+        self, operation: Callable[[protocol.Request], Any], request: protocol.Request
+    ) -> protocol.Reply:
+        """The reply of a model's own `op_…` method, which is never logged."""
+        try:
+            return protocol.answer(operation(request))
+        except Exception as error:
+            raise self._blamed(error) from error
+
+    def refuse(self, op: str, request_id: str, error: RejectedError) -> None:
+        """Log a request to this model whose body can't be read."""
+        self._log_error(Call(op, request_id, self._clock.now_us()), {}, error)
+
+    def _accepted(self, body: dict[str, Any], op: str) -> dict[str, Any]:
+        model = self.model
+        if not model.ready:
+            raise RejectedError(f"model {self.name} is not ready")
+        if op in protocol.DICT_OPERATIONS:
+            body = rows_in_order(body, model.inputs, self.name)
+        return model.validate(model.preprocess(body, op), op)
+
+    def _outputs(self, request: dict[str, Any], op: str) -> Any:
+        return self.model.explain(request) if op == "explain" else self.model.predict(request)
+
+    def _response(self, call: Call, outputs: Any) -> dict[str, Any]:
+        model = self.model
+        explains = call.op == "explain"
+        response = {"id": call.id, "model_name": self.name if explains else model.name, "outputs": outputs}
+        if not explains:
+            response["timestamp"] = protocol.timestamp(call.start_us)
+        if model.model_endpoint_uid:
+            response["model_endpoint_uid"] = model.model_endpoint_uid
+        if model.version:
+            response["model_version"] = model.version
+        return response
+
+    def _log_replaced(
+        self, call: Call, ticket: Ticket, request: Any, response: Any, outputs: Any, latency_us: int
+    ) -> None:
+        assert self.recorder is not None
+        try:
+            inputs, logged = self.model.logged_results(request, response, call.op)
+        except Exception as error:  # noqa: BLE001 - seam: the hook is the user's code, the answer stands
+            self.recorder.give_up(error)
+            return
+        if logged is None:
+            logged = response["outputs"] if _has_outputs(response) else outputs
+        self.recorder.replaced(call, ticket, latency_us, inputs, logged, self.model.metrics)
+
+    def _refusal(self, call: Call, body: dict[str, Any], error: Exception) -> RejectedError:
+        # What the checks before the model raise is about the request, whatever its type.
+        self._log_error(call, body, error)
+        return error if isinstance(error, RejectedError) else RejectedError(_said(error))
+
+    def _failure(self, call: Call, request: Ticket | dict[str, Any], error: Exception) -> Exception:
+        self._log_error(call, request, error)
+        return self._blamed(error)
+
+    def _blamed(self, error: Exception) -> Exception:
+        if isinstance(error, RejectedError):
+            return error
+        error_id = self._clock.new_id()
+        logger.error("model %s failed, error %s: %s", self.name, error_id, _said(error), exc_info=error)
+        return ModelFailureError(
+            f"model {self.name} failed on this request; error {error_id} in the function's log says why"
+        )
+
+    def _log_error(self, call: Call, request: Ticket | dict[str, Any], error: Exception) -> None:
+        if self.recorder:
+            self.recorder.refused(call, request, _said(error))
+
+
+def rows_in_order(body: dict[str, Any], names: list[str], model_name: str) -> dict[str, Any]:
+    """The request with each dict among its inputs as a list, in the order of the model's inputs.
+
+    Raises RejectedError when the order is not known or a row lacks a feature.
+    """
+    if not names:
+        raise RejectedError(
+            f"model {model_name} does not say the order of its inputs, so it can't take dicts: "
+            "give `inputs=[names]` to add_model or log_model, or set self.inputs in load()"
+        )
+    rows = body.get("inputs")
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise RejectedError("must be a list of dicts, feature name to value", "inputs")
+    for number, row in enumerate(rows):
+        missing = [name for name in names if name not in row]
+        if missing:
+            raise RejectedError(
+                f"has no {missing[0]!r}; the inputs are {', '.join(names)}", f"inputs.{number}"
+            )
+    return {**body, "inputs": [[row[name] for name in names] for row in rows]}
+
+
+def _has_outputs(response: Any) -> bool:
+    return isinstance(response, dict) and "outputs" in response
+
+
+def _said(error: Exception) -> str:
+    try:
+        message = str(error)
+    except Exception:  # noqa: BLE001 - seam: the exception's class is the user's code too
+        message = "(no message)"
+    return message if isinstance(error, RejectedError) else f"{type(error).__name__}: {message}"

@@ -1,0 +1,44 @@
+"""Events into messages: so many of one endpoint in one JSON array."""
+
+from __future__ import annotations
+
+from modelmon.streams import Record
+
+MAX_BYTES = 512 * 1024
+"""A message is cut before it grows beyond this; brokers refuse more than about a megabyte by default."""
+
+Counted = tuple[Record, int]
+"""A stream record and how many events it holds."""
+
+
+class Messages:
+    """Gathers encoded events by endpoint. A message of one event is the event itself, not an array."""
+
+    def __init__(self, batch: int) -> None:
+        self._batch = batch
+        self._held: dict[str, list[bytes]] = {}
+        self._sizes: dict[str, int] = {}
+
+    def add(self, endpoint_id: str, event: bytes) -> list[Counted]:
+        """Messages that are full now."""
+        if self._batch == 1:
+            return [((endpoint_id, event), 1)]
+        full = []
+        if self._sizes.get(endpoint_id, 0) + len(event) > MAX_BYTES:
+            full += self._cut(endpoint_id)
+        held = self._held.setdefault(endpoint_id, [])
+        held.append(event)
+        self._sizes[endpoint_id] = self._sizes.get(endpoint_id, 0) + len(event)
+        return full + (self._cut(endpoint_id) if len(held) >= self._batch else [])
+
+    def rest(self) -> list[Counted]:
+        """Messages of all that is held, full or not."""
+        return [message for endpoint_id in list(self._held) for message in self._cut(endpoint_id)]
+
+    def _cut(self, endpoint_id: str) -> list[Counted]:
+        self._sizes.pop(endpoint_id, None)
+        events = self._held.pop(endpoint_id, [])
+        if not events:
+            return []
+        body = events[0] if len(events) == 1 else b"[" + b",".join(events) + b"]"
+        return [((endpoint_id, body), len(events))]

@@ -1,0 +1,135 @@
+"""The V2 inference protocol over HTTP: paths and bodies in, JSON out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import msgspec
+
+from modelmon.errors import RejectedError
+
+PREFIX = "/v2/models"
+HEALTH = "/v2/health"
+JSON = "application/json"
+TEXT = "text/plain"
+DICT_OPERATIONS = frozenset({"infer_dict", "predict_dict"})
+OPERATIONS = frozenset({"infer", "predict", "explain"}) | DICT_OPERATIONS
+
+
+class Reply(NamedTuple):
+    """What goes back to the caller."""
+
+    status: int
+    body: bytes
+    content_type: str
+
+
+class Target(NamedTuple):
+    """What a path asks for; "" where it does not say."""
+
+    model: str
+    operation: str
+
+
+class Request:
+    """One request as a custom operation (`op_…`) gets it."""
+
+    __slots__ = ("body", "headers", "id", "method", "path")
+
+    def __init__(self, id: str, method: str, path: str, headers: Mapping[str, str], body: Any) -> None:
+        self.id = id
+        self.method = method
+        self.path = path
+        self.headers = headers
+        self.body = body
+
+
+def read_target(path: str) -> Target:
+    """The model ("name" or "name:version") and operation of a path below /v2/models.
+
+    Raises RejectedError for another path.
+
+    >>> read_target("/v2/models/delay/versions/v1/infer")
+    Target(model='delay:v1', operation='infer')
+    """
+    path = path.partition("?")[0]
+    if path in ("", "/"):
+        return Target("", "")
+    if path != PREFIX and not path.startswith(PREFIX + "/"):
+        raise RejectedError(f"paths start with {PREFIX} or are {HEALTH}, got {path!r}")
+    parts = [part for part in path[len(PREFIX) :].split("/") if part]
+    if len(parts) >= 3 and parts[1] == "versions":
+        parts = [f"{parts[0]}:{parts[2]}", *parts[3:]]
+    return Target(parts[0] if parts else "", "/".join(parts[1:]))
+
+
+def read_body(body: Any, content_type: str) -> dict[str, Any]:
+    """The request as a dict: parsed JSON, an already parsed dict, or {"inputs": [image]} for an image.
+
+    An absent body is an empty dict. Raises RejectedError for anything else.
+    """
+    if isinstance(body, dict):
+        return body
+    if content_type.startswith("image/"):
+        return {"inputs": [body]}
+    if isinstance(body, bytes | bytearray | memoryview | str):
+        if not len(body):
+            return {}
+        body = read_json(body)
+    if body is None:
+        return {}
+    if not isinstance(body, dict):
+        raise RejectedError(f'the body must be a JSON object with "inputs", got a {type(body).__name__}')
+    return body
+
+
+def read_json(body: bytes | bytearray | memoryview | str) -> Any:
+    """Parsed JSON; NaN and Infinity, which Python clients write, are taken too. Raises RejectedError."""
+    try:
+        return msgspec.json.decode(body)
+    except (ValueError, RecursionError) as error:
+        reason = str(error)
+    try:
+        return json.loads(bytes(body) if isinstance(body, memoryview) else body)
+    except (ValueError, RecursionError):
+        raise RejectedError(f"the body is not JSON: {reason}") from None
+
+
+def _plain(value: Any) -> Any:
+    # Arrays and scalars of numpy (and of what looks like it), without importing it.
+    to_list = getattr(value, "tolist", None)
+    if to_list is not None:
+        return to_list()
+    if isinstance(value, Iterator):
+        return list(value)
+    raise NotImplementedError  # msgspec then says the type in its TypeError
+
+
+write_json = msgspec.json.Encoder(enc_hook=_plain).encode
+"""JSON bytes of a response: numpy becomes numbers and lists, generators lists, NaN and infinities null."""
+
+
+def answer(value: Any) -> Reply:
+    """A value as the reply it is: text and bytes as they are, everything else as JSON."""
+    if isinstance(value, bytes | str):
+        return Reply(200, value.encode() if isinstance(value, str) else value, TEXT)
+    return Reply(200, write_json(value), JSON)
+
+
+def text(status: int, message: str) -> Reply:
+    """A plain text reply."""
+    return Reply(status, message.encode("utf-8", "replace"), TEXT)
+
+
+def timestamp(moment_us: int) -> str:
+    """A moment as responses carry it.
+
+    >>> timestamp(1_738_317_600_123_456)
+    '2025-01-31 10:00:00.123456+00:00'
+    """
+    seconds, microseconds = divmod(moment_us, 1_000_000)
+    moment = datetime.fromtimestamp(seconds, UTC).replace(microsecond=microseconds)
+    return moment.isoformat(sep=" ", timespec="microseconds")
