@@ -1,0 +1,73 @@
+"""Where things lie: function templates, and the runner's files under a project's `.modelmon/`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import modelmon
+from modelmon.errors import ConfigError
+from modelmon.settings import FILE_NAME, STATE_FOLDER
+
+
+def templates() -> Path:
+    """Folder of the function folders that come with ModelMon: the checkout's, else the wheel's."""
+    package = Path(modelmon.__file__).parent
+    for candidate in (package.parent.parent / "functions", package / "_functions"):
+        if (candidate / "apps").is_dir():
+            return candidate
+    raise ConfigError(f"no function folders beside {package}: this installation of ModelMon is incomplete")
+
+
+def template(name: str) -> Path:
+    """Folder of one function: `stream`, `controller`, `apps/histogram_drift`, `apps/_template` ….
+
+    Raises ConfigError for a name that is not there.
+    """
+    folder = templates() / name
+    if not (folder / "function.yaml").is_file():
+        raise ConfigError(f"no function folder {name!r}; there are: {', '.join(template_names())}")
+    return folder
+
+
+def template_names() -> list[str]:
+    """Every function folder that comes with ModelMon, as `template` takes it."""
+    root = templates()
+    return sorted(path.parent.relative_to(root).as_posix() for path in root.glob("**/function.yaml"))
+
+
+def find_project(start: Path) -> Path:
+    """The nearest folder from `start` upward that holds modelmon.yaml. Raises ConfigError if none does."""
+    for folder in (start, *start.parents):
+        if (folder / FILE_NAME).is_file():
+            return folder
+    raise ConfigError(
+        f"no {FILE_NAME} in {start} or above it: `modelmon init` makes a project here, "
+        "--project-dir names one elsewhere"
+    )
+
+
+def state_folder(project: Path) -> Path:
+    return project / STATE_FOLDER
+
+
+def functions_folder(project: Path) -> Path:
+    """Holds one folder a deployed function."""
+    return state_folder(project) / "functions"
+
+
+def address_file(project: Path, function: str) -> Path:
+    """Holds "host:port" while the function's HTTP trigger is up."""
+    return functions_folder(project) / f"{function}.address"
+
+
+def log_file(project: Path, function: str) -> Path:
+    return state_folder(project) / "logs" / f"{function}.log"
+
+
+def lock_file(project: Path) -> Path:
+    return state_folder(project) / "runner.lock"
+
+
+def report_file(project: Path) -> Path:
+    """Holds what the runner says of its workers, for `modelmon status`."""
+    return state_folder(project) / "runner.json"

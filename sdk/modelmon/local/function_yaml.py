@@ -1,0 +1,133 @@
+"""Reads function.yaml as far as the embedded runner needs it, and says what Nuclio would stumble over."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from modelmon.errors import ConfigError
+from modelmon.local.triggers import Trigger, read_trigger
+from modelmon.settings import Settings
+
+FILE = "function.yaml"
+TOP_LEVEL = ("apiVersion", "kind", "metadata", "spec")
+HANDLER = re.compile(r"[\w-]+(\.[\w-]+)*:\w+")
+KINDS: dict[type, str] = {dict: "`key: value` lines", list: "a list", str: "text"}
+PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionSpec:
+    """One function: the folder it lies in, what to call, and what calls it."""
+
+    name: str
+    folder: Path
+    handler: str  # "module:function"
+    environment: Mapping[str, str]
+    triggers: tuple[Trigger, ...]
+
+
+def read_function(folder: Path, settings: Settings) -> FunctionSpec:
+    """Read `folder`/function.yaml, rendered for this project; the folder's name is the function's.
+
+    Raises ConfigError naming the file and the key that is wrong.
+    """
+    path = folder / FILE
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} can't be read: {error}") from error
+    try:
+        return _spec(folder, parse(render(text, placeholders(settings, folder.name))))
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def placeholders(settings: Settings, function: str) -> dict[str, str]:
+    """What `${…}` may name in a function.yaml: every setting, and these of the function itself."""
+    interval = settings.controller_interval_seconds
+    return {
+        **{entry.name: str(getattr(settings, entry.name)) for entry in fields(Settings)},
+        "name": function,
+        "app_stream": settings.app_stream.format(name=function),
+        "brokers": "",
+        "controller_interval": f"{interval:g}s",
+    }
+
+
+def render(text: str, values: Mapping[str, str]) -> str:
+    """`text` with every `${name}` replaced. Raises ConfigError for an unknown one.
+
+    >>> render("topic: ${events_stream}", {"events_stream": "events"})
+    'topic: events'
+    """
+
+    def value(match: re.Match[str]) -> str:
+        name = match.group(1)
+        if name not in values:
+            raise ConfigError(f"unknown placeholder ${{{name}}}; known are {', '.join(sorted(values))}")
+        return values[name]
+
+    return PLACEHOLDER.sub(value, text)
+
+
+def parse(text: str) -> dict[str, Any]:
+    """The `spec` of a function.yaml. Raises ConfigError naming the key that is wrong."""
+    try:
+        document = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"not YAML: {error}") from error
+    document = expect(document, dict, "the document")
+    for key in document:
+        if key not in TOP_LEVEL:
+            raise ConfigError(f"{key}: Nuclio ignores this key; there are {', '.join(TOP_LEVEL)}")
+    return expect(document.get("spec"), dict, "spec")  # type: ignore[no-any-return]
+
+
+def _spec(folder: Path, spec: Mapping[str, Any]) -> FunctionSpec:
+    handler = expect(spec.get("handler"), str, "spec.handler")
+    if not HANDLER.fullmatch(handler):
+        raise ConfigError(f"spec.handler: {handler!r} must be module:function, for example main:handler")
+    runtime = expect(spec.get("runtime"), str, "spec.runtime")
+    if runtime.split(":")[0] != "python":
+        raise ConfigError(f'spec.runtime: {runtime!r} must be a Python, for example "python:3.11"')
+    triggers = expect(spec.get("triggers") or {}, dict, "spec.triggers")
+    if not triggers:
+        raise ConfigError("spec.triggers: must name at least one trigger, else nothing calls the function")
+    return FunctionSpec(
+        name=folder.name,
+        folder=folder,
+        handler=handler,
+        environment=_environment(expect(spec.get("env") or [], list, "spec.env")),
+        triggers=tuple(
+            read_trigger(name, expect(value, dict, f"spec.triggers.{name}"))
+            for name, value in triggers.items()
+        ),
+    )
+
+
+def _environment(entries: list[Any]) -> dict[str, str]:
+    """An entry that comes out empty is left to the project's own setting; so are cluster secrets."""
+    values = {}
+    for index, entry in enumerate(entries):
+        entry = expect(entry, dict, f"spec.env[{index}]")
+        name = expect(entry.get("name"), str, f"spec.env[{index}].name")
+        value = entry.get("value")
+        if not isinstance(value, str | None):
+            raise ConfigError(f"spec.env[{index}].value: {name} must be text, quote it: {value!r}")
+        if value:
+            values[name] = value
+    return values
+
+
+def expect(value: Any, kind: type, key: str) -> Any:
+    """`value`, which has to be a `kind`; ConfigError naming the `key` otherwise."""
+    if not isinstance(value, kind):
+        found = "nothing" if value is None else repr(value)
+        raise ConfigError(f"{key}: must be {KINDS[kind]}, got {found}")
+    return value

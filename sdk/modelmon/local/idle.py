@@ -1,0 +1,102 @@
+"""Is there anything left to do? For `modelmon up --until-idle`, the demo and tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+from typing import Any
+
+from modelmon.errors import ConfigError, UnavailableError
+from modelmon.local.deployment import Deployment
+from modelmon.local.topics import open_topic
+from modelmon.local.triggers import StreamTrigger
+from modelmon.local.worker import WRONG_CONFIGURATION
+from modelmon.settings import Settings
+from modelmon.streams import Stream
+
+FAILED_STARTS = 3  # a worker that ended so often over its configuration will not come up
+MARGIN_SECONDS = 0.5
+
+
+class Idle:
+    """Looks at workers, streams and the ledger. Holds streams and the records open until closed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._streams: dict[str, Stream] = {}
+        self._database: Any = None
+        self._idle_since: float | None = None
+
+    def __enter__(self) -> Idle:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for stream in self._streams.values():
+            stream.close()
+        if self._database is not None:
+            self._database.close()
+
+    def left(self, deployments: Iterable[Deployment], now: float) -> str:
+        """What is left to do, for people; "" once nothing was for a while.
+
+        A model server keeps its events for up to `publish_flush_seconds` before it sends them, where
+        nobody sees them: nothing must be left for longer than that. `now` is a monotonic clock.
+        """
+        left = self._left(tuple(deployments))
+        if left:
+            self._idle_since = None
+            return left
+        if self._idle_since is None:
+            self._idle_since = now
+        quiet = self._settings.publish_flush_seconds + MARGIN_SECONDS
+        return "" if now - self._idle_since >= quiet else "making sure that nothing more comes"
+
+    def unready(self, deployments: Iterable[Deployment]) -> str:
+        """Which workers do not run yet. Raises ConfigError for a function that can't run."""
+        waiting = []
+        for deployment in deployments:
+            _check(deployment)
+            waiting += [
+                f"{deployment.name} is {worker.state}"
+                for worker in deployment.workers
+                if worker.state != "ready"
+            ]
+        return ", ".join(dict.fromkeys(waiting))
+
+    def _left(self, deployments: tuple[Deployment, ...]) -> str:
+        try:
+            return self.unready(deployments) or self._lag(deployments)
+        except UnavailableError as error:
+            return f"waiting: {error}"
+
+    def _lag(self, deployments: tuple[Deployment, ...]) -> str:
+        lags = {
+            deployment.name: sum(
+                sum(self._stream(topic).lag(trigger.group).values())
+                for trigger in _stream_triggers(deployment)
+                for topic in trigger.topics
+            )
+            for deployment in deployments
+        }
+        return ", ".join(f"{name} has {lag:,} messages to read" for name, lag in lags.items() if lag)
+
+    def _stream(self, topic: str) -> Stream:
+        if topic not in self._streams:
+            self._streams[topic] = open_topic(self._settings, topic)
+        return self._streams[topic]
+
+
+def _stream_triggers(deployment: Deployment) -> Iterator[StreamTrigger]:
+    for trigger in deployment.spec.triggers if deployment.spec else ():
+        if isinstance(trigger, StreamTrigger):
+            yield trigger
+
+
+def _check(deployment: Deployment) -> None:
+    if deployment.error:
+        raise ConfigError(f"{deployment.name} does not run: {deployment.error}")
+    for worker in deployment.workers:
+        if worker.exit_code == WRONG_CONFIGURATION and worker.restarts >= FAILED_STARTS:
+            raise ConfigError(f"{deployment.name} does not start: its configuration is wrong, see its log")

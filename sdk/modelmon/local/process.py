@@ -1,0 +1,116 @@
+"""One worker process as the supervisor sees it: started, watched, started again, stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from time import monotonic
+
+import msgspec
+
+from modelmon.local.worker import WorkerSpec
+
+FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.2, 10.0
+HEALTHY_SECONDS = 5.0  # a worker that was ready for this long starts anew without a wait
+TERMINATION_SECONDS = 15.0  # as Nuclio: 10 s for the callbacks, 5 s more
+
+
+class WorkerProcess:
+    """Keeps one worker running until `stop`. `watch` has to be called often; nothing here waits."""
+
+    def __init__(self, spec: WorkerSpec, environment: Mapping[str, str], project: Path, log: Path) -> None:
+        self.spec = spec
+        self.restarts = 0
+        self.last_exit = ""
+        self.exit_code: int | None = None
+        self.ready_at: float | None = None
+        self._environment = environment
+        self._folder = project
+        self._log = log
+        self._process: subprocess.Popen[bytes] | None = None
+        self._start_at = 0.0
+        self._wait = FIRST_WAIT_SECONDS
+        self._kill_at: float | None = None
+
+    @property
+    def name(self) -> str:
+        return f"worker {self.spec.worker} of trigger {self.spec.trigger.name}"
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
+    @property
+    def state(self) -> str:
+        """starting, ready, waiting (to be started again), stopping or stopped."""
+        if self._kill_at is not None:
+            return "stopping" if self._process else "stopped"
+        if self._process is None:
+            return "waiting"
+        return "starting" if self.ready_at is None else "ready"
+
+    def watch(self) -> str | None:
+        """Start what has to run, end what should have ended; says so when the worker has crashed."""
+        now = monotonic()
+        if self._process is None:
+            if self._kill_at is None and now >= self._start_at:
+                self._start()
+            return None
+        code = self._process.poll()
+        if code is not None:
+            self._process = None
+            return self._ended(code, now)
+        if self._kill_at is not None and now >= self._kill_at:
+            self._process.kill()
+        return None
+
+    def stop(self, within_seconds: float = TERMINATION_SECONDS) -> None:
+        """Ask the worker to drain and end; killed if it does not within the time."""
+        first = self._kill_at is None
+        self._kill_at = monotonic() + within_seconds
+        if first and self._process is not None:
+            self._process.terminate()
+
+    def _start(self) -> None:
+        self.ready_at = None
+        inherited = [self.spec.lifeline, self.spec.reports]
+        if self.spec.listening is not None:
+            inherited.append(self.spec.listening)
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
+                # -P: nothing outside the function's folder can be imported, as on a cluster
+                [
+                    sys.executable,
+                    "-P",
+                    "-m",
+                    "modelmon.local.worker",
+                    msgspec.json.encode(self.spec).decode(),
+                ],
+                env=self._environment,
+                cwd=self._folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=inherited,
+                start_new_session=True,  # Ctrl-C is the supervisor's alone
+            )
+
+    def _ended(self, code: int, now: float) -> str | None:
+        if self._kill_at is not None:
+            return None
+        if self.ready_at is not None and now - self.ready_at >= HEALTHY_SECONDS:
+            self._wait = FIRST_WAIT_SECONDS
+        self.restarts += 1
+        self.exit_code, self.last_exit = code, _reason(code)
+        self._start_at, wait = now + self._wait, self._wait
+        self._wait = min(2 * self._wait, LONGEST_WAIT_SECONDS)
+        return f"{self.last_exit}; starts again in {wait:g} s, see {os.path.relpath(self._log)}"
+
+
+def _reason(code: int) -> str:
+    return f"ended by {signal.Signals(-code).name}" if code < 0 else f"exited with code {code}"

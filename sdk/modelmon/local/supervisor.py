@@ -1,0 +1,177 @@
+"""Runs every function folder of a project, each worker in a process of its own, until told to stop."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import select
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import msgspec
+
+from modelmon.errors import ConfigError
+from modelmon.local.deployment import Deployment, deployed, fingerprint
+from modelmon.local.folders import functions_folder, lock_file, report_file
+from modelmon.local.listening import Listening
+from modelmon.local.process import TERMINATION_SECONDS
+from modelmon.local.reports import Report
+from modelmon.settings import Settings
+
+LOOK_SECONDS = 0.05  # between two looks at the processes
+SCAN_SECONDS = 0.5  # between two looks at the folders
+
+Tell = Callable[[str, str], None]
+"""(level, text): something the person at the terminal should read."""
+
+
+class Supervisor:
+    """Call `step` again and again; afterwards `close`. One thread, nothing waits longer than a look.
+
+    The lock, the pipes and the sockets live in this process alone. A worker reads the lifeline pipe,
+    whose other end only we hold: when we are gone, however we went, it ends.
+    """
+
+    def __init__(self, settings: Settings, tell: Tell) -> None:
+        self._settings = settings
+        self._project = Path(settings.project_dir)
+        self._tell = tell
+        self._folder = functions_folder(self._project)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._lock = _lock(lock_file(self._project))
+        self._lifeline, self._our_end = os.pipe()
+        self._reports, self._their_end = os.pipe()
+        self._unread = b""
+        self._listening = Listening(self._project, settings.http_host, settings.http_port)
+        self._deployments: dict[str, Deployment] = {}
+        self._seen: dict[str, Any] = {}
+        self._next_scan = 0.0
+        self._written: bytes = b""
+        self._stopping = False
+        self._scan(settle=False)
+
+    @property
+    def deployments(self) -> tuple[Deployment, ...]:
+        return tuple(self._deployments.values())
+
+    @property
+    def stopped(self) -> bool:
+        """Whether `stop` was asked for and every worker is gone."""
+        return self._stopping and not self._deployments
+
+    def step(self) -> None:
+        """Read what workers report, start and end what has to, look at the folders now and then."""
+        self._read_reports()
+        if not self._stopping and monotonic() >= self._next_scan:
+            self._scan()
+        for deployment in list(self._deployments.values()):
+            deployment.watch(self._tell)
+            if deployment.gone:
+                del self._deployments[deployment.name]
+        self._write_report()
+
+    def stop(self, within_seconds: float = TERMINATION_SECONDS) -> None:
+        """Let every worker drain and end."""
+        self._stopping = True
+        for deployment in self._deployments.values():
+            deployment.stop(within_seconds)
+
+    def close(self) -> None:
+        """Release everything. Workers that still run end at once."""
+        self._listening.close_all()
+        report_file(self._project).unlink(missing_ok=True)
+        for descriptor in (self._our_end, self._lifeline, self._reports, self._their_end, self._lock):
+            os.close(descriptor)
+
+    def _scan(self, settle: bool = True) -> None:
+        """Start what is new, end what has changed or is gone; a folder has to be at rest for one look."""
+        self._next_scan = monotonic() + SCAN_SECONDS
+        folders = deployed(self._folder)
+        found = {name: fingerprint(folder) for name, folder in folders.items()}
+        for name, deployment in self._deployments.items():
+            if found.get(name) != deployment.fingerprint and not deployment.stopping:
+                self._tell("info", f"{name}: {'changed, starts anew' if name in found else 'removed'}")
+                deployment.stop(TERMINATION_SECONDS)
+        for name in self._listening.functions - found.keys() - self._deployments.keys():
+            self._listening.close(name)
+        for name, folder in folders.items():
+            if name not in self._deployments and (not settle or self._seen.get(name) == found[name]):
+                self._start(folder)
+        self._seen = found
+
+    def _start(self, folder: Path) -> None:
+        deployment = Deployment(folder, self._settings)
+        self._deployments[deployment.name] = deployment
+        http = deployment.http
+        try:
+            listening = self._listening.open(deployment.name, http.port) if http else None
+        except ConfigError as error:
+            deployment.error = str(error)
+        if deployment.error:
+            self._tell("error", f"{deployment.name} does not run: {deployment.error}")
+        else:
+            deployment.start(self._settings, self._lifeline, self._their_end, listening)
+
+    def _read_reports(self) -> None:
+        readable, _, _ = select.select([self._reports], [], [], LOOK_SECONDS)
+        if not readable:
+            return
+        *lines, self._unread = (self._unread + os.read(self._reports, 2**16)).split(b"\n")
+        for line in lines:
+            self._take(msgspec.json.decode(line, type=Report))
+
+    def _take(self, report: Report) -> None:
+        if report.level:
+            self._tell(report.level, f"{report.function}: {report.message}")
+            return
+        deployment = self._deployments.get(report.function)
+        worker = deployment.worker_of(report) if deployment else None
+        if worker is not None:
+            worker.ready_at = monotonic()
+
+    def _write_report(self) -> None:
+        """What `modelmon status` shows of us, whenever it has changed."""
+        content = msgspec.json.encode({"pid": os.getpid(), "functions": [*map(describe, self.deployments)]})
+        if content != self._written:
+            path = report_file(self._project)
+            fresh = path.with_suffix(".new")
+            fresh.write_bytes(content)
+            fresh.replace(path)
+            self._written = content
+
+
+def describe(deployment: Deployment) -> dict[str, Any]:
+    """One function as `modelmon status --json` shows it."""
+    return {
+        "name": deployment.name,
+        "error": deployment.error,
+        "workers": [
+            {
+                "trigger": worker.spec.trigger.name,
+                "worker": worker.spec.worker,
+                "pid": worker.pid,
+                "state": worker.state,
+                "restarts": worker.restarts,
+                "last_exit": worker.last_exit,
+            }
+            for worker in deployment.workers
+        ],
+    }
+
+
+def _lock(path: Path) -> int:
+    """Hold the project for us alone; the kernel lets it go when we end."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.read(file, 32).decode() or "unknown"
+        os.close(file)
+        raise ConfigError(
+            f"this project is run already, by process {holder}: end that one first ({path})"
+        ) from None
+    os.ftruncate(file, 0)
+    os.write(file, str(os.getpid()).encode())
+    return file

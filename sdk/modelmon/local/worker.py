@@ -1,0 +1,158 @@
+"""One worker process: `python -m modelmon.local.worker SPEC`, started by the supervisor.
+
+It loads the function's module, builds a real nuclio_sdk Context, runs `init_context` and then its trigger,
+all in one event loop, as Nuclio's own Python wrapper does. It ends when the supervisor does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+import signal
+import sys
+import threading
+from collections.abc import Awaitable, Callable
+from importlib import import_module
+from typing import Any
+
+import msgspec
+from nuclio_sdk import Context, Platform, TriggerInfo
+
+from modelmon.errors import ConfigError
+from modelmon.local.answers import check_output, failed, traceback_of
+from modelmon.local.reports import Reporter, make_logger
+from modelmon.local.triggers import CronTrigger, HttpTrigger, StreamTrigger, Trigger
+from modelmon.settings import Settings
+
+BUG, WRONG_CONFIGURATION = 70, 78  # exit codes, as in sysexits.h
+ORPHANED = 71
+
+
+class WorkerSpec(msgspec.Struct, frozen=True):
+    """What the supervisor tells a worker; the last three are file descriptors it inherits."""
+
+    function: str
+    folder: str
+    handler: str
+    trigger: Trigger
+    worker: int
+    lifeline: int
+    reports: int
+    listening: int | None = None
+
+
+class Worker:
+    """The function inside this process; triggers call `deliver` with one event at a time."""
+
+    def __init__(self, spec: WorkerSpec, reporter: Reporter) -> None:
+        self.spec = spec
+        self.settings = Settings.load()
+        self.stopping = asyncio.Event()
+        self.acknowledged: Callable[[str, int, int], None] = lambda topic, partition, offset: None
+        self.platform = Platform("local", on_control_callback=self._on_control)
+        self.context = Context(
+            logger=make_logger(reporter),
+            platform=self.platform,
+            worker_id=str(spec.worker),
+            trigger=TriggerInfo(spec.trigger.kind, spec.trigger.name),
+        )
+        self._handler: Callable[[Any, Any], Any] = lambda context, event: None
+
+    async def start(self) -> None:
+        """Load the module and run its `init_context`."""
+        module_name, _, function = self.spec.handler.partition(":")
+        module = import_module(module_name)
+        handler = getattr(module, function, None)
+        if handler is None:
+            raise ConfigError(f"spec.handler: {module.__file__} has no {function!r}")
+        self._handler = handler
+        init_context = getattr(module, "init_context", None)
+        if init_context is not None:
+            await _resolved(init_context(self.context))
+
+    async def deliver(self, event: Any) -> Any:
+        """The handler's output for one event. What it raises becomes a 500, as under Nuclio."""
+        try:
+            output = self._handler(self.context, event)
+            if inspect.isawaitable(output):
+                output = await output
+            check_output(output)
+        except (Exception, SystemExit) as error:
+            self.context.logger.error("the handler raised: %s", traceback_of(error))
+            return failed(error)
+        return output
+
+    async def drain(self) -> None:
+        """Partitions are taken away: let the function acknowledge what it holds."""
+        await _resolved(self.platform._on_signal("drain"))
+
+    async def stop(self) -> None:
+        """The end: what the function holds first, then what it has open."""
+        await self.drain()
+        await _resolved(self.platform._on_signal("termination"))
+
+    async def _on_control(self, message: dict[str, Any]) -> None:
+        attributes = message["attributes"]
+        self.acknowledged(attributes["topic"], attributes["partition"], attributes["offset"])
+
+
+async def _resolved(value: Any) -> Any:
+    return await value if inspect.isawaitable(value) else value
+
+
+def main(argument: str) -> None:
+    """Run until SIGTERM; exits with 70 after a bug and 78 after a wrong configuration at start."""
+    spec = msgspec.json.decode(argument, type=WorkerSpec)
+    threading.Thread(target=_end_with_supervisor, args=(spec.lifeline,), daemon=True).start()
+    reporter = Reporter(spec.reports, spec.function, spec.trigger.name, spec.worker)
+    sys.path.insert(0, spec.folder)
+    try:
+        asyncio.run(_run(spec, reporter))
+    except ConfigError as error:
+        reporter.warn("error", str(error))
+        print(f"stopping: {error}", file=sys.stderr)
+        _exit(WRONG_CONFIGURATION)
+    except Exception as error:
+        reporter.warn("error", f"{type(error).__name__}: {error}")
+        sys.excepthook(type(error), error, error.__traceback__)
+        _exit(BUG)
+
+
+async def _run(spec: WorkerSpec, reporter: Reporter) -> None:
+    worker = Worker(spec, reporter)
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, worker.stopping.set)
+    await worker.start()
+    reporter.ready()
+    await _trigger(spec)(worker)
+    # Threads of a library or of user code do not keep a stopped worker alive.
+    _exit(0)
+
+
+def _trigger(spec: WorkerSpec) -> Callable[[Worker], Awaitable[None]]:
+    # Only what this worker's own trigger needs is imported.
+    match spec.trigger:
+        case StreamTrigger():
+            from modelmon.local.stream_trigger import run
+        case CronTrigger():
+            from modelmon.local.cron_trigger import run
+        case HttpTrigger():
+            from modelmon.local.http_trigger import run
+    return run
+
+
+def _end_with_supervisor(lifeline: int) -> None:
+    while os.read(lifeline, 1):
+        pass
+    os._exit(ORPHANED)
+
+
+def _exit(code: int) -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
