@@ -12,8 +12,9 @@ import msgspec
 from sqlalchemy import Connection, Row, Select, select, update
 from sqlalchemy import delete as delete_from
 
-from modelmon.errors import ConfigError
+from modelmon.errors import ConfigError, RejectedError
 from modelmon.model import Endpoint, from_us, to_us
+from modelmon.stores.columns import stored_names
 from modelmon.stores.schema import endpoints
 from modelmon.stores.sql import chunks, insert_missing, upsert
 
@@ -53,7 +54,7 @@ def find(
 def put(connection: Connection, endpoint: Endpoint, now_us: int) -> None:
     """Insert or replace an endpoint; the time of its creation stays.
 
-    Raises ConfigError for values that JSON can't hold.
+    Raises ConfigError for values that JSON can't hold and for names that no sample column can have.
     """
     upsert(connection, endpoints, [_row(endpoint, now_us)], keep=["created_us"])
 
@@ -103,6 +104,10 @@ def _endpoint(row: Row[Any]) -> Endpoint:
 
 
 def _row(endpoint: Endpoint, now_us: int) -> dict[str, Any]:
+    try:
+        stored_names(endpoint.feature_names, endpoint.label_names)
+    except RejectedError as error:
+        raise ConfigError(f"endpoint {endpoint.endpoint_id}: {error}") from error
     row = {name: getattr(endpoint, name) for name in _PLAIN}
     row |= {name: _json(endpoint.endpoint_id, name, getattr(endpoint, name)) for name in _JSON}
     row["created_us"] = now_us if endpoint.created is None else to_us(endpoint.created)

@@ -16,6 +16,7 @@ from functools import reduce
 from typing import Any
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as types
@@ -51,19 +52,52 @@ def unified(tables: Sequence[pa.Table]) -> pa.Table:
 
     The timestamp stands first, then the others in the order of their first appearance, metadata last.
     """
-    if len({table.schema for table in tables}) > 1:
+    if len(schemas(tables)) > 1:
         schema = _unified_schema(tables)
         tables = [_conformed(table, schema) for table in tables]
     return pa.concat_tables(tables).unify_dictionaries()
 
 
+def schemas(tables: Iterable[pa.Table]) -> list[pa.Schema]:
+    """The different schemas of these tables, in the order of their first appearance."""
+    found: list[pa.Schema] = []
+    for table in tables:
+        if not any(table.schema.equals(schema) for schema in found):
+            found.append(table.schema)
+    return found
+
+
 def in_row_order(table: pa.Table) -> pa.Table:
     """The rows sorted by time, then by their place in the stream; equal ones keep their order."""
     keys = [name for name in ROW_ORDER if name in table.column_names]
-    times = table.column(TIMESTAMP).cast(pa.int64()).to_numpy()
-    if not keys or (times[1:] > times[:-1]).all():
+    if all(table.column(name).null_count == 0 for name in keys) and _is_sorted(table, keys):
         return table
-    return table.take(pc.sort_indices(table, sort_keys=[(name, "ascending") for name in keys]))
+    order = pc.sort_indices(table, sort_keys=[(name, "ascending") for name in keys])
+    return table.combine_chunks().take(order)  # in one piece: ten times faster than from many
+
+
+def between(table: pa.Table, start_us: int, end_us: int) -> pa.Table:
+    """The rows of a table in row order whose timestamp is in [start, end); copies nothing."""
+    times = _numbers(table, TIMESTAMP)
+    first, end = np.searchsorted(times, [start_us, end_us])
+    return table.slice(first, end - first)
+
+
+def _numbers(table: pa.Table, name: str) -> np.ndarray[Any, np.dtype[np.int64]]:
+    numbers: np.ndarray[Any, np.dtype[np.int64]] = table.column(name).cast(pa.int64()).to_numpy()
+    return numbers
+
+
+def _is_sorted(table: pa.Table, keys: Sequence[str]) -> bool:
+    tied = np.ones(max(0, table.num_rows - 1), dtype=bool)
+    for name in keys:
+        values = _numbers(table, name)
+        if (tied & (values[1:] < values[:-1])).any():
+            return False
+        tied &= values[1:] == values[:-1]
+        if not tied.any():
+            break
+    return True
 
 
 def common_type(first: pa.DataType, second: pa.DataType) -> pa.DataType:
@@ -112,7 +146,7 @@ def _plain(kind: pa.DataType) -> pa.DataType:
 
 def _unified_schema(tables: Iterable[pa.Table]) -> pa.Schema:
     found: dict[str, list[pa.DataType]] = {TIMESTAMP: []}
-    for schema in dict.fromkeys(table.schema for table in tables):
+    for schema in schemas(tables):
         for field in schema:
             found.setdefault(field.name, []).append(field.type)
     names = sorted((name for name in found if found[name]), key=lambda name: _LAST.get(name, 0))
