@@ -1,0 +1,236 @@
+"""What an app sees of the window it judges."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from modelmon.apps.artifacts import Artifact, body_of, dataset, keep, location, temporary_folder
+from modelmon.apps.frames import to_arrow, to_pandas
+from modelmon.apps.logger import AppLogger, app_logger
+from modelmon.errors import ConfigError
+from modelmon.model import Endpoint, Window
+from modelmon.settings import Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+    from modelmon.stats.frames import Frame
+
+BEGINS_INSIDE, ENDS_INSIDE = 1, 2
+"""Bits of `window_incomplete`: the endpoint's data begin, or end, inside the window."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContextProject:
+    """The project, as far as an app needs it."""
+
+    name: str
+
+
+class MonitoringApplicationContext:
+    """One endpoint over one window `[start_infer_time, end_infer_time)`, read when it is asked for.
+
+    Beside MLRun's names there are `window`, `window_incomplete` (bits: 1 the data begin inside the window,
+    2 they end inside), `window_revision` (grows when a late event re-opens the window), `rows`, `sample`
+    (Arrow) and `settings`. `sample`, `sample_df` and the statistics raise UnavailableError when the store
+    does not answer; let it pass: the window then waits.
+    """
+
+    def __init__(
+        self,
+        application_name: str,
+        endpoint: Endpoint,
+        window: Window,
+        read: Callable[[], Frame],
+        settings: Settings,
+        *,
+        window_revision: int = 0,
+        window_incomplete: int = 0,
+    ) -> None:
+        self.application_name = application_name
+        self.model_endpoint = endpoint
+        self.window = window
+        self.window_revision = window_revision
+        self.window_incomplete = window_incomplete
+        self.settings = settings
+        self._read = read
+
+    @property
+    def project_name(self) -> str:
+        return self.model_endpoint.project
+
+    @property
+    def project(self) -> ContextProject:
+        return ContextProject(self.project_name)
+
+    @cached_property
+    def logger(self) -> AppLogger:
+        """Takes values as keywords too: `logger.info("scored", rows=12)`."""
+        return app_logger(self.application_name)
+
+    @property
+    def nuclio_logger(self) -> AppLogger:
+        return self.logger
+
+    @property
+    def endpoint_id(self) -> str:
+        return self.model_endpoint.endpoint_id
+
+    @property
+    def endpoint_name(self) -> str:
+        return self.model_endpoint.name
+
+    @cached_property
+    def start_infer_time(self) -> pd.Timestamp:
+        """First moment of the window, UTC."""
+        import pandas as pd
+
+        return pd.Timestamp(self.window.start)
+
+    @cached_property
+    def end_infer_time(self) -> pd.Timestamp:
+        """First moment after the window, UTC."""
+        import pandas as pd
+
+        return pd.Timestamp(self.window.end)
+
+    @cached_property
+    def frame(self) -> Frame:
+        """The sample as it came: an Arrow table live, your own frame in `evaluate`."""
+        return self._read()
+
+    @property
+    def rows(self) -> int:
+        """Rows of the sample."""
+        return len(self.frame)
+
+    @cached_property
+    def sample(self) -> pa.Table:
+        """The rows of the window, with features, labels and metadata, as an Arrow table; without pandas."""
+        return to_arrow(self.frame)
+
+    @cached_property
+    def sample_df(self) -> pd.DataFrame:
+        """The rows of the window, with features, labels and metadata, as a pandas DataFrame."""
+        return to_pandas(self.frame)
+
+    @property
+    def feature_names(self) -> list[str]:
+        return list(self.model_endpoint.feature_names)
+
+    @property
+    def label_names(self) -> list[str]:
+        return list(self.model_endpoint.label_names)
+
+    @property
+    def feature_stats(self) -> Mapping[str, Any]:
+        """The reference: training-time statistics by feature, as `modelmon.stats.describe` makes them."""
+        return self.model_endpoint.feature_stats
+
+    @cached_property
+    def sample_df_stats(self) -> dict[str, dict[str, Any]]:
+        """The same statistics of the sample, on the bins of the reference."""
+        from modelmon.stats import describe_like
+
+        return describe_like(self.frame, self.feature_stats)
+
+    @property
+    def feature_set(self) -> str:
+        """Name of the endpoint's monitoring feature set, which `get_offline_features` takes."""
+        return self.model_endpoint.feature_set
+
+    @property
+    def model(self) -> tuple[str, Endpoint, dict[str, Any]]:
+        """Where the model is, its endpoint, no extra data; ConfigError when the endpoint names no model."""
+        if not self.model_endpoint.model_uri:
+            raise ConfigError(
+                f"endpoint {self.endpoint_name!r} names no model; register it with log_model and add_model"
+            )
+        return self.model_endpoint.model_uri, self.model_endpoint, {}
+
+    @property
+    def storage_options(self) -> dict[str, Any]:
+        """Nothing: samples are read with the settings of the project."""
+        return {}
+
+    @staticmethod
+    def dict_to_histogram(histogram_dict: Mapping[str, Any]) -> pd.DataFrame:
+        """Histograms of statistics as a frame: a column a feature, a row a bin, each column of mass 1.
+
+        Features without a histogram are left out; an empty one has zeros.
+        """
+        import pandas as pd
+
+        counts = {name: stats["hist"][0] for name, stats in histogram_dict.items() if "hist" in stats}
+        return pd.DataFrame(
+            {name: pd.Series(bins, dtype=float) / (sum(bins) or 1) for name, bins in counts.items()}
+        )
+
+    def log_artifact(
+        self,
+        item: str,
+        body: Any = None,
+        tag: str = "",
+        local_path: str = "",
+        artifact_path: str | None = None,
+        format: str = "",
+        upload: bool | None = None,
+        labels: Mapping[str, str] | None = None,
+        target_path: str | None = None,
+        unique_per_endpoint: bool = True,
+    ) -> Artifact:
+        """Keep a file: `body` (text, bytes, dict or list) or the local file `local_path`.
+
+        It goes to `target_path`, or to `<artifact_path, else the project's>/<app>/<window start>/<item>`
+        with the endpoint's id in its name unless `unique_per_endpoint` is False; judging the window again
+        replaces it. `upload` is accepted for MLRun's sake: a file is always written there. Raises
+        UnavailableError when the place can't be written now.
+        """
+        content = body_of(body, local_path)
+        path = target_path or self._location(item, format, artifact_path, unique_per_endpoint)
+        return keep(Artifact(item, path, tag, {**self._labels(), **(labels or {})}), content)
+
+    def log_dataset(
+        self,
+        key: str,
+        df: Frame,
+        tag: str = "",
+        local_path: str | None = None,
+        artifact_path: str | None = None,
+        upload: bool | None = None,
+        labels: Mapping[str, str] | None = None,
+        format: str = "parquet",
+        target_path: str | None = None,
+        unique_per_endpoint: bool = True,
+        **_details: Any,
+    ) -> Artifact:
+        """Keep a pandas frame or Arrow table as Parquet (or `format="csv"`), placed as `log_artifact` does.
+
+        MLRun's further arguments (preview, stats, label_column, …) are accepted and not used.
+        """
+        extension = format or "parquet"
+        path = target_path or self._location(key, extension, artifact_path, unique_per_endpoint)
+        return keep(Artifact(key, path, tag, {**self._labels(), **(labels or {})}), dataset(df, extension))
+
+    def _labels(self) -> dict[str, str]:
+        return {
+            "producer-type": "model-monitoring-app",
+            "app-name": self.application_name,
+            "endpoint-id": self.endpoint_id,
+            "endpoint-name": self.endpoint_name,
+        }
+
+    def _location(self, key: str, extension: str, folder: str | None, unique: bool) -> str:
+        root = folder or self._artifacts_path
+        place = f"{root}/{self.application_name}/{self.window.start:%Y%m%dT%H%M%SZ}"
+        return location(place, key, self.endpoint_id if unique else "", extension)
+
+    @cached_property
+    def _artifacts_path(self) -> str:
+        if self.settings.artifacts_path or self.settings.project_dir:
+            return self.settings.artifacts_path or self.settings.resolved().artifacts_path
+        return temporary_folder()

@@ -1,0 +1,42 @@
+"""A sample as pandas or as Arrow, whichever it came as."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+    from modelmon.stats.frames import Frame
+
+
+def is_arrow(frame: Frame) -> bool:
+    return type(frame).__module__.split(".")[0] == "pyarrow"
+
+
+def to_pandas(frame: Frame) -> pd.DataFrame:
+    """The same rows as a pandas DataFrame with a plain index."""
+    plain: pd.DataFrame = frame.to_pandas() if is_arrow(frame) else frame.reset_index(drop=True)
+    return plain
+
+
+def to_arrow(frame: Frame) -> pa.Table:
+    """The same rows as an Arrow table; a column of mixed types becomes text, as in a stored sample."""
+    if is_arrow(frame):
+        return frame
+    import pyarrow as pa
+
+    return pa.table(
+        {str(name): _arrow_column(frame.iloc[:, place]) for place, name in enumerate(frame.columns)}
+    )
+
+
+def _arrow_column(column: pd.Series[Any]) -> Any:
+    import pyarrow as pa
+
+    try:
+        return pa.array(column, from_pandas=True)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
+        gaps = column.isna()
+        return pa.array([None if gap else str(value) for value, gap in zip(column, gaps, strict=True)])

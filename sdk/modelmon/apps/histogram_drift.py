@@ -1,0 +1,188 @@
+"""The default app: how far the distributions of inputs and predictions have moved since training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from modelmon.apps.base import ModelMonitoringApplicationBase
+from modelmon.apps.classifier import DataDriftClassifier, ValueClassifier
+from modelmon.apps.results import (
+    ModelMonitoringApplicationMetric,
+    ModelMonitoringApplicationResult,
+    ModelMonitoringApplicationStats,
+    Output,
+)
+from modelmon.model import ResultKindApp, ResultStatusApp
+
+if TYPE_CHECKING:
+    from modelmon.apps.context import MonitoringApplicationContext
+    from modelmon.stats.compare import Comparison
+
+GENERAL, FEATURE = "general_drift", "feature_drift"
+SHOWN = 20
+"""Features whose distances a result carries, the worst first; `drift_measures` has all of them."""
+
+
+class HistogramDataDriftApplication(ModelMonitoringApplicationBase):
+    """Compares histograms of the window with the reference, feature by feature.
+
+    A feature's score is the mean of its total variation and Hellinger distances, in [0, 1]. Results, both
+    of kind data drift and judged by the same thresholds:
+
+    - `general_drift`: the mean score over inputs and predictions, as MLRun computes it;
+    - `feature_drift`: the largest score of an input (of a prediction too with `judge_predictions`), with
+      that feature's name. One drifted feature among many shows here and not in the mean.
+
+    Metrics: `<distance>_mean` for each of `distances`. Statistics: `current_stats` and `drift_measures`.
+
+    A verdict is `irrelevant`, with the reason as `state` in its extra data, over fewer than `min_rows` rows
+    ("warming up"), in a window that the data only partly cover ("incomplete"), without reference statistics
+    ("no reference") and when the sample has none of the reference's features ("no features"). The first
+    two still carry the value.
+
+    Arguments: `potential_threshold` and `detected_threshold`, or a `value_classifier` of your own;
+    `distances`, names of `modelmon.stats.DISTANCES`; `min_rows`, by default the setting `app_min_rows`;
+    `produce_json_artifact` and `produce_plotly_artifact` keep the scores as files.
+    """
+
+    def __init__(
+        self,
+        value_classifier: ValueClassifier | None = None,
+        produce_json_artifact: bool = False,
+        produce_plotly_artifact: bool = False,
+        *,
+        potential_threshold: float = 0.5,
+        detected_threshold: float = 0.7,
+        distances: Sequence[str] = ("hellinger", "kld", "tvd"),
+        min_rows: int | None = None,
+        judge_predictions: bool = False,
+    ) -> None:
+        from modelmon.stats.distances import distance
+
+        for name in distances:
+            distance(name)  # raises for an unknown one, at the start
+        self._classifier = value_classifier or DataDriftClassifier(potential_threshold, detected_threshold)
+        self._distances = tuple(distances)
+        self._min_rows = min_rows
+        self._judge_predictions = judge_predictions
+        self._artifacts = {"json": produce_json_artifact, "html": produce_plotly_artifact}
+
+    def do_tracking(self, monitoring_context: MonitoringApplicationContext) -> list[Output]:
+        from modelmon.stats.compare import compare
+
+        context = monitoring_context
+        if not context.feature_stats:
+            return self._without_value("no reference", context)
+        comparison = compare(context.frame, context.feature_stats, self._distances)
+        if not comparison.features:
+            return self._without_value("no features", context, comparison)
+        self._keep(context, comparison)
+        return [
+            *self._means(comparison),
+            self._general(context, comparison),
+            self._feature(context, comparison),
+            *self._statistics(context, comparison),
+        ]
+
+    def _means(self, comparison: Comparison) -> list[ModelMonitoringApplicationMetric]:
+        return [
+            ModelMonitoringApplicationMetric(f"{name}_mean", comparison.distances[name].mean())
+            for name in self._distances
+        ]
+
+    def _general(
+        self, context: MonitoringApplicationContext, comparison: Comparison
+    ) -> ModelMonitoringApplicationResult:
+        value = float(comparison.scores.mean())
+        return self._result(GENERAL, value, self._state(context), self._evidence(context, comparison))
+
+    def _feature(
+        self, context: MonitoringApplicationContext, comparison: Comparison
+    ) -> ModelMonitoringApplicationResult:
+        scored = self._measures(comparison)
+        predictions = {name: scored.pop(name) for name in context.label_names if name in scored}
+        judged = {**scored, **predictions} if self._judge_predictions else scored
+        ranked = sorted(judged, key=lambda name: -judged[name]["score"])
+        evidence = {
+            "feature": ranked[0] if ranked else None,
+            "features": {name: judged[name] for name in ranked[:SHOWN]},
+            "predictions": predictions,
+            **self._evidence(context, comparison),
+        }
+        if not ranked:
+            return self._result(FEATURE, 0.0, "no features", evidence)
+        return self._result(FEATURE, judged[ranked[0]]["score"], self._state(context), evidence)
+
+    def _statistics(
+        self, context: MonitoringApplicationContext, comparison: Comparison
+    ) -> list[ModelMonitoringApplicationStats]:
+        means = {f"{name}_mean": float(comparison.distances[name].mean()) for name in self._distances}
+        measures = {**means, **self._measures(comparison)}
+        end = context.window.end
+        return [
+            ModelMonitoringApplicationStats("current_stats", end, comparison.sample_stats),
+            ModelMonitoringApplicationStats("drift_measures", end, measures),
+        ]
+
+    def _measures(self, comparison: Comparison) -> dict[str, dict[str, float]]:
+        """Score and distances of every feature that could be scored."""
+        columns = {"score": comparison.scores, **comparison.distances}
+        return {
+            feature: {name: float(values[place]) for name, values in columns.items()}
+            for place, feature in enumerate(comparison.features)
+        }
+
+    def _evidence(
+        self, context: MonitoringApplicationContext, comparison: Comparison | None = None
+    ) -> dict[str, Any]:
+        """What the verdict stands on."""
+        thresholds = {
+            f"{name}_threshold": getattr(self._classifier, name)
+            for name in ("potential", "detected")
+            if hasattr(self._classifier, name)
+        }
+        found: dict[str, Any] = {"rows": context.rows, **thresholds}
+        if comparison is not None:
+            found["scored_features"] = len(comparison.features)
+            found |= {
+                name: value
+                for name, value in (
+                    ("missing_features", list(comparison.absent)),
+                    ("unscored_features", comparison.unscored),
+                    ("invalid_values", comparison.invalid),
+                )
+                if value
+            }
+        return found
+
+    def _state(self, context: MonitoringApplicationContext) -> str:
+        """Why the value is no verdict; "" when it is one."""
+        least = context.settings.app_min_rows if self._min_rows is None else self._min_rows
+        if context.rows < least:
+            return "warming up"
+        return "incomplete" if context.window_incomplete else ""
+
+    def _result(
+        self, name: str, value: float, state: str, evidence: dict[str, Any]
+    ) -> ModelMonitoringApplicationResult:
+        status = ResultStatusApp.irrelevant if state else self._classifier.value_to_status(value)
+        extra = {"state": state, **evidence} if state else evidence
+        return ModelMonitoringApplicationResult(name, value, ResultKindApp.data_drift, status, extra)
+
+    def _without_value(
+        self, state: str, context: MonitoringApplicationContext, comparison: Comparison | None = None
+    ) -> list[Output]:
+        context.logger.warning("no drift is computed: %s", state)
+        evidence = self._evidence(context, comparison)
+        return [self._result(name, 0.0, state, evidence) for name in (GENERAL, FEATURE)]
+
+    def _keep(self, context: MonitoringApplicationContext, comparison: Comparison) -> None:
+        scores = dict(zip(comparison.features, comparison.scores.tolist(), strict=True))
+        if self._artifacts["json"]:
+            context.log_artifact("features_drift_results", body=scores, format="json")
+        if self._artifacts["html"]:
+            from modelmon.apps.drift_table import drift_table
+
+            page = drift_table(comparison.sample_stats, context.feature_stats, self._measures(comparison))
+            context.log_artifact("drift_table_plot", body=page, format="html")

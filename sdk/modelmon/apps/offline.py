@@ -1,0 +1,96 @@
+"""A context without project, stream or server, over frames at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from modelmon.apps.context import MonitoringApplicationContext
+from modelmon.apps.frames import is_arrow
+from modelmon.errors import ConfigError
+from modelmon.model import EPOCH, MICROSECOND, Endpoint, Window, endpoint_id_of
+from modelmon.settings import Settings
+from modelmon.stats import describe
+from modelmon.stats.frames import columns
+
+if TYPE_CHECKING:
+    from modelmon.stats.frames import Frame
+
+TIMESTAMP = "timestamp"
+
+
+def offline_context(
+    application_name: str,
+    sample: Frame,
+    reference: Frame | Mapping[str, Any] | None = None,
+    *,
+    label_names: Sequence[str] = (),
+    start: datetime | None = None,
+    end: datetime | None = None,
+    window_incomplete: int = 0,
+    settings: Settings | None = None,
+) -> MonitoringApplicationContext:
+    """The context of a window whose rows are `sample`, for an endpoint whose reference is `reference`."""
+    settings = settings or Settings.load()
+    stats = _reference_stats(reference)
+    names = [name for name in stats or columns(sample) if name != TIMESTAMP]
+    endpoint = Endpoint(
+        endpoint_id=endpoint_id_of(settings.project, "evaluate", application_name),
+        project=settings.project,
+        name="evaluate",
+        function_name="evaluate",
+        feature_names=tuple(name for name in names if name not in label_names),
+        label_names=tuple(label_names),
+        feature_stats=stats,
+    )
+    return MonitoringApplicationContext(
+        application_name,
+        endpoint,
+        _window(sample, start, end),
+        lambda: sample,
+        settings,
+        window_incomplete=window_incomplete,
+    )
+
+
+def _reference_stats(reference: Frame | Mapping[str, Any] | None) -> Mapping[str, Any]:
+    if reference is None:
+        return {}
+    if isinstance(reference, Mapping):
+        return reference
+    return describe(reference, [name for name in columns(reference) if name != TIMESTAMP])
+
+
+def _window(sample: Frame, start: datetime | None, end: datetime | None) -> Window:
+    if (start is None) != (end is None):
+        raise ConfigError("give both start and end of the window, or neither")
+    if start is None or end is None:
+        start, end = _span(sample) or (EPOCH, EPOCH + timedelta(minutes=10))
+    try:
+        return Window(_utc(start), _utc(end))
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+
+
+def _span(sample: Frame) -> tuple[datetime, datetime] | None:
+    """From the first timestamp to just after the last, when the sample has a column of times."""
+    column = columns(sample).get(TIMESTAMP)
+    if column is None:
+        return None
+    if is_arrow(sample):
+        import pyarrow.compute as pc
+
+        first, last = (pc.min_max(column.data)[end].as_py() for end in ("min", "max"))
+    else:
+        first, last = column.data.min(), column.data.max()
+    if not isinstance(first, datetime) or first != first:  # NaT is a datetime unequal to itself
+        return None
+    return first, last + MICROSECOND
+
+
+def _utc(moment: datetime) -> datetime:
+    """A naive time is taken as UTC, as MLRun does; a pandas one becomes a plain datetime."""
+    if hasattr(moment, "to_pydatetime"):
+        moment = moment.to_pydatetime(warn=False)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

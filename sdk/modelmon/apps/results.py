@@ -1,0 +1,153 @@
+"""What an app may return: results, metrics and statistics, each checked where it is made."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, SupportsFloat, SupportsIndex, TypeAlias
+
+from modelmon.errors import ConfigError
+from modelmon.model import ResultKindApp, ResultStatusApp
+
+NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+STATS_NAMES = ("current_stats", "drift_measures")
+ALLOWED = (
+    "return a ModelMonitoringApplicationResult, a ModelMonitoringApplicationMetric, a list of them, "
+    "a dict of metric names to numbers, or None"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelMonitoringApplicationResult:
+    """A verdict: a named finite number with its kind, its status and whatever the app wants to keep with it.
+
+    `extra_data` is JSON of any length. Raises ConfigError for a name other than letters, digits and '_'
+    (not beginning with a digit), a value that is no finite number, an unknown kind or status, or extra
+    data that JSON can't hold (naming the key).
+    """
+
+    name: str
+    value: float
+    kind: ResultKindApp
+    status: ResultStatusApp
+    extra_data: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        what = f"result {_named(self.name, 'result')}"
+        _set(self, "value", _finite(self.value, what))
+        _set(self, "kind", _member(ResultKindApp, self.kind, f"{what}: kind"))
+        _set(self, "status", _member(ResultStatusApp, self.status, f"{what}: status"))
+        if not isinstance(self.extra_data, Mapping):
+            raise ConfigError(f"{what}: extra_data must be a dict, got a {type(self.extra_data).__name__}")
+        _set(self, "extra_data", plain(self.extra_data, f"{what}: extra_data"))
+
+
+@dataclass(frozen=True, slots=True)
+class ModelMonitoringApplicationMetric:
+    """A named finite number. Raises ConfigError as a result does."""
+
+    name: str
+    value: float
+
+    def __post_init__(self) -> None:
+        _set(self, "value", _finite(self.value, f"metric {_named(self.name, 'metric')}"))
+
+
+@dataclass(frozen=True, slots=True)
+class ModelMonitoringApplicationStats:
+    """Statistics that an endpoint shows: `current_stats` or `drift_measures`, as JSON, at a point in time."""
+
+    name: str
+    timestamp: datetime
+    stats: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        if self.name not in STATS_NAMES:
+            raise ConfigError(f"stats are called {' or '.join(STATS_NAMES)}, got {self.name!r}")
+        if self.timestamp.tzinfo is None:
+            raise ConfigError(f"stats {self.name}: the timestamp must have a time zone, got {self.timestamp}")
+        _set(self, "stats", plain(self.stats, f"stats {self.name}"))
+
+
+Output: TypeAlias = (
+    ModelMonitoringApplicationResult | ModelMonitoringApplicationMetric | ModelMonitoringApplicationStats
+)
+
+
+def outputs(returned: Any) -> list[Output]:
+    """What `do_tracking` returned, as a list; ConfigError says what is allowed.
+
+    Every number needs a name of its own, be it of a result or a metric.
+    """
+    found = _listed(returned)
+    seen: set[str] = set()
+    for output in found:
+        if not isinstance(output, Output):
+            raise ConfigError(f"an app can't return {output!r} ({type(output).__name__}); {ALLOWED}")
+        if output.name in seen:
+            raise ConfigError(f"two outputs are called {output.name!r}; each needs a name of its own")
+        seen.add(output.name)
+    return found
+
+
+def _listed(returned: Any) -> list[Any]:
+    if returned is None:
+        return []
+    if isinstance(returned, Mapping):
+        return [ModelMonitoringApplicationMetric(name, value) for name, value in returned.items()]
+    return list(returned) if isinstance(returned, list | tuple) else [returned]
+
+
+def plain(value: Any, where: str) -> Any:
+    """`value` as JSON can hold it, NumPy's values as plain ones; ConfigError names the key that is wrong."""
+    if hasattr(value, "tolist"):  # numpy, without importing it
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        return {_key(key, where): plain(inner, f"{where}[{key!r}]") for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(inner, f"{where}[{place}]") for place, inner in enumerate(value)]
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ConfigError(f"{where} is {value}, which JSON can't hold; leave it out or use None")
+    if value is None or isinstance(value, str | int | float):
+        return value
+    raise ConfigError(f"{where} is a {type(value).__name__}, which JSON can't hold")
+
+
+def _key(key: Any, where: str) -> str:
+    if isinstance(key, str):
+        return key
+    if isinstance(key, int):
+        return str(key)
+    raise ConfigError(f"{where} has the key {key!r} ({type(key).__name__}); keys are strings")
+
+
+def _named(name: Any, what: str) -> str:
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise ConfigError(
+            f"{name!r} is not the name of a {what}: letters, digits and '_', not beginning with a digit"
+        )
+    return name
+
+
+def _finite(value: Any, what: str) -> float:
+    if isinstance(value, str | bytes) or not isinstance(value, SupportsFloat | SupportsIndex):
+        raise ConfigError(f"{what}: the value must be a number, got {value!r}")
+    number = float(value)
+    if not math.isfinite(number):
+        raise ConfigError(f"{what}: the value must be finite, got {number}")
+    return number
+
+
+def _member(enum: Any, value: Any, what: str) -> Any:
+    try:
+        return enum(value)
+    except ValueError as error:
+        known = ", ".join(f"{member.name} ({member.value})" for member in enum)
+        raise ConfigError(f"{what} must be one of {known}; got {value!r}") from error
+
+
+def _set(instance: Any, name: str, value: Any) -> None:
+    object.__setattr__(instance, name, value)  # the dataclass is frozen for everyone else
