@@ -1,0 +1,42 @@
+"""Every wire format: what is on the streams, and how it becomes values and values become it. docs/wire.md."""
+
+from __future__ import annotations
+
+from modelmon.wire.app_events import AppEvent, read_app_event, write_app_event
+from modelmon.wire.events import read_message
+from modelmon.wire.identity import endpoint_name_of, split_function_uri
+from modelmon.wire.items import BatchComplete, ErrorEvent, Item, NopEvent, RejectedItem, ServingEvent
+from modelmon.wire.moments import read_moment, write_moment
+from modelmon.wire.publishing import (
+    write_batch,
+    write_batch_complete,
+    write_error_event,
+    write_event,
+    write_nop_event,
+)
+from modelmon.wire.reports import Envelope, read_report, write_report
+
+__all__ = [
+    "AppEvent",
+    "BatchComplete",
+    "Envelope",
+    "ErrorEvent",
+    "Item",
+    "NopEvent",
+    "RejectedItem",
+    "ServingEvent",
+    "endpoint_name_of",
+    "read_app_event",
+    "read_message",
+    "read_moment",
+    "read_report",
+    "split_function_uri",
+    "write_app_event",
+    "write_batch",
+    "write_batch_complete",
+    "write_error_event",
+    "write_event",
+    "write_moment",
+    "write_nop_event",
+    "write_report",
+]

@@ -1,0 +1,205 @@
+"""JSON to checked values: msgspec where it can, a slower and more lenient parser where it can't."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any, Union
+
+import msgspec
+
+from modelmon.errors import RejectedError
+from modelmon.wire.identity import shown
+
+LARGEST_INTEGER = 2**63 - 1
+DEEPEST = 8
+"""Lists and objects inside each other, counted from `inputs` or `outputs`."""
+
+_Integer = Annotated[int, msgspec.Meta(ge=-(2**63), le=LARGEST_INTEGER)]
+_Scalar: Any = Union[_Integer, float, str, bool, None]  # noqa: UP007 - `|` can't join an Annotated
+
+
+def _nested(depth: int) -> Any:
+    """JSON down to `depth`. Spelt out level by level, because what nests without end can't be stored."""
+    cell = _Scalar
+    for _ in range(depth):
+        cell = Union[_Scalar, list[cell], dict[str, cell]]  # type: ignore[valid-type]  # noqa: UP007
+    return cell
+
+
+if TYPE_CHECKING:
+    Cell = Any
+    Attributes = dict[str, Any] | None
+else:
+    Cell = _nested(DEEPEST)
+    Attributes = dict[str, _nested(DEEPEST // 2)] | None
+
+
+class RawRequest(msgspec.Struct, gc=False):
+    id: str | int | float | None = None
+    inputs: Cell = None
+    input_schema: tuple[str, ...] | None = None
+    entities: Attributes = None
+
+
+class RawResponse(msgspec.Struct, gc=False):
+    id: str | int | float | None = None
+    outputs: Cell = None
+    output_schema: tuple[str, ...] | None = None
+
+
+class RawPublisher(msgspec.Struct, gc=False):
+    id: str
+    number: int
+
+
+class RawEvent(msgspec.Struct, gc=False):
+    """Every field of every format that we look at; all others are skipped unread."""
+
+    model: str | None = None
+    class_name: str | None = msgspec.field(default=None, name="class")
+    model_class: str | None = None
+    version: str | None = None
+    function_uri: str | None = None
+    endpoint_id: str | None = None
+    sampling_percentage: int | float | None = None
+    effective_sample_count: int | None = None
+    labels: Attributes = None
+    metrics: Attributes = None
+    request: RawRequest | None = None
+    resp: RawResponse | None = None
+    op: str | None = None
+    when: str | int | float | None = None
+    microsec: int | float | None = None
+    error: Any = None
+    publisher: RawPublisher | None = None
+    kind: str | None = None
+    first_timestamp: str | int | float | None = None
+    last_timestamp: str | int | float | None = None
+    timestamp: str | int | float | None = None
+    headers: Any = None
+    values: Any = None
+
+
+# Building these takes milliseconds, and a model server that only writes should not pay for it.
+@cache
+def _event_decoder() -> msgspec.json.Decoder[RawEvent]:
+    return msgspec.json.Decoder(RawEvent)
+
+
+_elements = msgspec.json.Decoder(list[msgspec.Raw])
+_anything = msgspec.json.Decoder()
+_REFUSED = (msgspec.MsgspecError, ValueError, RecursionError)
+
+
+def decode_event(body: bytes) -> RawEvent:
+    """One event's fields, or RejectedError naming the one of a wrong type."""
+    try:
+        return _event_decoder().decode(body)
+    except _REFUSED:
+        return convert_event(decode_leniently(body))
+
+
+def convert_event(value: Any) -> RawEvent:
+    """The fields of an event that is already a dict, or RejectedError."""
+    try:
+        return msgspec.convert(value, RawEvent)
+    except msgspec.ValidationError as error:
+        raise _rejected(error) from None
+    except RecursionError:
+        raise RejectedError("is nested too deeply") from None
+
+
+def _rejected(error: msgspec.ValidationError) -> RejectedError:
+    reason, _, path = str(error).partition(" - at `")
+    field = path.rstrip("`").removeprefix("$").removeprefix(".")
+    # Only the innermost level expects nothing but scalars.
+    if "`bool | int | float | str | null`" in reason and ("`array`" in reason or "`object`" in reason):
+        reason = f"is nested deeper than {DEEPEST} lists or objects"
+    return RejectedError(reason[:1].lower() + reason[1:], field)
+
+
+def decode_any(body: bytes) -> Any:
+    """Any JSON value, with what Python's parser accepts beyond the standard (NaN, Infinity)."""
+    try:
+        return _anything.decode(body)
+    except _REFUSED:
+        return decode_leniently(body)
+
+
+def decode_leniently(body: bytes) -> Any:
+    """The same by Python's own parser. An integer beyond 64 bits becomes the nearest float, and one
+    beyond the floats its own digits; a lone surrogate can't be stored and is rejected."""
+    try:
+        value = json.loads(body.decode("utf-8-sig"), parse_int=_read_integer)
+        surrogate = _find_surrogate(value, "")
+    except UnicodeDecodeError as error:
+        raise RejectedError(f"is not UTF-8: {error.reason} at byte {error.start}") from None
+    except RecursionError:
+        raise RejectedError("is nested too deeply") from None
+    except ValueError as error:
+        raise RejectedError(f"is not JSON: {error}") from None
+    if surrogate is not None:
+        raise RejectedError("must not hold a lone surrogate", surrogate)
+    return value
+
+
+def _read_integer(digits: str) -> int | float | str:
+    if len(digits) <= 20:
+        value = int(digits)
+        if -(2**63) <= value <= LARGEST_INTEGER:
+            return value
+    number = float(digits)
+    return number if math.isfinite(number) else digits
+
+
+def _find_surrogate(value: Any, path: str) -> str | None:
+    if isinstance(value, str):
+        return None if value.isascii() or not _SURROGATE.search(value) else path
+    pairs: Any = ()
+    if isinstance(value, dict):
+        pairs = ((key, entry, f"{path}.{key}".lstrip(".")) for key, entry in value.items())
+    elif isinstance(value, list):
+        pairs = (("", entry, f"{path}[{place}]") for place, entry in enumerate(value))
+    for key, entry, inner in pairs:
+        if _SURROGATE.search(key):
+            return path or "(name)"
+        found = _find_surrogate(entry, inner)
+        if found is not None:
+            return found
+    return None
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{},]', re.DOTALL)
+
+
+def split_array(body: bytes) -> list[bytes]:
+    """The elements of a JSON array, each as it was written; RejectedError when it is no whole array.
+
+    An element that is not JSON itself does not spoil its neighbours.
+    """
+    try:
+        return [bytes(element) for element in _elements.decode(body)]
+    except _REFUSED:
+        return _split_by_brackets(body.strip())
+
+
+def _split_by_brackets(body: bytes) -> list[bytes]:
+    depth, start, elements = 0, 1, []
+    for token in _TOKEN.finditer(body):
+        mark = token[0]
+        if mark in (b"[", b"{"):
+            depth += 1
+        elif mark in (b"]", b"}"):
+            depth -= 1
+        if (depth == 1 and mark == b",") or (depth == 0 and token.end() == len(body)):
+            elements.append(body[start : token.start()].strip())
+            start = token.end()
+        elif depth == 0:
+            break
+    if start != len(body):
+        raise RejectedError(f"is not a whole JSON array: {shown(body)}")
+    return elements

@@ -1,0 +1,88 @@
+"""What a message of the events stream holds, once read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+# Structs, not dataclasses: one is made per event, and a frozen dataclass costs ten times as much.
+# Nothing in them can refer back to them, so the collector need not look (gc=False).
+
+
+class ServingEvent(msgspec.Struct, frozen=True, gc=False):
+    """One logged inference request.
+
+    `inputs` and `outputs` have the same number of rows; a row may be shorter or longer than its
+    neighbours or than the names, and a value may be nested. `input_names` and `output_names` are the
+    event's own, None when it has none. `latency_us` is None where the server could not tell.
+    `sampling_percentage` is in (0, 100]; `effective_sample_count` is what was logged after sampling.
+    `number` counts the messages of `publisher_id` for this endpoint, from 1.
+    """
+
+    endpoint_id: str
+    endpoint_name: str
+    function_uri: str
+    model_class: str
+    version: str
+    request_id: str
+    when_us: int
+    latency_us: int | None
+    inputs: list[list[Any]]
+    outputs: list[list[Any]]
+    input_names: tuple[str, ...] | None = None
+    output_names: tuple[str, ...] | None = None
+    labels: dict[str, Any] | None = None
+    metrics: dict[str, Any] | None = None
+    entities: dict[str, Any] | None = None
+    sampling_percentage: float = 100.0
+    effective_sample_count: int = 1
+    op: str = "infer"
+    publisher_id: str | None = None
+    number: int | None = None
+
+
+class ErrorEvent(msgspec.Struct, frozen=True, gc=False):
+    """One request that the model failed on. `error` never holds a NUL character."""
+
+    endpoint_id: str
+    endpoint_name: str
+    function_uri: str
+    model_class: str
+    version: str
+    request_id: str
+    when_us: int
+    error: str
+    op: str = "infer"
+    publisher_id: str | None = None
+    number: int | None = None
+
+
+class BatchComplete(msgspec.Struct, frozen=True, gc=False):
+    """A batch job has sent everything it had for this endpoint, from `first_us` to `last_us`."""
+
+    endpoint_id: str
+    first_us: int
+    last_us: int
+
+
+class NopEvent(msgspec.Struct, frozen=True, gc=False):
+    """The controller's clock: everything published before `timestamp_us` stands before this message."""
+
+    timestamp_us: int
+
+
+class RejectedItem(msgspec.Struct, frozen=True, gc=False):
+    """What could not be read: item number, dotted `field` ("" for the whole) and reason.
+
+    `body` is that item alone, so that it can be mended and sent again without its neighbours.
+    """
+
+    item: int
+    endpoint_id: str
+    field: str
+    reason: str
+    body: bytes
+
+
+Item = ServingEvent | ErrorEvent | BatchComplete | NopEvent | RejectedItem

@@ -1,0 +1,240 @@
+"""Reports: what an app sends to the writer about one window, as a list of envelopes."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from modelmon.errors import RejectedError
+from modelmon.model import UNKNOWN_ENDPOINT, ResultKindApp, ResultStatusApp, Window
+from modelmon.wire.app_events import read_application_name, read_count
+from modelmon.wire.decoding import decode_any, split_array
+from modelmon.wire.events import BOM
+from modelmon.wire.identity import check_endpoint_id, check_name, shown
+from modelmon.wire.items import RejectedItem
+from modelmon.wire.moments import read_moment, read_window, window_fields, write_moment
+
+EVENT_KINDS = ("result", "metric", "stats", "window")
+OUTCOMES = ("done", "failed")
+VALUE_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+Data = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """One thing that an app says about one window of one endpoint.
+
+    `data` by `event_kind`: result: result_name, result_value (finite float), result_kind, result_status,
+    result_extra_data (the JSON text of an object); metric: metric_name, metric_value; stats: stats_name,
+    stats (dict), timestamp (the wire's form); window, the last one of a revision: outcome (done, failed),
+    error, envelopes (how many came before it), rows (that the verdict stands on).
+    `window_revision` is 0 in an envelope that MLRun made.
+    """
+
+    endpoint_id: str
+    endpoint_name: str
+    application_name: str
+    window: Window
+    event_kind: str
+    data: Data
+    window_revision: int = 0
+
+
+def write_report(envelopes: Sequence[Envelope]) -> bytes:
+    """All envelopes of one window as one message of the writer's stream; its key is the endpoint id.
+
+    Raises RejectedError naming the part of `data` that readers would refuse.
+    """
+    return msgspec.json.encode([_write_envelope(envelope) for envelope in envelopes])
+
+
+def _write_envelope(envelope: Envelope) -> dict[str, Any]:
+    data = _checked(envelope.event_kind, envelope.data)
+    return {
+        "endpoint_name": envelope.endpoint_name,
+        "application_name": envelope.application_name,
+        "endpoint_id": envelope.endpoint_id,
+        **window_fields(envelope.window),
+        "event_kind": envelope.event_kind,
+        "data": msgspec.json.encode(data).decode(),
+        "window_revision": envelope.window_revision,
+    }
+
+
+def read_report(body: bytes) -> list[Envelope | RejectedItem]:
+    """The envelopes of one message, in order; one that can't be read is a RejectedItem, alone.
+
+    Never raises for any bytes.
+    """
+    body = body.removeprefix(BOM).strip()
+    try:
+        elements = split_array(body) if body[:1] == b"[" else [body]
+        if not elements:
+            raise RejectedError("holds no envelope: the array is empty")
+    except RejectedError as error:
+        return [RejectedItem(0, UNKNOWN_ENDPOINT, error.field, error.reason, body)]
+    return [_read_or_set_aside(element, item) for item, element in enumerate(elements)]
+
+
+def _read_or_set_aside(body: bytes, item: int) -> Envelope | RejectedItem:
+    endpoint_id = UNKNOWN_ENDPOINT
+    try:
+        value = decode_any(body)
+        if not isinstance(value, dict):
+            raise RejectedError(f"an envelope is a JSON object, got {shown(value)}")
+        endpoint_id = check_endpoint_id(value.get("endpoint_id"))
+        return _read_envelope(endpoint_id, value)
+    except RejectedError as error:
+        return RejectedItem(item, endpoint_id, error.field, error.reason, body)
+
+
+def _read_envelope(endpoint_id: str, value: dict[str, Any]) -> Envelope:
+    event_kind = value.get("event_kind", "result")
+    revision = read_count(value, "window_revision")
+    return Envelope(
+        endpoint_id=endpoint_id,
+        endpoint_name=check_name(value.get("endpoint_name"), "endpoint_name"),
+        application_name=read_application_name(value),
+        window=read_window(
+            value.get("start_infer_time"),
+            value.get("end_infer_time"),
+            inclusive="window_revision" not in value,
+        ),
+        event_kind=event_kind,
+        data=_checked(event_kind, _read_data(value.get("data"))),
+        window_revision=revision,
+    )
+
+
+def _read_data(data: Any) -> Data:
+    if isinstance(data, str):
+        try:
+            data = decode_any(data.encode())
+        except RejectedError as error:
+            raise RejectedError(error.reason, f"data.{error.field}".rstrip(".")) from None
+    if not isinstance(data, dict):
+        raise RejectedError(f"must be the JSON text of an object, got {shown(data)}", "data")
+    return data
+
+
+def _checked(event_kind: Any, data: Data) -> Data:
+    check = _CHECKS.get(event_kind) if isinstance(event_kind, str) else None
+    if check is None:
+        raise RejectedError(f"must be one of {', '.join(EVENT_KINDS)}, got {shown(event_kind)}", "event_kind")
+    return check(data)
+
+
+def _check_result(data: Data) -> Data:
+    return {
+        "result_name": _value_name(data, "result_name"),
+        "result_value": _number(data, "result_value"),
+        "result_kind": _one_of(data, "result_kind", ResultKindApp),
+        "result_status": _one_of(data, "result_status", ResultStatusApp),
+        "result_extra_data": _extra_data(data.get("result_extra_data")),
+    }
+
+
+def _check_metric(data: Data) -> Data:
+    return {
+        "metric_name": _value_name(data, "metric_name"),
+        "metric_value": _number(data, "metric_value"),
+    }
+
+
+def _check_stats(data: Data) -> Data:
+    stats = data.get("stats")
+    if not isinstance(stats, dict):
+        raise RejectedError(f"must be an object, got {shown(stats)}", "data.stats")
+    return {
+        "stats_name": _value_name(data, "stats_name"),
+        "stats": _without_non_finite(stats),
+        "timestamp": write_moment(read_moment(data.get("timestamp"), "data.timestamp")),
+    }
+
+
+def _check_window(data: Data) -> Data:
+    outcome, error = data.get("outcome"), data.get("error", "")
+    if outcome not in OUTCOMES:
+        raise RejectedError(f"must be one of {', '.join(OUTCOMES)}, got {shown(outcome)}", "data.outcome")
+    if not isinstance(error, str):
+        raise RejectedError(f"must be a text, got {shown(error)}", "data.error")
+    return {
+        "outcome": outcome,
+        "error": error.replace("\x00", "\ufffd"),
+        "envelopes": _count(data, "envelopes"),
+        "rows": _count(data, "rows"),
+    }
+
+
+_CHECKS: dict[str, Callable[[Data], Data]] = {
+    "result": _check_result,
+    "metric": _check_metric,
+    "stats": _check_stats,
+    "window": _check_window,
+}
+
+
+def _value_name(data: Data, field: str) -> str:
+    name = check_name(data.get(field), f"data.{field}")
+    if not VALUE_NAME.fullmatch(name):
+        raise RejectedError(
+            f"has only letters, digits and '_' and starts with no digit, got {shown(name)}", f"data.{field}"
+        )
+    return name
+
+
+def _number(data: Data, field: str) -> float:
+    value = data.get(field)
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return float(value)
+    raise RejectedError(f"must be a finite number, got {shown(value)}", f"data.{field}")
+
+
+def _one_of(data: Data, field: str, kind: type[ResultKindApp] | type[ResultStatusApp]) -> int:
+    value = data.get(field)
+    if isinstance(value, int) and not isinstance(value, bool) and value in set(kind):
+        return int(value)
+    known = ", ".join(f"{entry.value} ({entry.name})" for entry in kind)
+    raise RejectedError(f"must be one of {known}, got {shown(value)}", f"data.{field}")
+
+
+def _count(data: Data, field: str) -> int:
+    try:
+        return read_count(data, field)
+    except RejectedError as error:
+        raise RejectedError(error.reason, f"data.{field}") from None
+
+
+def _extra_data(text: Any) -> str:
+    if text is None:
+        return "{}"
+    if not isinstance(text, str):
+        raise RejectedError(
+            f"must be the JSON text of an object, got {shown(text)}", "data.result_extra_data"
+        )
+    try:
+        value = decode_any(text.encode())
+    except RejectedError as error:
+        raise RejectedError(error.reason, "data.result_extra_data") from None
+    if not isinstance(value, dict):
+        raise RejectedError(
+            f"must be the JSON text of an object, got {shown(text)}", "data.result_extra_data"
+        )
+    # Some writers leave NaN in it, which strict readers of the stored text would refuse.
+    return msgspec.json.encode(_without_non_finite(value)).decode()
+
+
+def _without_non_finite(value: Any) -> Any:
+    """The same JSON with null for NaN and the infinities."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _without_non_finite(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_without_non_finite(entry) for entry in value]
+    return value
