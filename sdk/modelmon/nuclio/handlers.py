@@ -10,6 +10,7 @@ from typing import Any
 
 from nuclio_sdk import QualifiedOffset, Response
 
+from modelmon.errors import ConfigError
 from modelmon.model import Message
 from modelmon.nuclio.lifecycle import die, finish, prepare
 from modelmon.nuclio.protocols import Acknowledge, HttpStage, MessageStage, TickStage
@@ -41,8 +42,8 @@ def message_handlers(
         partition, data = event.shard_id, context.user_data
         if partition is None or partition < 0:
             return reply(400, {"error": "this function reads a stream: publish the message there"})
-        data.acknowledge.topic = event.topic or event.path
         try:
+            data.acknowledge.see(event.topic or event.path)
             stage = await data.making
             async with data.turn:
                 await stage.accept(Message(partition, event.offset, "", body_bytes(event)))
@@ -100,7 +101,8 @@ def http_handlers(
     async def handler(context: Any, event: Any) -> Response:
         try:
             stage = await context.user_data.making
-            answer = stage.handle(event.method, event.path, event.headers, body_bytes(event))
+            headers = {name.lower(): value for name, value in event.headers.items()}
+            answer = stage.handle(event.method, event.path, headers, event.body)
             status, body, content_type = await answer if inspect.isawaitable(answer) else answer
             return Response(body=body, content_type=content_type, status_code=status)
         except Exception as error:
@@ -110,11 +112,16 @@ def http_handlers(
 
 
 class _Acknowledgements:
-    """Acknowledges stream positions. One trigger reads one topic, so the newest event names it."""
+    """Acknowledges stream positions; they go by the topic that the events came from."""
 
     def __init__(self, platform: Any) -> None:
         self._platform = platform
-        self.topic = ""
+        self._topic = ""
+
+    def see(self, topic: str) -> None:
+        if topic != self._topic and self._topic:
+            raise ConfigError(f"one trigger reads one topic, this one reads {self._topic!r} and {topic!r}")
+        self._topic = topic
 
     async def __call__(self, partition: int, offset: int) -> None:
-        await self._platform.explicit_ack(QualifiedOffset(self.topic, partition, offset))
+        await self._platform.explicit_ack(QualifiedOffset(self._topic, partition, offset))

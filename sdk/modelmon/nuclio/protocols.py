@@ -37,8 +37,12 @@ class TickStage(Protocol):
 class HttpStage(Protocol):
     """What answers HTTP requests. `handle` may be a plain or an `async def` function."""
 
-    def handle(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Any:
-        """(status, body as bytes or str, content type) of the answer."""
+    def handle(self, method: str, path: str, headers: Mapping[str, str], body: Any) -> Any:
+        """(status, body as bytes or str, content type) of the answer.
+
+        Names of `headers` are in lower case. `body` is bytes, or the parsed value where the content type
+        is exactly application/json.
+        """
 
     async def close(self) -> None:
         """Release everything; no request follows."""
