@@ -21,24 +21,29 @@ class SampleStore(ABC):
 
     @abstractmethod
     def write(self, path: str, table: pa.Table) -> int:
-        """Write one file so that it appears whole and durable or not at all; returns its bytes.
+        """Write one file so that it appears whole or not at all, and is durable when this returns; returns
+        its bytes.
 
         Writing the same path again replaces it. Raises UnavailableError (full or read-only disk, object
-        store down); nothing is then left that a folder reader would see.
+        store down), after which a folder reader sees what it saw before, and ConfigError for a path that
+        leads out of the root.
         """
 
     @abstractmethod
     def read(self, path: str, columns: Sequence[str] | None = None) -> pa.Table:
-        """One file, only `columns` where it has them. Raises FileNotFoundError, and ConfigError for a
-        file that is not Parquet, naming it."""
+        """One file, only `columns` where it has them, in that order.
+
+        Raises FileNotFoundError, UnavailableError, and ConfigError for a file that is corrupt, naming it.
+        """
 
     @abstractmethod
     def delete(self, paths: Collection[str]) -> None:
-        """Remove files; those that are gone already are no error."""
+        """Remove files and the folders that they leave empty; those that are gone already are no error."""
 
     @abstractmethod
-    def list(self, prefix: str = "") -> Iterator[str]:
-        """Every file below `prefix`, hidden temporary ones included."""
+    def list(self, prefix: str = "", after: str = "") -> Iterator[str]:
+        """Every file in the folder `prefix` and below, hidden temporary ones included, in the order of their
+        paths' parts; only those after the path `after`, whether that exists or not."""
 
 
 class SeriesStore(ABC):
@@ -46,7 +51,10 @@ class SeriesStore(ABC):
 
     @abstractmethod
     def write_traffic(self, batch: BatchRange, points: Sequence[TrafficPoint]) -> None:
-        """Record what one batch adds, keyed (endpoint, minute, batch)."""
+        """Record what one batch adds, keyed (endpoint, minute, batch).
+
+        Raises RejectedError for a number that is not finite, and UnavailableError, as every method here.
+        """
 
     @abstractmethod
     def read_traffic(
@@ -58,7 +66,10 @@ class SeriesStore(ABC):
     @abstractmethod
     def write_values(self, points: Sequence[ValuePoint]) -> None:
         """Record metrics and results, keyed (endpoint, app, window start, name); a point of a lower
-        revision than the stored one is ignored."""
+        revision than the stored one is ignored.
+
+        Raises RejectedError for a value that is not finite, naming it; nothing is then written.
+        """
 
     @abstractmethod
     def delete_values(

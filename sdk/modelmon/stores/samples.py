@@ -68,8 +68,8 @@ class ParquetSamples(SampleStore):
     def delete(self, paths: Collection[str]) -> None:
         self._files.delete([_checked(path) for path in paths])
 
-    def list(self, prefix: str = "") -> Iterator[str]:
-        return self._files.list(_checked(prefix) if prefix else "")
+    def list(self, prefix: str = "", after: str = "") -> Iterator[str]:
+        return self._files.list(_checked(prefix) if prefix else "", after)
 
 
 def _decode(source: Any, columns: Sequence[str] | None) -> pa.Table:

@@ -51,8 +51,8 @@ class Files(ABC):
         """Remove files; those that are gone already are no error."""
 
     @abstractmethod
-    def list(self, prefix: str) -> Iterator[str]:
-        """Every file in the folder `prefix` and below."""
+    def list(self, prefix: str, after: str) -> Iterator[str]:
+        """Every file in the folder `prefix` and below that comes after the path `after`, by parts."""
 
 
 def open_files(root: str, *, durable: bool) -> Files:
@@ -106,13 +106,16 @@ class LocalFiles(Files):
         for folder in sorted({path.rpartition("/")[0] for path in paths}, reverse=True):
             self._remove_empty(folder)
 
-    def list(self, prefix: str) -> Iterator[str]:
-        start = f"{self.root}/{prefix}".rstrip("/")
+    def list(self, prefix: str, after: str) -> Iterator[str]:
+        start, bound = f"{self.root}/{prefix}".rstrip("/"), after.split("/")
         with _translated(start, "listed"):
             for folder, folders, names in os.walk(start, onerror=_raise_unless_missing):
-                folders.sort()
-                inside = folder[len(self.root) + 1 :]
-                yield from (f"{inside}/{name}" if inside else name for name in sorted(names))
+                inside = folder[len(self.root) + 1 :].split("/") if len(folder) > len(self.root) else []
+                depth = len(inside) + 1
+                folders[:] = sorted(name for name in folders if [*inside, name] >= bound[:depth])
+                for name in sorted(names):
+                    if [*inside, name] > bound:
+                        yield "/".join((*inside, name))
 
     def _begin(self, folder: str) -> tuple[str, int]:
         # Maintenance removes empty folders, so one that was just made may be gone again.
@@ -186,15 +189,16 @@ class RemoteFiles(Files):
             with _translated(f"{self.root}/{path}", "deleted"), suppress(FileNotFoundError):
                 self._system.rm_file(f"{self._folder}/{path}")
 
-    def list(self, prefix: str) -> Iterator[str]:
+    def list(self, prefix: str, after: str) -> Iterator[str]:
         with _translated(f"{self.root}/{prefix}", "listed"):
             self._system.invalidate_cache()
             try:
                 found = self._system.find(f"{self._folder}/{prefix}".rstrip("/"))
             except FileNotFoundError:
                 found = []
-            start = len(self._system._strip_protocol(self._folder)) + 1
-            yield from (self._system._strip_protocol(name)[start:] for name in found)
+        start = len(self._system._strip_protocol(self._folder)) + 1
+        paths = (self._system._strip_protocol(name)[start:].split("/") for name in found)
+        yield from ("/".join(parts) for parts in sorted(paths) if parts > after.split("/"))
 
 
 def _write_all(descriptor: int, body: memoryview, *, durable: bool) -> None:

@@ -1,10 +1,10 @@
 """Arrow types of samples: what each metadata column is, and how tables that differ become one.
 
-A column that files hold with different types gets one that holds them all: a null type takes the other's;
-integers and floats make float64; lists of numbers make lists of their common type; everything else that is
-mixed makes strings (a bool `true`, bytes base64, nested values JSON), so that no value is lost. Merging some
-of the tables first changes nothing, except that integers beyond 2**53 that met floats are rounded;
-compaction rests on that.
+A column that files hold with different types gets one that holds them all: a file in which it is all null has
+no say; integers and floats make float64; lists of numbers make lists of their common type; everything else
+that is mixed makes strings (a bool `true`, nested values JSON, bytes `{"$bytes":"<base64>"}`), so that no
+value is lost. Merging some of the tables first changes nothing, except that integers beyond 2**53 that met
+floats are rounded; compaction rests on that.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from collections.abc import Iterable, Sequence
 from functools import reduce
 from typing import Any
 
-import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -144,49 +143,51 @@ def _plain(kind: pa.DataType) -> pa.DataType:
     return kind
 
 
-def _unified_schema(tables: Iterable[pa.Table]) -> pa.Schema:
-    found: dict[str, list[pa.DataType]] = {TIMESTAMP: []}
+def _unified_schema(tables: Sequence[pa.Table]) -> pa.Schema:
+    found: dict[str, dict[pa.DataType, None]] = {TIMESTAMP: {}}
     for schema in schemas(tables):
         for field in schema:
-            found.setdefault(field.name, []).append(field.type)
+            found.setdefault(field.name, {})[field.type] = None
     names = sorted((name for name in found if found[name]), key=lambda name: _LAST.get(name, 0))
-    return pa.schema([(name, reduce(common_type, found[name])) for name in names])
+    return pa.schema([(name, _type_of(name, list(found[name]), tables)) for name in names])
+
+
+def _type_of(name: str, kinds: Sequence[pa.DataType], tables: Sequence[pa.Table]) -> pa.DataType:
+    if len(kinds) > 1:
+        columns = [table.column(name) for table in tables if name in table.schema.names]
+        kinds = list({column.type: None for column in columns if not _is_all_null(column)}) or kinds
+    return reduce(common_type, kinds)
+
+
+def _is_all_null(column: pa.ChunkedArray) -> bool:
+    return bool(column.null_count == len(column))
 
 
 def _conformed(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    held = set(table.column_names)
-    return pa.table(
-        [
-            _cast(table.column(field.name), field.type)
-            if field.name in held
-            else pa.nulls(table.num_rows, field.type)
-            for field in schema
-        ],
-        schema=schema,
-    )
+    held = frozenset(table.column_names)
+    columns = [
+        _cast(table.column(field.name), field.type)
+        if field.name in held
+        else pa.nulls(table.num_rows, field.type)
+        for field in schema
+    ]
+    return pa.table(columns, schema=schema)
 
 
 def _cast(column: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
     if column.type == wanted:
         return column
-    if types.is_null(column.type):
+    if _is_all_null(column):
         return pa.nulls(len(column), wanted)
     plain = column.cast(_plain(column.type))
-    if types.is_string(wanted) and types.is_binary(plain.type):
-        return pa.array([_text(value, _base64) for value in plain.to_pylist()], wanted)
-    if types.is_string(wanted) and types.is_nested(plain.type):
-        return pa.array([_text(value, _nested) for value in plain.to_pylist()], wanted)
+    if types.is_string(wanted) and (types.is_nested(plain.type) or types.is_binary(plain.type)):
+        return pa.array([None if value is None else _json(value) for value in plain.to_pylist()], wanted)
     return plain.cast(wanted, safe=False)  # unsafe: rounds integers that a float can't hold
 
 
-def _text(value: Any, write: Any) -> str | None:
-    return None if value is None else write(value)
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_builtin)
 
 
-def _base64(value: bytes) -> str:
-    return base64.b64encode(value).decode()
-
-
-def _nested(value: Any) -> str:
-    # msgspec turns bytes and times into text; json keeps NaN, which msgspec would write as null.
-    return json.dumps(msgspec.to_builtins(value), ensure_ascii=False, separators=(",", ":"))
+def _builtin(value: Any) -> Any:
+    return {"$bytes": base64.b64encode(value).decode()} if isinstance(value, bytes) else str(value)
