@@ -3,34 +3,42 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 
 from modelmon.errors import RejectedError
 from modelmon.model import UNKNOWN_ENDPOINT
-from modelmon.wire.decoding import RawEvent, RawPublisher, decode_any, decode_event, split_array
+from modelmon.wire.decoding import (
+    RawEvent,
+    RawPublisher,
+    RawRequest,
+    RawResponse,
+    decode_any,
+    decode_event,
+    split_array,
+)
 from modelmon.wire.identity import (
     LONGEST_ID,
-    LONGEST_NAME,
     check_endpoint_id,
     check_name,
     check_names,
     check_text,
     derive_endpoint_id,
+    endpoint_name_of,
     shown,
     split_model,
 )
 from modelmon.wire.items import BatchComplete, ErrorEvent, Item, NopEvent, RejectedItem, ServingEvent
 from modelmon.wire.moments import read_moment
-from modelmon.wire.rows import BYTES_KEY, Names, read_rows, restore_bytes
+from modelmon.wire.rows import BYTES_KEY, Names, Rows, read_rows, restore_bytes
 
 LONGEST_LATENCY_US = 100 * 86_400 * 1_000_000
 LARGEST_COUNT = 10**9
 LEAST_PERCENTAGE = 1e-6
 BOM = b"\xef\xbb\xbf"
 _BYTES_MARK = f'"{BYTES_KEY}"'.encode()
-_NUL_MARK = b"\\u0000"
 
 
 def read_message(body: bytes) -> list[Item]:
@@ -129,38 +137,62 @@ def _identify(body: bytes) -> str:
 def _read_item(raw: RawEvent, body: bytes) -> Item:
     if raw.kind is not None:
         return _read_notice(raw)
-    if _NUL_MARK in body:
-        _check_texts(raw)
-    model = raw.model
-    if not model:
-        raise RejectedError("missing; it names the endpoint", "model")
-    version = raw.version or ""
-    name, version = split_model(model, version) if version or ":" in model else (model, "")
-    uri = raw.function_uri or ""
-    if raw.endpoint_id is None:
-        endpoint_id = derive_endpoint_id(uri, name, version)
-    else:
-        endpoint_id = check_endpoint_id(raw.endpoint_id)
-    endpoint_name = f"{name}:{version}" if version else name
-    if len(endpoint_name) > LONGEST_NAME:
-        check_name(endpoint_name, "model")
-    publisher_id, number = (None, None) if raw.publisher is None else _publisher(raw.publisher)
-    class_name = raw.class_name or raw.model_class or ""
+    request, response = raw.request, raw.resp
+    sender = _sender(
+        raw.endpoint_id, raw.model, raw.version, raw.function_uri, raw.class_name or raw.model_class, raw.op
+    )
+    found = request.id if request is not None else None
+    if found is None and response is not None:
+        found = response.id
+    request_id = found if type(found) is str else "" if found is None else str(found)
     when_us = read_moment(raw.when, "when")
+    publisher_id, number = (None, None) if raw.publisher is None else _publisher(raw.publisher)
+    endpoint_id, endpoint_name, uri, class_name, version, op = sender
     if raw.error is not None:
         return ErrorEvent(
-            endpoint_id, endpoint_name, uri, class_name, version, _request_id(raw), when_us,
-            _error_text(raw.error), raw.op or "infer", publisher_id, number,
+            endpoint_id, endpoint_name, uri, class_name, version, request_id, when_us,
+            _error_text(raw.error), op, publisher_id, number,
         )  # fmt: skip
-    in_rows, out_rows, in_names, out_names = _rows(raw, body)
-    count = raw.effective_sample_count
+    if request is None or request.inputs is None:
+        raise RejectedError("missing; it holds the inputs, a list of rows", "request.inputs")
+    if response is None or response.outputs is None:
+        raise RejectedError("missing; it holds the outputs, one for each row of inputs", "resp.outputs")
+    in_rows, out_rows, in_names, out_names = _rows(request, response, body)
+    latency, percentage, count = raw.microsec, raw.sampling_percentage, raw.effective_sample_count
     return ServingEvent(
-        endpoint_id, endpoint_name, uri, class_name, version, _request_id(raw), when_us,
-        _latency(raw.microsec), in_rows, out_rows, in_names, out_names,
-        raw.labels or None, raw.metrics or None, None if raw.request is None else raw.request.entities or None,
-        100.0 if raw.sampling_percentage is None else _percentage(raw.sampling_percentage),
-        len(in_rows) if count is None else _count(count), raw.op or "infer", publisher_id, number,
+        endpoint_id, endpoint_name, uri, class_name, version, request_id, when_us,
+        None if latency is None else _latency(latency),
+        in_rows, out_rows, in_names, out_names,
+        raw.labels or None, raw.metrics or None, request.entities or None,
+        100.0 if percentage is None else _percentage(percentage),
+        len(in_rows) if count is None else _count(count),
+        op, publisher_id, number,
     )  # fmt: skip
+
+
+# A sender repeats itself in every event, so its names are checked once.
+@lru_cache(maxsize=8192)
+def _sender(
+    endpoint_id: str | None,
+    model: str | None,
+    version: str | None,
+    function_uri: str | None,
+    class_name: str | None,
+    op: str | None,
+) -> tuple[str, str, str, str, str, str]:
+    """Endpoint id, endpoint name, function URI, class name, version and op, each checked."""
+    if not model:
+        raise RejectedError("missing; it names the endpoint", "model")
+    name, version = split_model(check_text(model, "model"), check_text(version or "", "version"))
+    uri = check_text(function_uri or "", "function_uri")
+    return (
+        derive_endpoint_id(uri, name, version) if endpoint_id is None else check_endpoint_id(endpoint_id),
+        check_name(endpoint_name_of(name, version), "model"),
+        uri,
+        check_text(class_name or "", "class"),
+        version,
+        check_text(op or "infer", "op"),
+    )
 
 
 def _read_notice(raw: RawEvent) -> BatchComplete | NopEvent:
@@ -177,14 +209,9 @@ def _read_notice(raw: RawEvent) -> BatchComplete | NopEvent:
     return BatchComplete(check_endpoint_id(raw.endpoint_id), first, last)
 
 
-def _rows(raw: RawEvent, body: bytes) -> tuple[list[list[Any]], list[list[Any]], Names, Names]:
-    request, response = raw.request, raw.resp
-    if request is None or request.inputs is None:
-        raise RejectedError("missing; it holds the inputs, a list of rows", "request.inputs")
-    if response is None or response.outputs is None:
-        raise RejectedError("missing; it holds the outputs, one for each row of inputs", "resp.outputs")
+def _rows(request: RawRequest, response: RawResponse, body: bytes) -> tuple[Rows, Rows, Names, Names]:
     inputs, outputs = request.inputs, response.outputs
-    if _BYTES_MARK in body:
+    if b"$" in body and _BYTES_MARK in body:  # one character is found ten times faster than eight
         inputs = restore_bytes(inputs, "request.inputs")
         outputs = restore_bytes(outputs, "resp.outputs")
     rows = read_rows(inputs, outputs, request.input_schema, response.output_schema)
@@ -195,18 +222,9 @@ def _rows(raw: RawEvent, body: bytes) -> tuple[list[list[Any]], list[list[Any]],
     return rows
 
 
-def _request_id(raw: RawEvent) -> str:
-    found = raw.request.id if raw.request is not None else None
-    if found is None and raw.resp is not None:
-        found = raw.resp.id
-    return "" if found is None else str(found)
-
-
-def _latency(microseconds: float | None) -> int | None:
-    if microseconds is None or (type(microseconds) is int and 0 <= microseconds <= LONGEST_LATENCY_US):
-        return microseconds
+def _latency(microseconds: float) -> int:
     if 0 <= microseconds <= LONGEST_LATENCY_US:
-        return round(microseconds)
+        return microseconds if type(microseconds) is int else round(microseconds)
     raise RejectedError(
         f"must be whole microseconds from 0 to {LONGEST_LATENCY_US} (100 days), got {microseconds}",
         "microsec",
@@ -236,16 +254,3 @@ def _publisher(publisher: RawPublisher) -> tuple[str, int]:
 def _error_text(error: Any) -> str:
     text = error if isinstance(error, str) else msgspec.json.encode(error).decode()
     return text.replace("\x00", "\ufffd")  # a database's text column holds no NUL
-
-
-def _check_texts(raw: RawEvent) -> None:
-    for field, value in (
-        ("model", raw.model),
-        ("version", raw.version),
-        ("function_uri", raw.function_uri),
-        ("class", raw.class_name),
-        ("model_class", raw.model_class),
-        ("op", raw.op),
-        ("publisher.id", raw.publisher and raw.publisher.id),
-    ):
-        check_text(value or "", field)
