@@ -1,0 +1,133 @@
+"""Keeping the stores small: retention, compaction and the sweep, within a time, to be killed anywhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import bindparam, delete, func, select
+
+from modelmon.settings import Settings
+from modelmon.stores import registry
+from modelmon.stores.base import SampleStore, SeriesStore
+from modelmon.stores.compaction import compact
+from modelmon.stores.database import Database
+from modelmon.stores.samples import open_samples
+from modelmon.stores.schema import files, windows
+from modelmon.stores.series import SqlSeries, open_series
+from modelmon.stores.sql import CHUNK, chunks
+from modelmon.stores.sweep import sweep
+
+__all__ = ["compact", "maintain", "prune", "sweep"]
+
+DAY_US = 86_400_000_000
+REST_US = 600_000_000  # nothing ages faster than this; each look at all hours costs a scan of the ledger
+SWEEP_EVERY_US = 3_600_000_000  # a sweep looks at every file
+STATE = "maintenance"  # the project value that remembers where we are
+
+
+def maintain(database: Database, settings: Settings, now_us: int) -> dict[str, Any]:
+    """Prune, compact and sweep for at most about `maintenance_seconds`; the next call goes on from there.
+
+    Returns how many files were pruned and swept and how many hours compacted; nothing while there is
+    nothing to do, which is looked up every ten minutes. Raises UnavailableError and ConfigError.
+    """
+    with database.read() as connection:
+        state = registry.get_value(connection, STATE, {})
+    if not settings.maintenance_seconds or 0 <= now_us - state.get("rested_us", -REST_US) < REST_US:
+        return {}
+    deadline = time.monotonic() + settings.maintenance_seconds
+    samples = open_samples(settings)
+    pruned = 0
+    if settings.retention_days:
+        with _series(database, settings) as series:
+            before_us = now_us - round(settings.retention_days * DAY_US)
+            pruned = prune(database, samples, series, before_us, deadline)
+    hours, finished = compact(database, samples, now_us, deadline, min_files=settings.compact_min_files)
+    swept, state = _sweep_when_due(database, samples, state, now_us, deadline)
+    finished = finished and not state["sweep_after"] and time.monotonic() < deadline
+    with database.write() as connection:
+        registry.set_value(connection, STATE, {**state, "rested_us": now_us if finished else -REST_US})
+    return {"pruned_files": pruned, "compacted_hours": hours, "swept_files": swept}
+
+
+def prune(
+    database: Database, samples: SampleStore, series: SeriesStore, before_us: int, deadline: float
+) -> int:
+    """Forget files, series and closed windows that ended before this; returns how many files went.
+
+    A file goes when its newest row is older. The newest window of each endpoint and app stays: where the
+    app stands is read from it. Stops at `deadline` (of `time.monotonic`), to go on in the next call.
+    """
+    pruned = 0
+    while paths := _unlist(database, before_us):
+        samples.delete(paths)  # killed before this, the sweep finds them
+        pruned += len(paths)
+        if time.monotonic() >= deadline:
+            return pruned
+    for pairs in chunks(_with_old_windows(database, before_us)):
+        _forget_windows(database, pairs, before_us)
+        if time.monotonic() >= deadline:
+            return pruned
+    series.prune(before_us)
+    return pruned
+
+
+def _unlist(database: Database, before_us: int) -> Sequence[str]:
+    old = select(files.c.path).where(files.c.hour_us < before_us, files.c.max_us < before_us).limit(CHUNK)
+    with database.write() as connection:
+        paths = connection.scalars(old).all()
+        if paths:
+            connection.execute(delete(files).where(files.c.path.in_(paths)))
+    return paths
+
+
+def _with_old_windows(database: Database, before_us: int) -> list[dict[str, Any]]:
+    """Endpoints and apps with windows to forget, each with the start of its newest window."""
+    pair, newest_us = (windows.c.endpoint_id, windows.c.application_name), func.max(windows.c.start_us)
+    query = (
+        select(*pair, newest_us.label("newest_us"))
+        .group_by(*pair)
+        .having(func.min(windows.c.end_us) <= before_us, func.min(windows.c.start_us) < newest_us)
+    )
+    with database.read() as connection:
+        return [
+            {"endpoint": row.endpoint_id, "app": row.application_name, "newest_us": row.newest_us}
+            for row in connection.execute(query)
+        ]
+
+
+def _forget_windows(database: Database, pairs: Sequence[dict[str, Any]], before_us: int) -> None:
+    statement = (
+        delete(windows)
+        .where(windows.c.endpoint_id == bindparam("endpoint"), windows.c.application_name == bindparam("app"))
+        .where(windows.c.start_us < bindparam("newest_us"), windows.c.end_us <= before_us)
+        .where(windows.c.answered >= windows.c.wanted, windows.c.check_us.is_(None))
+    )
+    with database.write() as connection:
+        connection.execute(statement, pairs)
+
+
+@contextmanager
+def _series(database: Database, settings: Settings) -> Iterator[SeriesStore]:
+    """The series, in the records' own database where that is where they are."""
+    if settings.resolved().series_url == settings.resolved().records_url:
+        yield SqlSeries(database)
+        return
+    series = open_series(settings)
+    try:
+        yield series
+    finally:
+        series.close()
+
+
+def _sweep_when_due(
+    database: Database, samples: SampleStore, state: dict[str, Any], now_us: int, deadline: float
+) -> tuple[int, dict[str, Any]]:
+    after, since_us = state.get("sweep_after", ""), state.get("swept_us", -SWEEP_EVERY_US)
+    if not after and 0 <= now_us - since_us < SWEEP_EVERY_US:
+        return 0, {"sweep_after": "", "swept_us": since_us}
+    swept, after = sweep(database, samples, now_us, deadline, after=after)
+    return swept, {"sweep_after": after, "swept_us": since_us if after else now_us}

@@ -1,0 +1,74 @@
+"""Removing files that no reader opens: left by kills, zombies and compactions, and certain never to count."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
+
+from sqlalchemy import Connection, select
+
+from modelmon.stores.base import SampleStore
+from modelmon.stores.database import Database
+from modelmon.stores.reading import HOUR_US
+from modelmon.stores.samples_files import HIDDEN
+from modelmon.stores.schema import compactions, files, positions
+from modelmon.stores.sql import chunks
+
+BATCH_FILE = re.compile(r"([0-9a-f]{8})-(\d+)-(\d+)-(\d+)\.parquet")
+COMPACTED_FILE = re.compile(r"c-([0-9a-f]{32})\.parquet")
+STALE_US = HOUR_US
+
+Applied = Mapping[tuple[str, int], int]
+"""(first 8 digits of the stream's hash, partition) to the offset up to which everything was applied."""
+
+
+def sweep(
+    database: Database, samples: SampleStore, now_us: int, deadline: float, *, after: str = ""
+) -> tuple[int, str]:
+    """Delete what is certain never to be listed, in the order of paths from `after` on, until `deadline`.
+
+    That is: an unlisted file of a batch whose last offset is applied; an unlisted compacted file whose
+    compaction is not under way; a temporary file begun more than an hour ago. Files of other names stay.
+    Returns how many were deleted, and the path to go on after: "" when the end was reached.
+    """
+    deleted = 0
+    # A file is seen on disk first and looked up in the records after: what is unlisted then and applied
+    # can't come to be listed.
+    for paths in chunks(samples.list(after=after)):
+        with database.read() as connection:
+            useless = list(_useless(connection, paths, now_us))
+        samples.delete(useless)
+        deleted += len(useless)
+        if time.monotonic() >= deadline:
+            return deleted, paths[-1]
+    return deleted, ""
+
+
+def _useless(connection: Connection, paths: Sequence[str], now_us: int) -> Iterator[str]:
+    listed = set(connection.scalars(select(files.c.path).where(files.c.path.in_(paths))))
+    under_way = set(connection.scalars(select(compactions.c.compaction_id)))
+    applied = _applied(connection)
+    for path in paths:
+        name = path.rpartition("/")[2]
+        if hidden := HIDDEN.fullmatch(name):
+            if now_us - int(hidden[1]) > STALE_US:
+                yield path
+        elif path in listed:
+            continue
+        elif compacted := COMPACTED_FILE.fullmatch(name):
+            if compacted[1] not in under_way:
+                yield path
+        elif (batch := BATCH_FILE.fullmatch(name)) and int(batch[4]) <= applied.get(
+            (batch[1], int(batch[2])), -1
+        ):
+            yield path
+
+
+def _applied(connection: Connection) -> Applied:
+    applied: dict[tuple[str, int], int] = {}
+    for row in connection.execute(select(positions.c.stream_id, positions.c.partition, positions.c.applied)):
+        key = (sha256(row.stream_id.encode()).hexdigest()[:8], row.partition)
+        applied[key] = min(row.applied, applied.get(key, row.applied))
+    return applied
