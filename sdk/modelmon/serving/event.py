@@ -2,89 +2,96 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
-from modelmon.model import to_us
-from modelmon.serving.protocol import timestamp
+from modelmon import wire
+from modelmon.errors import RejectedError
 from modelmon.serving.recorder import Logged, restored
-
-_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_items = msgspec.json.Decoder(list[msgspec.Raw]).decode
-_write = msgspec.json.Encoder().encode
+from modelmon.wire.rows import read_rows
 
 
-def encode(logged: Logged, publisher_id: str, client_time: bool) -> tuple[bytes, bool]:
+class _Response(msgspec.Struct):
+    outputs: Any = None
+
+
+_read_response = msgspec.json.Decoder(_Response).decode
+
+
+def encode(logged: Logged, publisher_id: str, number: int, client_time: bool) -> tuple[bytes, bool]:
     """The event as JSON, and whether the request's own time (asked for by `client_time`) could be used.
 
-    The response goes in as the bytes that the caller got, unread, unless rows were sampled.
+    Raises RejectedError for values that can't be written.
     """
     request = restored(logged.request)
-    when_us, good_time = _when(request, logged.call.start_us, client_time)
-    source = logged.source
-    event: dict[str, Any] = {
-        "class": source.model_class,
-        "worker": 0,
-        "model": source.endpoint_name,
-        "version": source.version,
-        "host": source.host,
-        "function_uri": source.function_uri,
-        "endpoint_id": source.endpoint_id,
-        "sampling_percentage": source.sampling_percentage,
-        "op": logged.call.op,
-        "when": timestamp(when_us),
-        "publisher": {"id": publisher_id, "number": logged.number},
-    }
-    if source.labels:
-        event["labels"] = source.labels
-    request = {"id": logged.call.id, **request}
-    event["request"] = request
+    when_us, has_time = _when(request, logged.call.start_us, client_time)
     if logged.error is not None:
-        event["error"] = logged.error
-        return _write(event), good_time
-    rows = rows_of(request.get("inputs"))
-    if logged.rows is None:
-        request["inputs"] = rows
-        event["resp"] = response_of(logged.response)
-    else:
-        request["inputs"] = [rows[number] for number in logged.rows]
-        event["resp"] = sampled(logged.response, logged.rows, len(rows))
-    if source.inputs:
-        request["input_schema"] = source.inputs
-    event["microsec"] = logged.latency_us
-    if logged.metrics:
-        event["metrics"] = logged.metrics
-    event["effective_sample_count"] = len(request["inputs"])
-    return _write(event), good_time
+        return _error_event(logged, request, when_us, publisher_id, number), has_time
+    return _serving_event(logged, request, when_us, publisher_id, number), has_time
 
 
-def rows_of(inputs: Any) -> list[Any]:
-    """Inputs as rows: one sample in an outer list unless all elements are lists already."""
-    if not isinstance(inputs, list):
-        return [inputs]
-    return inputs if all(isinstance(row, list) for row in inputs) else [inputs]
+def _serving_event(
+    logged: Logged, request: dict[str, Any], when_us: int, publisher_id: str, number: int
+) -> bytes:
+    source = logged.source
+    inputs, outputs, input_names, output_names = read_rows(
+        request["inputs"], _outputs(logged.response), source.inputs, source.outputs
+    )
+    if logged.rows is not None:
+        inputs, outputs = [inputs[row] for row in logged.rows], [outputs[row] for row in logged.rows]
+    entities = request.get("entities")
+    event = wire.ServingEvent(
+        endpoint_id=source.endpoint_id,
+        endpoint_name=source.endpoint_name,
+        function_uri=source.function_uri,
+        model_class=source.model_class,
+        version=source.version,
+        request_id=_text(logged.call.id),
+        when_us=when_us,
+        latency_us=logged.latency_us,
+        inputs=inputs,
+        outputs=outputs,
+        input_names=input_names,
+        output_names=output_names,
+        labels=source.labels,
+        metrics=logged.metrics,
+        entities=entities if isinstance(entities, dict) else None,
+        sampling_percentage=source.sampling_percentage,
+        effective_sample_count=len(inputs),
+        op=logged.call.op,
+        publisher_id=publisher_id,
+        number=number,
+    )
+    return wire.write_event(event, host=source.host)
 
 
-def response_of(response: bytes) -> Any:
-    """The response as it goes into the event."""
-    return msgspec.Raw(response) if response[:1] == b"{" else restored(response)
+def _error_event(
+    logged: Logged, request: dict[str, Any], when_us: int, publisher_id: str, number: int
+) -> bytes:
+    source = logged.source
+    event = wire.ErrorEvent(
+        endpoint_id=source.endpoint_id,
+        endpoint_name=source.endpoint_name,
+        function_uri=source.function_uri,
+        model_class=source.model_class,
+        version=source.version,
+        request_id=_text(logged.call.id),
+        when_us=when_us,
+        error=logged.error or "",
+        op=logged.call.op,
+        publisher_id=publisher_id,
+        number=number,
+    )
+    return wire.write_error_event(event, inputs=request.get("inputs", ()), host=source.host)
 
 
-def sampled(response: bytes, rows: Sequence[int], row_count: int) -> dict[str, Any]:
-    """The response with the outputs of these rows alone, null where a row has none.
+def _outputs(response: bytes) -> Any:
+    return _read_response(response).outputs if response[:1] == b"{" else restored(response)["outputs"]
 
-    Outputs that are not one for each row stay whole when there is one row, which they then belong to.
-    """
-    fields: dict[str, Any] = dict(_fields(response)) if response[:1] == b"{" else restored(response)
-    outputs = fields["outputs"]
-    if isinstance(outputs, msgspec.Raw):
-        outputs = _items(outputs) if bytes(outputs).startswith(b"[") else None
-    if outputs is not None and (row_count > 1 or len(outputs) == 1):
-        fields["outputs"] = [outputs[number] if number < len(outputs) else None for number in rows]
-    return fields
+
+def _text(request_id: Any) -> str:
+    return request_id if isinstance(request_id, str) else str(request_id)
 
 
 def _when(request: dict[str, Any], start_us: int, client_time: bool) -> tuple[int, bool]:
@@ -92,7 +99,6 @@ def _when(request: dict[str, Any], start_us: int, client_time: bool) -> tuple[in
     if given is None:
         return start_us, True
     try:
-        moment = datetime.fromisoformat(given)
-        return to_us(moment if moment.tzinfo else moment.replace(tzinfo=UTC)), True
-    except (TypeError, ValueError, OverflowError):
+        return wire.read_moment(given, "timestamp"), True
+    except RejectedError:
         return start_us, False

@@ -13,6 +13,7 @@ from modelmon.errors import RejectedError
 from modelmon.serving import protocol
 from modelmon.serving.model_server import V2ModelServer
 from modelmon.serving.recorder import Call, Recorder, Ticket
+from modelmon.wire import write_moment
 
 logger = logging.getLogger(__name__)
 
@@ -96,7 +97,7 @@ class ServedModel:
         explains = call.op == "explain"
         response = {"id": call.id, "model_name": self.name if explains else model.name, "outputs": outputs}
         if not explains:
-            response["timestamp"] = protocol.timestamp(call.start_us)
+            response["timestamp"] = write_moment(call.start_us)
         if model.model_endpoint_uid:
             response["model_endpoint_uid"] = model.model_endpoint_uid
         if model.version:

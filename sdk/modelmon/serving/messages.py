@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from modelmon.streams import Record
+from modelmon.wire import write_batch
 
 MAX_BYTES = 512 * 1024
 """A message is cut before it grows beyond this; brokers refuse more than about a megabyte by default."""
@@ -18,6 +19,7 @@ class Messages:
         self._batch = batch
         self._held: dict[str, list[bytes]] = {}
         self._sizes: dict[str, int] = {}
+        self.held = 0
 
     def add(self, endpoint_id: str, event: bytes) -> list[Counted]:
         """Messages that are full now."""
@@ -28,6 +30,7 @@ class Messages:
             full += self._cut(endpoint_id)
         held = self._held.setdefault(endpoint_id, [])
         held.append(event)
+        self.held += 1
         self._sizes[endpoint_id] = self._sizes.get(endpoint_id, 0) + len(event)
         return full + (self._cut(endpoint_id) if len(held) >= self._batch else [])
 
@@ -38,7 +41,8 @@ class Messages:
     def _cut(self, endpoint_id: str) -> list[Counted]:
         self._sizes.pop(endpoint_id, None)
         events = self._held.pop(endpoint_id, [])
+        self.held -= len(events)
         if not events:
             return []
-        body = events[0] if len(events) == 1 else b"[" + b",".join(events) + b"]"
+        body = events[0] if len(events) == 1 else write_batch(events)
         return [((endpoint_id, body), len(events))]

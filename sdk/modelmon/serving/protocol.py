@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import msgspec
@@ -93,9 +92,11 @@ def read_json(body: bytes | bytearray | memoryview | str) -> Any:
     except (ValueError, RecursionError) as error:
         reason = str(error)
     try:
-        return json.loads(bytes(body) if isinstance(body, memoryview) else body)
+        value = json.loads(bytes(body) if isinstance(body, memoryview) else body)
+        msgspec.json.encode(value)  # a lone surrogate can be neither answered nor logged
     except (ValueError, RecursionError):
         raise RejectedError(f"the body is not JSON: {reason}") from None
+    return value
 
 
 def _plain(value: Any) -> Any:
@@ -122,14 +123,3 @@ def answer(value: Any) -> Reply:
 def text(status: int, message: str) -> Reply:
     """A plain text reply."""
     return Reply(status, message.encode("utf-8", "replace"), TEXT)
-
-
-def timestamp(moment_us: int) -> str:
-    """A moment as responses carry it.
-
-    >>> timestamp(1_738_317_600_123_456)
-    '2025-01-31 10:00:00.123456+00:00'
-    """
-    seconds, microseconds = divmod(moment_us, 1_000_000)
-    moment = datetime.fromtimestamp(seconds, UTC).replace(microsecond=microseconds)
-    return moment.isoformat(sep=" ", timespec="microseconds")

@@ -3,37 +3,36 @@
 from __future__ import annotations
 
 import atexit
-import logging
 import os
 import threading
 import time
 import uuid
 import weakref
-from collections import deque
-from collections.abc import Callable
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator
+from itertools import count
 
-from modelmon.errors import ConfigError, RejectedError, UnavailableError
+from modelmon.serving.delivery import Delivery
 from modelmon.serving.event import encode
+from modelmon.serving.losses import Losses
 from modelmon.serving.messages import Messages
 from modelmon.serving.recorder import Logged
 from modelmon.settings import Settings
-from modelmon.streams import Record, Stream, open_stream
+from modelmon.streams import Stream, open_stream
 
-logger = logging.getLogger(__name__)
-
-REPORT_SECONDS = 60.0
 EXIT_SECONDS = 5.0
 SLICE = 25
-"""Events that the thread encodes before it lets the requests' thread run."""
+"""Events that the thread encodes before it lets the thread of the requests go first."""
 
 
 class Publisher:
-    """Takes logged requests without waiting and publishes them from a thread of its own.
+    """Takes logged requests without waiting; a thread of its own encodes and publishes them.
 
-    It holds at most `settings.publish_buffer_events`; what comes when it is full is dropped and counted.
-    Every `publish_flush_seconds` everything held goes out; full messages of `batch` events go out before.
-    A stream that is down is tried again, with doubling waits, while the buffer fills.
-    The thread starts with the first event, so that a process may be forked before.
+    It holds at most `settings.publish_buffer_events`; what comes when that is full is dropped and counted.
+    All that is held goes out every `publish_flush_seconds`, full messages of `batch` events before. While
+    the stream is down it is tried again with doubling waits. Each event is numbered, from 1 for each
+    endpoint, also one that is dropped: so the gap shows. The thread starts with the first event; a forked
+    child has an empty publisher of its own.
     """
 
     def __init__(
@@ -43,71 +42,68 @@ class Publisher:
         *,
         batch: int = 1,
         client_time: bool = False,
-        connect: Callable[[str], Stream] | None = None,
+        connect: Callable[[], Stream] | None = None,
     ) -> None:
         self._url = url
-        self._connect = connect or (lambda url: _connect(url, settings))
+        self._connect = connect or (
+            lambda: open_stream(url, settings.events_partitions, durability=settings.durability)
+        )
         self._capacity = settings.publish_buffer_events
-        self._urgent = max(1, self._capacity // 4)
         self._flush_seconds = settings.publish_flush_seconds
-        self._waits = (settings.unavailable_first_wait_seconds, settings.unavailable_max_wait_seconds)
-        self._client_time = client_time
+        self._first_wait = settings.unavailable_first_wait_seconds
+        self._longest_wait = settings.unavailable_max_wait_seconds
         self._batch = batch
-        self._reset()
+        self._client_time = client_time
+        self._begin()
         _live.add(self)
 
-    def _reset(self) -> None:
-        # Also in a forked child: what the parent holds is the parent's to send.
+    def _begin(self) -> None:
         self.publisher_id = uuid.uuid4().hex
-        self._buffer: deque[Logged] = deque()
-        self._in_flight = 0
+        self.bad_timestamps = 0
+        self._numbers: defaultdict[str, Iterator[int]] = defaultdict(lambda: count(1))
+        self._buffer: deque[tuple[int, Logged]] = deque()
+        self._in_flight = 0  # events that left the buffer and are neither published nor lost
+        self._losses = Losses(self._url)
         self._messages = Messages(self._batch)
-        self._records: list[tuple[Record, int]] = []
-        self._wake = threading.Event()
-        self._closing = threading.Event()
-        self._abandoned = threading.Event()
-        self._stream: Stream | None = None
+        self._delivery = Delivery(self._connect, self._losses)
+        self._wake, self._closing, self._abandoned = threading.Event(), threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
         self._start_lock = threading.Lock()
-        self._reported = (0, -REPORT_SECONDS)
-        self.published = self.messages = self.dropped = self.unreadable = self.bad_timestamps = 0
 
-    def put(self, logged: Logged) -> bool:
-        """Take one logged request; False when the buffer was full (or closed) and it was dropped."""
+    def put(self, logged: Logged) -> None:
+        """Take one logged request, or drop it when the buffer is full."""
+        number = next(self._numbers[logged.source.endpoint_id])
         held = len(self._buffer) + self._in_flight
         if held >= self._capacity or self._closing.is_set():
-            with self._start_lock:
-                self.dropped += 1
-            return False
-        self._buffer.append(logged)
+            self._losses.drop(1, f"the buffer of {self._capacity} events was full, or the server was stopped")
+            return
+        self._buffer.append((number, logged))
         if self._thread is None:
             self._start()
-        if held >= self._urgent and not self._wake.is_set():
+        if held >= self._capacity // 4 and not self._wake.is_set():
             self._wake.set()
-        return True
 
     def stats(self) -> dict[str, int | str]:
-        """Counts since the start, in events: `held` now, `published`, `dropped`, and so on."""
+        """Counts of events since the start; `held` is how many wait now."""
         return {
             "publisher": self.publisher_id,
             "held": len(self._buffer) + self._in_flight,
-            "published": self.published,
-            "messages": self.messages,
-            "dropped": self.dropped,
-            "unreadable": self.unreadable,
+            "published": self._delivery.events,
+            "messages": self._delivery.messages,
+            "dropped": self._losses.dropped,
+            "unreadable": self._losses.unreadable,
             "bad_timestamps": self.bad_timestamps,
         }
 
-    def close(self, timeout_seconds: float = EXIT_SECONDS) -> int:
-        """Publish what is held, for at most so long; returns how many events were left (and are dropped)."""
+    def close(self, timeout_seconds: float = EXIT_SECONDS) -> None:
+        """Publish what is held, for at most so long; the rest is dropped, counted and reported."""
         self._closing.set()
         self._wake.set()
         if self._thread is not None:
             self._thread.join(timeout_seconds)
             self._abandoned.set()
-        left = len(self._buffer) + self._in_flight
-        self._report(left, final=True)
-        return left
+            self._thread.join(self._first_wait)
+        self._losses.report(at_once=True)
 
     def _start(self) -> None:
         with self._start_lock:
@@ -117,121 +113,71 @@ class Publisher:
 
     def _run(self) -> None:
         due = time.monotonic() + self._flush_seconds
-        while True:
+        while not self._closing.is_set():
             self._wake.wait(max(0.0, due - time.monotonic()))
             self._wake.clear()
-            closing = self._closing.is_set()
-            tick = closing or time.monotonic() >= due
-            self._encode_all()
-            if tick or self._in_flight >= self._capacity // 2:
-                self._records += self._messages.rest()
-            self._publish_all()
-            self._report()
-            if tick:
+            is_due = time.monotonic() >= due
+            self._pass_on(everything=is_due)
+            if is_due:
                 due = time.monotonic() + self._flush_seconds
-            if closing and not self._buffer:
-                break
-        if self._stream is not None:
-            self._stream.close()
+        self._pass_on(everything=True)
+        self._delivery.close()
+        left = len(self._buffer) + self._in_flight
+        if left:
+            self._losses.drop(left, "the server stopped while the stream took no events")
+            self._buffer.clear()
+            self._in_flight = 0
 
-    def _encode_all(self) -> None:
-        for done in range(len(self._buffer)):
-            self._in_flight += 1  # before it leaves the buffer, so that the sum is never too small
-            logged = self._buffer.popleft()
+    def _pass_on(self, *, everything: bool) -> None:
+        self._encode_held()
+        if everything or self._in_flight >= self._capacity // 2:
+            self._delivery.waiting += self._messages.rest()
+        self._deliver()
+        self._losses.report()
+
+    def _encode_held(self) -> None:
+        for done in range(1, len(self._buffer) + 1):
+            self._in_flight += 1  # before it leaves the buffer: the sum of both is never too small
+            number, logged = self._buffer.popleft()
             try:
-                event, good_time = encode(logged, self.publisher_id, self._client_time)
-            except Exception as error:  # noqa: BLE001 - seam: what the user's model logged
+                event, has_time = encode(logged, self.publisher_id, number, self._client_time)
+            except Exception as error:  # noqa: BLE001 - seam: what is logged came from the user's model
+                self._losses.spoil(1, error)
                 self._in_flight -= 1
-                self.unreadable += 1
-                logger.error("%s: an event can't be written: %s", logged.source.endpoint_name, error)
                 continue
-            self.bad_timestamps += not good_time
-            self._records += self._messages.add(logged.source.endpoint_id, event)
-            if done % SLICE == SLICE - 1:
+            self.bad_timestamps += not has_time
+            self._delivery.waiting += self._messages.add(logged.source.endpoint_id, event)
+            if done % SLICE == 0:
                 time.sleep(0)
 
-    def _publish_all(self) -> None:
-        wait, longest = self._waits
-        while self._records:
+    def _deliver(self) -> None:
+        wait = self._first_wait
+        while self._delivery.waiting and not self._abandoned.is_set():
             try:
-                self._publish_once()
-                return
-            except (UnavailableError, ConfigError) as error:
-                self._disconnect(error)
-            if self._closing.wait(wait) and self._abandoned.wait(self._waits[0]):
-                return
-            wait = min(wait * 2, longest)
-            self._report()
-
-    def _publish_once(self) -> None:
-        if self._stream is None:
-            self._stream = self._connect(self._url)
-        records = [record for record, _ in self._records]
-        try:
-            self._stream.publish(records)
-        except RejectedError:
-            self._publish_singly(self._stream)
-            return
-        self._done(len(self._records))
-
-    def _publish_singly(self, stream: Stream) -> None:
-        while self._records:
-            record, events = self._records[0]
-            try:
-                stream.publish([record])
-            except RejectedError as error:
-                del self._records[0]
-                self._in_flight -= events
-                self.unreadable += events
-                logger.error("%s takes no message of %s: %s", self._url, record[0], error)
-            else:
-                self._done(1)
-
-    def _done(self, records: int) -> None:
-        events = sum(count for _, count in self._records[:records])
-        del self._records[:records]
-        self.messages += records
-        self.published += events
-        self._in_flight -= events
-
-    def _disconnect(self, error: Exception) -> None:
-        dropped, last = self._reported
-        if time.monotonic() - last >= REPORT_SECONDS:
-            logger.warning("%s can't be published to, %s events wait: %s", self._url, self._in_flight, error)
-            self._reported = (dropped, time.monotonic())
-        if self._stream is not None and isinstance(error, ConfigError):
-            self._stream.close()
-            self._stream = None
-
-    def _report(self, left: int = 0, *, final: bool = False) -> None:
-        dropped, last = self._reported
-        lost = self.dropped + self.unreadable + left
-        if lost > dropped and (final or time.monotonic() - last >= REPORT_SECONDS):
-            logger.warning(
-                "%s: %s events lost since the last report (the buffer of %s was full, or the stop too short)",
-                self._url,
-                lost - dropped,
-                self._capacity,
-            )
-            self._reported = (lost, time.monotonic())
-
-
-def _connect(url: str, settings: Settings) -> Stream:
-    return open_stream(url, settings.events_partitions, durability=settings.durability)
+                self._delivery.send()
+            except Exception as error:  # noqa: BLE001 - seam: no stream may end tracking for good
+                self._losses.outage(self._in_flight, error)
+                self._losses.report()
+                (self._abandoned if self._closing.is_set() else self._closing).wait(wait)
+                wait = min(wait * 2, self._longest_wait)
+            self._in_flight = self._messages.held + sum(events for _, events in self._delivery.waiting)
 
 
 _live: weakref.WeakSet[Publisher] = weakref.WeakSet()
+_parents: list[Delivery] = []
 
 
-def _flush_at_exit() -> None:
+def _close_all() -> None:
     for publisher in list(_live):
         publisher.close()
 
 
-def _reset_in_child() -> None:
+def _begin_in_child() -> None:
     for publisher in list(_live):
-        publisher._reset()
+        # What the parent holds, and its open stream, stay the parent's: kept, never touched.
+        _parents.append(publisher._delivery)
+        publisher._begin()
 
 
-atexit.register(_flush_at_exit)
-os.register_at_fork(after_in_child=_reset_in_child)
+atexit.register(_close_all)
+os.register_at_fork(after_in_child=_begin_in_child)

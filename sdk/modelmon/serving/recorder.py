@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import count
 from typing import Any, NamedTuple, Protocol
 
@@ -25,8 +25,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     model_class: str
     version: str
     labels: dict[str, str]
-    inputs: list[str]
-    outputs: list[str]
+    inputs: tuple[str, ...] | None
+    outputs: tuple[str, ...] | None
     host: str
     sampling_percentage: float
 
@@ -48,7 +48,6 @@ class Logged(msgspec.Struct, frozen=True):
     """
 
     source: Source
-    number: int
     call: Call
     latency_us: int
     request: bytes
@@ -61,7 +60,7 @@ class Logged(msgspec.Struct, frozen=True):
 class Sink(Protocol):
     """Where logged requests go; never waits."""
 
-    def put(self, logged: Logged) -> bool: ...
+    def put(self, logged: Logged) -> None: ...
 
 
 class Ticket(NamedTuple):
@@ -90,7 +89,6 @@ class Recorder:
         self._share = tracking.sampling_percentage / 100
         self._draw = draw
         self._requests = count(1)
-        self._numbers = count(1)
         self.failed = 0
 
     def take(self, request: dict[str, Any]) -> Ticket | None:
@@ -108,9 +106,8 @@ class Recorder:
         """Log an answered request; `response` is a JSON object or a copy, with "outputs"."""
         request, rows = ticket
         if rows != NO_ROWS:
-            number = next(self._numbers)
             taken = metrics.copy() if metrics else None
-            self._sink.put(Logged(self._source, number, call, latency_us, request, response, rows, taken))
+            self._sink.put(Logged(self._source, call, latency_us, request, response, rows, taken))
 
     def replaced(
         self,
@@ -136,7 +133,7 @@ class Recorder:
         except Exception as reason:  # noqa: BLE001 - seam: tracking never harms serving
             self.give_up(reason)
             body = copied({})
-        self._sink.put(Logged(self._source, next(self._numbers), call, 0, body, b"", None, None, error))
+        self._sink.put(Logged(self._source, call, 0, body, b"", None, None, error))
 
     def give_up(self, error: Exception) -> None:
         """Count a request that could not be logged, and say so the first time."""
@@ -153,15 +150,21 @@ class Recorder:
         return tuple(row for row in range(row_count(inputs)) if draw() < share)
 
 
-def row_count(inputs: Sequence[Any]) -> int:
-    """Rows that `inputs` holds: a flat list is one sample, a list of lists (or an array) one for each.
+def row_count(inputs: Any) -> int:
+    """Rows that `inputs` holds: a flat list is one sample; a list of lists or dicts (or an array of more
+    than one dimension, or a dict of columns) has one for each.
 
     >>> row_count([[1, 2], [3, 4]]), row_count([1, 2, 3])
     (2, 1)
     """
     if isinstance(inputs, list):
-        return len(inputs) if set(map(type, inputs)) == {list} else 1
+        return len(inputs) if set(map(type, inputs)) in _ROWS else 1
+    if isinstance(inputs, dict):
+        return max((len(column) for column in inputs.values() if isinstance(column, list)), default=1)
     return len(inputs) if getattr(inputs, "ndim", 1) > 1 else 1
+
+
+_ROWS: tuple[set[type], ...] = ({list}, {dict})
 
 
 def _plain(value: Any) -> Any:

@@ -136,8 +136,8 @@ def _source(spec: ServingSpec, model_spec: ModelSpec, model: V2ModelServer) -> S
         model_class=type(model).__name__,
         version=model_spec.model_version,
         labels=model.labels,
-        inputs=model.inputs,
-        outputs=model.outputs,
+        inputs=tuple(model.inputs) or None,
+        outputs=tuple(model.outputs) or None,
         host=socket.gethostname(),
         sampling_percentage=spec.tracking.sampling_percentage / spec.tracking.sample,
     )
