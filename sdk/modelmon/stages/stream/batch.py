@@ -1,0 +1,92 @@
+"""The values that pass through the graph, one a step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from modelmon.model import BatchRange, DeadLetter, Endpoint, Message, SampleFile
+from modelmon.stores.batches import KnownNames, Position, SchemaChange
+from modelmon.wire import BatchComplete, ErrorEvent, ServingEvent
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One contiguous range of messages of one partition, recorded as open.
+
+    `now_us` is the wall clock of its first start, so that a repetition decides alike. `starts` is not 0
+    when the range stopped the function that often: its message is set aside unread.
+    """
+
+    range: BatchRange
+    position: Position
+    now_us: int
+    messages: Sequence[Message]
+    starts: int = 0
+
+
+@dataclass(slots=True)
+class EndpointEvents:
+    """The serving events of one endpoint, in order, and where each stands; three lists of one length."""
+
+    events: list[ServingEvent] = field(default_factory=list)
+    offsets: list[int] = field(default_factory=list)
+    items: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Decoded:
+    """A batch read: each item is here once. `rejected` counts rows per endpoint."""
+
+    batch: Batch
+    served: dict[str, EndpointEvents] = field(default_factory=dict)
+    errors: list[ErrorEvent] = field(default_factory=list)
+    completed: dict[str, BatchComplete] = field(default_factory=dict)
+    rejected: dict[str, int] = field(default_factory=dict)
+    dead_letters: list[DeadLetter] = field(default_factory=list)
+    discovered: dict[str, Endpoint] = field(default_factory=dict)
+    numbers: dict[tuple[str, str], list[int]] = field(default_factory=dict)
+    nop_us: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class HourTable:
+    """The rows of one endpoint and hour: what becomes one file."""
+
+    endpoint_id: str
+    hour_us: int
+    min_us: int
+    max_us: int
+    table: pa.Table
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointColumns:
+    """One endpoint's part of a batch as columns.
+
+    `minutes`: minute to rows in it. `names`: what the records don't have yet. `types`: stored columns whose
+    type is new.
+    """
+
+    endpoint_id: str
+    hours: Sequence[HourTable]
+    stored: int
+    first_us: int
+    last_us: int
+    minutes: Mapping[int, int]
+    names: KnownNames | None = None
+    changes: Sequence[SchemaChange] = ()
+    types: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Tabled:
+    """A batch as columns, and where its files stand once they are written."""
+
+    decoded: Decoded
+    columns: Sequence[EndpointColumns]
+    files: list[SampleFile] = field(default_factory=list)

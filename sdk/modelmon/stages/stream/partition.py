@@ -1,0 +1,126 @@
+"""What is held of one partition, and where its next batch is cut. No clock, no stores: pure state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from modelmon.model import BatchRange, Message
+from modelmon.settings import Settings
+from modelmon.stores.batches import OpenBatch, Position
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """The next batch: `open` is what the ledger is told before anything is written.
+
+    `opened_us` 0 in it means that it starts for the first time. `void` is the longer batch it was cut from.
+    `set_aside`: it stopped the function too often, its one message becomes a dead letter unread.
+    """
+
+    open: OpenBatch
+    messages: list[Message]
+    void: BatchRange | None = None
+    set_aside: bool = False
+
+
+class PartitionBuffer:
+    """The messages of one partition that are taken over and not yet applied.
+
+    After a start that finds an open batch, the first cut is exactly its range, however long that takes to
+    arrive; a batch that was started `batch_tries` times is halved instead, so that the message which
+    stops the function ends up alone.
+    """
+
+    def __init__(self, position: Position, settings: Settings) -> None:
+        self.position = position
+        self.applied = position.applied
+        self.newest = position.applied
+        self.bytes = 0
+        self.since = 0.0
+        self.lost_at: float | None = None
+        self._settings = settings
+        self._messages: list[Message] = []
+        self._replay = position.open
+        self._careful_until = -1
+        self._careful_messages = 0
+
+    @property
+    def is_replaying(self) -> bool:
+        """Whether an earlier owner's open batch has to be written first."""
+        return self._replay is not None
+
+    def is_due(self, now: float) -> bool:
+        """Whether something can be cut that has waited its time."""
+        return self.can_cut and (self.is_replaying or now >= self.since + self._settings.flush_after_seconds)
+
+    @property
+    def can_cut(self) -> bool:
+        if self._replay is not None:
+            return self.newest >= self._replay.last
+        return bool(self._messages)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the next batch is ready without waiting any longer."""
+        if self._replay is not None:
+            return self.can_cut
+        return len(self._messages) >= self._most_messages or self.bytes >= self._settings.batch_max_bytes
+
+    def add(self, message: Message, now: float) -> bool:
+        """Hold a message; False when it is applied or held already, or when the partition is lost."""
+        if self.lost_at is not None or message.offset <= self.newest:
+            return False
+        if not self._messages:
+            self.since = now
+        self._messages.append(message)
+        self.newest = message.offset
+        self.bytes += len(message.body)
+        return True
+
+    def cut(self) -> Cut:
+        """The next batch; its messages stay held until `done`. Only when `can_cut`."""
+        if self._replay is not None:
+            return self._cut_replay(self._replay)
+        count, size = 0, 0
+        for message in self._messages[: self._most_messages]:
+            count, size = count + 1, size + len(message.body)
+            if size >= self._settings.batch_max_bytes:
+                break
+        taken = self._messages[:count]
+        return Cut(OpenBatch(taken[0].offset, taken[-1].offset, 1, 0), taken)
+
+    def done(self, cut: Cut, now: float) -> int:
+        """The batch is applied: let its messages go; returns their bytes."""
+        freed = sum(len(message.body) for message in cut.messages)
+        self._messages = self._messages[len(cut.messages) :]
+        self.bytes -= freed
+        self.applied, self._replay, self.since = cut.open.last, None, now
+        if cut.void is not None:
+            self._careful_until, self._careful_messages = cut.void.last, len(cut.messages)
+        cut.messages.clear()  # storey keeps the last event, and with it the batch, until the next one comes
+        return freed
+
+    def lose(self, now: float) -> int:
+        """Another owner has the partition: hold nothing, take nothing; returns the bytes that were held."""
+        freed = self.bytes
+        self._messages, self.bytes, self.lost_at, self._replay = [], 0, now, None
+        return freed
+
+    @property
+    def _most_messages(self) -> int:
+        # The rest of a range that stopped the function is not made one long batch again.
+        if self.applied < self._careful_until:
+            return min(self._careful_messages, self._settings.batch_max_events)
+        return self._settings.batch_max_events
+
+    def _cut_replay(self, replay: OpenBatch) -> Cut:
+        inside = [message for message in self._messages if message.offset <= replay.last]
+        again = OpenBatch(replay.first, replay.last, replay.tries + 1, replay.opened_us)
+        if replay.tries < self._settings.batch_tries or not inside:
+            return Cut(again, inside)
+        if len(inside) == 1:
+            return Cut(again, inside, set_aside=True)
+        half = inside[: len(inside) // 2]
+        position = self.position
+        void = BatchRange(position.stream_id, position.partition, replay.first, replay.last)
+        return Cut(OpenBatch(replay.first, half[-1].offset, 1, replay.opened_us), half, void)

@@ -1,0 +1,213 @@
+"""The stream function, free of Nuclio: takes messages, writes batches, acknowledges last."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from modelmon.errors import ConfigError
+from modelmon.model import BatchRange, Message
+from modelmon.settings import Settings
+from modelmon.stages.stream.batch import Batch
+from modelmon.stages.stream.partition import Cut, PartitionBuffer
+from modelmon.stages.stream.steps import Parts, wall_clock_us
+from modelmon.stages.stream.target import writer_threads
+from modelmon.stores.batches import Position, open_batch, take_over
+from modelmon.stores.records import open_records
+from modelmon.stores.samples import open_samples
+from modelmon.stores.series import open_series
+from modelmon.streams import open_stream
+from modelmon.waiting import when_available
+
+logger = logging.getLogger(__name__)
+
+Acknowledge = Callable[[int, int], Awaitable[None]]
+LOST_SECONDS = 60.0
+"""How long messages of a partition that another owner took may still arrive before this is an error."""
+
+
+class StreamStage:
+    """Applies the events stream to samples, series and records, each message once.
+
+    A partition is taken over with its first message. Its batches are cut by messages, bytes and time, and
+    written one at a time; `accept` writes a full one before it returns, and a task of our own those that
+    have waited long enough. What fails for good is raised by `accept`, `drain` or `close`, whichever is
+    called next, with nothing of it acknowledged.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        acknowledge: Acknowledge,
+        graph: Callable[[Parts], Any],
+        clock: Callable[[], int] = wall_clock_us,
+    ) -> None:
+        self._settings = settings
+        self._acknowledge = acknowledge
+        self._writers = ThreadPoolExecutor(writer_threads(settings), "samples")
+        self._parts = Parts(
+            settings=settings,
+            samples=open_samples(settings),
+            samples_path=settings.resolved().samples_path,
+            series=open_series(settings),
+            records=open_records(settings),
+            writers=self._writers,
+            clock=clock,
+        )
+        self._flow = graph(self._parts).run()
+        self._buffers: dict[int, PartitionBuffer] = {}
+        self._held_bytes = 0
+        self._writing = asyncio.Lock()
+        self._something_held = asyncio.Event()
+        self._timer = asyncio.get_running_loop().create_task(self._write_by_time())
+
+    async def accept(self, message: Message) -> None:
+        """Hold one message, and write what is then ready; waits while too many bytes are held."""
+        self._raise_failure()
+        buffer = self._buffers.get(message.partition)
+        if buffer is None or buffer.lost_at is not None:
+            buffer = await self._owned(message, buffer)
+        if message.offset <= buffer.applied:
+            if message.offset == buffer.applied:  # done already, but the platform may not know
+                await self._acknowledge(message.partition, message.offset)
+            return
+        size = len(message.body)
+        if self._held_bytes + size > self._settings.buffer_max_bytes:
+            await self._make_room(size)
+        if buffer.add(message, _monotonic()):
+            self._held_bytes += size
+            self._something_held.set()
+            if buffer.is_full:
+                await self._write(buffer, only_full=True)
+
+    async def drain(self) -> None:
+        """Write and acknowledge everything that can be cut, then let every partition go."""
+        self._raise_failure()
+        for buffer in list(self._buffers.values()):
+            while buffer.can_cut:
+                await self._write(buffer)
+        async with self._writing:
+            self._buffers.clear()
+            self._held_bytes = 0
+
+    async def close(self) -> None:
+        """Drain, then release everything."""
+        try:
+            await self.drain()
+            await self._flow.terminate(wait=True)
+        finally:
+            self._timer.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._timer
+            self._writers.shutdown()
+            self._parts.records.close()
+            self._parts.series.close()
+
+    async def _owned(self, message: Message, lost: PartitionBuffer | None) -> PartitionBuffer:
+        """The buffer of a partition that is new here, or is delivered anew after another owner took it."""
+        if lost is not None and message.offset > lost.newest:
+            lost.newest = message.offset
+            if lost.lost_at is not None and _monotonic() - lost.lost_at > LOST_SECONDS:
+                raise RuntimeError(
+                    f"partition {message.partition} is still delivered here although another owner took it "
+                    f"over {LOST_SECONDS:g} s ago; only a restart reads again from what is acknowledged"
+                )
+            return lost
+        look = partial(_take_over, self._settings, self._parts, message)
+        position = await when_available(look, self._settings, "the records and the events stream")
+        buffer = self._buffers[message.partition] = PartitionBuffer(position, self._settings)
+        return buffer
+
+    async def _make_room(self, size: int) -> None:
+        """Write until `size` more bytes may be held, or nothing is left that can be written."""
+        while self._held_bytes + size > self._settings.buffer_max_bytes:
+            ready = [buffer for buffer in self._buffers.values() if buffer.can_cut]
+            if not ready:
+                return
+            await self._write(max(ready, key=lambda buffer: buffer.bytes))
+
+    async def _write(self, buffer: PartitionBuffer, *, only_full: bool = False) -> None:
+        async with self._writing:
+            # While we waited for our turn, someone else may have written it or lost the partition.
+            if not buffer.can_cut or (only_full and not buffer.is_full):
+                return
+            cut, partition = buffer.cut(), buffer.position.partition
+            is_applied = await self._apply(buffer.position, cut)
+            if is_applied:
+                self._held_bytes -= buffer.done(cut, _monotonic())
+                await self._acknowledge(partition, cut.open.last)
+            else:
+                self._held_bytes -= buffer.lose(_monotonic())
+                logger.warning("another owner took partition %d over; dropped what was held", partition)
+
+    async def _apply(self, position: Position, cut: Cut) -> bool:
+        """T1, the graph with T2 at its end; False when the partition is another's."""
+        opened = cut.open
+        if not opened.opened_us:
+            opened = replace(opened, opened_us=self._parts.clock())
+
+        def begin() -> bool:
+            with self._parts.records.write() as connection:
+                return open_batch(connection, position, opened, cut.void)
+
+        if not await when_available(begin, self._settings, "the records"):
+            return False
+        batch = Batch(
+            range=BatchRange(position.stream_id, position.partition, opened.first, opened.last),
+            position=position,
+            now_us=opened.opened_us,
+            messages=cut.messages,
+            starts=opened.tries - 1 if cut.set_aside else 0,
+        )
+        return bool(await self._flow.emit(batch))
+
+    async def _write_by_time(self) -> None:
+        """Cut what has waited long enough; while nothing is held, wait for something."""
+        while True:
+            waiting = [buffer for buffer in self._buffers.values() if buffer.can_cut]
+            if not waiting:
+                self._something_held.clear()
+                await self._something_held.wait()
+                continue
+            due = min(buffer.since for buffer in waiting) + self._settings.flush_after_seconds
+            await asyncio.sleep(max(0.0, due - _monotonic()))
+            for buffer in waiting:
+                if buffer.is_due(_monotonic()):
+                    await self._write(buffer)
+
+    def _raise_failure(self) -> None:
+        if self._timer.done() and not self._timer.cancelled():
+            self._timer.result()
+
+
+def _take_over(settings: Settings, parts: Parts, message: Message) -> Position:
+    stream = open_stream(settings.events_url, settings.events_partitions, durability=settings.durability)
+    try:
+        stream_id, end = stream.stream_id, stream.end_offsets().get(message.partition, 0)
+    finally:
+        stream.close()
+    if message.offset >= end:
+        raise ConfigError(
+            f"events_stream: partition {message.partition} of {settings.events_url} ends before offset "
+            f"{end}, but the trigger delivered offset {message.offset}: both must name the same stream"
+        )
+    with parts.records.write() as connection:
+        position = take_over(connection, stream_id, message.partition, settings.events_stream)
+    known = max(position.applied, position.open.last if position.open else -1)
+    if end <= known:
+        raise ConfigError(
+            f"partition {message.partition} of {settings.events_url} ends before offset {end}, but offset "
+            f"{known} of the same stream was read already: its log was cut short. Restore it, or make the "
+            "stream anew"
+        )
+    return position
+
+
+def _monotonic() -> float:
+    return asyncio.get_running_loop().time()

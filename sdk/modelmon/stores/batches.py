@@ -1,0 +1,368 @@
+"""The ledger of the stream function: positions, open batches, and what one batch adds, in one transaction.
+
+A position is one row per (stream id, partition). Whoever takes it over raises its epoch; every later
+write names that epoch, so that an owner that was replaced while it slept changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, case, select, update
+from sqlalchemy.engine import Row
+
+from modelmon.model import BatchRange, DeadLetter, Endpoint, SampleFile, to_us
+from modelmon.stores import schema
+from modelmon.stores.endpoints import register_discovered
+from modelmon.stores.sql import chunks, insert_missing, upsert
+
+NAME = schema.NAME
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBatch:
+    """A batch that was begun and not committed. `tries` counts its starts, `opened_us` is the first one's
+    wall clock."""
+
+    first: int
+    last: int
+    tries: int
+    opened_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a partition stands for its present owner. `applied` is -1 while nothing is."""
+
+    stream_id: str
+    partition: int
+    epoch: int
+    applied: int
+    open: OpenBatch | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownNames:
+    """What the records say of an endpoint's inputs and outputs; empty where nobody said anything yet."""
+
+    features: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointCounts:
+    """What a batch adds to one endpoint's counts, in rows. Times are microseconds, None: none seen."""
+
+    endpoint_id: str
+    stored: int = 0
+    errors: int = 0
+    rejected: int = 0
+    first_request_us: int | None = None
+    last_request_us: int | None = None
+    completed_us: int | None = None
+    last_error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaChange:
+    """`change` is new, missing or retyped; `column` is the stored one."""
+
+    endpoint_id: str
+    column: str
+    change: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """Everything that one batch adds to the records and the ledger.
+
+    `names`: endpoint to the names it gets where it has none. `numbers`: (publisher, endpoint) to the
+    numbers seen. `dirty`: (endpoint, minute) to stored rows. `types`: (endpoint, column) to type. `nop_us`:
+    newest clock of the controller, 0 when none came.
+    """
+
+    files: Sequence[SampleFile] = ()
+    discovered: Collection[Endpoint] = ()
+    names: Mapping[str, KnownNames] = field(default_factory=dict)
+    counts: Sequence[EndpointCounts] = ()
+    numbers: Mapping[tuple[str, str], Sequence[int]] = field(default_factory=dict)
+    dead_letters: Sequence[DeadLetter] = ()
+    dirty: Mapping[tuple[str, int], int] = field(default_factory=dict)
+    changes: Collection[SchemaChange] = ()
+    types: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    nop_us: int = 0
+
+
+def take_over(connection: Connection, stream_id: str, partition: int, stream: str) -> Position:
+    """Become the owner of a partition: from now on the writes of any earlier owner are refused."""
+    rows = schema.positions
+    new = {
+        "stream_id": stream_id, "partition": partition, "stream": stream,
+        "epoch": 0, "applied": -1, "applied_us": 0, "nop_us": 0,
+    }  # fmt: skip
+    insert_missing(connection, rows, [new])
+    connection.execute(update(rows).where(_at(stream_id, partition)).values(epoch=rows.c.epoch + 1))
+    return _position(connection.execute(select(rows).where(_at(stream_id, partition))).one())
+
+
+def positions(connection: Connection) -> list[Position]:
+    """Every partition of every stream that was ever taken over."""
+    rows = schema.positions
+    return [
+        _position(row)
+        for row in connection.execute(select(rows).order_by(rows.c.stream_id, rows.c.partition))
+    ]
+
+
+def open_batch(
+    connection: Connection, position: Position, batch: OpenBatch, void: BatchRange | None = None
+) -> bool:
+    """Begin (or begin again) a batch; False when another owner has taken the partition over.
+
+    `void` is the longer batch that this one was cut from: what was written under its name never counts.
+    """
+    rows = schema.positions
+    changed = connection.execute(
+        update(rows)
+        .where(_at(position.stream_id, position.partition), rows.c.epoch == position.epoch)
+        .values(open_first=batch.first, open_last=batch.last, open_tries=batch.tries, open_us=batch.opened_us)
+    )
+    if changed.rowcount != 1:
+        return False
+    if void is not None:
+        insert_missing(connection, schema.void_ranges, [_range_row(void)])
+    return True
+
+
+def commit_batch(
+    connection: Connection, position: Position, batch: BatchRange, derived: Derived, now_us: int
+) -> bool:
+    """Apply a batch and everything derived from it; False, and nothing is written, when another owner has
+    taken the partition over. Committing the same batch again changes nothing and is True."""
+    if not _apply(connection, position.epoch, batch, derived.nop_us, now_us):
+        return _is_applied(connection, position.epoch, batch)
+    upsert(connection, schema.files, [_file_row(file) for file in derived.files])
+    register_discovered(connection, derived.discovered, now_us)
+    for endpoint_id, names in derived.names.items():
+        _learn_names(connection, endpoint_id, names, now_us)
+    _count(connection, derived, now_us)
+    insert_missing(connection, schema.dead_letters, [_dead_letter_row(each) for each in derived.dead_letters])
+    dirty = [
+        {"endpoint_id": endpoint_id, "minute_us": minute_us, "version": 1, "rows": rows}
+        for (endpoint_id, minute_us), rows in derived.dirty.items()
+    ]
+    upsert(connection, schema.dirty, dirty, add=("version", "rows"))
+    _record_schema(connection, derived, now_us)
+    return True
+
+
+def known_names(connection: Connection, endpoint_ids: Collection[str]) -> dict[str, KnownNames]:
+    """The names of these endpoints' inputs and outputs; endpoints nobody registered are absent."""
+    table = schema.endpoints
+    columns = (table.c.endpoint_id, table.c.feature_names, table.c.label_names)
+    return {
+        row.endpoint_id: KnownNames(
+            tuple(msgspec.json.decode(row.feature_names)), tuple(msgspec.json.decode(row.label_names))
+        )
+        for chunk in chunks(endpoint_ids)
+        for row in connection.execute(select(*columns).where(table.c.endpoint_id.in_(chunk)))
+    }
+
+
+def known_types(connection: Connection, endpoint_ids: Collection[str]) -> dict[str, dict[str, str]]:
+    """Per endpoint the type that each stored column was last seen with."""
+    table = schema.column_types
+    found: dict[str, dict[str, str]] = {endpoint_id: {} for endpoint_id in endpoint_ids}
+    for chunk in chunks(endpoint_ids):
+        for row in connection.execute(select(table).where(table.c.endpoint_id.in_(chunk))):
+            found[row.endpoint_id][row.column] = row.type
+    return found
+
+
+def void_ranges(connection: Connection) -> list[BatchRange]:
+    """Batches that were cut smaller after failing: series points under their names don't count."""
+    rows = connection.execute(select(schema.void_ranges))
+    return [BatchRange(row.stream_id, row.partition, row.first, row.last) for row in rows]
+
+
+def _at(stream_id: str, partition: int) -> Any:
+    rows = schema.positions
+    return (rows.c.stream_id == stream_id) & (rows.c.partition == partition)
+
+
+def _position(row: Row[Any]) -> Position:
+    opened = None
+    if row.open_first is not None:
+        opened = OpenBatch(row.open_first, row.open_last, row.open_tries, row.open_us)
+    return Position(row.stream_id, row.partition, row.epoch, row.applied, opened)
+
+
+def _apply(connection: Connection, epoch: int, batch: BatchRange, nop_us: int, now_us: int) -> bool:
+    rows = schema.positions
+    is_mine = (
+        _at(batch.stream_id, batch.partition)
+        & (rows.c.epoch == epoch)
+        & (rows.c.open_first == batch.first)
+        & (rows.c.open_last == batch.last)
+    )
+    changed = connection.execute(
+        update(rows)
+        .where(is_mine)
+        .values(
+            applied=batch.last,
+            applied_us=now_us,
+            nop_us=case((rows.c.nop_us < nop_us, nop_us), else_=rows.c.nop_us),
+            open_first=None,
+            open_last=None,
+            open_tries=None,
+            open_us=None,
+        )
+    )
+    return changed.rowcount == 1
+
+
+def _is_applied(connection: Connection, epoch: int, batch: BatchRange) -> bool:
+    # A commit whose answer was lost on the way is tried again.
+    rows = schema.positions
+    found = connection.execute(
+        select(rows.c.epoch, rows.c.applied).where(_at(batch.stream_id, batch.partition))
+    ).one_or_none()
+    return found is not None and (found.epoch, found.applied) == (epoch, batch.last)
+
+
+def _count(connection: Connection, derived: Derived, now_us: int) -> None:
+    missing = _count_missing(connection, derived.numbers)
+    rows = [_traffic_row(counts, missing.get(counts.endpoint_id, 0), now_us) for counts in derived.counts]
+    grows = ("received", "stored", "errors", "rejected", "late", "missing")
+    for failed in (False, True):
+        upsert(
+            connection,
+            schema.traffic,
+            [row for row in rows if bool(row["last_error"]) == failed],
+            add=grows,
+            keep=() if failed else ("last_error",),
+            smallest=("first_request_us",),
+            largest=("last_request_us", "committed_us", "completed_us"),
+        )
+
+
+def _traffic_row(counts: EndpointCounts, missing: int, now_us: int) -> dict[str, Any]:
+    return {
+        "endpoint_id": counts.endpoint_id,
+        "received": counts.stored + counts.errors + counts.rejected,
+        "stored": counts.stored,
+        "errors": counts.errors,
+        "rejected": counts.rejected,
+        "late": 0,
+        "missing": missing,
+        "first_request_us": counts.first_request_us,
+        "last_request_us": counts.last_request_us,
+        "committed_us": now_us,
+        "completed_us": counts.completed_us,
+        "last_error": counts.last_error or "",
+    }
+
+
+def _count_missing(
+    connection: Connection, numbers: Mapping[tuple[str, str], Sequence[int]]
+) -> dict[str, int]:
+    """Per endpoint the publishers' numbers that were skipped; remembers the newest of each publisher.
+
+    A publisher counts from 1 and one partition keeps its order, so a number that is jumped over is lost.
+    """
+    last = _last_numbers(connection, {publisher for publisher, _ in numbers})
+    missing: dict[str, int] = {}
+    rows = []
+    for key, seen in numbers.items():
+        before = last.get(key, 0)
+        new = {number for number in seen if number > before}
+        if new:
+            publisher, endpoint_id = key
+            missing[endpoint_id] = missing.get(endpoint_id, 0) + max(new) - before - len(new)
+            rows.append({"publisher_id": publisher, "endpoint_id": endpoint_id, "last_number": max(new)})
+    upsert(connection, schema.publishers, rows)
+    return missing
+
+
+def _last_numbers(connection: Connection, publishers: Collection[str]) -> dict[tuple[str, str], int]:
+    table = schema.publishers
+    return {
+        (row.publisher_id, row.endpoint_id): row.last_number
+        for chunk in chunks(publishers)
+        for row in connection.execute(select(table).where(table.c.publisher_id.in_(chunk)))
+    }
+
+
+def _record_schema(connection: Connection, derived: Derived, now_us: int) -> None:
+    changes = [
+        {
+            "endpoint_id": each.endpoint_id,
+            "column": each.column[:NAME],
+            "change": each.change,
+            "detail": each.detail[:NAME],
+            "first_seen_us": now_us,
+        }
+        for each in derived.changes
+    ]
+    insert_missing(connection, schema.schema_changes, changes)
+    types = [
+        {"endpoint_id": endpoint_id, "column": column[:NAME], "type": kind}
+        for (endpoint_id, column), kind in derived.types.items()
+    ]
+    upsert(connection, schema.column_types, types)
+
+
+def _learn_names(connection: Connection, endpoint_id: str, names: KnownNames, now_us: int) -> None:
+    # Only where there are none: a registration that came meanwhile knows better.
+    table = schema.endpoints
+    for column, learned in ((table.c.feature_names, names.features), (table.c.label_names, names.labels)):
+        if learned:
+            connection.execute(
+                update(table)
+                .where(table.c.endpoint_id == endpoint_id, column == "[]")
+                .values({column.name: msgspec.json.encode(learned).decode(), "updated_us": now_us})
+            )
+
+
+def _range_row(batch: BatchRange) -> dict[str, Any]:
+    return {
+        "stream_id": batch.stream_id,
+        "partition": batch.partition,
+        "first": batch.first,
+        "last": batch.last,
+    }
+
+
+def _file_row(file: SampleFile) -> dict[str, Any]:
+    batch = file.batch
+    origin = _range_row(batch) if batch else dict.fromkeys(("stream_id", "partition", "first", "last"))
+    return {
+        "path": file.path,
+        "endpoint_id": file.endpoint_id,
+        "hour_us": file.hour_us,
+        "min_us": file.min_us,
+        "max_us": file.max_us,
+        "rows": file.rows,
+        "size_bytes": file.size_bytes,
+        **origin,
+    }
+
+
+def _dead_letter_row(letter: DeadLetter) -> dict[str, Any]:
+    return {
+        "stream_id": letter.stream_id,
+        "partition": letter.partition,
+        "offset": letter.offset,
+        "item": letter.item,
+        "stream": letter.stream,
+        "endpoint_id": letter.endpoint_id,
+        "field": letter.field,
+        "reason": letter.reason,
+        "body": letter.body,
+        "created_us": to_us(letter.created),
+        "resent_us": None,
+    }
