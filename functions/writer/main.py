@@ -1,0 +1,8 @@
+"""The writer: what apps report becomes results, metrics, the status of endpoints and alerts."""
+
+from __future__ import annotations
+
+from modelmon.nuclio import message_handlers
+from modelmon.stages.writer import Writer
+
+init_context, handler = message_handlers(Writer.open)

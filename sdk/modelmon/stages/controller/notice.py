@@ -1,0 +1,98 @@
+"""Dirty minutes become wanted windows, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from sqlalchemy import Connection
+
+from modelmon.settings import Settings
+from modelmon.stores import registry
+from modelmon.stores import windows as ledger
+from modelmon.stores.windows import Change, DirtyMinute, Watched, WindowKey
+from modelmon.windows import Period, Span, check_at, windows_touched
+
+BASE_PERIOD = "base_period"
+"""The project value, minutes, that goes before the setting of this name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Noticed:
+    """What one transaction took over: dirty minutes, windows wanted anew, rows that came late."""
+
+    minutes: int = 0
+    windows: int = 0
+    late: int = 0
+
+    def __add__(self, other: Noticed) -> Noticed:
+        return Noticed(self.minutes + other.minutes, self.windows + other.windows, self.late + other.late)
+
+
+@dataclass(frozen=True, slots=True)
+class _Touched:
+    """A window with new rows: `minutes` are the dirty ones inside it."""
+
+    key: WindowKey
+    span: Span
+    batch: bool
+    minutes: tuple[int, ...]
+
+
+def notice(connection: Connection, settings: Settings, now_us: int, limit: int) -> Noticed:
+    """Take over up to `limit` dirty minutes: raise what is wanted of the windows they touch, count the
+    rows that came late, and delete what was read."""
+    dirty = ledger.read_dirty(connection, limit)
+    if not dirty:
+        return Noticed()
+    apps = registry.active_apps(connection)
+    base_period = registry.get_value(connection, BASE_PERIOD, settings.base_period)
+    grids = ledger.grids(connection, apps, base_period)
+    endpoints = ledger.watched(connection, {minute.endpoint_id for minute in dirty})
+    rows = {(minute.endpoint_id, minute.minute_us): minute.rows for minute in dirty}
+    touched = _touched(dirty, endpoints, grids)
+    sent = ledger.revisions_sent(connection, [each.key for each in touched])
+    late = [each for each in touched if sent.get(each.key)]
+    late_rows = _late_rows(late, rows)
+    ledger.count_late(connection, late_rows)
+    grace_us = round(settings.grace_seconds * 1e6)
+    changes = [_change(each, bool(sent.get(each.key)), rows, now_us, grace_us) for each in touched]
+    ledger.want(connection, changes, now_us)
+    resumed = ledger.want_resumed(connection, list(endpoints), now_us, grace_us)
+    ledger.forget_dirty(connection, dirty)
+    return Noticed(len(dirty), len(touched) + resumed, sum(late_rows.values()))
+
+
+def _touched(
+    dirty: Sequence[DirtyMinute], endpoints: Mapping[str, Watched], grids: Mapping[str, Sequence[Period]]
+) -> list[_Touched]:
+    found = []
+    for endpoint_id, group in groupby(dirty, key=lambda minute: minute.endpoint_id):
+        endpoint, minutes = endpoints.get(endpoint_id), [minute.minute_us for minute in group]
+        for name, grid in grids.items():
+            if endpoint is None or not endpoint.judged_by(name):
+                continue
+            for span, inside in windows_touched(minutes, grid).items():
+                key = WindowKey(endpoint_id, name, span.start_us)
+                found.append(_Touched(key, span, endpoint.batch, tuple(inside)))
+    return found
+
+
+def _change(
+    touched: _Touched, reopened: bool, rows: Mapping[tuple[str, int], int], now_us: int, grace_us: int
+) -> Change:
+    check_us = check_at(
+        touched.span, batch=touched.batch, reopened=reopened, now_us=now_us, grace_us=grace_us
+    )
+    late = sum(rows[touched.key.endpoint_id, minute] for minute in touched.minutes) if reopened else 0
+    return Change(touched.key, touched.span.end_us, check_us, late)
+
+
+def _late_rows(late: Sequence[_Touched], rows: Mapping[tuple[str, int], int]) -> dict[str, int]:
+    """Late rows per endpoint; a row that is late for several apps counts once."""
+    minutes = {(each.key.endpoint_id, minute) for each in late for minute in each.minutes}
+    counts: dict[str, int] = {}
+    for endpoint_id, minute in minutes:
+        counts[endpoint_id] = counts.get(endpoint_id, 0) + rows[endpoint_id, minute]
+    return counts

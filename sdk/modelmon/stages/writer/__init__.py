@@ -1,0 +1,5 @@
+"""The writer: what apps report becomes results, metrics, the status of endpoints and alerts."""
+
+from modelmon.stages.writer.writer import Writer
+
+__all__ = ["Writer"]

@@ -1,0 +1,96 @@
+"""Messages of the writer's stream become reports and dead letters: pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from modelmon import wire
+from modelmon.model import DeadLetter, Message, ValuePoint, from_us, to_us
+from modelmon.stores.reports import Answer, Report, Stats
+from modelmon.stores.windows import WindowKey
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What messages hold: reports in their order, and what could not be read."""
+
+    reports: list[Report] = field(default_factory=list)
+    letters: list[DeadLetter] = field(default_factory=list)
+
+
+def read_messages(messages: Sequence[Message], stream: str, stream_id: str, now_us: int) -> Reading:
+    """Read messages of the writer's stream, named `stream` in the dead letters."""
+    reading = Reading()
+    for message in messages:
+        groups: dict[tuple[WindowKey, int], list[wire.Envelope]] = {}
+        for item in wire.read_report(message.body):
+            if isinstance(item, wire.RejectedItem):
+                reading.letters.append(_letter(item, message, stream, stream_id, now_us))
+            else:
+                groups.setdefault((_key(item), _revision(item)), []).append(item)
+        reading.reports.extend(map(_report, groups.values()))
+    return reading
+
+
+def _key(envelope: wire.Envelope) -> WindowKey:
+    return WindowKey(envelope.endpoint_id, envelope.application_name, to_us(envelope.window.start))
+
+
+def _revision(envelope: wire.Envelope) -> int:
+    return max(1, envelope.window_revision)  # MLRun's have none
+
+
+def _report(envelopes: Sequence[wire.Envelope]) -> Report:
+    """The report of envelopes that speak of one revision of one window."""
+    values, stats, answer = [], [], None
+    for envelope in envelopes:
+        if envelope.event_kind == "window":
+            answer = Answer(**envelope.data)
+        elif envelope.event_kind == "stats":
+            stats.append(_stats(envelope.data))
+        else:
+            values.append(_value(envelope))
+    first = envelopes[0]
+    return Report(_key(first), to_us(first.window.end), _revision(first), tuple(values), tuple(stats), answer)
+
+
+def _value(envelope: wire.Envelope) -> ValuePoint:
+    data, is_result = envelope.data, envelope.event_kind == "result"
+    place = (*_key(envelope), to_us(envelope.window.end))
+    revision = _revision(envelope)
+    if not is_result:
+        return ValuePoint(*place, data["metric_name"], data["metric_value"], revision)
+    return ValuePoint(
+        *place,
+        data["result_name"],
+        data["result_value"],
+        revision,
+        kind=data["result_kind"],
+        status=data["result_status"],
+        extra_data=data["result_extra_data"],
+    )
+
+
+def _stats(data: wire.reports.Data) -> Stats:
+    timestamp_us = wire.read_moment(data["timestamp"], "data.timestamp")
+    return Stats(data["stats_name"], msgspec.json.encode(data["stats"]).decode(), timestamp_us)
+
+
+def _letter(
+    item: wire.RejectedItem, message: Message, stream: str, stream_id: str, now_us: int
+) -> DeadLetter:
+    return DeadLetter(
+        stream_id=stream_id,
+        partition=message.partition,
+        offset=message.offset,
+        item=item.item,
+        stream=stream,
+        endpoint_id=item.endpoint_id,
+        field=item.field,
+        reason=item.reason,
+        body=item.body,
+        created=from_us(now_us),
+    )

@@ -1,0 +1,138 @@
+"""The writer as a stage: gathers messages, writes them together, acknowledges last."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+
+from modelmon.model import Message, from_us
+from modelmon.settings import Settings
+from modelmon.stages.writer.reading import read_messages
+from modelmon.stages.writer.writing import write
+from modelmon.stores.base import SeriesStore
+from modelmon.stores.database import Database
+from modelmon.stores.records import open_records
+from modelmon.stores.series import open_series
+from modelmon.stores.verdicts import Raised
+from modelmon.streams import open_stream
+from modelmon.waiting import when_available
+
+logger = logging.getLogger(__name__)
+
+MAX_MESSAGES = 500
+MAX_BYTES = 16 * 2**20
+Acknowledge = Callable[[int, int], Awaitable[None]]
+
+
+def _wall_clock() -> int:
+    return time.time_ns() // 1000
+
+
+class Writer:
+    """Applies the writer's stream to series and records. Held messages are written together when there are
+    many or the oldest has waited long enough; a failure for good is raised by the next call."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        acknowledge: Acknowledge,
+        database: Database,
+        series: SeriesStore,
+        stream_id: str,
+        clock: Callable[[], int] = _wall_clock,
+    ) -> None:
+        self._settings = settings
+        self._acknowledge = acknowledge
+        self._database = database
+        self._series = series
+        self._stream_id = stream_id
+        self._clock = clock
+        self._held: list[Message] = []
+        self._held_bytes = 0
+        self._writing = asyncio.Lock()
+        self._timer: asyncio.Task[None] | None = None
+
+    @classmethod
+    def open(cls, settings: Settings, acknowledge: Acknowledge) -> Writer:
+        """A writer on the project's stores. Raises ConfigError and UnavailableError."""
+        stream = open_stream(settings.writer_url, settings.writer_partitions, durability=settings.durability)
+        try:
+            stream_id = stream.stream_id
+        finally:
+            stream.close()
+        database, series = open_records(settings), open_series(settings)
+        return cls(settings, acknowledge, database, series, stream_id)
+
+    async def accept(self, message: Message) -> None:
+        """Hold one message; write when enough are held."""
+        self._raise_failure()
+        self._held.append(message)
+        self._held_bytes += len(message.body)
+        if len(self._held) >= MAX_MESSAGES or self._held_bytes >= MAX_BYTES:
+            await self._write()
+        elif self._timer is None or self._timer.done():
+            self._timer = asyncio.get_running_loop().create_task(self._write_by_time())
+            self._timer.add_done_callback(_tell)
+
+    async def drain(self) -> None:
+        """Write and acknowledge everything held."""
+        self._raise_failure()
+        await self._write()
+
+    async def close(self) -> None:
+        """Drain, then release everything."""
+        try:
+            await self.drain()
+        finally:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._database.close()
+            self._series.close()
+
+    async def _write_by_time(self) -> None:
+        while self._held:
+            await asyncio.sleep(self._settings.flush_after_seconds)
+            await self._write()
+
+    async def _write(self) -> None:
+        async with self._writing:
+            messages, self._held, self._held_bytes = self._held, [], 0
+            if not messages:
+                return
+            raised = await when_available(
+                lambda: self._apply(messages), self._settings, "the records and the series"
+            )
+            _announce(raised)
+            for partition, offset in _last_offsets(messages).items():
+                await self._acknowledge(partition, offset)
+
+    def _apply(self, messages: Sequence[Message]) -> list[Raised]:
+        now_us = self._clock()
+        reading = read_messages(messages, self._settings.writer_stream, self._stream_id, now_us)
+        return write(self._database, self._series, reading, now_us, self._settings.app_attempts)
+
+    def _raise_failure(self) -> None:
+        if self._timer is not None and self._timer.done() and not self._timer.cancelled():
+            self._timer.result()
+
+
+def _tell(timer: asyncio.Task[None]) -> None:
+    if not timer.cancelled() and timer.exception() is not None:
+        logger.error("reports can't be written; the next one ends this process", exc_info=timer.exception())
+
+
+def _last_offsets(messages: Sequence[Message]) -> dict[int, int]:
+    return {message.partition: message.offset for message in messages}
+
+
+def _announce(raised: Sequence[Raised]) -> None:
+    for each in raised:
+        alert, key = each.alert, each.key
+        found = alert.detail if alert.value is None else f"{alert.name} = {alert.value:.3g}"
+        logger.warning(
+            "%s (%s): endpoint %s, app %s, window %s to %s: %s",
+            alert.kind, alert.severity, key.endpoint_id, key.application_name,
+            from_us(key.start_us), from_us(each.end_us), found,
+        )  # fmt: skip

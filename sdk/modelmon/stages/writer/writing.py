@@ -1,0 +1,58 @@
+"""Reports become durable: series first, then the ledger in one transaction. All of it may be repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from modelmon.model import ValuePoint
+from modelmon.stages.writer.reading import Reading
+from modelmon.stores import verdicts
+from modelmon.stores.base import SeriesStore
+from modelmon.stores.database import Database
+from modelmon.stores.reports import Report
+from modelmon.stores.verdicts import Raised
+from modelmon.stores.windows import WindowKey
+
+
+def write(
+    database: Database, series: SeriesStore, reading: Reading, now_us: int, attempts: int
+) -> list[Raised]:
+    """Write what was read; returns the alerts that were not there before.
+
+    Raises UnavailableError; then some of it may be written, and all of it is written again.
+    """
+    with database.read() as connection:
+        answered = verdicts.answered(connection, {report.key for report in reading.reports})
+    reports = _not_replaced(reading.reports, answered)
+    _write_values(series, reports, answered)
+    with database.write() as connection:
+        verdicts.set_aside(connection, reading.letters)
+        return [
+            raised for report in reports for raised in verdicts.apply(connection, report, now_us, attempts)
+        ]
+
+
+def _not_replaced(reports: Sequence[Report], answered: Mapping[WindowKey, int]) -> list[Report]:
+    """Without reports on revisions lower than what was answered, in the ledger or before them here."""
+    newest = dict(answered)
+    kept = []
+    for report in reports:
+        if report.revision < newest.get(report.key, 0):
+            continue
+        kept.append(report)
+        if report.answer is not None:
+            newest[report.key] = report.revision
+    return kept
+
+
+def _write_values(series: SeriesStore, reports: Sequence[Report], answered: Mapping[WindowKey, int]) -> None:
+    newest: dict[tuple[WindowKey, str], ValuePoint] = {}
+    for report in reports:
+        for value in report.values:
+            known = newest.get((report.key, value.name))
+            if known is None or known.revision <= value.revision:
+                newest[report.key, value.name] = value
+    series.write_values(list(newest.values()))
+    for report in reports:
+        if report.answer is not None and report.revision > 1 and answered.get(report.key) != report.revision:
+            series.delete_values(*report.key, below_revision=report.revision)

@@ -1,0 +1,54 @@
+"""What apps report, as the ledger of the answers takes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from modelmon.model import ValuePoint
+from modelmon.stores.windows import WindowKey
+
+DONE, FAILED = "done", "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """Statistics that an app keeps of its newest window, as JSON."""
+
+    name: str
+    stats: str
+    timestamp_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How an app ended a window: `outcome` is done or failed, `rows` what the verdict stands on."""
+
+    outcome: str
+    error: str = ""
+    envelopes: int = 0
+    rows: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What an app says of one revision of a window. `answer` is None when it did not say that it ended
+    (an MLRun app never does)."""
+
+    key: WindowKey
+    end_us: int
+    revision: int
+    values: tuple[ValuePoint, ...] = ()
+    stats: tuple[Stats, ...] = ()
+    answer: Answer | None = None
+
+    @property
+    def results(self) -> list[ValuePoint]:
+        return [value for value in self.values if value.kind is not None]
+
+    @property
+    def done(self) -> bool:
+        return self.answer is not None and self.answer.outcome == DONE
+
+    @property
+    def failed(self) -> bool:
+        return self.answer is not None and self.answer.outcome == FAILED

@@ -1,0 +1,196 @@
+"""Which windows there are, when one may be judged, and where it stands: pure, whole microseconds of UTC.
+
+The grid of an app is a list of periods. A period's windows lie between the multiples of its length,
+counted from the epoch, and are cut where the period begins and where the next one does; so all
+endpoints share their boundaries, every moment lies in exactly one window, and a change of the period
+leaves the windows before it as they are.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+MINUTE_US = 60_000_000
+BEGINS_INSIDE, ENDS_INSIDE = 1, 2
+"""Bits of `incomplete`: the endpoint's data begin, or end, inside the window."""
+_EDGE = 10  # a tenth of a window may lack data before the window is incomplete
+_LONGEST_DOUBLING = 16
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Period:
+    """From `from_us` on, a multiple of a minute, windows are `minutes` long."""
+
+    from_us: int
+    minutes: int
+
+    def __post_init__(self) -> None:
+        if self.minutes < 1 or self.from_us % MINUTE_US:
+            raise ValueError(f"a period begins on a minute and lasts at least one, got {self}")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """The half-open span [start, end) of a window."""
+
+    start_us: int
+    end_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the data of one endpoint have come; None where there is nothing yet.
+
+    `last_request_us` is the newest event time, `committed_us` the wall clock of the newest commit with
+    rows of the endpoint, `completed_us` the last timestamp that a finished batch job announced.
+    """
+
+    first_request_us: int | None
+    last_request_us: int | None
+    committed_us: int
+    completed_us: int | None = None
+    batch: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """What a tick knows of time. `caught_up_us`: everything published before it has been applied."""
+
+    now_us: int
+    grace_us: int
+    caught_up_us: int
+
+
+class Standing(Enum):
+    """Whether a window may be judged now, and by what; else what it waits for."""
+
+    WAITS_FOR_CLOCK = "waits for newer data or for the grace to pass"
+    WAITS_FOR_PROOF = "waits for newer data or for proof that none are on their way"
+    WAITS_FOR_COMPLETION = "waits for the batch job's completion"
+    PASSED = "newer data have come"
+    SILENT = "the endpoint is silent"
+    COMPLETED = "the batch job is complete"
+
+    @property
+    def closed(self) -> bool:
+        return self in (Standing.PASSED, Standing.SILENT, Standing.COMPLETED)
+
+
+class State(Enum):
+    """Where a window stands, derived from its revisions."""
+
+    WAITING = "waiting"  # not all of its rows have been sent to the app
+    SENT = "sent"
+    RETRYING = "retrying"  # the app failed and will be asked again
+    DONE = "done"
+    FAILED = "failed"
+
+
+def window_of(moment_us: int, periods: Sequence[Period]) -> Span:
+    """The one window that a moment lies in. `periods` is in order and not empty; the first one also
+    covers what was before it.
+
+    >>> window_of(25 * MINUTE_US, [Period(0, 10)]) == Span(20 * MINUTE_US, 30 * MINUTE_US)
+    True
+    >>> window_of(25 * MINUTE_US, [Period(0, 10), Period(20 * MINUTE_US, 60)])  # a short one
+    Span(start_us=1200000000, end_us=3600000000)
+    """
+    place = max(0, bisect_right(periods, moment_us, key=lambda period: period.from_us) - 1)
+    length = periods[place].minutes * MINUTE_US
+    start = moment_us - moment_us % length
+    end = start + length
+    if place > 0:
+        start = max(start, periods[place].from_us)
+    if place + 1 < len(periods):
+        end = min(end, periods[place + 1].from_us)
+    return Span(start, end)
+
+
+def windows_touched(minutes_us: Iterable[int], periods: Sequence[Period]) -> dict[Span, list[int]]:
+    """The windows that these minutes lie in, each with its minutes; a minute never lies in two."""
+    touched: dict[Span, list[int]] = {}
+    for minute_us in minutes_us:
+        touched.setdefault(window_of(minute_us, periods), []).append(minute_us)
+    return touched
+
+
+def changed_period(periods: Sequence[Period], minutes: int, last_end_us: int | None) -> Period | None:
+    """The period to add to the grid (in place of one with the same `from_us`) so that windows become
+    `minutes` long; None when they are.
+
+    It begins at the end of the app's last stored window, so that no stored window is touched; what lies
+    between there and the first boundary of the new length is one short window.
+    """
+    if periods and periods[-1].minutes == minutes:
+        return None
+    begun = periods[-1].from_us if periods else 0
+    return Period(begun if last_end_us is None else max(begun, last_end_us), minutes)
+
+
+def standing(span: Span, progress: Progress, clocks: Clocks, reopened_us: int | None = None) -> Standing:
+    """Whether the window may be judged now.
+
+    `reopened_us` is the wall clock of the newest change of a window that was sent before: it waits the
+    grace once more.
+    """
+    if reopened_us is not None and clocks.now_us < reopened_us + clocks.grace_us:
+        return Standing.WAITS_FOR_CLOCK
+    if progress.batch:
+        complete = progress.completed_us is not None and span.start_us <= progress.completed_us
+        return Standing.COMPLETED if complete else Standing.WAITS_FOR_COMPLETION
+    due_us = span.end_us + clocks.grace_us
+    if clocks.now_us < due_us:
+        return Standing.WAITS_FOR_CLOCK
+    if progress.last_request_us is not None and progress.last_request_us >= due_us:
+        return Standing.PASSED
+    # Proof older than the endpoint's last rows says nothing about a backlog built up since.
+    quiet_us = progress.committed_us + clocks.grace_us
+    if clocks.now_us < quiet_us:
+        return Standing.WAITS_FOR_CLOCK
+    return Standing.SILENT if clocks.caught_up_us >= max(due_us, quiet_us) else Standing.WAITS_FOR_PROOF
+
+
+def incomplete(span: Span, progress: Progress, by: Standing) -> int:
+    """Bits that say that the endpoint's data begin or end inside a window closed `by` this, more than a
+    tenth of its length from its edge.
+
+    Only silence tells an end of the data: newer data prove that there is none, and a completed batch
+    job has said that this is all.
+    """
+    length = span.end_us - span.start_us
+    bits = 0
+    first, last = progress.first_request_us, progress.last_request_us
+    if first is not None and first < span.end_us and (first - span.start_us) * _EDGE > length:
+        bits |= BEGINS_INSIDE
+    if by is Standing.SILENT and last is not None and (span.end_us - last) * _EDGE > length:
+        bits |= ENDS_INSIDE
+    return bits
+
+
+def check_at(span: Span, *, batch: bool, reopened: bool, now_us: int, grace_us: int) -> int:
+    """The earliest moment at which a window that has just changed may be closed."""
+    again_us = now_us + (grace_us if reopened else 0)
+    return again_us if batch else max(again_us, span.end_us + grace_us)
+
+
+def retry_wait_us(sends: int, first_wait_us: int) -> int:
+    """How long an answer is waited for before the window may be sent again; doubles with every send.
+
+    >>> [retry_wait_us(sends, 10) for sends in (1, 2, 3)]
+    [10, 20, 40]
+    """
+    return first_wait_us << min(sends - 1, _LONGEST_DOUBLING)
+
+
+def state_of(*, wanted: int, sent: int, answered: int, outcome: str, checked: bool) -> State:
+    """Where a window stands. `checked`: the controller will look at it again."""
+    if wanted > sent:
+        return State.WAITING
+    if answered >= sent and outcome == "done":
+        return State.DONE
+    if not checked:
+        return State.FAILED
+    return State.SENT if answered < sent else State.RETRYING
