@@ -34,9 +34,10 @@ class Stream(ABC):
     def publish(self, records: Sequence[Record], partition: int | None = None) -> None:
         """Append `records` in order; they are durable when this returns, none is half there.
 
-        A key decides its partition unless `partition` is given. Raises UnavailableError when the
-        log can't be written now (some of the records may then be there), ConfigError when the log is
-        gone or is another one, RejectedError for a key or body that can't be stored.
+        A key decides its partition unless `partition` is given; the records of one partition are there
+        together or not at all. Raises UnavailableError when the log can't be written now (some
+        partitions may then have their part), ConfigError when the log is gone or is another one,
+        RejectedError, before anything is written, for a key or body that can't be stored.
         """
 
     @abstractmethod
@@ -72,20 +73,26 @@ class Consumer(ABC):
     """One member of a group. Delivery is at least once: what was not committed comes again.
 
     A member that joins or dies changes the assignment; `poll` then starts each newly assigned partition
-    at its committed offset. A commit for a partition that is no longer assigned is refused silently.
+    at its committed offset. A partition that is taken away leaves `assignment` and is delivered no
+    further; its next owner starts once what was delivered is committed, or after a time without that.
+    From then on a commit for it is refused silently.
+    `commit` and `close` may be called from another thread while `poll` waits.
     """
 
     @abstractmethod
     def poll(self, max_messages: int, timeout_seconds: float) -> Sequence[Message]:
         """The next messages, in order per partition; empty when none came within the timeout.
 
-        Raises UnavailableError when the log can't be read now and ConfigError when it was deleted or
+        Fewer than `max_messages` come when their bodies are large. Raises UnavailableError when the log can't be read now and ConfigError when it was deleted or
         made anew under us.
         """
 
     @abstractmethod
     def commit(self, offsets: Mapping[int, int]) -> None:
-        """Record durably the next offset to read, per partition."""
+        """Record durably the next offset to read, per partition.
+
+        Raises ConfigError for an offset that lies outside the partition.
+        """
 
     @property
     @abstractmethod

@@ -1,0 +1,46 @@
+"""The stream back-ends under test: a new one joins tests/conformance/test_streams.py by one line here."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from modelmon.streams import Stream, memory, open_stream
+
+
+@dataclass
+class Backend:
+    """How to address streams of one technology; `shared`: other processes see them too."""
+
+    scheme: str
+    base: str
+    delete: Callable[[str], None]
+    shared: bool
+    opened: list[Stream] = field(default_factory=list)
+
+    def url(self, name: str = "events") -> str:
+        return f"{self.base}/{name}"
+
+    def open(self, name: str = "events", partitions: int = 1) -> Stream:
+        stream = open_stream(self.url(name), partitions, durability="process")
+        self.opened.append(stream)
+        return stream
+
+    def close(self) -> None:
+        for stream in self.opened:
+            stream.close()
+
+
+def sqlite_backend(folder: Path) -> Backend:
+    return Backend(
+        "sqlite", f"sqlite:///{folder}", lambda url: shutil.rmtree(url.removeprefix("sqlite:///")), True
+    )
+
+
+def memory_backend(folder: Path) -> Backend:
+    return Backend("memory", f"memory://{folder.name}", memory.delete, False)
+
+
+BACKENDS = [sqlite_backend, memory_backend]
