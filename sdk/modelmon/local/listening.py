@@ -22,10 +22,6 @@ class Listening:
         self._first_port = first_port
         self._sockets: dict[str, socket.socket] = {}
 
-    @property
-    def functions(self) -> frozenset[str]:
-        return frozenset(self._sockets)
-
     def open(self, function: str, port: int) -> int:
         """File descriptor of the function's socket, bound to `port` if that is not 0.
 

@@ -57,9 +57,7 @@ class WorkerProcess:
         """Start what has to run, end what should have ended; says so when the worker has crashed."""
         now = monotonic()
         if self._process is None:
-            if self._kill_at is None and now >= self._start_at:
-                self._start()
-            return None
+            return self._start(now) if self._kill_at is None and now >= self._start_at else None
         code = self._process.poll()
         if code is not None:
             self._process = None
@@ -75,14 +73,21 @@ class WorkerProcess:
         if first and self._process is not None:
             self._process.terminate()
 
-    def _start(self) -> None:
+    def _start(self, now: float) -> str | None:
         self.ready_at = None
+        try:
+            self._process = self._spawn()
+        except OSError as error:  # a full disk, no memory: try again later
+            return self._again(f"could not be started: {error}", now)
+        return None
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
         inherited = [self.spec.lifeline, self.spec.reports]
         if self.spec.listening is not None:
             inherited.append(self.spec.listening)
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
+            return subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
                 # -P: nothing outside the function's folder can be imported, as on a cluster
                 [
                     sys.executable,
@@ -105,11 +110,15 @@ class WorkerProcess:
             return None
         if self.ready_at is not None and now - self.ready_at >= HEALTHY_SECONDS:
             self._wait = FIRST_WAIT_SECONDS
+        self.exit_code = code
+        return self._again(_reason(code), now)
+
+    def _again(self, reason: str, now: float) -> str:
         self.restarts += 1
-        self.exit_code, self.last_exit = code, _reason(code)
-        self._start_at, wait = now + self._wait, self._wait
-        self._wait = min(2 * self._wait, LONGEST_WAIT_SECONDS)
-        return f"{self.last_exit}; starts again in {wait:g} s, see {os.path.relpath(self._log)}"
+        self.last_exit, wait = reason, self._wait
+        self._start_at = now + wait
+        self._wait = min(2 * wait, LONGEST_WAIT_SECONDS)
+        return f"{reason}; starts again in {wait:g} s, see {os.path.relpath(self._log)}"
 
 
 def _reason(code: int) -> str:

@@ -70,6 +70,8 @@ class Supervisor:
             deployment.watch(self._tell)
             if deployment.gone:
                 del self._deployments[deployment.name]
+                if deployment.name not in self._seen:  # else it starts anew, at the same address
+                    self._listening.close(deployment.name)
         self._write_report()
 
     def stop(self, within_seconds: float = TERMINATION_SECONDS) -> None:
@@ -94,8 +96,6 @@ class Supervisor:
             if found.get(name) != deployment.fingerprint and not deployment.stopping:
                 self._tell("info", f"{name}: {'changed, starts anew' if name in found else 'removed'}")
                 deployment.stop(TERMINATION_SECONDS)
-        for name in self._listening.functions - found.keys() - self._deployments.keys():
-            self._listening.close(name)
         for name, folder in folders.items():
             if name not in self._deployments and (not settle or self._seen.get(name) == found[name]):
                 self._start(folder)
@@ -135,11 +135,14 @@ class Supervisor:
         """What `modelmon status` shows of us, whenever it has changed."""
         content = msgspec.json.encode({"pid": os.getpid(), "functions": [*map(describe, self.deployments)]})
         if content != self._written:
+            self._written = content
             path = report_file(self._project)
             fresh = path.with_suffix(".new")
-            fresh.write_bytes(content)
-            fresh.replace(path)
-            self._written = content
+            try:
+                fresh.write_bytes(content)
+                fresh.replace(path)
+            except OSError as error:  # the functions are worth more than the report on them
+                self._tell("warning", f"{path} can't be written: {error.strerror}")
 
 
 def describe(deployment: Deployment) -> dict[str, Any]:

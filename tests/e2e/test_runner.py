@@ -1,0 +1,306 @@
+"""The runner with real processes: crashes, kills, stops, redeployments."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from deploying import (
+    HTTP,
+    cron_trigger,
+    deploy,
+    eventually,
+    log_of,
+    make_project,
+    runner_report,
+    stream_trigger,
+    workers_of,
+)
+from modelmon.errors import ConfigError, UnavailableError
+from modelmon.local import Runner
+from modelmon.streams import Stream, open_stream
+
+pytestmark = pytest.mark.e2e
+
+ECHO = """
+    import os
+    def handler(context, event):
+        environ = os.environ
+        return {"pid": os.getpid(), "value": environ.get("VALUE", ""), "project": environ["MODELMON_PROJECT"]}
+"""
+
+STUBBORN = """
+    import signal
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    def handler(context, event):
+        return None
+"""
+
+# Holds every message until it has HOLD of them or has to drain; what it finishes goes into a file.
+HOLDING = """
+    import asyncio, os
+    from modelmon.nuclio import message_handlers
+
+    class Stage:
+        def __init__(self, settings, acknowledge):
+            self.acknowledge = acknowledge
+            self.held = []
+        async def accept(self, message):
+            if message.body == b"bug":
+                raise ValueError("a bug")
+            self.held.append(message)
+            print("holds", message.offset)
+            if len(self.held) >= int(os.environ["HOLD"]):
+                await self.drain()
+        async def drain(self):
+            with open(os.environ["DONE"], "a") as file:
+                file.writelines(f"{message.partition} {message.offset}\\n" for message in self.held)
+            for message in self.held:
+                await self.acknowledge(message.partition, message.offset)
+            self.held.clear()
+        async def close(self):
+            pass
+
+    init_context, handler = message_handlers(Stage)
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    return make_project(tmp_path / "project")
+
+
+@pytest.fixture
+def told() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def runner(project: Path, told: list[str]) -> Iterator[Runner]:
+    made = Runner(project, tell=lambda level, text: told.append(f"{level}: {text}"))
+    yield made
+    if made.running:
+        made.stop(within_seconds=1)
+
+
+def deploy_holding(project: Path, hold: int) -> Path:
+    done = project / "done.txt"
+    deploy(project, "holding", HOLDING, {"events": stream_trigger()}, HOLD=str(hold), DONE=str(done))
+    return done
+
+
+def events(runner: Runner, count: int) -> Stream:
+    stream = open_stream(runner.settings.events_url, 1, durability="process")
+    stream.publish([(str(number), b"{}") for number in range(count)])
+    return stream
+
+
+def get(runner: Runner, function: str) -> Any:
+    return httpx.get(f"http://{runner.address(function)}/", timeout=30).json()
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    status = Path(f"/proc/{pid}/status")
+    return not (status.exists() and "\nState:\tZ" in status.read_text())
+
+
+def test_a_killed_worker_is_started_again_and_the_address_stays(
+    project: Path, runner: Runner, told: list[str]
+) -> None:
+    deploy(project, "echo", ECHO, {"http": HTTP})
+    runner.start()
+    address, first = runner.address("echo"), get(runner, "echo")["pid"]
+    os.kill(first, signal.SIGKILL)
+    second = eventually(lambda: get(runner, "echo")["pid"], lambda pid: pid != first)
+    assert runner.address("echo") == address
+    (worker,) = eventually(
+        lambda: workers_of(project, "echo"), lambda workers: workers[0]["state"] == "ready"
+    )
+    assert worker["pid"] == second
+    assert (worker["restarts"], worker["last_exit"]) == (1, "ended by SIGKILL")
+    assert any("echo: worker 0 of trigger http ended by SIGKILL" in line for line in told)
+
+
+def test_a_worker_that_dies_again_and_again_is_started_ever_later(project: Path, runner: Runner) -> None:
+    deploy(project, "broken", "raise ValueError('at import')", {"http": HTTP})
+    deploy(project, "echo", ECHO, {"http": HTTP})
+    runner.start()
+    (worker,) = eventually(
+        lambda: workers_of(project, "broken"), lambda workers: workers and workers[0]["restarts"] >= 2
+    )
+    assert worker["last_exit"] == "exited with code 70"
+    assert "ValueError: at import" in log_of(project, "broken")
+    assert get(runner, "echo")["project"] == "test"
+
+
+def test_a_bug_in_a_stage_ends_the_worker_and_the_message_comes_again(project: Path, runner: Runner) -> None:
+    done = deploy_holding(project, hold=2)
+    runner.start()
+    stream = events(runner, 2)
+    eventually(lambda: stream.committed("readers").get(0), lambda offset: offset == 2)
+    stream.publish([("", b"{}"), ("", b"bug")])
+    (worker,) = eventually(
+        lambda: workers_of(project, "holding"), lambda workers: workers[0]["restarts"] >= 2
+    )
+    assert worker["last_exit"] == "exited with code 70"
+    assert stream.committed("readers")[0] == 2
+    assert done.read_text() == "0 0\n0 1\n"
+    assert log_of(project, "holding").count("ValueError: a bug") >= 2
+
+
+def test_stopping_drains_so_that_nothing_held_is_lost(project: Path, runner: Runner) -> None:
+    done = deploy_holding(project, hold=1000)
+    runner.start()
+    stream = events(runner, 7)
+    eventually(lambda: log_of(project, "holding").count("holds"), lambda held: held == 7)
+    assert stream.committed("readers") == {}
+    runner.stop()
+    assert stream.committed("readers") == {0: 7}
+    assert done.read_text() == "".join(f"0 {offset}\n" for offset in range(7))
+    assert runner_report(project)["pid"] is None
+
+
+def test_a_worker_that_will_not_end_is_killed_in_time(project: Path, runner: Runner, told: list[str]) -> None:
+    deploy(project, "stubborn", STUBBORN, {"http": HTTP})
+    runner.start()
+    runner.wait_until_ready()
+    (worker,) = workers_of(project, "stubborn")
+    runner.stop(within_seconds=0.5)
+    assert not is_alive(worker["pid"])
+
+
+SUPERVISOR = """
+import sys
+from modelmon.local import Runner
+runner = Runner(sys.argv[1])
+runner.start()
+runner.wait_until_ready()
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+def start_supervisor(project: Path) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", SUPERVISOR, str(project)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    process.kill()
+    process.communicate()
+
+
+@pytest.mark.parametrize("main", [ECHO, STUBBORN], ids=["willing", "stubborn"])
+def test_a_supervisor_killed_with_9_takes_its_workers_along(project: Path, main: str) -> None:
+    deploy(project, "web", main, {"http": HTTP | {"numWorkers": 2}, "tick": cron_trigger("10s")})
+    process = start_supervisor(project)
+    try:
+        pids = [worker["pid"] for worker in workers_of(project, "web")]
+        assert len(pids) == 3
+        assert all(map(is_alive, pids))
+    finally:
+        end(process)
+    eventually(lambda: [pid for pid in pids if is_alive(pid)], lambda alive: not alive, within=10)
+    with Runner(project) as again:  # the lock went with it
+        again.wait_until_ready()
+
+
+def test_two_runners_of_one_project_are_one_too_many(project: Path, runner: Runner) -> None:
+    runner.start()
+    with pytest.raises(ConfigError, match=f"run already, by process {os.getpid()}"):
+        Runner(project).start()
+
+
+def test_a_function_added_changed_and_removed_while_running(project: Path, runner: Runner) -> None:
+    runner.start()
+    folder = deploy(project, "echo", ECHO, {"http": HTTP}, VALUE="one ${project}")
+    assert get(runner, "echo")["value"] == "one test"
+    address = runner.address("echo")
+    text = (folder / "function.yaml").read_text()
+    (folder / "function.yaml").write_text(text.replace("one", "two"))
+    eventually(lambda: get(runner, "echo")["value"], lambda value: value == "two test")
+    assert runner.address("echo") == address
+    (pid,) = [worker["pid"] for worker in workers_of(project, "echo")]
+    folder.rename(folder.with_name(".gone"))
+    eventually(lambda: runner_report(project)["functions"], lambda functions: not functions)
+    eventually(lambda: is_alive(pid), lambda alive: not alive)
+    with pytest.raises(ConfigError, match="no HTTP address"):
+        runner.address("echo", timeout=0)
+
+
+def test_a_wrong_function_yaml_is_told_with_file_and_key_and_the_others_run(
+    project: Path, runner: Runner, told: list[str]
+) -> None:
+    folder = deploy(project, "wrong", ECHO, {"http": {"kind": "carrier-pigeon"}})
+    deploy(project, "echo", ECHO, {"http": HTTP})
+    runner.start()
+    assert get(runner, "echo")["project"] == "test"
+    (line,) = [line for line in told if "wrong" in line]
+    assert f"{folder}/function.yaml: spec.triggers.http.kind: 'carrier-pigeon' is not one of" in line
+    with pytest.raises(ConfigError, match="carrier-pigeon"):
+        runner.wait_until_ready()
+    text = (folder / "function.yaml").read_text()
+    (folder / "function.yaml").write_text(text.replace("carrier-pigeon", "http"))
+    assert get(runner, "wrong")["project"] == "test"
+
+
+def test_until_idle_waits_for_every_message_and_then_ends(project: Path, runner: Runner) -> None:
+    done = deploy_holding(project, hold=1)
+    progress: list[str] = []
+    runner.start()
+    stream = events(runner, 300)
+    runner.wait_until_idle(timeout=60, progress=progress.append)
+    assert stream.lag("readers") == {0: 0}
+    assert len(done.read_text().splitlines()) == 300
+    assert progress[-1] == ""
+
+
+def test_a_project_without_functions_is_idle(runner: Runner) -> None:
+    runner.start()
+    runner.wait_until_idle(timeout=30)
+
+
+def test_waiting_for_idle_says_what_is_left_when_time_is_up(project: Path, runner: Runner) -> None:
+    deploy_holding(project, hold=1000)
+    runner.start()
+    events(runner, 3)
+    with pytest.raises(UnavailableError, match="holding has 3 messages to read"):
+        runner.wait_until_idle(timeout=3)
+
+
+def test_a_function_whose_configuration_is_wrong_ends_the_wait_for_idle(
+    project: Path, runner: Runner
+) -> None:
+    deploy(
+        project, "wrong",
+        """
+        from modelmon.errors import ConfigError, UnavailableError
+        def init_context(context):
+            raise ConfigError("the model is not there")
+        def handler(context, event): pass
+        """,
+        {"http": HTTP},
+    )  # fmt: skip
+    runner.start()
+    with pytest.raises(ConfigError, match="wrong does not start"):
+        runner.wait_until_idle(timeout=60)
+    assert "stopping: the model is not there" in log_of(project, "wrong")
