@@ -1,0 +1,159 @@
+"""Runs an app on the windows of its stream: one message in, one report out, then the acknowledgement."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TypeVar
+
+from modelmon import wire
+from modelmon.apps import report
+from modelmon.apps.base import ModelMonitoringApplicationBase, judge
+from modelmon.apps.context import MonitoringApplicationContext
+from modelmon.errors import RejectedError, UnavailableError
+from modelmon.model import UNKNOWN_ENDPOINT, DeadLetter, Endpoint, Message, from_us, to_us
+from modelmon.settings import Settings
+from modelmon.stores import endpoints, verdicts, windows
+from modelmon.stores.reading import read_sample
+from modelmon.stores.records import open_records
+from modelmon.stores.samples import open_samples
+from modelmon.streams import open_stream
+from modelmon.waiting import when_available
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+Acknowledge = Callable[[int, int], Awaitable[None]]
+
+
+class AppStage:
+    """Judges the windows that come on an app's stream, one at a time.
+
+    Each (window, revision) is answered by one message on the writer's stream, done or failed, and only then
+    acknowledged. What the app raises is a failed attempt; UnavailableError, from the stores or through
+    the app, is waited for. A window that has been started more than `app_attempts` times, because it ends
+    its process, is answered as failed without running. `name` is the app's, by default that of the function
+    it runs in. Opening raises ConfigError and UnavailableError.
+    """
+
+    def __init__(
+        self,
+        app: ModelMonitoringApplicationBase,
+        settings: Settings,
+        acknowledge: Acknowledge,
+        name: str | None = None,
+    ) -> None:
+        self._app = app
+        self._name = name or os.environ.get("NUCLIO_FUNCTION_NAME") or type(app).__name__
+        self._settings = settings
+        self._acknowledge = acknowledge
+        self._database = open_records(settings)
+        self._samples = open_samples(settings)
+        self._writer = open_stream(
+            settings.writer_url, settings.writer_partitions, durability=settings.durability
+        )
+
+    async def accept(self, message: Message) -> None:
+        """Judge the message's window, publish the report, acknowledge."""
+        try:
+            event = wire.read_app_event(message.body)
+        except RejectedError as error:
+            await self._waiting("the records", partial(self._set_aside, message, error))
+        else:
+            await self._answer(event)
+        await self._acknowledge(message.partition, message.offset)
+
+    async def drain(self) -> None:
+        """Nothing is held between messages."""
+
+    async def close(self) -> None:
+        """Release everything."""
+        self._writer.close()
+        self._database.close()
+
+    async def _answer(self, event: wire.AppEvent) -> None:
+        attempt = await self._waiting("the records", lambda: self._raise_attempt(event))
+        if attempt > self._settings.app_attempts:
+            body = report.failed(event, f"not started again: {attempt - 1} starts gave no answer")
+        else:
+            body = await self._waiting("the stores", lambda: self._judge(event))
+        await self._waiting("the writer's stream", lambda: self._publish(event, body))
+
+    async def _waiting(self, what: str, action: Callable[[], T]) -> T:
+        return await when_available(action, self._settings, what)
+
+    def _judge(self, event: wire.AppEvent) -> bytes:
+        """The report on one window."""
+        with self._database.read() as connection:
+            endpoint = endpoints.get(connection, event.endpoint_id)
+        if endpoint is None:
+            return report.failed(
+                event, f"endpoint {event.endpoint_id} is not in the records: was it deleted?"
+            )
+        context = self._context(event, endpoint)
+        try:
+            found = judge(self._app, context)
+            return report.done(event, found, context.rows)
+        except UnavailableError:
+            raise
+        except (Exception, SystemExit) as error:  # a seam: this is the user's code
+            logger.exception("%s failed on %s, %s", event.application_name, event.endpoint_name, event.window)
+            return report.failed(event, f"{type(error).__name__}: {error}")
+
+    def _context(self, event: wire.AppEvent, endpoint: Endpoint) -> MonitoringApplicationContext:
+        start_us, end_us = to_us(event.window.start), to_us(event.window.end)
+        return MonitoringApplicationContext(
+            event.application_name,
+            endpoint,
+            event.window,
+            lambda: read_sample(self._database, self._samples, endpoint.endpoint_id, start_us, end_us),
+            self._settings,
+            window_revision=event.window_revision,
+            window_incomplete=event.window_incomplete,
+        )
+
+    def _raise_attempt(self, event: wire.AppEvent) -> int:
+        with self._database.write() as connection:
+            return windows.raise_attempt(
+                connection,
+                event.endpoint_id,
+                event.application_name,
+                to_us(event.window.start),
+                event.window_revision,
+            )
+
+    def _publish(self, event: wire.AppEvent, body: bytes) -> None:
+        try:
+            self._writer.publish([(event.endpoint_id, body)])
+        except RejectedError as error:  # too large for this stream
+            self._writer.publish(
+                [(event.endpoint_id, report.failed(event, f"the report is refused: {error}"))]
+            )
+
+    def _set_aside(self, message: Message, error: RejectedError) -> None:
+        letter = DeadLetter(
+            stream_id=self._stream_id(),
+            partition=message.partition,
+            offset=message.offset,
+            item=-1,
+            stream=self._settings.app_stream.format(name=self._name),
+            endpoint_id=UNKNOWN_ENDPOINT,
+            field=error.field,
+            reason=error.reason,
+            body=message.body,
+            created=from_us(time.time_ns() // 1000),
+        )
+        with self._database.write() as connection:
+            verdicts.set_aside(connection, [letter])
+
+    def _stream_id(self) -> str:
+        url, durability = self._settings.app_url(self._name), self._settings.durability
+        stream = open_stream(url, self._settings.app_partitions, durability=durability)
+        try:
+            return stream.stream_id
+        finally:
+            stream.close()
