@@ -83,8 +83,8 @@ class Consumer(ABC):
     def poll(self, max_messages: int, timeout_seconds: float) -> Sequence[Message]:
         """The next messages, in order per partition; empty when none came within the timeout.
 
-        Fewer than `max_messages` come when their bodies are large. Raises UnavailableError when the log can't be read now and ConfigError when it was deleted or
-        made anew under us.
+        Fewer than `max_messages` come when their bodies are large. Raises UnavailableError when the
+        log can't be read now and ConfigError when it was deleted or made anew under us.
         """
 
     @abstractmethod
