@@ -38,6 +38,7 @@ class PartitionBuffer:
         self.bytes = 0
         self.since = 0.0
         self.lost_at: float | None = None
+        self.is_drained = False
         self._settings = settings
         self._messages: list[Message] = []
         self._replay = position.open
@@ -54,6 +55,16 @@ class PartitionBuffer:
         return self.can_cut and (self.is_replaying or now >= self.since + self._settings.flush_after_seconds)
 
     @property
+    def is_owned(self) -> bool:
+        """Whether messages may be added without asking the ledger."""
+        return self.lost_at is None and not self.is_drained
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether everything that was ever delivered here is applied."""
+        return self.lost_at is None and not self._messages
+
+    @property
     def can_cut(self) -> bool:
         if self._replay is not None:
             return self.newest >= self._replay.last
@@ -68,7 +79,7 @@ class PartitionBuffer:
 
     def add(self, message: Message, now: float) -> bool:
         """Hold a message; False when it is applied or held already, or when the partition is lost."""
-        if self.lost_at is not None or message.offset <= self.newest:
+        if not self.is_owned or message.offset <= self.newest:
             return False
         if not self._messages:
             self.since = now
@@ -103,8 +114,18 @@ class PartitionBuffer:
     def lose(self, now: float) -> int:
         """Another owner has the partition: hold nothing, take nothing; returns the bytes that were held."""
         freed = self.bytes
-        self._messages, self.bytes, self.lost_at, self._replay = [], 0, now, None
+        self._messages, self.bytes, self._replay, self.is_drained = [], 0, None, False
+        self.lost_at = now if self.lost_at is None else self.lost_at
         return freed
+
+    def resume(self, position: Position) -> bool:
+        """Go on after a drain that had to leave the open batch incomplete; False when the ledger moved on."""
+        if self._replay is None or position.open is None or position.applied != self.applied:
+            return False
+        if (position.open.first, position.open.last) != (self._replay.first, self._replay.last):
+            return False
+        self.position, self._replay, self.is_drained = position, position.open, False
+        return True
 
     @property
     def _most_messages(self) -> int:

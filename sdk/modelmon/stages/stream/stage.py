@@ -71,8 +71,8 @@ class StreamStage:
         """Hold one message, and write what is then ready; waits while too many bytes are held."""
         self._raise_failure()
         buffer = self._buffers.get(message.partition)
-        if buffer is None or buffer.lost_at is not None:
-            buffer = await self._owned(message, buffer)
+        if buffer is None or not buffer.is_owned:
+            buffer = self._buffers[message.partition] = await self._owned(message, buffer)
         if message.offset <= buffer.applied:
             if message.offset == buffer.applied:  # done already, but the platform may not know
                 await self._acknowledge(message.partition, message.offset)
@@ -87,14 +87,18 @@ class StreamStage:
                 await self._write(buffer, only_full=True)
 
     async def drain(self) -> None:
-        """Write and acknowledge everything that can be cut, then let every partition go."""
+        """Write and acknowledge everything that can be cut; every partition is newly taken over after it.
+
+        What can't be cut is an open batch that has not arrived whole: it stays held, unacknowledged.
+        """
         self._raise_failure()
-        for buffer in list(self._buffers.values()):
+        for partition, buffer in list(self._buffers.items()):
             while buffer.can_cut:
                 await self._write(buffer)
-        async with self._writing:
-            self._buffers.clear()
-            self._held_bytes = 0
+            if buffer.is_clean:
+                del self._buffers[partition]
+            else:
+                buffer.is_drained = True
 
     async def close(self) -> None:
         """Drain, then release everything."""
@@ -109,20 +113,25 @@ class StreamStage:
             self._parts.records.close()
             self._parts.series.close()
 
-    async def _owned(self, message: Message, lost: PartitionBuffer | None) -> PartitionBuffer:
-        """The buffer of a partition that is new here, or is delivered anew after another owner took it."""
-        if lost is not None and message.offset > lost.newest:
-            lost.newest = message.offset
-            if lost.lost_at is not None and _monotonic() - lost.lost_at > LOST_SECONDS:
-                raise RuntimeError(
-                    f"partition {message.partition} is still delivered here although another owner took it "
-                    f"over {LOST_SECONDS:g} s ago; only a restart reads again from what is acknowledged"
-                )
-            return lost
+    async def _owned(self, message: Message, held: PartitionBuffer | None) -> PartitionBuffer:
+        """The buffer of a partition that is new here, was drained, or was taken by another owner.
+
+        An owner must have every message after what is applied. So a partition that was lost is taken over
+        again only when its delivery starts anew, or when all that was dropped is applied by now.
+        """
+        starts_anew = held is None or message.offset <= held.newest
+        if held is not None and not starts_anew and not held.is_drained:
+            _check_lost(held, message)
+            held.newest = message.offset
+            return held
         look = partial(_take_over, self._settings, self._parts, message)
         position = await when_available(look, self._settings, "the records and the events stream")
-        buffer = self._buffers[message.partition] = PartitionBuffer(position, self._settings)
-        return buffer
+        if held is not None and not starts_anew and position.applied < held.newest:
+            if not held.resume(position):
+                self._held_bytes -= held.lose(_monotonic())
+            return held
+        self._held_bytes -= held.bytes if held is not None else 0
+        return PartitionBuffer(position, self._settings)
 
     async def _make_room(self, size: int) -> None:
         """Write until `size` more bytes may be held, or nothing is left that can be written."""
@@ -184,6 +193,14 @@ class StreamStage:
     def _raise_failure(self) -> None:
         if self._timer.done() and not self._timer.cancelled():
             self._timer.result()
+
+
+def _check_lost(buffer: PartitionBuffer, message: Message) -> None:
+    if buffer.lost_at is not None and _monotonic() - buffer.lost_at > LOST_SECONDS:
+        raise RuntimeError(
+            f"partition {message.partition} is still delivered here although another owner took it over "
+            f"{LOST_SECONDS:g} s ago; only a restart reads again from what is acknowledged"
+        )
 
 
 def _take_over(settings: Settings, parts: Parts, message: Message) -> Position:
