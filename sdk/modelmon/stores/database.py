@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
 import time
@@ -83,7 +84,7 @@ def _translated(url: str, error: DBAPIError) -> ConfigError | UnavailableError |
     cause = error.orig
     code = getattr(cause, "sqlite_errorcode", None)
     if code == _MOVED:
-        return ConfigError(f"database {url} was moved or deleted while it was open; start again")
+        return _moved(url)
     if (code is not None and code & 0xFF in _CORRUPT) or (
         isinstance(cause, sqlite3.Error) and _CORRUPT_TEXT.search(str(cause))
     ):
@@ -123,6 +124,7 @@ def _sqlite_engine(url: URL, durability: str) -> Engine:
             f"{url.render_as_string()}: a SQLite database is a plain file that every process and thread "
             "can open; write sqlite:////folder/records.db"
         )
+    path = os.path.abspath(path)  # noqa: PTH100 (the current folder may change; symbolic links stay)
     folder = Path(path).parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -133,18 +135,34 @@ def _sqlite_engine(url: URL, durability: str) -> Engine:
     )
 
     @event.listens_for(engine, "connect")
-    def _prepare(connection, _record):  # type: ignore[no-untyped-def]
+    def _prepare(connection, record):  # type: ignore[no-untyped-def]
+        record.info["file"] = _identity(path)
         connection.isolation_level = None  # SQLAlchemy's begin, not the driver's, starts transactions
         connection.execute(f"PRAGMA synchronous={'FULL' if durability == 'power' else 'NORMAL'}")
         _use_wal(connection)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
+        if connection.info["file"] != _identity(path):
+            # SQLite would go on writing to the file that has no name any more, without an error.
+            raise _moved(connection.engine.url.render_as_string())
         # A deferred transaction that reads first and writes later loses updates or fails as busy.
         write = connection.get_execution_options().get("modelmon_write")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
     return engine
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)  # noqa: PTH116 (once a transaction)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _moved(url: str) -> ConfigError:
+    return ConfigError(f"database {url} was moved or deleted while it was open; put it back and start again")
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:

@@ -1,0 +1,36 @@
+"""The store back-ends under test: a new one joins by one line in SAMPLES, SERIES or RECORDS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from modelmon.stores.base import SampleStore, SeriesStore
+from modelmon.stores.database import Database
+from modelmon.stores.samples import ParquetSamples
+from modelmon.stores.series import SqlSeries
+
+
+def sqlite(folder: Path) -> Database:
+    return Database(f"sqlite:///{folder}/records.db", durability="process")
+
+
+def folder_samples(folder: Path) -> SampleStore:
+    return ParquetSamples(str(folder / "samples"), "process")
+
+
+def durable_samples(folder: Path) -> SampleStore:
+    return ParquetSamples((folder / "samples").as_uri(), "power")
+
+
+def fsspec_samples(folder: Path) -> SampleStore:
+    return ParquetSamples(f"memory://{folder.name}/samples")
+
+
+def sqlite_series(folder: Path) -> SeriesStore:
+    return SqlSeries(sqlite(folder))
+
+
+SAMPLES: list[Callable[[Path], SampleStore]] = [folder_samples, durable_samples, fsspec_samples]
+SERIES: list[Callable[[Path], SeriesStore]] = [sqlite_series]
+RECORDS: list[Callable[[Path], Database]] = [sqlite]

@@ -1,0 +1,243 @@
+"""What the records keep on every database: transactions, endpoints, the registry, dead letters, upserts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import insert, select
+
+from conformance.store_backends import RECORDS
+from modelmon.errors import ConfigError
+from modelmon.model import DeadLetter, Endpoint, from_us
+from modelmon.stores import deadletters, endpoints, registry
+from modelmon.stores.database import Database
+from modelmon.stores.schema import dead_letters, dirty, traffic
+from modelmon.stores.sql import chunks, insert_missing, upsert
+
+ENDPOINT = Endpoint(
+    "e" * 32, "flights", "delay:v1", function_name="serving", version="v1", labels={"team": "ä"},
+    feature_names=("hour", "温度"), label_names=("late",),
+    feature_stats={"hour": {"hist": [[1, 2], [0.0, 1.5]]}}, policy={"base_period": 60},
+)  # fmt: skip
+
+
+@pytest.fixture(params=RECORDS, ids=lambda backend: backend.__name__)
+def records(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    database = request.param(tmp_path)
+    yield database
+    database.close()
+    database.close()
+
+
+def test_a_transaction_that_fails_leaves_nothing(records: Database) -> None:
+    with pytest.raises(ConfigError), records.write() as connection:
+        registry.set_value(connection, "a", 1) or registry.set_value(connection, "b", object())
+    with records.read() as connection:
+        assert registry.get_value(connection, "a") is None
+
+
+def test_a_reader_sees_one_state_whatever_commits_meanwhile(records: Database) -> None:
+    with records.write() as connection:
+        registry.set_value(connection, "a", 1)
+    with records.read() as reader:
+        assert registry.get_value(reader, "a") == 1
+        with records.write() as writer:
+            registry.set_value(writer, "a", 2)
+            registry.set_value(writer, "b", 2)
+        assert registry.get_value(reader, "a") == 1
+        assert registry.get_value(reader, "b") is None
+    with records.read() as reader:
+        assert registry.get_value(reader, "a") == 2
+
+
+def test_an_endpoint_is_read_as_it_was_put(records: Database) -> None:
+    with records.write() as connection:
+        endpoints.put(connection, ENDPOINT, 5)
+        assert endpoints.get(connection, "e" * 32) == replace(
+            ENDPOINT, created=from_us(5), updated=from_us(5)
+        )
+        assert endpoints.get(connection, "nobody") is None
+
+
+def test_replacing_an_endpoint_keeps_when_it_was_created(records: Database) -> None:
+    with records.write() as connection:
+        endpoints.put(connection, ENDPOINT, 5)
+        endpoints.put(connection, replace(ENDPOINT, mode="batch"), 9)
+        found = endpoints.get(connection, ENDPOINT.endpoint_id)
+    assert found == replace(ENDPOINT, mode="batch", created=from_us(5), updated=from_us(9))
+
+
+def test_a_discovered_endpoint_never_overwrites_a_registered_one(records: Database) -> None:
+    other = replace(ENDPOINT, endpoint_id="new", discovered=True)
+    with records.write() as connection:
+        endpoints.put(connection, ENDPOINT, 5)
+        endpoints.register_discovered(connection, [replace(ENDPOINT, discovered=True, labels={}), other], 7)
+        found = endpoints.get_many(connection, [ENDPOINT.endpoint_id, "new", "nobody"])
+    assert {key: (value.discovered, value.labels) for key, value in found.items()} == {
+        ENDPOINT.endpoint_id: (False, {"team": "ä"}), "new": (True, {"team": "ä"}),
+    }  # fmt: skip
+
+
+def test_endpoints_are_found_by_name_and_function(records: Database) -> None:
+    second = replace(ENDPOINT, endpoint_id="f", function_name="other")
+    third = replace(ENDPOINT, endpoint_id="g", name="a")
+    with records.write() as connection:
+        for endpoint in (ENDPOINT, second, third):
+            endpoints.put(connection, endpoint, 1)
+        found = {
+            "all": endpoints.find(connection),
+            "name": endpoints.find(connection, name="delay:v1"),
+            "both": endpoints.find(connection, name="delay:v1", function_name="serving"),
+            "none": endpoints.find(connection, name="x"),
+        }
+    assert {key: [endpoint.endpoint_id for endpoint in value] for key, value in found.items()} == {
+        "all": ["g", "e" * 32, "f"], "name": ["e" * 32, "f"], "both": ["e" * 32], "none": [],
+    }  # fmt: skip
+
+
+def test_names_are_learned_and_a_deleted_endpoint_is_gone(records: Database) -> None:
+    with records.write() as connection:
+        endpoints.put(connection, ENDPOINT, 5)
+        assert endpoints.set_names(connection, ENDPOINT.endpoint_id, ["x"], ["y", "z"], 6)
+        assert not endpoints.set_names(connection, "nobody", ["x"], [], 6)
+        found = endpoints.get(connection, ENDPOINT.endpoint_id)
+        assert found is not None
+        assert (found.feature_names, found.label_names, found.updated) == (("x",), ("y", "z"), from_us(6))
+        assert endpoints.delete(connection, ENDPOINT.endpoint_id)
+        assert not endpoints.delete(connection, ENDPOINT.endpoint_id)
+        assert endpoints.find(connection) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"policy": {"a": object()}}, "policy"),
+        ({"feature_names": ("a", "a")}, "two features"),
+        ({"feature_names": ("x" * 300,)}, "240"),
+    ],
+)
+def test_an_endpoint_that_can_not_be_kept_is_refused(records: Database, change: dict, words: str) -> None:
+    with pytest.raises(ConfigError, match=words), records.write() as connection:
+        endpoints.put(connection, replace(ENDPOINT, **change), 1)
+
+
+def test_an_app_registered_again_keeps_its_time_until_it_was_unregistered(records: Database) -> None:
+    with records.write() as connection:
+        registry.register_app(connection, "b", None, 1)
+        registry.register_app(connection, "a", 10, 2)
+        registry.register_app(connection, "a", 20, 3)
+        assert registry.active_apps(connection) == [
+            registry.RegisteredApp("a", 20, 2), registry.RegisteredApp("b", None, 1),
+        ]  # fmt: skip
+        assert registry.unregister_app(connection, "a")
+        assert not registry.unregister_app(connection, "a")
+        assert [app.name for app in registry.active_apps(connection)] == ["b"]
+        registry.register_app(connection, "a", None, 9)
+        assert registry.active_apps(connection)[0] == registry.RegisteredApp("a", None, 9)
+
+
+@pytest.mark.parametrize(
+    ("name", "base_period"), [("a b", 10), ("", 10), ("a", 0), ("a", -1), ("a", 1.5), ("a", True)]
+)
+def test_an_app_that_can_not_be_is_refused(records: Database, name: str, base_period: int) -> None:
+    with pytest.raises(ConfigError, match="app"), records.write() as connection:
+        registry.register_app(connection, name, base_period, 1)
+
+
+def test_functions_are_put_listed_and_removed(records: Database) -> None:
+    with records.write() as connection:
+        registry.put_function(connection, "b", "app", {"x": [1]}, deployed=False, now_us=1)
+        registry.put_function(connection, "b", "app", {"x": [2]}, deployed=True, now_us=2)
+        registry.put_function(connection, "a", "infra", {}, deployed=True, now_us=3)
+        assert registry.get_function(connection, "b") == registry.RegisteredFunction(
+            "b", "app", {"x": [2]}, True, 2
+        )
+        assert [function.name for function in registry.list_functions(connection)] == ["a", "b"]
+        assert [function.name for function in registry.list_functions(connection, "app")] == ["b"]
+        assert registry.remove_function(connection, "b")
+        assert not registry.remove_function(connection, "b")
+        assert registry.get_function(connection, "b") is None
+        with pytest.raises(ConfigError, match="infra, app, serving"):
+            registry.put_function(connection, "c", "lambda", {}, deployed=True, now_us=3)
+
+
+def test_the_project_remembers_json_values(records: Database) -> None:
+    with records.write() as connection:
+        registry.set_value(connection, "a", {"b": [1, None]})
+        registry.set_value(connection, "a", {"b": [2, None]})
+        assert registry.get_value(connection, "a") == {"b": [2, None]}
+        assert registry.get_value(connection, "x", 7) == 7
+        with pytest.raises(ConfigError, match="project value a"):
+            registry.set_value(connection, "a", object())
+
+
+def _dead_letter(offset: int, stream: str = "events", endpoint_id: str = "e") -> dict:
+    return {
+        "stream_id": "s", "partition": 0, "offset": offset, "item": -1, "stream": stream,
+        "endpoint_id": endpoint_id, "field": "when", "reason": "no", "body": bytes(range(256)),
+        "created_us": offset,
+    }  # fmt: skip
+
+
+def test_dead_letters_are_found_newest_first_and_marked_when_sent_again(records: Database) -> None:
+    rows = [_dead_letter(1), _dead_letter(2, stream="writer"), _dead_letter(3, endpoint_id="f")]
+    with records.write() as connection:
+        connection.execute(insert(dead_letters), rows)
+        assert [letter.offset for letter in deadletters.find(connection)] == [3, 2, 1]
+        assert [letter.offset for letter in deadletters.find(connection, limit=1)] == [3]
+        assert [letter.offset for letter in deadletters.find(connection, stream="events")] == [3, 1]
+        assert [letter.offset for letter in deadletters.find(connection, endpoint_id="f")] == [3]
+        letter = deadletters.get(connection, "s", 0, 1, -1)
+        assert letter == DeadLetter(
+            "s", 0, 1, -1, "events", "e", "when", "no", bytes(range(256)),
+            datetime(1970, 1, 1, 0, 0, 0, 1, tzinfo=UTC),
+        )  # fmt: skip
+        assert deadletters.mark_resent(connection, letter, 50)
+        assert deadletters.get(connection, "s", 0, 1, -1) == replace(letter, resent=from_us(50))
+        assert [found.offset for found in deadletters.find(connection, resent=False)] == [3, 2]
+        assert [found.offset for found in deadletters.find(connection, resent=True)] == [1]
+        assert deadletters.get(connection, "s", 0, 9, -1) is None
+        assert not deadletters.mark_resent(connection, replace(letter, offset=9), 50)
+
+
+def _dirty(rows: int, version: int = 1) -> dict:
+    return {"endpoint_id": "e", "minute_us": 0, "version": version, "rows": rows}
+
+
+def test_an_upsert_sets_adds_and_keeps(records: Database) -> None:
+    with records.write() as connection:
+        upsert(connection, dirty, [])
+        for options, stands in (({}, (1, 4)), ({"add": ["rows"]}, (1, 8)), ({"keep": ["rows"]}, (1, 8))):
+            upsert(connection, dirty, [_dirty(4)], **options)
+            assert connection.execute(select(dirty.c.version, dirty.c.rows)).one() == stands
+        upsert(connection, dirty, [_dirty(2), _dirty(3)], add=["version", "rows"])
+        assert connection.execute(select(dirty.c.version, dirty.c.rows)).one() == (3, 13)
+        insert_missing(connection, dirty, [_dirty(99), {**_dirty(5), "minute_us": 60}])
+        assert connection.scalars(select(dirty.c.rows).order_by(dirty.c.minute_us)).all() == [13, 5]
+
+
+def test_an_upsert_ignores_rows_below_the_stored_version(records: Database) -> None:
+    with records.write() as connection:
+        for version, rows, stands in ((2, 1, (2, 1)), (1, 5, (2, 1)), (2, 6, (2, 6)), (3, 7, (3, 7))):
+            upsert(connection, dirty, [_dirty(rows, version)], not_below="version")
+            assert connection.execute(select(dirty.c.version, dirty.c.rows)).one() == stands
+
+
+def test_the_smallest_and_largest_ignore_null(records: Database) -> None:
+    counts = {"endpoint_id": "e", "committed_us": 0, "last_error": ""}
+    counts |= dict.fromkeys(("received", "stored", "errors", "rejected", "late", "missing"), 0)
+    with records.write() as connection:
+        for value, stands in ((None, (None, None)), (5, (5, 5)), (None, (5, 5)), (3, (3, 5)), (9, (3, 9))):
+            row = {**counts, "first_request_us": value, "last_request_us": value}
+            upsert(connection, traffic, [row], smallest=["first_request_us"], largest=["last_request_us"])
+            columns = (traffic.c.first_request_us, traffic.c.last_request_us)
+            assert connection.execute(select(*columns)).one() == stands
+
+
+def test_chunks_hold_everything_in_order() -> None:
+    assert list(chunks(range(5), 2)) == [[0, 1], [2, 3], [4]]
+    assert list(chunks([])) == []
