@@ -74,7 +74,10 @@ NO_ROWS: tuple[int, ...] = ()
 
 
 class Recorder:
-    """Logs the requests of one endpoint. No method raises or waits, whatever a model hands it."""
+    """Logs the requests of one endpoint. No method raises or waits, whatever a model hands it.
+
+    `draws_late`: the rows to sample are known after the answer only, because `logged_results` makes them.
+    """
 
     def __init__(
         self,
@@ -82,12 +85,15 @@ class Recorder:
         tracking: Tracking,
         sink: Sink,
         draw: Callable[[], float] = random.random,
+        *,
+        draws_late: bool = False,
     ) -> None:
         self._source = source
         self._sink = sink
         self._sample = tracking.sample
         self._share = tracking.sampling_percentage / 100
         self._draw = draw
+        self._draws_late = draws_late
         self._requests = count(1)
         self.failed = 0
 
@@ -95,7 +101,9 @@ class Recorder:
         """Copy a request before the model sees it, and decide which of its rows will be logged."""
         try:
             due = self._sample == 1 or next(self._requests) % self._sample == 0
-            return Ticket(copied(request), self._chosen(request["inputs"]) if due else NO_ROWS)
+            if not due:
+                return Ticket(copied(request), NO_ROWS)
+            return Ticket(copied(request), None if self._draws_late else self._chosen(request["inputs"]))
         except Exception as error:  # noqa: BLE001 - seam: tracking never harms serving
             self.give_up(error)
             return None
@@ -120,8 +128,12 @@ class Recorder:
     ) -> None:
         """Log an answered request with other inputs (None: its own) and outputs than it had."""
         try:
-            if inputs is not None and ticket.rows != NO_ROWS:
-                ticket = Ticket(copied({"inputs": inputs}), self._chosen(inputs))
+            if ticket.rows == NO_ROWS:
+                return
+            if inputs is not None:
+                ticket = Ticket(copied({"inputs": inputs}), ticket.rows)
+            if self._draws_late:
+                ticket = Ticket(ticket.request, self._chosen(restored(ticket.request)["inputs"]))
             self.served(call, ticket, latency_us, copied({"outputs": outputs}), metrics)
         except Exception as error:  # noqa: BLE001 - seam: tracking never harms serving
             self.give_up(error)

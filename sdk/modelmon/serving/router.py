@@ -56,6 +56,8 @@ class Router:
             raise
         served = served or self._find(content.get("model"))
         op = op or content.get("operation") or "infer"
+        if not isinstance(op, str):
+            raise RejectedError(f"must be a text, got {op!r}", "operation")
         if op in protocol.OPERATIONS:
             return Reply(200, served.infer(content, op, content.get("id", request_id)), protocol.JSON)
         return _custom(served, op, Request(request_id, method, path, headers, content))
@@ -85,7 +87,7 @@ def _describe(served: ServedModel) -> Reply:
     )
 
 
-def _custom(served: ServedModel, op: Any, request: Request) -> Reply:
+def _custom(served: ServedModel, op: str, request: Request) -> Reply:
     operation = getattr(served.model, f"op_{op}", None)
     if operation is None:
         raise RejectedError(f"illegal model operation {op!r}: {type(served.model).__name__} has no op_{op}")

@@ -90,9 +90,11 @@ def create_server(
     served = []
     for model_spec in spec.models:
         model = _load(spec, model_spec, Path(folder), classes or {})
-        recorder = (
-            Recorder(_source(spec, model_spec, model), tracking, publisher, draw) if publisher else None
-        )
+        recorder = None
+        if publisher:
+            source = _source(spec, model_spec, model)
+            replaces = type(model).logged_results is not V2ModelServer.logged_results
+            recorder = Recorder(source, tracking, publisher, draw, draws_late=replaces)
         served.append(ServedModel(model_spec.endpoint_name, model, recorder, clock))
     router = Router(spec.router, served, clock)
     return ModelServing(router, {each.name: each.model for each in served}, publisher)

@@ -1,0 +1,299 @@
+"""The V2 protocol, row by row."""
+
+from __future__ import annotations
+
+import json
+import logging
+import string
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelmon.errors import RejectedError
+from modelmon.model import endpoint_id_of
+from modelmon.serving import ModelSpec, ServingSpec, V2ModelServer, create_server
+from modelmon.settings import Settings
+from unit.serving_support import Failing, Sum, fixed_clock, serve
+
+INFER = "/v2/models/m/infer"
+UID = endpoint_id_of("p", "f", "m")
+
+
+def serve_all(*keys: str) -> Any:
+    spec = ServingSpec(
+        project="p", function_name="f", models=[ModelSpec(key=key, class_name="Sum") for key in keys]
+    )
+    settings = Settings.load(project="p", environ={})
+    return create_server(spec, settings, classes={"Sum": Sum}, clock=fixed_clock())
+
+
+def test_an_answer_has_id_model_outputs_time_and_endpoint() -> None:
+    assert serve().test(INFER, {"inputs": [[1, 2], [3, 4]]}) == {
+        "id": "id-1",
+        "model_name": "m",
+        "outputs": [3, 7],
+        "timestamp": "2025-01-31 12:00:00.000000+00:00",
+        "model_endpoint_uid": UID,
+    }
+
+
+@pytest.mark.parametrize("op", ["infer", "predict", ""])
+def test_infer_is_predict_and_the_default(op: str) -> None:
+    assert serve().test(f"/v2/models/m/{op}", {"inputs": [[1, 2]]})["outputs"] == [3]
+
+
+@pytest.mark.parametrize(
+    ("given_id", "headers", "expected"),
+    [
+        ("mine", {}, "mine"),
+        (0, {}, 0),
+        (None, {"MLRUN-EVENT-ID": "h"}, "h"),
+        ("mine", {"Mlrun-Event-Id": "h"}, "mine"),
+    ],
+)
+def test_the_id_is_the_bodys_else_the_headers_else_a_new_one(
+    given_id: Any, headers: Any, expected: Any
+) -> None:
+    body = {"inputs": [[1]]} | ({} if given_id is None else {"id": given_id})
+    assert serve().test(INFER, body, headers=headers)["id"] == expected
+
+
+def test_a_header_may_name_the_path() -> None:
+    assert serve().test("/anything", {"inputs": [[1]]}, headers={"MLRUN-EVENT-PATH": INFER})["outputs"] == [1]
+
+
+@pytest.mark.parametrize("path", ["/v2/health", "/", ""])
+def test_health_names_the_router(path: str) -> None:
+    assert serve().test(path) == {"name": "ModelRouter", "version": "v2", "extensions": []}
+
+
+@pytest.mark.parametrize("path", ["/v2/models", "/v2/models/"])
+def test_the_models_are_listed(path: str) -> None:
+    assert serve_all("a", "b:v1").test(path) == {"models": ["a", "b:v1"]}
+
+
+def test_a_model_describes_itself() -> None:
+    answer = serve(spec={"inputs": ["x", "y"], "outputs": ["z"]}).test("/v2/models/m/")
+    assert answer == {
+        "name": "m",
+        "model_endpoint_uid": UID,
+        "inputs": [{"name": "x"}, {"name": "y"}],
+        "outputs": [{"name": "z"}],
+    }
+
+
+def test_a_model_says_whether_it_is_ready() -> None:
+    server = serve()
+    assert server.handle("GET", "/v2/models/m/ready", {}, b"").status == 200
+    server.models["m"].ready = False
+    assert server.handle("GET", "/v2/models/m/ready", {}, b"")[:2] == (408, b"model not ready")
+    assert server.handle("POST", INFER, {}, b'{"inputs":[[1]]}')[:2] == (400, b"model m is not ready")
+
+
+def test_versions_are_models_of_their_own() -> None:
+    server = serve_all("m:v1", "m:v2")
+    for version in ("v1", "v2"):
+        answer = server.test(f"/v2/models/m/versions/{version}/infer", {"inputs": [[1]]})
+        assert (answer["model_name"], answer["model_version"]) == ("m", version)
+        assert answer["model_endpoint_uid"] == endpoint_id_of("p", "f", "m", version)
+    assert server.handle("POST", INFER, {}, b'{"inputs":[[1]]}').status == 400  # which of the two?
+
+
+def test_a_name_alone_leads_to_its_only_version() -> None:
+    assert serve_all("m:v1").test(INFER, {"inputs": [[1]]})["model_version"] == "v1"
+
+
+def test_an_explanation_has_the_versioned_name_and_no_time() -> None:
+    answer = serve_all("m:v1").test("/v2/models/m/versions/v1/explain", {"inputs": [[1]]})
+    assert answer["outputs"] == [[1.0]]
+    assert answer["model_name"] == "m:v1"
+    assert "timestamp" not in answer
+
+
+def test_dict_rows_come_in_the_order_of_the_models_inputs() -> None:
+    class First(V2ModelServer):
+        def predict(self, request: dict[str, Any]) -> Any:
+            return request["inputs"]
+
+    server = serve(First, spec={"inputs": ["x", "y"]})
+    for op in ("infer_dict", "predict_dict"):
+        assert server.test(f"/v2/models/m/{op}", {"inputs": [{"y": 2, "x": 1, "z": 3}]})["outputs"] == [
+            [1, 2]
+        ]
+    missing = server.handle("POST", "/v2/models/m/infer_dict", {}, b'{"inputs":[{"x":1}]}')
+    assert missing[:2] == (400, b"inputs.0: has no 'y'; the inputs are x, y")
+
+
+def test_dict_rows_need_a_model_that_names_its_inputs() -> None:
+    reply = serve().handle("POST", "/v2/models/m/infer_dict", {}, b'{"inputs":[{"x":1}]}')
+    assert reply.status == 400
+    assert b"does not say the order of its inputs" in reply.body
+
+
+def test_body_may_name_model_and_operation() -> None:
+    server = serve_all("a", "b")
+    assert server.test("/", {"inputs": [[1]]})["model_name"] == "a"
+    assert server.test("/v2/models", {"model": "b", "inputs": [[1]]})["model_name"] == "b"
+    assert "timestamp" not in server.test("/v2/models/a", {"operation": "explain", "inputs": [[1]]})
+
+
+def test_custom_operations_get_the_whole_request() -> None:
+    class Custom(Sum):
+        def op_echo(self, event: Any) -> Any:
+            return {"body": event.body, "method": event.method, "path": event.path, "id": event.id}
+
+        def op_hello(self, event: Any) -> str:
+            return "hello"
+
+    server = serve(Custom)
+    assert server.test("/v2/models/m/echo", {"a": 1}) == {
+        "body": {"a": 1}, "method": "POST", "path": "/v2/models/m/echo", "id": "id-1",
+    }  # fmt: skip
+    assert server.handle("GET", "/v2/models/m/hello", {}, None) == (200, b"hello", "text/plain")
+    assert serve().handle("POST", "/v2/models/m/nothing", {}, b"{}")[:2] == (
+        400,
+        b"illegal model operation 'nothing': Sum has no op_nothing",
+    )
+
+
+def test_an_unknown_model_is_told_the_available_ones() -> None:
+    reply = serve_all("a", "b:v1").handle("POST", "/v2/models/c/infer", {}, b'{"inputs":[[1]]}')
+    assert reply == (400, b"there is no model 'c'; available are: a, b:v1", "text/plain")
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "message"),
+    [
+        (INFER, b"{", "the body is not JSON"),
+        (INFER, b'{"a":"\xff"}', "the body is not JSON"),
+        (INFER, b'{"inputs":["\\ud800"]}', "the body is not JSON"),
+        (INFER, b"[" * 100_000, "the body is not JSON"),
+        (INFER, b"[1]", "must be a JSON object"),
+        (INFER, b"", 'no "inputs"'),
+        (INFER, None, 'no "inputs"'),
+        (INFER, b"{}", 'no "inputs"'),
+        (INFER, b'{"inputs":3}', "inputs: must be a list, got a int"),
+        ("/v2/other", b"{}", "paths start with /v2/models"),
+        ("/v2/models", b'{"model":[]}', "there is no model"),
+        ("/v2/models/m", b'{"operation":{"a":1}}', "operation: must be a text"),
+    ],
+)
+def test_a_bad_request_is_told_what_is_wrong(path: str, body: Any, message: str) -> None:
+    reply = serve().handle("POST", path, {}, body)
+    assert (reply.status, reply.content_type) == (400, "text/plain")
+    assert message in reply.body.decode()
+
+
+def test_what_preprocess_and_validate_raise_is_the_callers_fault() -> None:
+    class Strict(Sum):
+        def preprocess(self, request: dict[str, Any], operation: str) -> dict[str, Any]:
+            return {"inputs": request["rows"]}
+
+        def validate(self, request: dict[str, Any], operation: str) -> dict[str, Any]:
+            if len(request["inputs"]) > 1:
+                raise ValueError("one row at a time")
+            return request
+
+    server = serve(Strict)
+    assert server.test(INFER, {"rows": [[1, 2]]})["outputs"] == [3]
+    assert server.handle("POST", INFER, {}, b"{}")[:2] == (400, b"KeyError: 'rows'")
+    assert server.handle("POST", INFER, {}, b'{"rows":[1,2]}')[:2] == (400, b"ValueError: one row at a time")
+
+
+def test_a_model_that_fails_is_a_500_with_an_id_that_the_log_explains(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.ERROR):
+        reply = serve(Failing).handle("POST", INFER, {}, b'{"inputs":[[1]]}')
+    assert reply.status == 500
+    assert b"error id-2" in reply.body
+    assert b"no such column" not in reply.body
+    assert b"Traceback" not in reply.body
+    assert "id-2" in caplog.text
+    assert "no such column" in caplog.text
+
+
+def test_a_model_may_blame_the_request() -> None:
+    class Choosy(Sum):
+        def predict(self, request: dict[str, Any]) -> Any:
+            raise RejectedError("must not be negative", "inputs.0")
+
+    assert serve(Choosy).handle("POST", INFER, {}, b'{"inputs":[[-1]]}')[:2] == (
+        400,
+        b"inputs.0: must not be negative",
+    )
+
+
+@pytest.mark.parametrize("outputs", [object(), {(1, 2): 3}])
+def test_outputs_that_json_cannot_hold_are_the_models_fault(outputs: Any) -> None:
+    class Odd(Sum):
+        def predict(self, request: dict[str, Any]) -> Any:
+            return outputs
+
+    assert serve(Odd).handle("POST", INFER, {}, b'{"inputs":[[1]]}').status == 500
+
+
+@pytest.mark.parametrize(
+    ("outputs", "expected"),
+    [
+        (np.array([[1.5, 2.0]]), [[1.5, 2.0]]),
+        (np.array([1, 2], dtype=np.int64), [1, 2]),
+        ([np.float32(0.5), np.bool_(True), np.str_("a")], [0.5, True, "a"]),
+        (np.array([np.nan, np.inf]), [None, None]),
+        ((n for n in (1, 2)), [1, 2]),
+        ({"a": np.arange(2)}, {"a": [0, 1]}),
+    ],
+)
+def test_numpy_outputs_and_generators_become_json(outputs: Any, expected: Any) -> None:
+    class Odd(Sum):
+        def predict(self, request: dict[str, Any]) -> Any:
+            return outputs
+
+    assert serve(Odd).test(INFER, {"inputs": [[1]]})["outputs"] == expected
+
+
+def test_nan_in_a_request_is_taken() -> None:
+    assert serve().test(INFER, b'{"inputs":[[NaN, 1]]}')["outputs"] == [None]
+
+
+def test_an_image_is_one_input() -> None:
+    class Size(V2ModelServer):
+        def predict(self, request: dict[str, Any]) -> Any:
+            return [len(image) for image in request["inputs"]]
+
+    assert serve(Size).test(INFER, b"\x89PNG", headers={"Content-Type": "image/png"})["outputs"] == [4]
+
+
+def test_a_parsed_body_is_taken_as_it_is() -> None:
+    reply = serve().handle("POST", INFER, {"Content-Type": "application/json"}, {"inputs": [[1, 2]]})
+    assert json.loads(reply.body)["outputs"] == [3]
+
+
+PATHS = st.one_of(
+    st.text(max_size=20).map(lambda tail: f"/v2/models/{tail}"),
+    st.text(alphabet=string.printable, max_size=30),
+    st.sampled_from([INFER, "/", "", "/v2/models/m/explain", "/v2/models/m/infer_dict", "/v2/health"]),
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+BODIES = st.one_of(
+    st.none(),
+    st.binary(max_size=40),
+    JSON.map(lambda value: json.dumps(value).encode()),
+    JSON.map(lambda value: json.dumps({"inputs": value}).encode()),
+    JSON.map(lambda value: {"inputs": value}),
+)
+
+
+@given(method=st.sampled_from(["GET", "POST", "PUT", ""]), path=PATHS, body=BODIES)
+def test_no_request_raises_or_shows_a_traceback(method: str, path: str, body: Any) -> None:
+    reply = serve().handle(method, path, {}, body)
+    assert reply.status in (200, 400, 500)
+    assert isinstance(reply.body, bytes)
+    assert b"Traceback" not in reply.body
