@@ -31,10 +31,12 @@ def _nested(depth: int) -> Any:
 
 if TYPE_CHECKING:
     Cell = Any
+    Shallow = Any
     Attributes = dict[str, Any] | None
 else:
     Cell = _nested(DEEPEST)
-    Attributes = dict[str, _nested(DEEPEST // 2)] | None
+    Shallow = _nested(DEEPEST // 2)
+    Attributes = dict[str, Shallow] | None
 
 
 class RawRequest(msgspec.Struct, gc=False):
@@ -73,7 +75,7 @@ class RawEvent(msgspec.Struct, gc=False):
     op: str | None = None
     when: str | int | float | None = None
     microsec: int | float | None = None
-    error: Any = None
+    error: Shallow = None
     publisher: RawPublisher | None = None
     kind: str | None = None
     first_timestamp: str | int | float | None = None

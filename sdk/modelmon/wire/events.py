@@ -114,24 +114,34 @@ def _encode(value: Any) -> bytes:
 
 
 def _set_aside(item: int, error: RejectedError, body: bytes) -> RejectedItem:
-    return RejectedItem(item, _identify(body), error.field, error.reason, body)
-
-
-def _identify(body: bytes) -> str:
-    """The endpoint of an item that was rejected, as far as it can be told."""
     try:
         value = decode_any(body)
-        if not isinstance(value, dict):
-            return UNKNOWN_ENDPOINT
+    except RejectedError:
+        value = None
+    if not isinstance(value, dict):
+        return RejectedItem(item, UNKNOWN_ENDPOINT, error.field, error.reason, body)
+    publisher_id, number = _numbered(value.get("publisher"))
+    return RejectedItem(item, _identify(value), error.field, error.reason, body, publisher_id, number)
+
+
+def _identify(value: dict[str, Any]) -> str:
+    """The endpoint of an item that was rejected, as far as it can be told."""
+    try:
         if value.get("endpoint_id") is not None:
             return check_endpoint_id(value["endpoint_id"])
-        model, version = value.get("model"), value.get("version") or ""
-        if not isinstance(model, str) or not isinstance(version, str):
+        model, version, uri = (value.get(field) or "" for field in ("model", "version", "function_uri"))
+        if not model or not all(isinstance(text, str) for text in (model, version, uri)):
             return UNKNOWN_ENDPOINT
-        uri = value.get("function_uri")
-        return derive_endpoint_id(uri if isinstance(uri, str) else "", *split_model(model, version))
+        return derive_endpoint_id(uri, *split_model(model, version))
     except RejectedError:
         return UNKNOWN_ENDPOINT
+
+
+def _numbered(publisher: Any) -> tuple[str, int] | tuple[None, None]:
+    try:
+        return _publisher(msgspec.convert(publisher, RawPublisher))
+    except (msgspec.ValidationError, RejectedError):
+        return None, None
 
 
 def _read_item(raw: RawEvent, body: bytes) -> Item:

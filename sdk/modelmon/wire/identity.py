@@ -16,7 +16,10 @@ _is_endpoint_id = ENDPOINT_ID.fullmatch
 
 def shown(value: object) -> str:
     """A value as an error message shows it: on one line, cut where it gets long."""
-    text = repr(value[:100] if isinstance(value, str | bytes) else value)
+    try:
+        text = repr(value[:100] if isinstance(value, str | bytes) else value)
+    except RecursionError:
+        return f"a deeply nested {type(value).__name__}"
     return text if len(text) <= 100 else f"{text[:97]}..."
 
 

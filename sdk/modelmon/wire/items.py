@@ -76,6 +76,7 @@ class RejectedItem(msgspec.Struct, frozen=True, gc=False):
     """What could not be read: item number, dotted `field` ("" for the whole) and reason.
 
     `body` is that item alone, so that it can be mended and sent again without its neighbours.
+    `publisher_id` and `number` are the event's own where they can still be read: it was not lost.
     """
 
     item: int
@@ -83,6 +84,8 @@ class RejectedItem(msgspec.Struct, frozen=True, gc=False):
     field: str
     reason: str
     body: bytes
+    publisher_id: str | None = None
+    number: int | None = None
 
 
 Item = ServingEvent | ErrorEvent | BatchComplete | NopEvent | RejectedItem

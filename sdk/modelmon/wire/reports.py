@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -126,7 +127,10 @@ def _checked(event_kind: Any, data: Data) -> Data:
     check = _CHECKS.get(event_kind) if isinstance(event_kind, str) else None
     if check is None:
         raise RejectedError(f"must be one of {', '.join(EVENT_KINDS)}, got {shown(event_kind)}", "event_kind")
-    return check(data)
+    try:
+        return check(data)
+    except RecursionError:
+        raise RejectedError("is nested too deeply", "data") from None
 
 
 def _check_result(data: Data) -> Data:
@@ -190,8 +194,9 @@ def _value_name(data: Data, field: str) -> str:
 
 def _number(data: Data, field: str) -> float:
     value = data.get(field)
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-        return float(value)
+    with suppress(OverflowError):  # an integer beyond the floats
+        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+            return float(value)
     raise RejectedError(f"must be a finite number, got {shown(value)}", f"data.{field}")
 
 

@@ -14,6 +14,7 @@ BYTES_KEY = "$bytes"
 _LISTS: set[type] = {list}
 _DICTS: set[type] = {dict}
 _NESTED: set[type] = {list, dict}
+_BINARY: set[type] = {bytes, bytearray, memoryview}
 
 Rows = list[list[Any]]
 Names = tuple[str, ...] | None
@@ -113,12 +114,12 @@ def _from_base64(text: Any, field: str) -> bytes:
 
 def hide_bytes(rows: Rows) -> Rows:
     """The rows with each value of bytes as {"$bytes": "<base64>"}; the same list where there is none."""
-    if not any(isinstance(value, bytes | bytearray | memoryview) for row in rows for value in row):
+    if all(_BINARY.isdisjoint(map(type, row)) for row in rows):
         return rows
     return [[_to_json(value) for value in row] for row in rows]
 
 
 def _to_json(value: Any) -> Any:
-    if isinstance(value, bytes | bytearray | memoryview):
+    if type(value) in _BINARY:
         return {BYTES_KEY: base64.b64encode(value).decode()}
     return value

@@ -1,0 +1,113 @@
+"""Which rows an event's inputs and outputs are."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from modelmon.wire import RejectedItem, ServingEvent, read_message
+
+ONE: list[Any] = [[0]]
+
+# inputs, outputs, input rows, output rows, input names, output names
+CASES: dict[str, tuple[Any, Any, Any, Any, Any, Any]] = {
+    "rows pairwise": ([[1], [2]], [3, 4], [[1], [2]], [[3], [4]], None, None),
+    "rows of rows": ([[1], [2]], [[3], [4, 5]], [[1], [2]], [[3], [4, 5]], None, None),
+    "outputs mixed": ([[1], [2]], [3, [4]], [[1], [2]], [[3], [4]], None, None),
+    "flat is one sample": ([1, 2, 3], [0], [[1, 2, 3]], [[0]], None, None),
+    "mixed is one sample": ([[1], 2], [0], [[[1], 2]], [[0]], None, None),
+    "null among rows is one sample": ([[1], None], [0], [[[1], None]], [[0]], None, None),
+    "scalar": (5, 6, [[5]], [[6]], None, None),
+    "text": ("a question", "an answer", [["a question"]], [["an answer"]], None, None),
+    "several outputs of one input": ([[1]], [0.1, 0.9], [[1]], [[0.1, 0.9]], None, None),
+    "no outputs of one input": ([[1]], [], [[1]], [[]], None, None),
+    "one output row too many": ([[1]], [[2], [3]], [[1], [None]], [[2], [3]], None, None),
+    "outputs missing": ([[1], [2], [3]], [4, 5], [[1], [2], [3]], [[4], [5], [None]], None, None),
+    "wide outputs missing": (
+        [[1], [2]],
+        [[4, 5]],
+        [[1], [2]],
+        [[4, 5], [None, None]],
+        None,
+        None,
+    ),
+    "inputs missing": ([], [[1]], [[]], [[1]], None, None),
+    "ragged rows stay": ([[1], [2, 3]], [0, 0], [[1], [2, 3]], [[0], [0]], None, None),
+    "nested values stay": ([[[1, [2]], {"a": 1}]], [0], [[[1, [2]], {"a": 1}]], [[0]], None, None),
+    "dict rows": (
+        [{"a": 1, "b": 2}, {"b": 3, "c": 4}],
+        [0, 1],
+        [[1, 2, None], [None, 3, 4]],
+        [[0], [1]],
+        ("a", "b", "c"),
+        None,
+    ),
+    "dict outputs": ([[1]], [{"y": 2, "z": 3}], [[1]], [[2, 3]], None, ("y", "z")),
+    "one dict is one row": ({"a": 1, "b": "x"}, {"y": 2}, [[1, "x"]], [[2]], ("a", "b"), ("y",)),
+    "columns": ({"a": [1, 2], "b": [3, 4]}, [0, 1], [[1, 3], [2, 4]], [[0], [1]], ("a", "b"), None),
+    "unequal lists are values": ({"a": [1, 2], "b": [3]}, [0], [[[1, 2], [3]]], [[0]], ("a", "b"), None),
+    "bytes": ([[{"$bytes": "aGk="}]], [{"$bytes": "aGk="}], [[b"hi"]], [[b"hi"]], None, None),
+    "bytes flat": ([{"$bytes": "aGk="}, 2], [0], [[b"hi", 2]], [[0]], None, None),
+    "bytes named": ({"a": {"$bytes": ""}}, [0], [[b""]], [[0]], ("a",), None),
+    "bytes deep stay JSON": (
+        [[[{"$bytes": "aGk="}]]],
+        [0],
+        [[[{"$bytes": "aGk="}]]],
+        [[0]],
+        None,
+        None,
+    ),
+}
+
+
+def read(inputs: Any, outputs: Any, **request: Any) -> Any:
+    event = {
+        "model": "m",
+        "endpoint_id": "e",
+        "when": "2025-01-31 10:00:00",
+        "request": {"inputs": inputs, **request},
+        "resp": {"outputs": outputs},
+    }
+    (item,) = read_message(json.dumps(event).encode())
+    return item
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+def test_rows(case: tuple[Any, ...]) -> None:
+    inputs, outputs, *rows_and_names = case
+    event = read(inputs, outputs)
+    assert isinstance(event, ServingEvent), event
+    assert [event.inputs, event.outputs, event.input_names, event.output_names] == rows_and_names
+    assert event.effective_sample_count == len(event.inputs) == len(event.outputs)
+
+
+def test_a_schema_names_the_columns_and_orders_those_of_dicts() -> None:
+    assert read([[1, 2]], [0], input_schema=["b", "a"]).input_names == ("b", "a")
+    event = read([{"a": 1, "b": 2, "c": 3}], [0], input_schema=["b", "a"])
+    assert (event.input_names, event.inputs) == (("b", "a", "c"), [[2, 1, 3]])
+
+
+@pytest.mark.parametrize(
+    "names",
+    [["a", "a"], [""], ["a\0"], ["x" * 256], "a", [1]],
+    ids=["twice", "empty", "nul", "long", "text", "number"],
+)
+def test_a_name_that_can_name_no_column_is_rejected(names: Any) -> None:
+    item = read([[1, 2]], [0], input_schema=names)
+    assert isinstance(item, RejectedItem)
+    assert item.field.startswith("request.input_schema")
+
+
+def test_a_dict_row_with_a_bad_name_is_rejected() -> None:
+    item = read([{"": 1}], [0])
+    assert isinstance(item, RejectedItem)
+    assert item.field == "request.inputs"
+
+
+@pytest.mark.parametrize("text", ["*", "aGk", 5, None])
+def test_bytes_that_are_not_base64_are_rejected(text: Any) -> None:
+    item = read([[1]], [{"$bytes": text}])
+    assert isinstance(item, RejectedItem)
+    assert item.field == "resp.outputs"
