@@ -185,12 +185,22 @@ def retry_wait_us(sends: int, first_wait_us: int) -> int:
     return first_wait_us << min(sends - 1, _LONGEST_DOUBLING)
 
 
-def state_of(*, wanted: int, sent: int, answered: int, outcome: str, checked: bool) -> State:
+def has_tries_left(sends: int, attempts: int, allowed: int) -> bool:
+    """Whether a failed window may be sent again: sent less often than `allowed` and started less often.
+
+    An app that is killed starts a window again without being sent it again.
+    """
+    return max(sends, attempts) < allowed
+
+
+def state_of(
+    *, wanted: int, sent: int, answered: int, outcome: str, checked: bool, tries_left: bool
+) -> State:
     """Where a window stands. `checked`: the controller will look at it again."""
     if wanted > sent:
         return State.WAITING
-    if answered >= sent and outcome == "done":
+    if answered < sent:
+        return State.SENT if checked else State.FAILED  # no answer came, however often it was sent
+    if outcome == "done":
         return State.DONE
-    if not checked:
-        return State.FAILED
-    return State.SENT if answered < sent else State.RETRYING
+    return State.RETRYING if checked and tries_left else State.FAILED

@@ -35,6 +35,7 @@ class Report:
     (an MLRun app never does)."""
 
     key: WindowKey
+    endpoint_name: str
     end_us: int
     revision: int
     values: tuple[ValuePoint, ...] = ()

@@ -20,14 +20,14 @@ from modelmon.stores.reports import DONE, Answer, Report
 from modelmon.stores.schema import app_stats, dead_letters, verdicts, windows
 from modelmon.stores.sql import chunks, insert_missing, upsert
 from modelmon.stores.windows import WindowKey
+from modelmon.windows import has_tries_left
 
 
 @dataclass(frozen=True, slots=True)
 class Raised:
     """An alert that was not there before."""
 
-    key: WindowKey
-    end_us: int
+    report: Report
     alert: Alert
 
 
@@ -58,7 +58,7 @@ def apply(connection: Connection, report: Report, now_us: int, attempts: int) ->
         _answer(connection, report, report.answer)
     final = _is_final(window, report, attempts)
     raised = settle_alerts(connection, report, final=final, newest=newest, now_us=now_us)
-    return [Raised(report.key, report.end_us, alert) for alert in raised]
+    return [Raised(report, alert) for alert in raised]
 
 
 def set_aside(connection: Connection, letters: Sequence[DeadLetter]) -> None:
@@ -138,7 +138,7 @@ def _is_final(window: Row[Any] | None, report: Report, attempts: int) -> bool:
         return True
     tried = window.attempts if window.attempt_revision == report.revision else 0
     sent = window.sends if window.sent == report.revision else 0
-    return bool(max(tried, sent) >= attempts)
+    return not has_tries_left(sent, tried, attempts)
 
 
 def _is_app(table: Table, key: WindowKey) -> ColumnElement[bool]:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import Connection, Row, and_, bindparam, case, delete, func, select, tuple_, update
 
-from modelmon.stores.registry import RegisteredApp
+from modelmon.stores.registry import RegisteredApp, get_value
 from modelmon.stores.schema import dirty, endpoints, periods, positions, traffic, windows
 from modelmon.stores.sql import chunks, upsert
 from modelmon.windows import ENDS_INSIDE, Period, Progress, Span, changed_period
@@ -137,6 +137,12 @@ def watched(connection: Connection, endpoint_ids: Collection[str]) -> dict[str, 
 
 
 # --- grid -----------------------------------------------------------------------------------------------
+
+
+def project_period(connection: Connection, default: int) -> int:
+    """Minutes of a window of an app that has no period of its own: the project's value, else `default`."""
+    minutes: int = get_value(connection, "base_period", default)
+    return minutes
 
 
 def grids(connection: Connection, apps: Sequence[RegisteredApp], base_period: int) -> dict[str, list[Period]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from modelmon.settings import Settings
 from modelmon.stores.windows import DueWindow
-from modelmon.windows import Clocks, Standing, incomplete, retry_wait_us, standing
+from modelmon.windows import Clocks, Standing, has_tries_left, incomplete, retry_wait_us, standing
 
 ABSENT_APP_US = 60_000_000
 """Windows of an app that is not registered now are looked at again after this long."""
@@ -82,8 +82,8 @@ def _first_send(window: DueWindow, clocks: Clocks) -> Decision:
 
 
 def _answered(window: DueWindow, rules: Rules) -> Decision:
-    tries_left = window.sends < rules.attempts and window.attempts < rules.attempts
-    return _again(window) if window.outcome == "failed" and tries_left else LookAgain(window, None)
+    again = window.outcome == "failed" and has_tries_left(window.sends, window.attempts, rules.attempts)
+    return _again(window) if again else LookAgain(window, None)
 
 
 def _unanswered(window: DueWindow, rules: Rules) -> Decision:

@@ -14,9 +14,6 @@ from modelmon.stores import windows as ledger
 from modelmon.stores.windows import Change, DirtyMinute, Watched, WindowKey
 from modelmon.windows import Period, Span, check_at, windows_touched
 
-BASE_PERIOD = "base_period"
-"""The project value, minutes, that goes before the setting of this name."""
-
 
 @dataclass(frozen=True, slots=True)
 class Noticed:
@@ -47,8 +44,7 @@ def notice(connection: Connection, settings: Settings, now_us: int, limit: int) 
     if not dirty:
         return Noticed()
     apps = registry.active_apps(connection)
-    base_period = registry.get_value(connection, BASE_PERIOD, settings.base_period)
-    grids = ledger.grids(connection, apps, base_period)
+    grids = ledger.grids(connection, apps, ledger.project_period(connection, settings.base_period))
     endpoints = ledger.watched(connection, {minute.endpoint_id for minute in dirty})
     rows = {(minute.endpoint_id, minute.minute_us): minute.rows for minute in dirty}
     touched = _touched(dirty, endpoints, grids)

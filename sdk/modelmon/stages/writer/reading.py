@@ -54,7 +54,15 @@ def _report(envelopes: Sequence[wire.Envelope]) -> Report:
         else:
             values.append(_value(envelope))
     first = envelopes[0]
-    return Report(_key(first), to_us(first.window.end), _revision(first), tuple(values), tuple(stats), answer)
+    return Report(
+        key=_key(first),
+        endpoint_name=first.endpoint_name,
+        end_us=to_us(first.window.end),
+        revision=_revision(first),
+        values=tuple(values),
+        stats=tuple(stats),
+        answer=answer,
+    )
 
 
 def _value(envelope: wire.Envelope) -> ValuePoint:

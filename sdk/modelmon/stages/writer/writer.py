@@ -129,10 +129,10 @@ def _last_offsets(messages: Sequence[Message]) -> dict[int, int]:
 
 def _announce(raised: Sequence[Raised]) -> None:
     for each in raised:
-        alert, key = each.alert, each.key
+        alert, report = each.alert, each.report
         found = alert.detail if alert.value is None else f"{alert.name} = {alert.value:.3g}"
         logger.warning(
-            "%s (%s): endpoint %s, app %s, window %s to %s: %s",
-            alert.kind, alert.severity, key.endpoint_id, key.application_name,
-            from_us(key.start_us), from_us(each.end_us), found,
+            "%s (%s): %s, app %s, window %s to %s: %s",
+            alert.kind, alert.severity, report.endpoint_name, report.key.application_name,
+            from_us(report.key.start_us), from_us(report.end_us), found,
         )  # fmt: skip

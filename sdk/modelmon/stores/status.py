@@ -1,0 +1,282 @@
+"""How the project stands, read from the stores: what `modelmon status --json` shows.
+
+Names and shapes are documented in docs/operations.md and stable: scripts read them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from sqlalchemy import Connection, Row, func, select
+
+from modelmon.model import ResultKindApp, ResultStatusApp, ValuePoint
+from modelmon.settings import Settings
+from modelmon.stores import registry
+from modelmon.stores.base import SeriesStore
+from modelmon.stores.database import Database
+from modelmon.stores.schema import alerts, apps, dead_letters, dirty, endpoints, traffic, verdicts, windows
+from modelmon.stores.window_states import count_pending, count_states
+from modelmon.stores.windows import project_period
+from modelmon.windows import MINUTE_US, State
+from modelmon.wire import write_moment
+
+NO_DATA, WARMING_UP, INCOMPLETE, FAILED = "no data", "warming up", "incomplete", State.FAILED.value
+_BY_ROWS = {0: NO_DATA, 1: WARMING_UP}
+_TRAFFIC = ("received", "stored", "errors", "rejected", "late", "missing")
+_FAR_US = 2**62
+
+
+class Lagging(Protocol):
+    """A stream, as far as its lag is asked for."""
+
+    url: str
+
+    def lag(self, group: str) -> Mapping[int, int]:
+        """Messages per partition that the group has not committed."""
+
+
+def status(
+    database: Database,
+    series: SeriesStore,
+    streams: Mapping[str, Lagging],
+    now_us: int,
+    settings: Settings,
+    since_us: int = 0,
+) -> dict[str, Any]:
+    """Everything that is shown of a project, as JSON values; `streams` is group to the stream it reads.
+
+    `endpoints`, by name; `results` and `metrics` of the windows that start at `since_us` or later, by
+    endpoint, app, time and name; `alerts`, the newest window first; `lag` per group and partition; how
+    many `dead_letters` there are. Times are written as on the wire.
+    """
+    newest_first = select(alerts).order_by(alerts.c.start_us.desc(), alerts.c.raised_us)
+    with database.read() as connection:
+        shown = _endpoints(connection, now_us, settings)
+        raised = connection.execute(newest_first).all()
+        letters = connection.scalar(select(func.count()).select_from(dead_letters))
+    names = {entry["endpoint_id"]: entry["endpoint_name"] for entry in shown}
+    values = series.read_values(names, since_us, _FAR_US)
+    return {
+        "now": write_moment(now_us),
+        "endpoints": shown,
+        "results": [_result(value, names) for value in values if value.kind is not None],
+        "metrics": [_metric(value, names) for value in values if value.kind is None],
+        "alerts": [_alert(row, names) for row in raised],
+        "lag": _lag(streams),
+        "dead_letters": letters,
+    }
+
+
+def idle(
+    database: Database, streams: Mapping[str, Lagging], now_us: int, settings: Settings
+) -> tuple[bool, list[str]]:
+    """Whether nothing is left to do; and what is: messages to read, minutes to look at, windows to close,
+    to be answered, to be sent again.
+
+    Windows that end in the future, or that wait for the completion of a batch job, are not waited for.
+    """
+    # In the direction of the flow, so that what moves on meanwhile is met further down.
+    reasons = [f"{group} has {lag:,} messages to read" for group, lag in _summed(streams) if lag]
+    with database.read() as connection:
+        minutes = connection.scalar(select(func.count()).select_from(dirty)) or 0
+        pending = count_pending(connection, now_us, settings.app_attempts)
+    if minutes:
+        reasons.append(f"{minutes:,} minutes with new rows to look at")
+    reasons += [f"{count:,} windows {state.value}" for state, count in pending.items()]
+    return not reasons, reasons
+
+
+def _summed(streams: Mapping[str, Lagging]) -> Iterator[tuple[str, int]]:
+    for group, stream in streams.items():
+        yield group, sum(stream.lag(group).values())
+
+
+def _lag(streams: Mapping[str, Lagging]) -> list[dict[str, Any]]:
+    return [
+        {"stream": stream.url.rpartition("/")[2], "group": group, "partition": partition, "lag": lag}
+        for group, stream in streams.items()
+        for partition, lag in sorted(stream.lag(group).items())
+    ]
+
+
+# --- endpoints ------------------------------------------------------------------------------------------
+
+
+def _endpoints(connection: Connection, now_us: int, settings: Settings) -> list[dict[str, Any]]:
+    counts = _window_counts(connection, settings)
+    judged = _Judged(connection, now_us, settings)
+    found = [_endpoint(row, counts[row.endpoint_id], judged) for row in _traffic_rows(connection)]
+    return sorted(found, key=lambda entry: (entry["endpoint_name"], entry["endpoint_id"]))
+
+
+def _endpoint(row: Row[Any], counts: Mapping[str, int], judged: _Judged) -> dict[str, Any]:
+    states = judged.states(row)
+    return {
+        "endpoint_id": row.endpoint_id,
+        "endpoint_name": row.name or row.endpoint_id,
+        **{name: getattr(row, name) or 0 for name in _TRAFFIC},
+        "first_request": _moment(row.first_request_us),
+        "last_request": _moment(row.last_request_us),
+        "last_error": row.last_error or "",
+        "windows": counts,
+        "states": sorted(states),
+        "status": judged.worst(row.endpoint_id, states),
+    }
+
+
+def _traffic_rows(connection: Connection) -> Sequence[Row[Any]]:
+    """One row per endpoint that is registered or has traffic."""
+    columns = [traffic.c[name] for name in (*_TRAFFIC, "first_request_us", "last_request_us", "last_error")]
+    same = traffic.c.endpoint_id == endpoints.c.endpoint_id
+    registered = select(endpoints.c.endpoint_id, endpoints.c.name, *columns).outerjoin(traffic, same)
+    others = (
+        select(traffic.c.endpoint_id, endpoints.c.name, *columns)
+        .outerjoin(endpoints, same)
+        .where(endpoints.c.endpoint_id.is_(None))
+    )
+    return [*connection.execute(registered), *connection.execute(others)]
+
+
+def _window_counts(connection: Connection, settings: Settings) -> defaultdict[str, dict[str, int]]:
+    """Per endpoint how many windows are in each state; of those done, besides, how many are `incomplete`,
+    `warming up` (too few rows) or have `no data`."""
+    names = (*(state.value for state in State), INCOMPLETE, WARMING_UP, NO_DATA)
+    found: defaultdict[str, dict[str, int]] = defaultdict(lambda: dict.fromkeys(names, 0))
+    for counted in count_states(connection, settings.app_attempts, settings.app_min_rows):
+        counts = found[counted.endpoint_id]
+        counts[counted.state.value] += counted.windows
+        if counted.state is State.DONE:
+            if counted.incomplete:
+                counts[INCOMPLETE] += counted.windows
+            if counted.rows in _BY_ROWS:
+                counts[_BY_ROWS[counted.rows]] += counted.windows
+    return found
+
+
+class _Judged:
+    """What the registered apps say of the endpoints, read once."""
+
+    def __init__(self, connection: Connection, now_us: int, settings: Settings) -> None:
+        self._now_us = now_us
+        self._min_rows = settings.app_min_rows
+        minutes = project_period(connection, settings.base_period)
+        self._project_us = minutes * MINUTE_US
+        self._periods_us = {
+            app.name: (app.base_period or minutes) * MINUTE_US for app in registry.active_apps(connection)
+        }
+        self._newest: defaultdict[str, list[Row[Any]]] = defaultdict(list)
+        for row in _newest_windows(connection):
+            if row.application_name in self._periods_us:
+                self._newest[row.endpoint_id].append(row)
+        self._worst = _worst_per_kind(connection)
+
+    def states(self, row: Row[Any]) -> set[str]:
+        """What keeps an endpoint's verdicts from being plain ones: the union over its apps."""
+        newest = self._newest[row.endpoint_id]
+        period_us = max(
+            (self._periods_us[each.application_name] for each in newest), default=self._project_us
+        )
+        states = {state for each in newest for state in self._window_states(each)}
+        if row.last_request_us is None or self._now_us - row.last_request_us > period_us:
+            states.add(NO_DATA)
+        return states
+
+    def worst(self, endpoint_id: str, states: set[str]) -> dict[str, int]:
+        """Kind to the worst status of the newest verdicts of that kind; calm is not known where the data
+        are missing or the app failed."""
+        unknown = bool(states & {NO_DATA, FAILED})
+        calm = int(ResultStatusApp.no_detection)
+        return {
+            kind: int(ResultStatusApp.irrelevant) if unknown and worst == calm else worst
+            for kind, worst in self._worst.get(endpoint_id, {}).items()
+        }
+
+    def _window_states(self, window: Row[Any]) -> Iterator[str]:
+        if window.outcome != "done" or window.answered < window.sent:
+            yield FAILED
+            return
+        if window.incomplete:
+            yield INCOMPLETE
+        if window.rows < self._min_rows:
+            yield WARMING_UP if window.rows else NO_DATA
+
+
+def _newest_windows(connection: Connection) -> Sequence[Row[Any]]:
+    """Per endpoint and app the newest window that came to an end: done, or failed for good."""
+    ended = (windows.c.sent > 0, (windows.c.answered >= windows.c.sent) | windows.c.check_us.is_(None))
+    newest = (
+        select(
+            windows.c.endpoint_id, windows.c.application_name, func.max(windows.c.start_us).label("start_us")
+        )
+        .where(*ended)
+        .group_by(windows.c.endpoint_id, windows.c.application_name)
+        .subquery()
+    )
+    same = (
+        (newest.c.endpoint_id == windows.c.endpoint_id)
+        & (newest.c.application_name == windows.c.application_name)
+        & (newest.c.start_us == windows.c.start_us)
+    )
+    return connection.execute(select(windows).join(newest, same)).all()
+
+
+def _worst_per_kind(connection: Connection) -> dict[str, dict[str, int]]:
+    """Endpoint to kind to the worst status among the newest verdicts of its apps."""
+    gone = select(apps.c.name).where(apps.c.active.is_(False))
+    found: dict[str, dict[str, int]] = {}
+    for row in connection.execute(select(verdicts).where(verdicts.c.application_name.not_in(gone))):
+        kinds, kind = found.setdefault(row.endpoint_id, {}), ResultKindApp(row.kind).name
+        kinds[kind] = max(kinds.get(kind, row.status), row.status)
+    return found
+
+
+# --- rows as JSON ---------------------------------------------------------------------------------------
+
+
+def _result(value: ValuePoint, names: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        **_place(value, names),
+        "result_name": value.name,
+        "result_value": value.value,
+        "result_kind": value.kind,
+        "result_status": value.status,
+        "result_extra_data": value.extra_data,
+    }
+
+
+def _metric(value: ValuePoint, names: Mapping[str, str]) -> dict[str, Any]:
+    return {**_place(value, names), "metric_name": value.name, "metric_value": value.value}
+
+
+def _place(value: ValuePoint, names: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "endpoint_id": value.endpoint_id,
+        "endpoint_name": names[value.endpoint_id],
+        "application_name": value.application_name,
+        "start_infer_time": write_moment(value.start_us),
+        "end_infer_time": write_moment(value.end_us),
+        "window_revision": value.revision,
+    }
+
+
+def _alert(row: Row[Any], names: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "kind": row.kind,
+        "severity": row.severity,
+        "endpoint_id": row.endpoint_id,
+        "endpoint_name": names.get(row.endpoint_id, ""),
+        "application_name": row.application_name,
+        "result_name": row.name,
+        "result_value": row.value,
+        "start_infer_time": write_moment(row.start_us),
+        "window_revision": row.revision,
+        "detail": row.detail,
+        "raised": write_moment(row.raised_us),
+        "resolved": _moment(row.resolved_us),
+    }
+
+
+def _moment(microseconds: int | None) -> str | None:
+    return None if microseconds is None else write_moment(microseconds)

@@ -1,0 +1,245 @@
+"""A project whose stream function, apps and writer are played by the test, over real stores and streams."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from modelmon import wire
+from modelmon.errors import UnavailableError
+from modelmon.model import BatchRange, Endpoint, Message
+from modelmon.settings import Settings
+from modelmon.stages.controller import Controller
+from modelmon.stages.writer import Writer
+from modelmon.stores import batches, endpoints, registry
+from modelmon.stores.database import Database
+from modelmon.stores.schema import alerts, traffic, verdicts, windows
+from modelmon.stores.series import SqlSeries
+from modelmon.streams import open_stream
+from sqlalchemy import select
+
+T0 = 1_700_000_400_000_000  # a multiple of ten minutes
+GRACE = 30
+E1, E2 = "endpoint-1", "endpoint-2"
+
+
+def at(minutes: float, seconds: float = 0) -> int:
+    """Microseconds of a moment so long after T0."""
+    return T0 + round(minutes * 60e6 + seconds * 1e6)
+
+
+class Chain:
+    """One project: `app` is registered, windows are ten minutes, the grace is 30 s."""
+
+    def __init__(self, folder: Path, **settings: Any) -> None:
+        values = {
+            "project": "flights",
+            "records_url": f"sqlite:///{folder}/records.db",
+            "stream_path": f"memory://{uuid4().hex}",
+            "grace_seconds": GRACE,
+            "durability": "process",
+            "flush_after_seconds": 0.01,
+        }
+        self.settings = Settings.load(folder, {}, **{**values, **settings})
+        self.database = Database(self.settings.records_url, durability="process")
+        self.series = SqlSeries(self.database)
+        self.controller = Controller.open(self.settings)
+        self.events = open_stream(self.settings.events_url, self.settings.events_partitions)
+        self._offsets = count()
+        self._reports = count()
+        self.register("app")
+
+    def close(self) -> None:
+        asyncio.run(self.controller.close())
+        self.events.close()
+        self.database.close()
+
+    # --- the project and its stream function
+
+    def register(self, app: str, base_period: int | None = None) -> None:
+        with self.database.write() as connection:
+            registry.register_app(connection, app, base_period, T0)
+
+    def unregister(self, app: str) -> None:
+        with self.database.write() as connection:
+            registry.unregister_app(connection, app)
+
+    def endpoint(self, endpoint_id: str = E1, **changes: Any) -> None:
+        with self.database.write() as connection:
+            endpoints.put(connection, Endpoint(endpoint_id, "flights", endpoint_id + "-name", **changes), T0)
+
+    def forget_endpoint(self, endpoint_id: str) -> None:
+        with self.database.write() as connection:
+            endpoints.delete(connection, endpoint_id)
+
+    def serve(self, *times_us: int, now: int, endpoint_id: str = E1) -> None:
+        """Commit one row at each of these times, as the stream function does."""
+        minutes: dict[tuple[str, int], int] = {}
+        for time_us in times_us:
+            key = (endpoint_id, time_us - time_us % 60_000_000)
+            minutes[key] = minutes.get(key, 0) + 1
+        counts = batches.EndpointCounts(
+            endpoint_id,
+            stored=len(times_us),
+            first_request_us=min(times_us),
+            last_request_us=max(times_us),
+        )
+        found = Endpoint(endpoint_id, "flights", endpoint_id + "-name", discovered=True)
+        self._commit(batches.Derived(discovered=[found], counts=[counts], dirty=minutes), now)
+
+    def complete(self, last_us: int, now: int, endpoint_id: str = E1) -> None:
+        counts = batches.EndpointCounts(endpoint_id, completed_us=last_us)
+        self._commit(batches.Derived(counts=[counts]), now)
+
+    def catch_up(self, now: int) -> int:
+        """Apply the controller's clocks that stand on the events stream; returns how many there were."""
+        consumer = self.events.consumer("modelmon-stream")
+        messages = consumer.poll(1_000, 0)
+        for message in messages:
+            (nop,) = wire.read_message(message.body)
+            assert isinstance(nop, wire.NopEvent)
+            self._commit(batches.Derived(nop_us=nop.timestamp_us), now, message.partition)
+            consumer.commit({message.partition: message.offset + 1})
+        consumer.close()
+        return len(messages)
+
+    def _commit(self, derived: batches.Derived, now: int, partition: int = 0) -> None:
+        place = next(self._offsets)
+        with self.database.write() as connection:
+            position = batches.take_over(connection, self.events.stream_id, partition, "events")
+            assert batches.open_batch(connection, position, batches.OpenBatch(place, place, 1, now))
+            batch = BatchRange(self.events.stream_id, partition, place, place)
+            assert batches.commit_batch(connection, position, batch, derived, now)
+
+    # --- the controller
+
+    def tick(self, now: int) -> dict[str, Any]:
+        return self.controller.tick_blocking(now)
+
+    def settle(self, now: int) -> dict[str, Any]:
+        """Tick, let the stream function see the clock, and tick again: what is silent is then known."""
+        self.tick(now)
+        self.catch_up(now)
+        return self.tick(now)
+
+    # --- the apps
+
+    def app_events(self, app: str = "app", *, read: bool = True) -> list[wire.AppEvent]:
+        """What the app's stream holds that was not read before."""
+        with self._stream(self.settings.app_url(app)) as stream:
+            consumer = stream.consumer(f"modelmon-app-{app}")
+            messages = consumer.poll(100_000, 0)
+            if read and messages:
+                consumer.commit({each.partition: each.offset + 1 for each in messages})
+            consumer.close()
+        return [wire.read_app_event(message.body) for message in messages]
+
+    @contextmanager
+    def _stream(self, url: str) -> Iterable[Any]:
+        stream = open_stream(url)
+        try:
+            yield stream
+        finally:
+            stream.close()
+
+    # --- the writer
+
+    def report(self, *envelopes: wire.Envelope, now: int = T0) -> list[tuple[int, int]]:
+        """Let the writer write one message with these envelopes; returns what it acknowledged."""
+        return self.write([wire.write_report(envelopes)], now)
+
+    def write(self, bodies: Sequence[bytes], now: int = T0) -> list[tuple[int, int]]:
+        messages = [Message(0, next(self._reports), "", body) for body in bodies]
+        acknowledged: list[tuple[int, int]] = []
+
+        async def acknowledge(partition: int, offset: int) -> None:
+            acknowledged.append((partition, offset))
+
+        async def run() -> None:
+            writer = Writer(
+                self.settings, acknowledge, self.database, self.series, "writer-id", lambda: now
+            )
+            for message in messages:
+                await writer.accept(message)
+            await writer.drain()
+
+        asyncio.run(run())
+        return acknowledged
+
+    # --- what is stored
+
+    def windows(self, app: str = "app", endpoint_id: str = E1) -> list[Any]:
+        query = select(windows).where(windows.c.application_name == app, windows.c.endpoint_id == endpoint_id)
+        return self.rows(query.order_by(windows.c.start_us))
+
+    def traffic(self, endpoint_id: str = E1) -> Any:
+        (row,) = self.rows(select(traffic).where(traffic.c.endpoint_id == endpoint_id))
+        return row
+
+    def verdicts(self) -> list[Any]:
+        return self.rows(select(verdicts).order_by(verdicts.c.application_name, verdicts.c.name))
+
+    def alerts(self) -> list[Any]:
+        return self.rows(select(alerts).order_by(alerts.c.start_us, alerts.c.name))
+
+    def values(self) -> list[Any]:
+        return self.series.read_values([E1, E2], 0, at(1_000_000))
+
+    def rows(self, query: Any) -> list[Any]:
+        with self.database.read() as connection:
+            return list(connection.execute(query))
+
+
+def envelope(event: wire.AppEvent, kind: str, **data: Any) -> wire.Envelope:
+    return wire.Envelope(
+        event.endpoint_id,
+        event.endpoint_name,
+        event.application_name,
+        event.window,
+        kind,
+        data,
+        event.window_revision,
+    )
+
+
+def result(
+    event: wire.AppEvent, status: int = 0, value: float = 0.1, name: str = "drift", kind: int = 0
+) -> wire.Envelope:
+    return envelope(
+        event,
+        "result",
+        result_name=name,
+        result_value=value,
+        result_kind=kind,
+        result_status=status,
+        result_extra_data='{"worst":"pressure"}',
+    )
+
+
+def metric(event: wire.AppEvent, value: float = 1.0, name: str = "rows") -> wire.Envelope:
+    return envelope(event, "metric", metric_name=name, metric_value=value)
+
+
+def stats(event: wire.AppEvent, value: Any, name: str = "current_stats") -> wire.Envelope:
+    moment = event.window.end.isoformat(" ", "microseconds")
+    return envelope(event, "stats", stats_name=name, stats=value, timestamp=moment)
+
+
+def done(event: wire.AppEvent, rows: int = 100, envelopes: int = 1) -> wire.Envelope:
+    return envelope(event, "window", outcome="done", error="", envelopes=envelopes, rows=rows)
+
+
+def failed(event: wire.AppEvent, error: str = "no such column") -> wire.Envelope:
+    return envelope(event, "window", outcome="failed", error=error, envelopes=0, rows=0)
+
+
+def unavailable(*_: Any, **__: Any) -> Any:
+    raise UnavailableError("the disk is full")
+
+
+Publish = Callable[..., None]
