@@ -149,6 +149,7 @@ class HistogramDataDriftApplication(ModelMonitoringApplicationBase):
                 name: value
                 for name, value in (
                     ("missing_features", list(comparison.absent)),
+                    ("empty_features", list(comparison.empty)),
                     ("unscored_features", comparison.unscored),
                     ("invalid_values", comparison.invalid),
                 )

@@ -13,6 +13,7 @@ from modelmon.errors import ConfigError
 from modelmon.model import ResultKindApp, ResultStatusApp
 
 NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+DEEPEST = 100  # levels of nesting in extra data
 STATS_NAMES = ("current_stats", "drift_measures")
 ALLOWED = (
     "return a ModelMonitoringApplicationResult, a ModelMonitoringApplicationMetric, a list of them, "
@@ -40,9 +41,7 @@ class ModelMonitoringApplicationResult:
         _set(self, "value", _finite(self.value, what))
         _set(self, "kind", _member(ResultKindApp, self.kind, f"{what}: kind"))
         _set(self, "status", _member(ResultStatusApp, self.status, f"{what}: status"))
-        if not isinstance(self.extra_data, Mapping):
-            raise ConfigError(f"{what}: extra_data must be a dict, got a {type(self.extra_data).__name__}")
-        _set(self, "extra_data", plain(self.extra_data, f"{what}: extra_data"))
+        _set(self, "extra_data", _plain_dict(self.extra_data, f"{what}: extra_data"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +68,7 @@ class ModelMonitoringApplicationStats:
             raise ConfigError(f"stats are called {' or '.join(STATS_NAMES)}, got {self.name!r}")
         if self.timestamp.tzinfo is None:
             raise ConfigError(f"stats {self.name}: the timestamp must have a time zone, got {self.timestamp}")
-        _set(self, "stats", plain(self.stats, f"stats {self.name}"))
+        _set(self, "stats", _plain_dict(self.stats, f"stats {self.name}"))
 
 
 Output: TypeAlias = (
@@ -83,13 +82,14 @@ def outputs(returned: Any) -> list[Output]:
     Every number needs a name of its own, be it of a result or a metric.
     """
     found = _listed(returned)
-    seen: set[str] = set()
+    seen: set[tuple[bool, str]] = set()
     for output in found:
         if not isinstance(output, Output):
             raise ConfigError(f"an app can't return {output!r} ({type(output).__name__}); {ALLOWED}")
-        if output.name in seen:
+        key = isinstance(output, ModelMonitoringApplicationStats), output.name
+        if key in seen:
             raise ConfigError(f"two outputs are called {output.name!r}; each needs a name of its own")
-        seen.add(output.name)
+        seen.add(key)
     return found
 
 
@@ -101,27 +101,53 @@ def _listed(returned: Any) -> list[Any]:
     return list(returned) if isinstance(returned, list | tuple) else [returned]
 
 
-def plain(value: Any, where: str) -> Any:
+def _plain_dict(value: Any, where: str) -> Any:
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"{where} must be a dict, got a {type(value).__name__}")
+    return plain(value, where)
+
+
+def plain(value: Any, where: str, depth: int = 0) -> Any:
     """`value` as JSON can hold it, NumPy's values as plain ones; ConfigError names the key that is wrong."""
+    if depth > DEEPEST:
+        raise ConfigError(f"{where[:80]}… is nested too deep; {DEEPEST} levels are allowed")
     if hasattr(value, "tolist"):  # numpy, without importing it
         value = value.tolist()
     if isinstance(value, Mapping):
-        return {_key(key, where): plain(inner, f"{where}[{key!r}]") for key, inner in value.items()}
+        return {
+            _key(key, where): plain(inner, f"{where}[{key!r}]", depth + 1) for key, inner in value.items()
+        }
     if isinstance(value, list | tuple):
-        return [plain(inner, f"{where}[{place}]") for place, inner in enumerate(value)]
+        return [plain(inner, f"{where}[{place}]", depth + 1) for place, inner in enumerate(value)]
+    return _scalar(value, where)
+
+
+def _scalar(value: Any, where: str) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         raise ConfigError(f"{where} is {value}, which JSON can't hold; leave it out or use None")
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        raise ConfigError(f"{where} is an integer of more than 64 bits; write it as a text")
+    if isinstance(value, str) and not _is_text(value):
+        raise ConfigError(f"{where} is {value!r}, which is no Unicode text")
     if value is None or isinstance(value, str | int | float):
         return value
     raise ConfigError(f"{where} is a {type(value).__name__}, which JSON can't hold")
 
 
 def _key(key: Any, where: str) -> str:
-    if isinstance(key, str):
+    if isinstance(key, str) and _is_text(key):
         return key
     if isinstance(key, int):
         return str(key)
-    raise ConfigError(f"{where} has the key {key!r} ({type(key).__name__}); keys are strings")
+    raise ConfigError(f"{where} has the key {key!r} ({type(key).__name__}); keys are Unicode texts")
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # half a surrogate pair
+        return False
+    return True
 
 
 def _named(name: Any, what: str) -> str:
@@ -135,7 +161,10 @@ def _named(name: Any, what: str) -> str:
 def _finite(value: Any, what: str) -> float:
     if isinstance(value, str | bytes) or not isinstance(value, SupportsFloat | SupportsIndex):
         raise ConfigError(f"{what}: the value must be a number, got {value!r}")
-    number = float(value)
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError) as error:  # an array, or an integer beyond floats
+        raise ConfigError(f"{what}: the value must be a number that a float can hold ({error})") from error
     if not math.isfinite(number):
         raise ConfigError(f"{what}: the value must be finite, got {number}")
     return number

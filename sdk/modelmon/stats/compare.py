@@ -27,6 +27,8 @@ class Comparison:
     """Per feature the mean of its total variation and Hellinger distances, in [0, 1]."""
     absent: tuple[str, ...]
     """Features of the reference that the sample does not have."""
+    empty: tuple[str, ...]
+    """Scored features without a single value in the sample."""
     unscored: dict[str, str]
     """Features of the reference that can't be scored, and why."""
     invalid: dict[str, int]
@@ -63,6 +65,7 @@ def compare(frame: Frame, reference: Mapping[str, Any], distances: Collection[st
         distances=values,
         scores=np.clip((values["tvd"] + values["hellinger"]) / 2, 0.0, 1.0),
         absent=tuple(name for name in reference if name not in found),
+        empty=tuple(name for name, (_, stats) in measured.items() if not stats["count"]),
         unscored={name: reason for name, reason in unscored.items() if name in found},
         invalid={name: found[name].numbers[1] for name in numeric if found[name].numbers[1]},
         rows=rows,

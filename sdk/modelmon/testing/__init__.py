@@ -1,1 +1,7 @@
-"""."""
+"""Test kits for what users write: run an app over a frame and say what it must find. docs/apps.md."""
+
+from __future__ import annotations
+
+from modelmon.testing.apps import Judgement, run_app
+
+__all__ = ["Judgement", "run_app"]
