@@ -113,7 +113,7 @@ def _forget_windows(database: Database, pairs: Sequence[dict[str, Any]], before_
 @contextmanager
 def _series(database: Database, settings: Settings) -> Iterator[SeriesStore]:
     """The series, in the records' own database where that is where they are."""
-    if settings.resolved().series_url == settings.resolved().records_url:
+    if settings.series_url in ("", settings.records_url):
         yield SqlSeries(database)
         return
     series = open_series(settings)

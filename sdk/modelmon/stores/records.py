@@ -11,4 +11,5 @@ def open_records(settings: Settings) -> Database:
 
     Raises ConfigError (URL, corrupt file, schema newer than this code) and UnavailableError.
     """
-    return Database(settings.resolved().records_url, durability=settings.durability)
+    url = settings.records_url or settings.resolved().records_url
+    return Database(url, durability=settings.durability)

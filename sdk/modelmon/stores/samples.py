@@ -24,7 +24,8 @@ DICTIONARY_ROWS = 1_000  # below, a dictionary of strings costs more than it sav
 
 def open_samples(settings: Settings) -> SampleStore:
     """The project's samples. Raises ConfigError for a location that can't be used."""
-    return ParquetSamples(settings.resolved().samples_path, durability=settings.durability)
+    root = settings.samples_path or settings.resolved().samples_path
+    return ParquetSamples(root, durability=settings.durability)
 
 
 class ParquetSamples(SampleStore):
@@ -60,8 +61,9 @@ class ParquetSamples(SampleStore):
             except (pa.ArrowException, OSError, MemoryError) as error:
                 if isinstance(error, OSError) and error.errno is not None:
                     raise  # of the disk, not of the content
+                why = " ".join(str(error).split())
                 raise ConfigError(
-                    f"{self.root}/{path} is not a readable Parquet file ({error}); restore it from a backup, "
+                    f"{self.root}/{path} is not a readable Parquet file ({why}); restore it from a backup, "
                     "or delete its row from the table `files` of the records, to go on without its samples"
                 ) from error
 

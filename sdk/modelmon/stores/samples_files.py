@@ -23,6 +23,7 @@ HIDDEN = re.compile(r"\.(\d+)-[0-9a-f]{32}\.tmp")
 _LOCAL = re.compile(r"(file|local)://(?=/)")
 _MISPLACED = frozenset({errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL})
 _SETTLED_MAX = 100_000
+MAKE_TRIES = 100  # a folder is made again while others remove it as empty
 # Errors of remote file systems that are no OSError, looked up only when their library is loaded.
 _FOREIGN = (
     ("botocore.exceptions", "BotoCoreError"),
@@ -118,23 +119,23 @@ class LocalFiles(Files):
                         yield "/".join((*inside, name))
 
     def _begin(self, folder: str) -> tuple[str, int]:
-        # Maintenance removes empty folders, so one that was just made may be gone again.
-        for attempt in range(5):
-            if self._durable and folder not in self._settled:
-                self._settle(folder)
-            hidden = f"{folder}/.{time.time_ns() // 1000}-{uuid.uuid4().hex}.tmp"
+        hidden = f"{folder}/.{time.time_ns() // 1000}-{uuid.uuid4().hex}.tmp"
+        for attempt in range(MAKE_TRIES):
             try:
+                if self._durable and folder not in self._settled:
+                    self._settle(folder)
                 return hidden, os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
             except FileNotFoundError:
-                if attempt == 4:
+                # New, or removed by maintenance because it was empty.
+                if attempt == MAKE_TRIES - 1:
                     raise
                 self._settled.clear()
-                os.makedirs(folder, exist_ok=True)  # noqa: PTH103
+                _make_folder(folder)
         raise AssertionError("unreachable")
 
     def _settle(self, folder: str) -> None:
         """Make the folder, and make its name and its parents' names durable."""
-        os.makedirs(folder, exist_ok=True)  # noqa: PTH103
+        _make_folder(folder)
         if len(self._settled) > _SETTLED_MAX:
             self._settled.clear()
         below = folder
@@ -206,6 +207,12 @@ def _write_all(descriptor: int, body: memoryview, *, durable: bool) -> None:
         body = body[os.write(descriptor, body) :]
     if durable:
         os.fsync(descriptor)
+
+
+def _make_folder(folder: str) -> None:
+    # Gone again, or in the way of itself, while others remove it as empty: the next step finds out.
+    with suppress(FileNotFoundError, FileExistsError):
+        os.makedirs(folder, exist_ok=True)  # noqa: PTH103
 
 
 def _sync_folder(folder: str) -> None:

@@ -31,7 +31,8 @@ def open_series(settings: Settings) -> SeriesStore:
 
     Raises ConfigError (URL, corrupt file, schema newer than this code) and UnavailableError.
     """
-    return SqlSeries(Database(settings.resolved().series_url, durability=settings.durability))
+    url = settings.series_url or settings.records_url or settings.resolved().series_url
+    return SqlSeries(Database(url, durability=settings.durability))
 
 
 class SqlSeries(SeriesStore):

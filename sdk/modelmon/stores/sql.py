@@ -33,7 +33,8 @@ def insert_missing(connection: Connection, table: Table, rows: Sequence[Row]) ->
         key = next(iter(table.primary_key)).name
         connection.execute(mysql.insert(table).on_duplicate_key_update({key: table.c[key]}), rows)
     else:
-        connection.execute(_insert(connection, table).on_conflict_do_nothing(), rows)
+        statement = _insert(connection, table)
+        connection.execute(statement.on_conflict_do_nothing(index_elements=list(table.primary_key)), rows)
 
 
 def upsert(
@@ -71,6 +72,9 @@ def upsert(
             changes[name] = case((_moves(old, new[name], new[name] > old), new[name]), else_=old)
         else:
             changes[name] = new[name]
+    if not changes:
+        insert_missing(connection, table, rows)
+        return
     _run(connection, table, statement, rows, changes, not_below)
 
 
@@ -96,11 +100,7 @@ def _run(
         return
     where = statement.excluded[not_below] >= table.c[not_below] if not_below else None
     key = list(table.primary_key)
-    if changes:
-        statement = statement.on_conflict_do_update(index_elements=key, set_=changes, where=where)
-    else:
-        statement = statement.on_conflict_do_nothing(index_elements=key)
-    connection.execute(statement, rows)
+    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=changes, where=where), rows)
 
 
 def _is_mysql(connection: Connection) -> bool:

@@ -1,0 +1,75 @@
+"""Upserts in the words of databases that no test here can start."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.schema import CreateTable
+
+from modelmon.stores import schema
+from modelmon.stores.schema import dirty, value_series
+from modelmon.stores.sql import insert_missing, upsert
+
+
+class Recorder:
+    """A connection that keeps the statement it is given, in its dialect's words."""
+
+    def __init__(self, dialect: Any) -> None:
+        self.dialect = dialect
+        self.sql = ""
+
+    def execute(self, statement: Any, rows: Any) -> None:
+        self.sql = " ".join(str(statement.compile(dialect=self.dialect)).split())
+
+
+POSTGRESQL, MYSQL, SQLITE = postgresql.dialect(), mysql.dialect(), sqlite.dialect()
+ROW = {"endpoint_id": "e", "minute_us": 0, "version": 1, "rows": 2}
+
+
+def _upsert(dialect: Any, **options: Any) -> str:
+    recorder = Recorder(dialect)
+    upsert(recorder, dirty, [ROW], **options)  # type: ignore[arg-type]
+    return recorder.sql
+
+
+@pytest.mark.parametrize("dialect", [POSTGRESQL, SQLITE], ids=lambda dialect: dialect.name)
+def test_an_upsert_names_the_primary_key_as_what_conflicts(dialect: Any) -> None:
+    sql = _upsert(dialect, add=["rows"], keep=["version"])
+    assert "ON CONFLICT (endpoint_id, minute_us) DO UPDATE SET rows = (dirty.rows + excluded.rows)" in sql
+    assert "version =" not in sql
+    assert _upsert(dialect, not_below="version").endswith("WHERE excluded.version >= dirty.version")
+    assert _upsert(dialect, keep=["version", "rows"]).endswith("(endpoint_id, minute_us) DO NOTHING")
+
+
+def test_mysql_changes_the_compared_column_last() -> None:
+    sql = _upsert(MYSQL, not_below="version")
+    assert (
+        "ON DUPLICATE KEY UPDATE `rows` = CASE WHEN" in sql
+        or "ON DUPLICATE KEY UPDATE rows = CASE WHEN" in sql
+    )
+    assert sql.index("rows = CASE" if "rows = CASE" in sql else "`rows` = CASE") < sql.index("version = CASE")
+    assert "ON DUPLICATE KEY UPDATE" in _upsert(MYSQL, add=["version"], smallest=["rows"])
+    assert "ON DUPLICATE KEY UPDATE" in _upsert(MYSQL, keep=["version", "rows"])
+
+
+@pytest.mark.parametrize("dialect", [POSTGRESQL, MYSQL, SQLITE], ids=lambda dialect: dialect.name)
+def test_missing_rows_are_inserted_and_others_left(dialect: Any) -> None:
+    recorder = Recorder(dialect)
+    insert_missing(recorder, value_series, [{"endpoint_id": "e", "name": "n"}])  # type: ignore[arg-type]
+    assert ("DO NOTHING" in recorder.sql) != ("ON DUPLICATE KEY UPDATE" in recorder.sql)
+
+
+@pytest.mark.parametrize("dialect", [POSTGRESQL, MYSQL, SQLITE], ids=lambda dialect: dialect.name)
+@pytest.mark.parametrize("table", schema.metadata.sorted_tables, ids=lambda table: table.name)
+def test_every_table_can_be_written_down_for_every_database(dialect: Any, table: Any) -> None:
+    assert str(CreateTable(table).compile(dialect=dialect)).strip().startswith("CREATE TABLE")
+
+
+def test_a_primary_key_fits_into_mysqls_longest() -> None:
+    def key_bytes(column: Any) -> int:
+        return 4 * column.type.length if getattr(column.type, "length", None) else 8
+
+    for table in schema.metadata.sorted_tables:
+        assert sum(map(key_bytes, table.primary_key)) <= 3072, table.name
