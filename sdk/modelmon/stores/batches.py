@@ -106,6 +106,12 @@ def take_over(connection: Connection, stream_id: str, partition: int, stream: st
     }  # fmt: skip
     insert_missing(connection, rows, [new])
     connection.execute(update(rows).where(_at(stream_id, partition)).values(epoch=rows.c.epoch + 1))
+    return read_position(connection, stream_id, partition)
+
+
+def read_position(connection: Connection, stream_id: str, partition: int) -> Position:
+    """Where a partition that was taken over once stands now."""
+    rows = schema.positions
     return _position(connection.execute(select(rows).where(_at(stream_id, partition))).one())
 
 

@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from modelmon.errors import RejectedError
 from modelmon.stages.stream.arrays import column, is_retyped
 from modelmon.stages.stream.batch import EndpointColumns, EndpointEvents, HourTable
 from modelmon.stages.stream.placing import Names, Placed, place
@@ -34,7 +33,7 @@ def endpoint_columns(
     known_types: Mapping[str, str],
 ) -> EndpointColumns:
     """The columns of one endpoint's events, and what they tell that the records don't know."""
-    known = _usable(known or _NOTHING_KNOWN)
+    known = known or _NOTHING_KNOWN
     counts = np.fromiter((len(event.inputs) for event in group.events), np.int64, len(group.events))
     features = _side(group.events, attrgetter("inputs"), attrgetter("input_names"), known.features, "feature")
     labels = _side(group.events, attrgetter("outputs"), attrgetter("output_names"), known.labels, "label")
@@ -63,15 +62,6 @@ def endpoint_columns(
         changes=changes,
         types={name: kind for name, kind in types.items() if known_types.get(name) != kind},
     )
-
-
-def _usable(known: KnownNames) -> KnownNames:
-    """The registered names, unless no columns can have them: then the events' own hold."""
-    try:
-        stored_names(known.features, known.labels)
-    except RejectedError:
-        return _NOTHING_KNOWN
-    return known
 
 
 def _side(

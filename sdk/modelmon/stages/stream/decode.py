@@ -8,7 +8,7 @@ from modelmon.errors import RejectedError
 from modelmon.model import UNKNOWN_ENDPOINT, DeadLetter, Endpoint, Message, from_us
 from modelmon.settings import Settings
 from modelmon.stages.stream.batch import Batch, Decoded, EndpointEvents
-from modelmon.stages.stream.items import item_body
+from modelmon.stages.stream.items import item_body, publisher_of
 from modelmon.stores.columns import stored_names
 from modelmon.wire import (
     BatchComplete,
@@ -81,6 +81,9 @@ def _decode_other(
                 field=item.field,
                 body=item.body,
             )
+            published = publisher_of(item.body)
+            if published is not None:
+                decoded.numbers.setdefault((published[0], item.endpoint_id), []).append(published[1])
 
 
 _valid_names: set[tuple[tuple[str, ...] | None, tuple[str, ...] | None]] = set()

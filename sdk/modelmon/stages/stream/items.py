@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
 
 from modelmon.wire.decoding import decode_any
+from modelmon.wire.identity import LONGEST_ID
 
 
 def item_body(body: bytes, number: int) -> bytes:
@@ -23,6 +26,24 @@ def item_body(body: bytes, number: int) -> bytes:
             return _encode(_alone(element, number))
         number -= items
     raise IndexError(f"the message has fewer than {number + 1} items")
+
+
+def publisher_of(body: bytes) -> tuple[str, int] | None:
+    """The publisher and number of an item that was rejected, so that it does not count as lost as well."""
+    try:
+        publisher = msgspec.json.decode(body, type=_Published).publisher
+    except msgspec.MsgspecError:
+        return None
+    return (publisher.id, publisher.number) if 0 < publisher.number < 2**63 else None
+
+
+class _Publisher(msgspec.Struct):
+    id: Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_ID, pattern="^[^\\x00]*$")]
+    number: int
+
+
+class _Published(msgspec.Struct):
+    publisher: _Publisher
 
 
 def _alone(element: dict[str, Any], number: int) -> dict[str, Any]:

@@ -118,15 +118,6 @@ class PartitionBuffer:
         self.lost_at = now if self.lost_at is None else self.lost_at
         return freed
 
-    def resume(self, position: Position) -> bool:
-        """Go on after a drain that had to leave the open batch incomplete; False when the ledger moved on."""
-        if self._replay is None or position.open is None or position.applied != self.applied:
-            return False
-        if (position.open.first, position.open.last) != (self._replay.first, self._replay.last):
-            return False
-        self.position, self._replay, self.is_drained = position, position.open, False
-        return True
-
     @property
     def _most_messages(self) -> int:
         # The rest of a range that stopped the function is not made one long batch again.

@@ -15,7 +15,7 @@ Names = tuple[str, ...] | None
 
 @dataclass(slots=True)
 class Placed:
-    """Columns of one length by name, in order. `missing`: names that some row did not bring."""
+    """Columns of one length by name, in order. `missing`: registered or own names that some row lacks."""
 
     columns: dict[str, Sequence[Any]] = field(default_factory=dict)
     missing: set[str] = field(default_factory=set)
@@ -48,7 +48,8 @@ def _place_alike(rows: Sequence[Row], own: Names, registered: Sequence[str], kin
     values = zip(*rows, strict=True) if len(widths) == 1 else zip_longest(*rows)
     columns.update(dict.fromkeys(names, (None,) * len(rows)))
     columns.update(zip(names, values, strict=False))
-    missing = {name for width in widths if width for name in names[width:]}
+    expected = {*registered, *(own or ())}
+    missing = {name for width in widths if width for name in names[width:]} & expected
     if widths != {0}:
         missing.update(set(registered).difference(names))
     return Placed(columns, missing)

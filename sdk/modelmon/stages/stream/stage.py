@@ -18,7 +18,7 @@ from modelmon.stages.stream.batch import Batch
 from modelmon.stages.stream.partition import Cut, PartitionBuffer
 from modelmon.stages.stream.steps import Parts, wall_clock_us
 from modelmon.stages.stream.target import writer_threads
-from modelmon.stores.batches import Position, open_batch, take_over
+from modelmon.stores.batches import Position, open_batch, read_position, take_over
 from modelmon.stores.records import open_records
 from modelmon.stores.samples import open_samples
 from modelmon.stores.series import open_series
@@ -114,24 +114,33 @@ class StreamStage:
             self._parts.series.close()
 
     async def _owned(self, message: Message, held: PartitionBuffer | None) -> PartitionBuffer:
-        """The buffer of a partition that is new here, was drained, or was taken by another owner.
-
-        An owner must have every message after what is applied. So a partition that was lost is taken over
-        again only when its delivery starts anew, or when all that was dropped is applied by now.
-        """
-        starts_anew = held is None or message.offset <= held.newest
-        if held is not None and not starts_anew and not held.is_drained:
-            _check_lost(held, message)
-            held.newest = message.offset
-            return held
+        """The buffer of a partition that is new here, was drained, or was taken by another owner."""
+        if held is not None and message.offset > held.newest:
+            return await self._continued(message, held)
+        self._held_bytes -= held.bytes if held is not None else 0
         look = partial(_take_over, self._settings, self._parts, message)
         position = await when_available(look, self._settings, "the records and the events stream")
-        if held is not None and not starts_anew and position.applied < held.newest:
-            if not held.resume(position):
-                self._held_bytes -= held.lose(_monotonic())
-            return held
-        self._held_bytes -= held.bytes if held is not None else 0
         return PartitionBuffer(position, self._settings)
+
+    async def _continued(self, message: Message, held: PartitionBuffer) -> PartitionBuffer:
+        """The buffer of a partition whose delivery goes on where it was when it was drained or lost.
+
+        An owner must have every message after what is applied. So what was dropped must be applied by now,
+        or nobody else may have had the partition; else we stay out of it until its delivery starts anew.
+        """
+        if held.is_drained:
+            look = partial(_look_up, self._parts, held.position)
+            position = await when_available(look, self._settings, "the records")
+            if position.applied >= held.newest:
+                self._held_bytes -= held.lose(_monotonic())
+                return await self._owned(message, None)
+            if held.lost_at is None and position.epoch == held.position.epoch:
+                held.is_drained = False
+                return held
+            self._held_bytes -= held.lose(_monotonic())
+        _check_lost(held, message)
+        held.newest = message.offset
+        return held
 
     async def _make_room(self, size: int) -> None:
         """Write until `size` more bytes may be held, or nothing is left that can be written."""
@@ -193,6 +202,11 @@ class StreamStage:
     def _raise_failure(self) -> None:
         if self._timer.done() and not self._timer.cancelled():
             self._timer.result()
+
+
+def _look_up(parts: Parts, position: Position) -> Position:
+    with parts.records.read() as connection:
+        return read_position(connection, position.stream_id, position.partition)
 
 
 def _check_lost(buffer: PartitionBuffer, message: Message) -> None:

@@ -1,0 +1,233 @@
+"""What becomes of the values and names of events: each case has one defined result."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from streaming import ENDPOINT, NOW_US, Bed, event, feed, run, written
+
+HOUR_US = 3_600_000_000
+NAN = float("nan")
+
+
+def column_of(values: list[Any], folder: Path) -> pa.ChunkedArray:
+    """The stored column of one feature that had these values, one event each, in one batch."""
+    bed = written(folder, *(raw_event(value) for value in values))
+    (table,) = bed.files()
+    return table.column("f0")
+
+
+def raw_event(value: Any) -> bytes:
+    body = json.loads(event())
+    body["request"]["inputs"] = [[value]]
+    return json.dumps(body).encode()
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "stored"),
+    [
+        ([1, 2, None], pa.int64(), [1, 2, None]),
+        ([1, 2.5], pa.float64(), [1.0, 2.5]),
+        ([2**62, 2**70], pa.float64(), [float(2**62), float(2**70)]),
+        ([True, None, False], pa.bool_(), [True, None, False]),
+        (["a", "ünï", "日本", ""], pa.string(), ["a", "ünï", "日本", ""]),
+        ([True, 1, 2.5], pa.string(), ["true", "1", "2.5"]),
+        ([1, "a", None], pa.string(), ["1", "a", None]),
+        ([[1, 2.5], [], None, [None]], pa.list_(pa.float64()), [[1.0, 2.5], [], None, [None]]),
+        ([[1, "a"], [2]], pa.string(), ['[1,"a"]', "[2]"]),
+        ([[[1], [2]]], pa.string(), ["[[1],[2]]"]),
+        ([{"a": {"b": [1]}}, 3], pa.string(), ['{"a":{"b":[1]}}', "3"]),
+        ([{"a": 1}, {}], pa.string(), ['{"a":1}', "{}"]),
+        ([None, None], pa.float64(), [None, None]),
+        ([10**400], pa.string(), [str(10**400)]),
+        ([-(2**63), 2**63 - 1], pa.int64(), [-(2**63), 2**63 - 1]),
+    ],
+)
+def test_a_column_of_these_values_is_stored_as(
+    values: list[Any], kind: pa.DataType, stored: list[Any], tmp_path: Path
+) -> None:
+    column = column_of(values, tmp_path)
+    assert column.to_pylist() == stored
+    assert column.type.equals(kind) or (pa.types.is_list(kind) and pa.types.is_list(column.type))
+
+
+def test_nan_stays_nan_and_null_stays_null(tmp_path: Path) -> None:
+    column = column_of([NAN, None, float("inf")], tmp_path)
+    assert column.type == pa.float64()
+    assert column.null_count == 1
+    assert math.isnan(column[0].as_py())
+    assert column[2].as_py() == math.inf
+
+
+def test_bytes_are_stored_as_binary(tmp_path: Path) -> None:
+    image = bytes(range(256))
+    column = column_of([{"$bytes": base64.b64encode(image).decode()}, None], tmp_path)
+    assert column.type == pa.binary()
+    assert column.to_pylist() == [image, None]
+
+
+def test_an_all_null_column_keeps_the_type_it_had(tmp_path: Path) -> None:
+    bed = Bed(tmp_path)
+    run(feed(bed, bed.publish(raw_event("a"))))
+    run(feed(bed, bed.publish(raw_event(None))))
+    assert [table.schema.field("f0").type for table in bed.files()] == [pa.string(), pa.string()]
+    assert bed.table("schema_changes", "change") == []
+
+
+def test_whole_numbers_in_a_column_of_floats_are_floats_and_no_change(tmp_path: Path) -> None:
+    bed = Bed(tmp_path)
+    run(feed(bed, bed.publish(raw_event(1.5))))
+    run(feed(bed, bed.publish(raw_event(2))))
+    assert [table.schema.field("f0").type for table in bed.files()] == [pa.float64(), pa.float64()]
+    assert bed.table("schema_changes", "change") == []
+
+
+def test_a_retyped_column_is_recorded_and_still_read_as_one(tmp_path: Path) -> None:
+    bed = Bed(tmp_path)
+    run(feed(bed, bed.publish(raw_event(1.5))))
+    run(feed(bed, bed.publish(raw_event("x"))))
+    assert bed.table("schema_changes", "column", "change", "detail") == [("f0", "retyped", "double → string")]
+    assert bed.sample().column("f0").to_pylist() == ["1.5", "x"]
+
+
+def test_names_are_generated_and_registered_where_nobody_gave_any(tmp_path: Path) -> None:
+    bed = written(tmp_path, event([[1.0, 2.0]], [[3.0, 4.0]]))
+    assert bed.table("endpoints", "feature_names", "label_names") == [('["f0","f1"]', '["p0","p1"]')]
+    assert bed.sample().select(["f0", "f1", "p0", "p1"]).to_pylist() == [
+        {"f0": 1.0, "f1": 2.0, "p0": 3.0, "p1": 4.0}
+    ]
+
+
+def test_registered_names_hold_by_position(tmp_path: Path) -> None:
+    bed = Bed(tmp_path)
+    bed.register(feature_names=("a", "b"), label_names=("y",))
+    run(feed(bed, bed.publish(event([[1.0, 2.0]], [[3.0]]))))
+    assert bed.sample().select(["a", "b", "y"]).to_pylist() == [{"a": 1.0, "b": 2.0, "y": 3.0}]
+    assert bed.table("schema_changes", "change") == []
+
+
+def test_an_events_own_names_place_its_values_in_any_order(tmp_path: Path) -> None:
+    bed = Bed(tmp_path)
+    bed.register(feature_names=("a", "b"), label_names=("y",))
+    run(feed(bed, bed.publish(event([[1.0, 2.0]], input_names=("b", "a")), event([[3.0, 4.0]]))))
+    assert bed.sample().select(["a", "b"]).to_pylist() == [{"a": 2.0, "b": 1.0}, {"a": 3.0, "b": 4.0}]
+
+
+def test_own_names_that_share_none_with_as_many_registered_ones_give_way(tmp_path: Path) -> None:
+    bed = Bed(tmp_path)
+    bed.register(feature_names=("sepal width", "sepal length"), label_names=("y",))
+    run(feed(bed, bed.publish(event([[1.0, 2.0]], input_names=("sepal_width", "sepal_length")))))
+    assert bed.sample().select(["sepal width", "sepal length"]).to_pylist() == [
+        {"sepal width": 1.0, "sepal length": 2.0}
+    ]
+
+
+def test_own_names_are_learned_where_none_are_registered(tmp_path: Path) -> None:
+    bed = written(tmp_path, event([[1.0, 2.0]], input_names=("größe", "b"), output_names=("y",)))
+    assert bed.table("endpoints", "feature_names", "label_names") == [('["größe","b"]', '["y"]')]
+
+
+def test_a_longer_row_gets_generated_names_and_a_shorter_one_nulls(tmp_path: Path) -> None:
+    bed = Bed(tmp_path)
+    bed.register(feature_names=("a", "f2"), label_names=("y",))
+    run(feed(bed, bed.publish(event([[1.0]]), event([[1.0, 2.0, 3.0]]))))
+    assert bed.sample().select(["a", "f2", "f3"]).to_pylist() == [
+        {"a": 1.0, "f2": None, "f3": None},
+        {"a": 1.0, "f2": 2.0, "f3": 3.0},
+    ]
+    assert bed.table("schema_changes", "column", "change") == [("f2", "missing"), ("f3", "new")]
+    assert bed.table("endpoints", "feature_names") == ['["a","f2"]']
+
+
+def test_a_new_and_a_missing_feature_are_recorded_once(tmp_path: Path) -> None:
+    bed = Bed(tmp_path)
+    bed.register(feature_names=("a", "b"), label_names=("y",))
+    bodies = [event([[1.0, "x"]], input_names=("a", "c")) for _ in range(2)]
+    for body in bodies:
+        run(feed(bed, bed.publish(body)))
+    assert bed.table("schema_changes", "column", "change", "detail") == [
+        ("b", "missing", ""),
+        ("c", "new", "string"),
+    ]
+    assert bed.sample().select(["a", "b", "c"]).to_pylist() == [{"a": 1.0, "b": None, "c": "x"}] * 2
+
+
+def test_reserved_and_colliding_names_get_a_prefix_on_disk_and_their_own_back_in_reading(
+    tmp_path: Path,
+) -> None:
+    names = ("hour", "delay", "timestamp")
+    bed = written(tmp_path, event([[7, 2.0, 3.0]], [[4.0]], input_names=names, output_names=("delay",)))
+    (table,) = bed.files()
+    assert {"feature.hour", "delay", "feature.timestamp", "label.delay"} <= set(table.column_names)
+    assert "hour" not in table.column_names
+    assert bed.sample().column("hour").to_pylist() == [7]
+
+
+@pytest.mark.parametrize("names", [("a", "a"), ("a", ""), ("a", "x" * 300), ("a", "nul\0")])
+def test_two_features_of_one_name_or_an_impossible_name_are_a_dead_letter(
+    names: tuple[str, ...], tmp_path: Path
+) -> None:
+    bed = written(tmp_path, event([[1.0, 2.0]], input_names=names), event())
+    assert len(bed.table("dead_letters", "reason")) == 1
+    assert bed.table("traffic", "endpoint_id", "received", "stored", "rejected") == [(ENDPOINT, 2, 1, 1)]
+
+
+def test_a_long_name_that_only_the_disk_refuses_is_a_dead_letter_too(tmp_path: Path) -> None:
+    bed = written(tmp_path, event([[1.0], [2.0]], input_names=("x" * 250,)))
+    ((field, reason),) = bed.table("dead_letters", "field", "reason")
+    assert "240 characters" in reason
+    assert field == "feature_names"
+    assert bed.table("traffic", "received", "rejected") == [(2, 2)]
+
+
+def test_ten_thousand_rows_of_one_event_are_as_many_rows(tmp_path: Path) -> None:
+    rows = [[float(number)] for number in range(10_000)]
+    bed = written(tmp_path, event(rows, rows))
+    sample = bed.sample()
+    assert sample.column("f0").to_pylist() == [row[0] for row in rows]
+    assert sample.column("event_row").to_pylist() == list(range(10_000))
+    assert set(sample.column("effective_sample_count").to_pylist()) == {10_000}
+
+
+def test_more_inputs_than_outputs_leave_nulls_and_lose_no_row(tmp_path: Path) -> None:
+    body = json.loads(event([[1.0], [2.0], [3.0]]))
+    body["resp"]["outputs"] = [[9.0], [8.0]]
+    bed = written(tmp_path, json.dumps(body).encode())
+    assert bed.sample().select(["f0", "p0"]).to_pylist() == [
+        {"f0": 1.0, "p0": 9.0},
+        {"f0": 2.0, "p0": 8.0},
+        {"f0": 3.0, "p0": None},
+    ]
+
+
+def test_events_with_one_and_with_many_rows_share_a_batch(tmp_path: Path) -> None:
+    bodies = [
+        event([[1.0]], request_id="one", labels={"k": "v"}),
+        event([[2.0], [3.0]], [[0.0], [0.0]], request_id="two", input_names=("f0",), latency_us=None),
+    ]
+    columns = ["f0", "request_id", "latency", "labels", "stream_offset", "event_item", "event_row"]
+    bed = written(tmp_path, *bodies)
+    assert [tuple(row.values()) for row in bed.sample().select(columns).to_pylist()] == [
+        (1.0, "one", 1000, '{"k":"v"}', 0, 0, 0),
+        (2.0, "two", None, None, 1, 0, 0),
+        (3.0, "two", None, None, 1, 0, 1),
+    ]
+
+
+def test_late_out_of_order_and_equal_times_are_all_stored_each_in_its_hour(tmp_path: Path) -> None:
+    times = [NOW_US, NOW_US - HOUR_US, NOW_US, NOW_US - 9_000 * HOUR_US, NOW_US - HOUR_US - 1]
+    bed = written(tmp_path, *(event([[float(n)]], when_us=at) for n, at in enumerate(times)))
+    assert bed.sample().column("f0").to_pylist() == [3.0, 4.0, 1.0, 0.0, 2.0]
+    listed = bed.table("files", "min_us", "max_us", "rows")
+    assert listed == [
+        (times[3], times[3], 1),
+        (times[4], times[1], 2),
+        (NOW_US, NOW_US, 2),
+    ]
