@@ -35,13 +35,16 @@ def template_names() -> list[str]:
     return sorted(path.parent.relative_to(root).as_posix() for path in root.glob("**/function.yaml"))
 
 
-def find_project(start: Path) -> Path:
-    """The nearest folder from `start` upward that holds modelmon.yaml. Raises ConfigError if none does."""
-    for folder in (start, *start.parents):
+def find_project(start: Path, *, exact: bool = False) -> Path:
+    """The nearest folder from `start` upward that holds modelmon.yaml; only `start` itself if `exact`.
+
+    Raises ConfigError if there is none.
+    """
+    for folder in (start,) if exact else (start, *start.parents):
         if (folder / FILE_NAME).is_file():
             return folder
     raise ConfigError(
-        f"no {FILE_NAME} in {start} or above it: `modelmon init` makes a project here, "
+        f"no {FILE_NAME} in {start}{'' if exact else ' or above it'}: `modelmon init` makes a project, "
         "--project-dir names one elsewhere"
     )
 

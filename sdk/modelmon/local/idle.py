@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import Any
@@ -24,7 +25,7 @@ class Idle:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._streams: dict[str, Stream] = {}
-        self._database: Any = None
+        self._records: Any = None
         self._idle_since: float | None = None
 
     def __enter__(self) -> Idle:
@@ -35,8 +36,8 @@ class Idle:
     ) -> None:
         for stream in self._streams.values():
             stream.close()
-        if self._database is not None:
-            self._database.close()
+        if self._records is not None:
+            self._records.close()
 
     def left(self, deployments: Iterable[Deployment], now: float) -> str:
         """What is left to do, for people; "" once nothing was for a while.
@@ -67,7 +68,7 @@ class Idle:
 
     def _left(self, deployments: tuple[Deployment, ...]) -> str:
         try:
-            return self.unready(deployments) or self._lag(deployments)
+            return self.unready(deployments) or self._lag(deployments) or self._ledger()
         except UnavailableError as error:
             return f"waiting: {error}"
 
@@ -81,6 +82,15 @@ class Idle:
             for deployment in deployments
         }
         return ", ".join(f"{name} has {lag:,} messages to read" for name, lag in lags.items() if lag)
+
+    def _ledger(self) -> str:
+        # SQLAlchemy only for those who wait for idle.
+        from modelmon.stores.records import open_records
+        from modelmon.stores.status import idle
+
+        self._records = self._records or open_records(self._settings)
+        _, reasons = idle(self._records, {}, time.time_ns() // 1000, self._settings)
+        return ", ".join(reasons)
 
     def _stream(self, topic: str) -> Stream:
         if topic not in self._streams:

@@ -71,6 +71,12 @@ class Runner:
             self._thread.join()
         self._raise_problem()
 
+    def wait(self) -> None:
+        """Until somebody stops the runner. Raises what made it fail, if it did."""
+        while self.running:
+            self._thread.join(POLL_SECONDS)
+        self._raise_problem()
+
     def address(self, function: str, timeout: float = 10.0) -> str:
         """ "host:port" of the function's HTTP trigger. Raises ConfigError if it has none in `timeout` s."""
         path = address_file(Path(self.settings.project_dir), function)

@@ -164,6 +164,19 @@ def describe(deployment: Deployment) -> dict[str, Any]:
     }
 
 
+def read_report(project: Path) -> dict[str, Any]:
+    """What the project's runner last wrote of itself: `pid` (None when none runs) and `functions`."""
+    path = report_file(project)
+    try:
+        report: dict[str, Any] = msgspec.json.decode(path.read_bytes())
+        os.kill(report["pid"], 0)
+    except (FileNotFoundError, ProcessLookupError):
+        return {"pid": None, "functions": []}
+    except PermissionError:
+        pass  # it lives, and is somebody else's
+    return report
+
+
 def _lock(path: Path) -> int:
     """Hold the project for us alone; the kernel lets it go when we end."""
     file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)

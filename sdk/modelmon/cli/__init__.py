@@ -1,0 +1,51 @@
+"""The command `modelmon`. Each command's own imports stay in its function: `--help` has to be quick."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+from rich.markup import escape
+
+from modelmon.cli import apps, bundle, deadletters, functions, init, publish, running, status
+from modelmon.cli.output import errors
+from modelmon.errors import ConfigError, ModelMonError
+
+app = typer.Typer(
+    name="modelmon",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode="rich",
+    help="""Model monitoring on this machine.
+
+A project is a folder with a [bold]modelmon.yaml[/bold]; its state is under [bold].modelmon/[/bold].
+Commands find it from the folder they are called in, or by --project-dir. Begin with:
+
+  modelmon demo                         see a year of real traffic monitored
+  modelmon init && modelmon up          make a project here and run its functions
+  modelmon publish recorded.jsonl       feed it events, one JSON value a line
+  modelmon status                       see what came of them
+""",
+)
+app.command()(init.init)
+app.command()(running.up)
+app.command()(status.status)
+app.command()(publish.publish)
+app.add_typer(deadletters.app, name="deadletters")
+app.command()(running.demo)
+app.add_typer(apps.app, name="app")
+app.command()(functions.functions)
+app.command()(bundle.bundle)
+
+
+def main() -> None:
+    """Run the command line; an error of ours is one line on stderr, exit code 2 (configuration) or 1."""
+    try:
+        app()
+    except ModelMonError as error:
+        if os.environ.get("MODELMON_DEBUG") == "1":
+            raise
+        errors.print(f"[red]error:[/red] {escape(str(error))}", soft_wrap=True)
+        sys.exit(2 if isinstance(error, ConfigError) else 1)

@@ -1,0 +1,49 @@
+"""`modelmon app`: monitoring apps of one's own."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from modelmon.cli.output import console
+from modelmon.errors import ConfigError
+from modelmon.local.folders import template
+from modelmon.settings import APP_NAME
+
+app = typer.Typer(no_args_is_help=True, help="Monitoring apps of your own.")
+
+
+@app.callback()
+def _apps() -> None:
+    """Keeps `new` a sub-command while it is the only one."""
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="Letters, digits, '_' and '-'.")],
+    folder: Annotated[Path, typer.Option("--in", help="Where to put the app's folder.")] = Path(
+        "functions/apps"
+    ),
+) -> None:
+    """Begin an app: copies a small working one to functions/apps/NAME.
+
+    Example:
+
+      modelmon app new slow-answers
+    """
+    if not APP_NAME.fullmatch(name):
+        raise ConfigError(f"an app's name has only letters, digits, '_' and '-', got {name!r}")
+    made = folder / name
+    if made.exists():
+        raise ConfigError(f"{made} is there already; choose another name")
+    shutil.copytree(template("apps/_template"), made, ignore=shutil.ignore_patterns("__pycache__"))
+    console.print(f"Made {escape(str(made))}. Edit its main.py, then register it:", highlight=False)
+    console.print(
+        f'  project.set_model_monitoring_function("{made}/main.py", name="{name}")',
+        highlight=False,
+        markup=False,
+    )

@@ -1,0 +1,54 @@
+"""What commands share: the project they work on, and how they show things."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from modelmon.local.folders import find_project
+from modelmon.settings import Settings
+
+console = Console()
+errors = Console(stderr=True)
+
+ProjectDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--project-dir",
+        help="The project's folder; without it the nearest modelmon.yaml from here upward counts.",
+        envvar="MODELMON_PROJECT_DIR",
+        show_default=False,
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts; docs/cli.md describes it.")]
+
+
+def load_settings(project_dir: Path | None) -> Settings:
+    """Settings of the project meant. Raises ConfigError when there is none."""
+    return Settings.load(find_project(Path(project_dir or ".").absolute(), exact=project_dir is not None))
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on stdout, indented, times in ISO 8601."""
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+
+
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A table on stdout, or that it is empty; a column that starts with '#' holds numbers."""
+    rows = list(rows)
+    if not rows:
+        console.print(f"[bold]{title}[/bold]: none yet", highlight=False)
+        return
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
+    for column in columns:
+        table.add_column(column.removeprefix("#"), justify="right" if column.startswith("#") else "left")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)

@@ -1,0 +1,134 @@
+"""`modelmon publish`: recorded events onto a stream."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, BinaryIO
+
+import typer
+
+from modelmon.cli.output import AsJson, ProjectDir, console, errors, load_settings, print_json
+from modelmon.errors import RejectedError, UnavailableError
+
+if TYPE_CHECKING:
+    from modelmon.streams import Record, Stream
+
+BATCH_LINES, BATCH_BYTES = 1_000, 4 * 2**20
+
+
+def publish(
+    file: Annotated[str, typer.Argument(help="A file of JSON values, one a line; - reads standard input.")],
+    stream: Annotated[str, typer.Option(help="Name or URL of the stream.")] = "events",
+    project_dir: ProjectDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Put recorded events on a stream, as they are and in order.
+
+    Each line is one message: an event, or an array of events. Its key is
+    the endpoint it speaks of, so events of one endpoint keep their order.
+    Blank lines are skipped. A line that is not JSON ends the command and is
+    named; the lines before it are published.
+
+    Examples:
+
+      modelmon publish recorded.jsonl
+
+      zcat old.jsonl.gz | modelmon publish - --stream events
+    """
+    from modelmon.local.topics import open_topic
+
+    settings = load_settings(project_dir)
+    opened = open_topic(settings, settings.events_stream if stream == "events" else stream)
+    try:
+        with _source(file) as (source, size):
+            published = _publish(opened, file, source, size)
+    finally:
+        opened.close()
+    if as_json:
+        print_json({"stream": opened.url, "published": published})
+    else:
+        console.print(f"published on {opened.url}: {published:,} messages", highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def _source(file: str) -> Iterator[tuple[BinaryIO, int | None]]:
+    """The open file and its bytes, None where nobody knows."""
+    if file == "-":
+        yield sys.stdin.buffer, None
+        return
+    try:
+        with Path(file).open("rb") as source:
+            yield source, Path(file).stat().st_size
+    except OSError as error:
+        raise UnavailableError(f"{file} can't be read: {error.strerror}") from error
+
+
+def _publish(stream: Stream, file: str, source: BinaryIO, size: int | None) -> int:
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("publishing"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    published = 0
+    with Progress(*columns, console=errors, transient=True) as progress:
+        task = progress.add_task("", total=size)
+        for records, consumed, problem in _batches(source):
+            try:
+                stream.publish(records)
+            except UnavailableError as error:
+                raise UnavailableError(
+                    f"{error}; {_so_far(published)}, of the next {len(records):,} some may be"
+                ) from error
+            published += len(records)
+            progress.update(task, completed=consumed)
+            if problem:
+                raise RejectedError(f"{file}, {problem}; {_so_far(published)}")
+    return published
+
+
+def _so_far(published: int) -> str:
+    return f"published before it: {published:,} messages"
+
+
+def _batches(source: BinaryIO) -> Iterator[tuple[list[Record], int, str]]:
+    """(records, bytes read so far, what is wrong with the line after them)."""
+    records: list[Record] = []
+    consumed = held = 0
+    for number, line in enumerate(source, 1):
+        consumed += len(line)
+        body = line.strip()
+        if not body:
+            continue
+        problem = _problem(body)
+        if problem:
+            yield records, consumed, f"line {number}: {problem}"
+            return
+        records.append((_key(body), body))
+        held += len(body)
+        if len(records) >= BATCH_LINES or held >= BATCH_BYTES:
+            yield records, consumed, ""
+            records, held = [], 0
+    if records:
+        yield records, consumed, ""
+
+
+def _problem(body: bytes) -> str:
+    import json
+
+    try:
+        json.loads(body)  # not msgspec: recorded events may hold NaN
+    except ValueError as error:
+        return f"not a JSON value: {error}"
+    return ""
+
+
+def _key(body: bytes) -> str:
+    """The endpoint that the message speaks of first, "" when it can't be read."""
+    from modelmon.model import UNKNOWN_ENDPOINT
+    from modelmon.wire import read_message
+
+    for item in read_message(body):
+        endpoint_id: str = getattr(item, "endpoint_id", UNKNOWN_ENDPOINT)
+        return "" if endpoint_id == UNKNOWN_ENDPOINT else endpoint_id
+    return ""

@@ -1,0 +1,125 @@
+"""`modelmon up` and `modelmon demo`: functions at work."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from modelmon.cli.output import ProjectDir, errors, load_settings
+
+if TYPE_CHECKING:
+    from modelmon.local import Runner
+    from modelmon.settings import Settings
+
+COLOURS = {"info": "dim", "warning": "yellow", "error": "red"}
+
+
+def up(
+    until_idle: Annotated[
+        bool, typer.Option("--until-idle", help="Stop by itself once everything published is analysed.")
+    ] = False,
+    timeout: Annotated[
+        float, typer.Option(min=0, help="With --until-idle: give up after so many seconds, with exit code 1.")
+    ] = 600.0,
+    project_dir: ProjectDir = None,
+) -> None:
+    """Run the project's functions, as Nuclio would, until Ctrl-C.
+
+    Each trigger's workers are processes of their own; one that crashes is
+    started again. Functions that are deployed, changed or removed meanwhile
+    are noticed. Ctrl-C lets them write what they hold; a second one ends
+    them at once. Their logs are .modelmon/logs/NAME.log. A project whose
+    monitoring was never enabled gets it with the defaults.
+
+    Examples:
+
+      modelmon up
+
+      modelmon publish recorded.jsonl && modelmon up --until-idle && modelmon status
+    """
+    from modelmon.local import Runner
+
+    settings = load_settings(project_dir)
+    _enable_monitoring(settings)
+    runner = Runner(settings.project_dir, tell=_tell)
+    signal.signal(signal.SIGTERM, _interrupt)
+    runner.start()
+    try:
+        _announce(runner)
+        if until_idle:
+            _wait_until_idle(runner, timeout)
+        else:
+            runner.wait()
+    except KeyboardInterrupt:
+        errors.print("stopping: the functions write what they hold", style="dim")
+    finally:
+        _stop(runner)
+
+
+def demo() -> None:
+    """Monitor a year of real flights through two models: which drifts, and why."""
+    from modelmon.demo import run
+
+    run()
+
+
+def _tell(level: str, text: str) -> None:
+    errors.print(f"[{COLOURS.get(level, 'dim')}]{level}[/] {escape(text)}", highlight=False, soft_wrap=True)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _enable_monitoring(settings: Settings) -> None:
+    """With the defaults, unless the project has been told before what it wants."""
+    from modelmon.stores import registry
+    from modelmon.stores.records import open_records
+
+    records = open_records(settings)
+    try:
+        with records.read() as connection:
+            known = registry.list_functions(connection)
+    finally:
+        records.close()
+    if not any(function.kind == "infra" for function in known):
+        from modelmon.project import get_or_create_project
+
+        project = get_or_create_project(settings.project, context=settings.project_dir)
+        project.enable_model_monitoring()
+
+
+def _announce(runner: Runner) -> None:
+    from modelmon.local.deployment import deployed
+    from modelmon.local.folders import address_file, functions_folder
+
+    project = Path(runner.settings.project_dir)
+    errors.print(
+        f"[bold]{runner.settings.project}[/bold] is up in {escape(str(project))}; Ctrl-C ends it",
+        highlight=False,
+    )
+    for name in deployed(functions_folder(project)):
+        address = address_file(project, name)
+        where = f" at http://{address.read_text(encoding='utf-8')}" if address.is_file() else ""
+        errors.print(f"  {name}{where}", highlight=False)
+
+
+def _wait_until_idle(runner: Runner, timeout: float) -> None:
+    with errors.status("starting") as shown:
+        runner.wait_until_idle(timeout, lambda left: shown.update(escape(left)))
+    errors.print("idle: everything published is analysed; `modelmon status` shows it", style="dim")
+
+
+def _stop(runner: Runner) -> None:
+    """Wait for the drain; an impatient second Ctrl-C cuts it short, and loses nothing either."""
+    runner.request_stop()
+    while runner.running:
+        try:
+            runner.stop()
+        except KeyboardInterrupt:
+            runner.request_stop(within_seconds=0)

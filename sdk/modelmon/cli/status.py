@@ -1,0 +1,148 @@
+"""`modelmon status`: how the project stands."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from modelmon.cli.functions import deployed_functions
+from modelmon.cli.output import AsJson, ProjectDir, console, load_settings, print_json, print_table
+
+if TYPE_CHECKING:
+    from modelmon.settings import Settings
+    from modelmon.streams import Stream
+
+COUNTS = ("received", "stored", "errors", "rejected", "late")
+STATUSES = {
+    -1: "irrelevant",
+    0: "no detection",
+    1: "[yellow]potential detection[/yellow]",
+    2: "[red]detected[/red]",
+}
+
+
+def status(
+    since: Annotated[
+        datetime | None, typer.Option(help="Only results of windows that start at this UTC time or later.")
+    ] = None,
+    project_dir: ProjectDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show endpoints with counts, windows and last results; lag; functions.
+
+    Works whether the project is up or not.
+
+    Examples:
+
+      modelmon status
+
+      modelmon status --json | jq '.results[] | select(.result_status == 2)'
+    """
+    settings = load_settings(project_dir)
+    found = read_status(settings, since.replace(tzinfo=UTC) if since else None)
+    if as_json:
+        print_json(found)
+    else:
+        _show(settings, found)
+
+
+def read_status(settings: Settings, since: datetime | None = None) -> dict[str, Any]:
+    """What `status --json` prints."""
+    from modelmon.model import to_us
+    from modelmon.stores import status as reading
+    from modelmon.stores.records import open_records
+    from modelmon.stores.series import open_series
+
+    functions = deployed_functions(settings)
+    with ExitStack() as stack:
+        records, series = open_records(settings), open_series(settings)
+        stack.callback(records.close)
+        stack.callback(series.close)
+        streams = stack.enter_context(_streams(settings))
+        now_us = time.time_ns() // 1000
+        found = reading.status(records, series, streams, now_us, settings, to_us(since) if since else 0)
+    return {"project": settings.project, **found, "functions": functions}
+
+
+@contextmanager
+def _streams(settings: Settings) -> Iterator[dict[str, Stream]]:
+    """Consumer group to the stream it reads, of every function that is deployed."""
+    from modelmon.errors import ConfigError
+    from modelmon.local.deployment import deployed
+    from modelmon.local.folders import functions_folder
+    from modelmon.local.function_yaml import read_function
+    from modelmon.local.topics import open_topic
+    from modelmon.local.triggers import StreamTrigger
+
+    with ExitStack() as stack:
+        streams = {}
+        for folder in deployed(functions_folder(Path(settings.project_dir))).values():
+            try:
+                triggers = read_function(folder, settings).triggers
+            except ConfigError:
+                continue  # `functions` says so
+            for trigger in triggers:
+                if isinstance(trigger, StreamTrigger):
+                    streams[trigger.group] = open_topic(settings, trigger.topics[0])
+                    stack.callback(streams[trigger.group].close)
+        yield streams
+
+
+def _show(settings: Settings, found: dict[str, Any]) -> None:
+    print_table(
+        f"Project {settings.project}",
+        ["endpoint", *(f"#{name}" for name in COUNTS), "last request", "windows"],
+        map(_endpoint, found["endpoints"]),
+    )
+    columns = ["endpoint", "app", "result", "#value", "status", "window"]
+    print_table("Last results", columns, _results(found["results"]))
+    print_table("Lag", ["stream", "group", "#messages"], _lags(found["lag"]))
+    idle = [function["name"] for function in found["functions"] if not function["workers"]]
+    if idle:
+        console.print(f"Not running: {', '.join(idle)}. `modelmon up` runs them.", highlight=False)
+    if found["dead_letters"]:
+        console.print(f"Dead letters: {found['dead_letters']:,}; `modelmon deadletters list` shows them.")
+
+
+def _endpoint(endpoint: dict[str, Any]) -> tuple[str, ...]:
+    windows = [f"{count:,} {state}" for state, count in endpoint["windows"].items() if count]
+    return (
+        escape(endpoint["endpoint_name"]),
+        *(f"{endpoint[name]:,}" for name in COUNTS),
+        _minute(endpoint["last_request"]),
+        ", ".join(windows),
+    )
+
+
+def _lags(lags: list[dict[str, Any]]) -> list[tuple[str, ...]]:
+    summed: dict[tuple[str, str], int] = {}
+    for each in lags:
+        place = each["stream"], each["group"]
+        summed[place] = summed.get(place, 0) + each["lag"]
+    return [(*place, f"{messages:,}") for place, messages in summed.items()]
+
+
+def _results(results: list[dict[str, Any]]) -> list[tuple[str, ...]]:
+    """The newest of each endpoint, app and result; `results` come by time."""
+    last = {(each["endpoint_name"], each["application_name"], each["result_name"]): each for each in results}
+    return [
+        (
+            *map(escape, names),
+            f"{each['result_value']:.3f}",
+            STATUSES.get(each["result_status"], ""),
+            f"{_minute(each['start_infer_time'])} to {_minute(each['end_infer_time'])}",
+        )
+        for names, each in sorted(last.items())
+    ]
+
+
+def _minute(moment: str | None) -> str:
+    """ "2013-04-11 00:00" of a time as on the wire."""
+    return moment[:16] if moment else ""
