@@ -21,7 +21,7 @@ from modelmon.settings import Settings
 from modelmon.streams import Stream, open_stream
 
 EXIT_SECONDS = 5.0
-SLICE = 25
+SLICE = 5
 """Events that the thread encodes before it lets the thread of the requests go first."""
 
 

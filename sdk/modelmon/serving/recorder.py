@@ -7,13 +7,16 @@ import logging
 import random
 from collections.abc import Callable
 from itertools import count
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import msgspec
 
 from modelmon.serving.tracking import Tracking
 
 logger = logging.getLogger(__name__)
+
+
+# Made per request: structs are as quick as tuples, and what can't hold a cycle need not be collected (gc).
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,7 +34,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     sampling_percentage: float
 
 
-class Call(NamedTuple):
+class Call(msgspec.Struct, frozen=True, gc=False):
     """One request: its operation, id and start, microseconds since the epoch."""
 
     op: str
@@ -39,7 +42,7 @@ class Call(NamedTuple):
     start_us: int
 
 
-class Logged(msgspec.Struct, frozen=True):
+class Logged(msgspec.Struct, frozen=True, gc=False):
     """One request on its way to the stream.
 
     `request` is a copy of the request (see `copied`); `response` the bytes that the caller got, or such a
@@ -63,7 +66,7 @@ class Sink(Protocol):
     def put(self, logged: Logged) -> None: ...
 
 
-class Ticket(NamedTuple):
+class Ticket(msgspec.Struct, frozen=True, gc=False):
     """A request as it came in, held until its response is there."""
 
     request: bytes
@@ -112,10 +115,11 @@ class Recorder:
         self, call: Call, ticket: Ticket, latency_us: int, response: bytes, metrics: dict[str, Any]
     ) -> None:
         """Log an answered request; `response` is a JSON object or a copy, with "outputs"."""
-        request, rows = ticket
-        if rows != NO_ROWS:
+        if ticket.rows != NO_ROWS:
             taken = metrics.copy() if metrics else None
-            self._sink.put(Logged(self._source, call, latency_us, request, response, rows, taken))
+            self._sink.put(
+                Logged(self._source, call, latency_us, ticket.request, response, ticket.rows, taken)
+            )
 
     def replaced(
         self,
