@@ -53,6 +53,7 @@ def test_a_policy_object_of_mlruns_kind_is_taken() -> None:
         ({"sampling_percentage": float("nan")}, "sampling_percentage: .* got nan"),
         ({"sampling_percentage": None}, "sampling_percentage: .* got None"),
         ({"sampling_percentage": True}, "sampling_percentage: .* got True"),
+        ({"sampling_percentage": 1e-5, "sample": 100}, "must be at least 0.000001 percent of all rows"),
         ({"stream_path": "redis://x"}, r"stream_path: .*memory://, sqlite://.* got 'redis://x'"),
         ({"stream_path": "no spaces"}, "stream_path: .* got 'no spaces'"),
         ({"stream_path": 3}, "stream_path: .* got 3"),

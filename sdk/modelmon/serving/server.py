@@ -141,7 +141,7 @@ def _source(spec: ServingSpec, model_spec: ModelSpec, model: V2ModelServer) -> S
         inputs=tuple(model.inputs) or None,
         outputs=tuple(model.outputs) or None,
         host=socket.gethostname(),
-        sampling_percentage=spec.tracking.sampling_percentage / spec.tracking.sample,
+        sampling_percentage=spec.tracking.logged_percentage,
     )
 
 

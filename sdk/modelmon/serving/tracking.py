@@ -21,6 +21,9 @@ POLICY_KEYS = (
 )
 """What a tracking policy may hold: `client_time`, and the policy of the batch job."""
 
+LEAST_PERCENTAGE = 1e-6
+"""Less than this can't be told on the wire."""
+
 _STREAM_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]*")
 
 
@@ -48,8 +51,18 @@ class Tracking(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         _check_count("batch", self.batch, "so many events go out as one message")
         _check_count("sample", self.sample, "every so many-th request is logged")
         _check_percentage(self.sampling_percentage)
+        if self.logged_percentage < LEAST_PERCENTAGE:
+            raise ConfigError(
+                f"sampling_percentage: must be at least {LEAST_PERCENTAGE:f} percent of all rows, "
+                f"got {self.sampling_percentage!r} of every {self.sample}th request"
+            )
         _check_flag("tracking_policy['client_time']", self.client_time)
         _check_policy(self.policy)
+
+    @property
+    def logged_percentage(self) -> float:
+        """The share of all rows that is logged, by both kinds of sampling."""
+        return self.sampling_percentage / self.sample
 
 
 def tracking_of(
