@@ -8,7 +8,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -28,8 +28,6 @@ NAMES = {  # template folder: the function's name
 EXTRAS = {"modelmon-stream": "stream", "modelmon-controller": "stores", "modelmon-writer": "stores"}
 EMBEDDED = ("project_dir", "http_host", "http_port")  # settings that mean nothing on a cluster
 FLUSH_AFTER_SECONDS = 30.0  # files of a cluster are worth waiting for
-BUILD = "  build:\n"
-ENVIRONMENT = "  env:\n"
 
 
 def bundle(
@@ -89,43 +87,54 @@ def _chosen(project_dir: Path | None) -> tuple[Settings, dict[str, Path]]:
 
 
 def _write(target: Path, folder: Path, wheel: Path, settings: Settings, brokers: list[str]) -> Path:
-    from modelmon.local.function_yaml import FILE, parse
+    from modelmon.local.function_yaml import FILE
 
-    text = function_yaml(
-        (folder / FILE).read_text(encoding="utf-8"), target.name, settings, brokers, wheel.name
-    )
-    parse(text)
+    text = (folder / FILE).read_text(encoding="utf-8")
+    try:
+        rendered = function_yaml(text, target.name, settings, brokers, wheel.name)
+    except ConfigError as error:
+        raise ConfigError(f"{folder / FILE}: {error}") from error
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(folder, target, ignore=shutil.ignore_patterns("__pycache__"))
-    (target / FILE).write_text(text, encoding="utf-8")
+    (target / FILE).write_text(rendered, encoding="utf-8")
     shutil.copy2(wheel, target)
     return target
 
 
 def function_yaml(text: str, name: str, settings: Settings, brokers: list[str], wheel: str) -> str:
-    """A template's text as it is deployed: placeholders filled in, settings and the wheel's installation
-    added. The text is edited, not written anew, so that its comments stay."""
-    from modelmon.local.function_yaml import placeholders, render
+    """A function.yaml as it is deployed: placeholders filled in, the project's settings in its environment,
+    the wheel's installation among its build commands."""
+    import yaml
+
+    from modelmon.local.function_yaml import parse, placeholders, render
 
     values = placeholders(settings, name) | {
         "brokers": '", "'.join(brokers),  # stands between quotes, in a list
         "controller_interval": f"{settings.base_period}m",
     }
     text = render(text, values)
-    for key, value in _environment(settings, brokers).items():
-        if f"name: {key}\n" not in text:
-            text = text.replace(ENVIRONMENT, f'{ENVIRONMENT}    - name: {key}\n      value: "{value}"\n', 1)
-    if "    commands:" not in text:
-        extras = ",".join(filter(None, [_extra(name, text), "kafka"]))
-        install = f"pip install --no-cache-dir '/opt/nuclio/{wheel}[{extras}]'"
-        text = text.replace(
-            BUILD, f'{BUILD}    commands:\n      - "@nuclio.postCopy"\n      - "{install}"\n', 1
-        )
-    return text
+    parse(text)
+    document = yaml.safe_load(text)
+    spec = document["spec"]
+    own = spec.setdefault("env", [])
+    names = {entry["name"] for entry in own}
+    own += [
+        {"name": key, "value": value}
+        for key, value in _environment(settings, brokers).items()
+        if key not in names
+    ]
+    extras = ",".join(filter(None, [_extra(name, spec), "kafka"]))
+    install = f"pip install --no-cache-dir '/opt/nuclio/{wheel}[{extras}]'"
+    # postCopy: only then are the function's own files there
+    spec.setdefault("build", {}).setdefault("commands", ["@nuclio.postCopy", install])
+    dumped: str = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=1000)
+    return dumped
 
 
-def _extra(name: str, text: str) -> str:
-    return "apps" if "consumerGroup: modelmon-app-" in text else EXTRAS.get(name, "")
+def _extra(name: str, spec: dict[str, Any]) -> str:
+    """What of ModelMon the function needs: apps are known by their consumer group."""
+    groups = [trigger.get("attributes", {}).get("consumerGroup", "") for trigger in spec["triggers"].values()]
+    return "apps" if any(group.startswith("modelmon-app-") for group in groups) else EXTRAS.get(name, "")
 
 
 def _environment(settings: Settings, brokers: list[str]) -> dict[str, str]:

@@ -1,0 +1,311 @@
+"""The command line, called in this process."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from deploying import HTTP, deploy, make_project
+from modelmon.cli import main
+from modelmon.local.function_yaml import parse
+from modelmon.settings import Settings
+from modelmon.streams import open_stream
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.delenv("MODELMON_PROJECT_DIR", raising=False)
+    monkeypatch.setenv("COLUMNS", "200")
+    made = make_project(tmp_path / "project")
+    monkeypatch.chdir(made)
+    return made
+
+
+class Done:
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def modelmon(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    def run(*arguments: str) -> Done:
+        monkeypatch.setattr(sys, "argv", ["modelmon", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        captured = capsys.readouterr()
+        return Done(int(ended.value.code or 0), captured.out, captured.err)
+
+    return run
+
+
+def bodies(project: Path, stream: str = "events") -> list[bytes]:
+    opened = open_stream(Settings.load(project).stream_url(stream), 2)
+    consumer = opened.consumer("test")
+    messages = consumer.poll(1000, 0)
+    consumer.close()
+    opened.close()
+    return [message.body for message in messages]
+
+
+class TestInit:
+    def test_it_writes_a_project_named_after_its_folder(self, modelmon: Any, project: Path) -> None:
+        assert modelmon("init", "My Flights").code == 0
+        folder = project / "My Flights"
+        assert Settings.load(folder).project == "my-flights"
+        assert (folder / ".modelmon" / ".gitignore").read_text() == "*\n"
+
+    def test_it_never_overwrites_a_project(self, modelmon: Any, project: Path) -> None:
+        done = modelmon("init")
+        assert (done.code, "is there already" in done.err) == (2, True)
+
+    def test_a_name_that_cannot_be_is_refused(self, modelmon: Any, project: Path) -> None:
+        done = modelmon("init", "x", "--project", "No Name")
+        assert (done.code, "'No Name' is not a project name" in done.err) == (2, True)
+        assert not (project / "x").exists()
+
+
+class TestErrors:
+    def test_without_a_project_one_line_says_what_to_do(
+        self, modelmon: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, project: Path
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        done = modelmon("status")
+        assert done.code == 2
+        assert done.err.startswith("error: no modelmon.yaml in ")
+        assert "modelmon init" in done.err
+        assert done.err.count("\n") == 1
+
+    def test_a_wrong_setting_is_named(self, modelmon: Any, project: Path) -> None:
+        (project / "modelmon.yaml").write_text("base_period: [1]")
+        done = modelmon("status")
+        assert (done.code, done.err) == (2, "error: base_period: expected int, got [1]\n")
+
+    def test_debugging_shows_the_traceback(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, project: Path
+    ) -> None:
+        from modelmon.errors import ConfigError
+
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("MODELMON_DEBUG", "1")
+        monkeypatch.setattr(sys, "argv", ["modelmon", "status"])
+        with pytest.raises(ConfigError):
+            main()
+
+
+class TestPublish:
+    def test_lines_go_out_as_they_are_and_in_order(self, modelmon: Any, project: Path) -> None:
+        lines = [b'{"a":  1}', b'[{"b": NaN}, 2]', b'"text"', '{"ä": 1}'.encode()]
+        (project / "f.jsonl").write_bytes(b"\n".join([lines[0], b"", *lines[1:]]))
+        done = modelmon("publish", "f.jsonl", "--stream", "writer", "--json")
+        assert done.json["published"] == 4
+        assert done.json["stream"].endswith("/writer")
+        assert bodies(project, "writer") == lines
+
+    def test_the_key_is_the_endpoint_so_its_events_keep_their_order(
+        self, modelmon: Any, project: Path
+    ) -> None:
+        event = {"endpoint_id": "abc", "request": {"inputs": [[1]]}, "resp": {"outputs": [1]}}
+        event |= {"when": "2026-01-01 00:00:00.000000+00:00", "model": "m", "microsec": 1}
+        (project / "f.jsonl").write_text("\n".join([json.dumps(event)] * 20))
+        assert modelmon("publish", "f.jsonl").code == 0
+        opened = open_stream(Settings.load(project).events_url, 2)
+        assert sorted(opened.end_offsets().values()) == [0, 20]
+        consumer = opened.consumer("keys")
+        assert {message.key for message in consumer.poll(100, 0)} == {"abc"}
+        consumer.close()
+        opened.close()
+
+    def test_a_bad_line_is_named_and_what_was_published_before_it_is_said(
+        self, modelmon: Any, project: Path
+    ) -> None:
+        (project / "f.jsonl").write_text('{"a": 1}\n\n{"a": 2}\n{wrong\n{"a": 3}\n')
+        done = modelmon("publish", "f.jsonl", "--stream", "writer")
+        assert done.code == 1
+        assert "f.jsonl, line 4: not a JSON value" in done.err
+        assert "published before it: 2 messages" in done.err
+        assert bodies(project, "writer") == [b'{"a": 1}', b'{"a": 2}']
+
+    def test_standard_input_is_a_file_too(
+        self, modelmon: Any, project: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"{}\n" * 2500)))
+        assert modelmon("publish", "-", "--stream", "writer", "--json").json["published"] == 2500
+
+    def test_a_file_that_is_not_there_is_an_error(self, modelmon: Any, project: Path) -> None:
+        done = modelmon("publish", "nowhere.jsonl")
+        assert (done.code, done.err) == (1, "error: nowhere.jsonl can't be read: No such file or directory\n")
+
+
+@pytest.fixture
+def letters(project: Path) -> list[str]:
+    """Two dead letters of the events stream, the older one of a known endpoint."""
+    from modelmon.model import to_us
+    from modelmon.stores.records import open_records
+    from modelmon.stores.schema import dead_letters
+
+    settings = Settings.load(project)
+    open_stream(settings.events_url, 2).close()
+    row = {"stream_id": "0123456789abcdef", "partition": 1, "stream": "events", "field": "resp.outputs"}
+    row |= {"reason": "must be a list", "body": b'{"bad": 1}', "resent_us": None}
+    older = row | {
+        "offset": 7,
+        "item": 0,
+        "endpoint_id": "abc",
+        "created_us": to_us(datetime(2026, 1, 1, tzinfo=UTC)),
+    }
+    newer = row | {"offset": 9, "item": -1, "endpoint_id": "(unknown)", "created_us": older["created_us"] + 1}
+    records = open_records(settings)
+    with records.write() as connection:
+        connection.execute(dead_letters.insert(), [older, newer])
+    records.close()
+    return ["01234567.1.7.0", "01234567.1.9.-1"]
+
+
+class TestDeadLetters:
+    def test_they_are_listed_newest_first(self, modelmon: Any, letters: list[str]) -> None:
+        assert [
+            each["id"] for each in modelmon("deadletters", "list", "--json").json["dead_letters"]
+        ] == letters[::-1]
+        only = modelmon("deadletters", "list", "--endpoint", "abc", "--json").json["dead_letters"]
+        assert [each["id"] for each in only] == letters[:1]
+        assert "must be a list" in modelmon("deadletters", "list").out
+
+    def test_one_is_shown_with_its_body(self, modelmon: Any, letters: list[str]) -> None:
+        shown = modelmon("deadletters", "show", letters[0], "--json").json
+        assert (shown["body"], shown["field"], shown["resent"]) == ('{"bad": 1}', "resp.outputs", None)
+        assert '{"bad": 1}' in modelmon("deadletters", "show", letters[0]).out
+
+    def test_an_unknown_id_is_refused(self, modelmon: Any, letters: list[str]) -> None:
+        done = modelmon("deadletters", "show", "01234567.1.8.0")
+        assert (done.code, "no dead letter '01234567.1.8.0'" in done.err) == (2, True)
+
+    def test_all_are_sent_again_oldest_first_and_only_once(
+        self, modelmon: Any, letters: list[str], project: Path
+    ) -> None:
+        assert modelmon("deadletters", "resend", "--all", "--json").json == {"resent": letters}
+        assert bodies(project) == [b'{"bad": 1}'] * 2
+        assert modelmon("deadletters", "resend", "--all", "--json").json == {"resent": []}
+        assert modelmon("deadletters", "list", "--json").json == {"dead_letters": []}
+        assert len(modelmon("deadletters", "list", "--all", "--json").json["dead_letters"]) == 2
+
+    def test_one_is_sent_again_mended(self, modelmon: Any, letters: list[str], project: Path) -> None:
+        (project / "mended.json").write_bytes(b'{"good": 1}')
+        assert modelmon("deadletters", "resend", letters[0], "--body", "mended.json").code == 0
+        assert bodies(project) == [b'{"good": 1}']
+
+    @pytest.mark.parametrize(
+        "arguments", [[], ["a", "--all"], ["a", "b", "--body", "f"], ["--all", "--body", "f"]]
+    )
+    def test_it_has_to_be_said_which_ones(self, modelmon: Any, project: Path, arguments: list[str]) -> None:
+        assert modelmon("deadletters", "resend", *arguments).code == 2
+
+
+class TestApps:
+    def test_a_new_app_is_a_copy_of_the_template(self, modelmon: Any, project: Path) -> None:
+        assert modelmon("app", "new", "slow-answers").code == 0
+        folder = project / "functions" / "apps" / "slow-answers"
+        assert {path.name for path in folder.iterdir()} == {"function.yaml", "main.py", "README.md"}
+        assert modelmon("app", "new", "slow-answers").code == 2
+
+    def test_a_name_that_cannot_be_is_refused(self, modelmon: Any, project: Path) -> None:
+        done = modelmon("app", "new", "a/b")
+        assert (done.code, "letters, digits" in done.err) == (2, True)
+
+
+class TestFunctions:
+    def test_deployed_functions_are_listed_with_their_triggers_and_what_is_wrong(
+        self, modelmon: Any, project: Path
+    ) -> None:
+        folder = deploy(project, "web", "", {"http": HTTP})
+        deploy(project, "wrong", "", {"http": {"kind": "mqtt"}})
+        web, wrong = modelmon("functions", "--json").json["functions"]
+        assert web == {
+            "name": "web", "folder": str(folder), "triggers": [{"name": "http", "kind": "http"}],
+            "address": None, "workers": [], "error": "",
+        }  # fmt: skip
+        assert "spec.triggers.http.kind" in wrong["error"]
+        shown = modelmon("functions").out
+        assert "http (http)" in shown
+        assert "not running" in shown
+
+
+class TestStatus:
+    def test_an_empty_project_has_an_empty_status(self, modelmon: Any, project: Path) -> None:
+        found = modelmon("status", "--json").json
+        assert {
+            "project",
+            "now",
+            "endpoints",
+            "results",
+            "metrics",
+            "alerts",
+            "lag",
+            "dead_letters",
+            "functions",
+        } == set(found)
+        assert (found["project"], found["endpoints"], found["results"]) == ("test", [], [])
+        assert "none yet" in modelmon("status").out
+
+    def test_dead_letters_are_counted(self, modelmon: Any, letters: list[str]) -> None:
+        assert modelmon("status", "--json").json["dead_letters"] == 2
+        assert "Dead letters: 2" in modelmon("status").out
+
+
+@pytest.fixture
+def wheel(project: Path) -> Path:
+    made = project / "modelmon-0.1.0-py3-none-any.whl"
+    made.touch()
+    return made
+
+
+class TestBundle:
+    def test_outside_a_project_every_function_becomes_a_folder(
+        self, modelmon: Any, wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        done = modelmon("bundle", "--wheel", str(wheel), "--brokers", "a:1,b:2", "--json")
+        folders = {each["name"]: Path(each["folder"]) for each in done.json["functions"]}
+        assert set(folders) == {
+            *(f"modelmon-{stage}" for stage in ("stream", "controller", "writer", "serving")),
+            "histogram-data-drift",
+        }
+        for name, folder in folders.items():
+            text = (folder / "function.yaml").read_text()
+            assert "${" not in text
+            assert yaml.safe_load(text)["metadata"]["name"] == name
+            assert {"main.py", "README.md", wheel.name} <= {path.name for path in folder.iterdir()}
+            assert any(wheel.name in command for command in parse(text)["build"]["commands"])
+        stream = parse((folders["modelmon-stream"] / "function.yaml").read_text())
+        assert stream["triggers"]["events"]["attributes"]["brokers"] == ["a:1", "b:2"]
+        assert {"name": "MODELMON_STREAM_PATH", "value": "kafka://a:1"} in stream["env"]
+        assert {"name": "MODELMON_FLUSH_AFTER_SECONDS", "value": "30.0"} in stream["env"]
+        assert "[stream,kafka]" in stream["build"]["commands"][1]
+        controller = parse((folders["modelmon-controller"] / "function.yaml").read_text())
+        assert controller["triggers"]["tick"]["attributes"]["interval"] == "10m"
+
+    def test_inside_a_project_its_own_functions_and_settings_are_bundled(
+        self, modelmon: Any, wheel: Path, project: Path
+    ) -> None:
+        make_project(project, base_period=60, records_url="postgresql://u:secret@db/x")
+        deploy(project, "web", "# mine", {"http": HTTP}, OWN="1")
+        done = modelmon("bundle", "--wheel", str(wheel), "--output", "out")
+        assert (project / "out" / "web" / "main.py").read_text() == "# mine"
+        text = (project / "out" / "web" / "function.yaml").read_text()
+        assert "secret" not in text
+        assert "MODELMON_RECORDS_URL holds a password" in done.out
+        assert [path.name for path in (project / "out").iterdir()] == ["web"]
+
+    def test_a_wheel_that_is_none_is_refused(self, modelmon: Any, project: Path) -> None:
+        done = modelmon("bundle", "--wheel", "nothing.whl")
+        assert (done.code, done.err) == (2, "error: --wheel: nothing.whl is not a wheel file\n")

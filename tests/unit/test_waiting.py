@@ -1,0 +1,73 @@
+"""Waiting for what is down."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from modelmon.errors import ConfigError, UnavailableError
+from modelmon.settings import Settings
+from modelmon.waiting import when_available, when_available_blocking, when_awaitable
+
+QUICK = Settings(unavailable_first_wait_seconds=0.001, unavailable_max_wait_seconds=0.004)
+
+
+def down_for(tries: int) -> Callable[[], str]:
+    left = tries
+
+    def action() -> str:
+        nonlocal left
+        left -= 1
+        if left >= 0:
+            raise UnavailableError("no answer")
+        return threading.current_thread().name
+
+    return action
+
+
+def test_the_result_comes_once_the_dependency_is_back_and_from_another_thread() -> None:
+    assert asyncio.run(when_available(down_for(3), QUICK, "the records")) != threading.current_thread().name
+
+
+def test_an_asynchronous_action_is_tried_again_too() -> None:
+    action = down_for(2)
+
+    async def later() -> str:
+        return action()
+
+    assert asyncio.run(when_awaitable(later, QUICK, "the records")) == threading.current_thread().name
+
+
+def test_a_thread_waits_with_doubling_waits_up_to_the_longest() -> None:
+    waits: list[float] = []
+    assert when_available_blocking(down_for(5), QUICK, "the records", sleep=waits.append)
+    assert waits == [0.001, 0.002, 0.004, 0.004, 0.004]
+
+
+def test_the_log_says_what_is_waited_for_and_when_it_is_back_and_not_more(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.INFO):
+        when_available_blocking(down_for(50), QUICK, "the records", sleep=lambda seconds: None)
+    first, last = [record.getMessage() for record in caplog.records]
+    assert first == "waiting for the records: no answer"
+    assert last.startswith("the records is back after")
+
+
+def test_nothing_is_logged_where_nothing_was_down(caplog: pytest.LogCaptureFixture) -> None:
+    when_available_blocking(down_for(0), QUICK, "the records")
+    assert caplog.records == []
+
+
+def test_every_other_error_comes_out() -> None:
+    def wrong() -> None:
+        raise ConfigError("no such database")
+
+    with pytest.raises(ConfigError):
+        asyncio.run(when_available(wrong, QUICK, "the records"))
+    with pytest.raises(ConfigError):
+        when_available_blocking(wrong, QUICK, "the records")
