@@ -37,6 +37,8 @@ def by_definition(values: list[float], edges: np.ndarray) -> list[int]:
 @example([1.0, 1.0000000000000002], [1.0])
 @example([-1.0, 1.0], [-1e-17])
 @example([1e300], [1e300])
+@example([1.7976931348623157e308], [])
+@example([-1.7976931348623157e308], [])
 def test_every_value_is_counted_once_where_its_edges_say(training: list[float], live: list[float]) -> None:
     edges = equal_width_edges(training)
     assert count(training + live, edges).tolist() == by_definition(training + live, edges)

@@ -16,6 +16,7 @@ Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
 BINS = 20
+LARGEST = float(np.finfo(np.float64).max)
 BLOCK = 32_768  # values counted at a time: their buffers stay in the processor's cache
 
 
@@ -35,10 +36,8 @@ def equal_width_edges(values: ArrayLike, bins: int = BINS) -> Floats:
     first, last = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
     if first == last:
         # Half a unit is nothing beside a huge constant: there the neighbouring numbers must do.
-        first, last = (
-            min(first - 0.5, np.nextafter(first, -np.inf)),
-            max(last + 0.5, np.nextafter(last, np.inf)),
-        )
+        below, above = np.nextafter(first, [-LARGEST, LARGEST]).tolist()
+        first, last = min(first - 0.5, below), max(last + 0.5, above)
     share = np.arange(bins + 1) / bins
     edges = first * (1 - share) + last * share  # unlike linspace, never overflows
     edges[0], edges[-1] = first, last
@@ -82,10 +81,10 @@ def _scale(edges: Floats) -> float:
 
 
 def _count_stepping(numbers: Floats, edges: Floats) -> tuple[Counts, int, int]:
-    """One pass in blocks; 2-3 ns a value, where a search takes 20."""
+    """One pass in blocks; about 2 ns a value, where a search takes 20."""
     first, last, scale, bins = edges[0], edges[-1], _scale(edges), edges.size - 1
     places, index = np.empty(BLOCK), np.empty(BLOCK, dtype=np.intp)
-    regular, under, over = np.zeros(bins, dtype=np.int64), 0, 0
+    regular, under, over = np.zeros(bins + 1, dtype=np.int64), 0, 0  # the last edge has a place of its own
     with np.errstate(over="ignore", invalid="ignore"):
         for start in range(0, numbers.size, BLOCK):
             block = numbers[start : start + BLOCK]
@@ -95,16 +94,16 @@ def _count_stepping(numbers: Floats, edges: Floats) -> tuple[Counts, int, int]:
             inside = first <= block.min() and block.max() <= last  # NaN makes it false
             if not inside:
                 np.fmax(place, 0.0, out=place)  # NaN becomes 0
-            np.minimum(place, bins - 1, out=place)
+                np.minimum(place, float(bins), out=place)
             bin_of[...] = place
-            counted = np.bincount(bin_of, minlength=bins)
+            regular += np.bincount(bin_of, minlength=bins + 1)
             if not inside:
                 below, above = np.count_nonzero(block < first), np.count_nonzero(block > last)
-                counted[0] -= below + np.count_nonzero(np.isnan(block))
-                counted[-1] -= above
+                regular[0] -= below + np.count_nonzero(np.isnan(block))
+                regular[-1] -= above
                 under, over = under + below, over + above
-            regular += counted
-    return regular, under, over
+    regular[-2] += regular[-1]
+    return regular[:-1], under, over
 
 
 def _count_searching(numbers: Floats, edges: Floats) -> tuple[Counts, int, int]:
