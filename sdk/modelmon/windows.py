@@ -171,9 +171,10 @@ def incomplete(span: Span, progress: Progress, by: Standing) -> int:
 
 
 def check_at(span: Span, *, batch: bool, reopened: bool, now_us: int, grace_us: int) -> int:
-    """The earliest moment at which a window that has just changed may be closed."""
-    again_us = now_us + (grace_us if reopened else 0)
-    return again_us if batch else max(again_us, span.end_us + grace_us)
+    """The earliest moment at which a window that has just changed may be closed; in the past for one
+    that is due at once."""
+    earliest_us = span.start_us if batch else span.end_us + grace_us
+    return max(earliest_us, now_us + grace_us) if reopened else earliest_us
 
 
 def retry_wait_us(sends: int, first_wait_us: int) -> int:

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from sqlalchemy import select
+
 from modelmon import wire
 from modelmon.errors import UnavailableError
 from modelmon.model import BatchRange, Endpoint, Message
@@ -21,7 +23,6 @@ from modelmon.stores.database import Database
 from modelmon.stores.schema import alerts, traffic, verdicts, windows
 from modelmon.stores.series import SqlSeries
 from modelmon.streams import open_stream
-from sqlalchemy import select
 
 T0 = 1_700_000_400_000_000  # a multiple of ten minutes
 GRACE = 30
@@ -161,9 +162,7 @@ class Chain:
             acknowledged.append((partition, offset))
 
         async def run() -> None:
-            writer = Writer(
-                self.settings, acknowledge, self.database, self.series, "writer-id", lambda: now
-            )
+            writer = Writer(self.settings, acknowledge, self.database, self.series, "writer-id", lambda: now)
             for message in messages:
                 await writer.accept(message)
             await writer.drain()

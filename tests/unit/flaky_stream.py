@@ -1,0 +1,66 @@
+"""A back-end for tests, `flaky://name`: memory streams that can be down or do something around a publish."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from modelmon.errors import UnavailableError
+from modelmon.streams import memory
+from modelmon.streams.base import Consumer, Record, Stream
+
+DOWN: set[str] = set()
+"""Names of streams that can't be reached."""
+AFTER_PUBLISH: dict[str, Callable[[], None]] = {}
+"""What happens when a publish to the stream of this name has become durable."""
+
+
+def open(url: str, partitions: int = 1, *, durability: str = "power") -> Stream:  # noqa: A001 - the hook's name
+    return FlakyStream(url, memory.open(url.replace("flaky://", "memory://"), partitions))
+
+
+class FlakyStream(Stream):
+    def __init__(self, url: str, real: Stream) -> None:
+        self.url = url
+        self._real = real
+        self._name = url.rpartition("/")[2]
+
+    def _check(self) -> Stream:
+        if self._name in DOWN:
+            raise UnavailableError(f"stream {self._name} is down")
+        return self._real
+
+    @property
+    def stream_id(self) -> str:
+        return self._real.stream_id
+
+    @property
+    def partitions(self) -> int:
+        return self._real.partitions
+
+    def publish(self, records: Sequence[Record], partition: int | None = None) -> None:
+        self._check().publish(records, partition)
+        AFTER_PUBLISH.get(self._name, lambda: None)()
+
+    def consumer(self, group: str) -> Consumer:
+        return self._check().consumer(group)
+
+    def end_offsets(self) -> Mapping[int, int]:
+        return self._check().end_offsets()
+
+    def committed(self, group: str) -> Mapping[int, int]:
+        return self._check().committed(group)
+
+    def trim(self, before: Mapping[int, int]) -> None:
+        self._check().trim(before)
+
+    def close(self) -> None:
+        self._real.close()
+
+
+class Killed(BaseException):
+    """Ends a tick as `kill -9` would: nobody catches it."""
+
+
+def kill(*_: Any) -> None:
+    raise Killed
