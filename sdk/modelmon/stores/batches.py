@@ -129,7 +129,7 @@ def open_batch(
 ) -> bool:
     """Begin (or begin again) a batch; False when another owner has taken the partition over.
 
-    `void` is the longer batch that this one was cut from: what was written under its name never counts.
+    `void` names a batch that was given up: series points that were written under its name never count.
     """
     rows = schema.positions
     changed = connection.execute(
@@ -190,7 +190,7 @@ def known_types(connection: Connection, endpoint_ids: Collection[str]) -> dict[s
 
 
 def void_ranges(connection: Connection) -> list[BatchRange]:
-    """Batches that were cut smaller after failing: series points under their names don't count."""
+    """Batches that were given up after failing: series points under their names don't count."""
     rows = connection.execute(select(schema.void_ranges))
     return [BatchRange(row.stream_id, row.partition, row.first, row.last) for row in rows]
 

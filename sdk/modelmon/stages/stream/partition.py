@@ -13,8 +13,9 @@ from modelmon.stores.batches import OpenBatch, Position
 class Cut:
     """The next batch: `open` is what the ledger is told before anything is written.
 
-    `opened_us` 0 in it means that it starts for the first time. `void` is the longer batch it was cut from.
-    `set_aside`: it stopped the function too often, its one message becomes a dead letter unread.
+    `opened_us` 0 in it means that it starts for the first time. `set_aside`: it stopped the function too
+    often, its one message becomes a dead letter unread. `void`: what earlier starts wrote to the series
+    under this name, that of the longer batch it was cut from or of the message set aside, must not count.
     """
 
     open: OpenBatch
@@ -130,9 +131,9 @@ class PartitionBuffer:
         again = OpenBatch(replay.first, replay.last, replay.tries + 1, replay.opened_us)
         if replay.tries < self._settings.batch_tries or not inside:
             return Cut(again, inside)
-        if len(inside) == 1:
-            return Cut(again, inside, set_aside=True)
-        half = inside[: len(inside) // 2]
         position = self.position
         void = BatchRange(position.stream_id, position.partition, replay.first, replay.last)
+        if len(inside) == 1:
+            return Cut(again, inside, void, set_aside=True)
+        half = inside[: len(inside) // 2]
         return Cut(OpenBatch(replay.first, half[-1].offset, 1, replay.opened_us), half, void)

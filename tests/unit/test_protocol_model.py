@@ -1,0 +1,405 @@
+"""The exactly-once protocol under random interleavings: kills, zombies, replays, compaction, sweep.
+
+Real code throughout: where batches are cut (PartitionBuffer), the ledger (stores/batches.py on SQLite),
+decoding and columns, the SQL series, compaction, sweep and reader. Only the files are in memory. Actors are
+threads that run one at a time and can be stopped for good, or for long, before each transaction and file.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from sqlalchemy import Connection, delete, select
+
+from modelmon.errors import ConfigError
+from modelmon.model import BatchRange, Message, SampleFile
+from modelmon.settings import Settings
+from modelmon.stages.stream.batch import Batch, Tabled
+from modelmon.stages.stream.columns import endpoint_columns
+from modelmon.stages.stream.decode import decode
+from modelmon.stages.stream.derive import derive
+from modelmon.stages.stream.partition import Cut, PartitionBuffer
+from modelmon.stages.stream.target import sample_path
+from modelmon.stages.stream.traffic import traffic_points
+from modelmon.stores import batches, schema
+from modelmon.stores.base import SampleStore
+from modelmon.stores.compaction import compact
+from modelmon.stores.database import Database
+from modelmon.stores.reading import read_sample
+from modelmon.stores.series import SqlSeries
+from modelmon.stores.sweep import sweep
+from streaming import NOW_US, event
+
+STREAM_ID = "stream"
+HOUR_US = 3_600_000_000
+LATER_US = NOW_US + 48 * HOUR_US  # every hour of the log is closed by then
+NO_DEADLINE = float("inf")
+ENDPOINTS = ("a", "b")
+MESSAGES = 6
+WRITTEN = (
+    schema.positions, schema.void_ranges, schema.files, schema.traffic, schema.traffic_series, schema.endpoints,
+    schema.dirty, schema.dead_letters, schema.compactions, schema.column_types,
+)  # fmt: skip
+Place = tuple[int, int, int]  # offset, item, row
+
+
+def log() -> list[Message]:
+    """Messages of two endpoints, two hours, one or two rows each."""
+    return [
+        Message(
+            0,
+            offset,
+            "",
+            event(
+                [[float(offset)]] * (1 + offset % 2),
+                endpoint_id=ENDPOINTS[offset % 3 == 0],
+                when_us=NOW_US + (offset % 4 == 0) * HOUR_US,
+            ),
+        )
+        for offset in range(MESSAGES)
+    ]
+
+
+LOG = log()
+PLACES = {(offset, 0, row) for offset in range(MESSAGES) for row in range(1 + offset % 2)}
+
+
+class KilledError(BaseException):
+    """`kill -9`: nothing of the actor runs after it."""
+
+
+class Actor(threading.Thread):
+    """Runs until its next pause when `step` is called; never at the same time as another one."""
+
+    def __init__(self, body: Callable[[], None]) -> None:
+        super().__init__(daemon=True)
+        self._body = body
+        self._turn, self._back = threading.Semaphore(0), threading.Semaphore(0)
+        self.is_killed = self.is_done = False
+        self.error: BaseException | None = None
+        self.start()
+
+    def run(self) -> None:
+        try:
+            self.pause()
+            self._body()
+        except KilledError:
+            pass
+        except BaseException as error:  # noqa: BLE001 - raised in the thread that steps us
+            self.error = error
+        self.is_done = True
+        self._back.release()
+
+    def pause(self) -> None:
+        self._back.release()
+        self._turn.acquire()
+        if self.is_killed:
+            raise KilledError
+
+    def step(self) -> None:
+        self._turn.release()
+        self._back.acquire()
+        if self.error is not None:
+            raise self.error
+
+    def begin(self) -> Actor:
+        self._back.acquire()
+        return self
+
+    def kill(self) -> None:
+        self.is_killed = True
+        self.step()
+        self.join()
+
+
+def pause() -> None:
+    """Here another actor may run, and this one may die."""
+    actor = threading.current_thread()
+    if isinstance(actor, Actor):
+        actor.pause()
+
+
+class PausingDatabase:
+    """The ledger; an actor may stop before each transaction, never inside one."""
+
+    def __init__(self, inner: Database) -> None:
+        self._inner = inner
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        pause()
+        with self._inner.write() as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        pause()
+        with self._inner.read() as connection:
+            yield connection
+
+
+class MemorySamples(SampleStore):
+    """Files in memory; an actor may stop before each access."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, pa.Table] = {}
+
+    def write(self, path: str, table: pa.Table) -> int:
+        pause()
+        self.files[path] = table
+        return 1
+
+    def read(self, path: str, columns: Sequence[str] | None = None) -> pa.Table:
+        pause()
+        if path not in self.files:
+            raise FileNotFoundError(path)
+        table = self.files[path]
+        return table if columns is None else table.select([c for c in columns if c in table.column_names])
+
+    def delete(self, paths: Any) -> None:
+        for path in paths:
+            pause()
+            self.files.pop(path, None)
+
+    def list(self, prefix: str = "", *, after: str = "") -> Iterator[str]:
+        pause()
+        return iter(sorted(path for path in self.files if path.startswith(prefix) and path > after))
+
+
+class World:
+    """One ledger, one set of files, one log, and the actors on them; `seed` decides everything."""
+
+    def __init__(self, database: Database, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.plain = database
+        with database.write() as connection:
+            for table in WRITTEN:
+                connection.execute(delete(table))
+        self.database: Any = PausingDatabase(database)
+        self.samples = MemorySamples()
+        self.series = SqlSeries(self.database)
+        self.settings = Settings(
+            project="model",
+            batch_max_events=self.random.randint(1, 4),
+            batch_tries=self.random.randint(2, 3),
+            flush_after_seconds=0,
+        )
+        self.committed = 0
+        self.sweep: Callable[..., Any] = sweep
+        self.commit: Callable[..., bool] = batches.commit_batch
+
+    # --- actors -----------------------------------------------------------------------------------
+
+    def own(self) -> None:
+        """A stream function: takes the partition over and writes what is delivered, in cuts of its own."""
+        first = self.random.choice((0, self.committed))
+        with self.database.write() as connection:
+            position = batches.take_over(connection, STREAM_ID, 0, "events")
+        buffer = PartitionBuffer(position, self.settings)
+        for message in LOG[first:]:
+            if message.offset <= buffer.applied:
+                continue
+            buffer.add(message, 0.0)
+            while buffer.is_full or (buffer.can_cut and self.random.random() < 0.3):
+                if not self._write(buffer):
+                    return
+        while buffer.can_cut:
+            if not self._write(buffer):
+                return
+
+    def _write(self, buffer: PartitionBuffer) -> bool:
+        cut = buffer.cut()
+        if not self._apply(buffer.position, cut):
+            return False
+        buffer.done(cut, 0.0)
+        pause()
+        self.committed = max(self.committed, cut.open.last + 1)
+        return True
+
+    def _apply(self, position: batches.Position, cut: Cut) -> bool:
+        opened = cut.open
+        with self.database.write() as connection:
+            if not batches.open_batch(connection, position, opened, cut.void):
+                return False
+        span = BatchRange(STREAM_ID, 0, opened.first, opened.last)
+        starts = opened.tries - 1 if cut.set_aside else 0
+        decoded = decode(Batch(span, position, LATER_US, cut.messages, starts), self.settings)
+        with self.database.read() as connection:
+            names = batches.known_names(connection, list(decoded.served))
+        columns = [
+            endpoint_columns(endpoint_id, group, 0, names.get(endpoint_id), {})
+            for endpoint_id, group in decoded.served.items()
+        ]
+        tabled = Tabled(decoded, columns)
+        for table in (table for each in columns for table in each.hours):
+            path = sample_path(span, table)
+            size = self.samples.write(path, table.table)
+            rows = table.table.num_rows
+            tabled.files.append(
+                SampleFile(
+                    path, table.endpoint_id, table.hour_us, table.min_us, table.max_us, rows, size, span
+                )
+            )
+        self.series.write_traffic(span, traffic_points(decoded))
+        with self.database.write() as connection:
+            return self.commit(connection, position, span, derive(tabled), LATER_US)
+
+    def tidy(self) -> None:
+        """The controller's maintenance, once it has seen the dirty minutes."""
+        with self.database.write() as connection:
+            connection.execute(delete(schema.dirty))
+        now_us = LATER_US + self.random.choice((0, 2 * HOUR_US))  # or so much later that others look dead
+        compact(self.database, self.samples, now_us, NO_DEADLINE, min_files=2)
+        self.sweep(self.database, self.samples, now_us, NO_DEADLINE)
+
+    def read(self) -> None:
+        """A reader sees each row once, and all rows of one endpoint up to some offset."""
+        endpoint_id = self.random.choice(ENDPOINTS)
+        try:
+            table = read_sample(self.database, self.samples, endpoint_id, 0, 2 * NOW_US)
+        except ConfigError as error:
+            raise AssertionError("a listed file is gone") from error
+        seen = places_of(table)
+        assert len(set(seen)) == len(seen), f"rows twice: {sorted(seen)}"
+
+    # --- the course of things ---------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Actors start, stop and die at random; then one function and one controller run to the end."""
+        actors: list[Actor] = []
+        for _ in range(self.random.randint(20, 70)):
+            if len(actors) < 4 and self.random.random() < 0.25:
+                body = self.random.choice((self.own, self.own, self.tidy, self.tidy, self.read))
+                actors.append(Actor(body).begin())
+            if not actors:
+                continue
+            actor = self.random.choice(actors)
+            if self.random.random() < 0.06:
+                actor.kill()
+            else:
+                for _ in range(self.random.choice((1, 1, 2, 8))):
+                    if not actor.is_done:
+                        actor.step()
+            actors = [each for each in actors if not each.is_done]
+        keep = [each for each in actors if self.random.random() < 0.5]  # zombies: they wake up at the end
+        for actor in actors:
+            if actor not in keep:
+                actor.kill()
+        self.finish()
+        for actor in keep:
+            while not actor.is_done:
+                actor.step()
+        if keep:
+            self.finish()
+
+    def finish(self) -> None:
+        self.own()
+        with self.plain.write() as connection:
+            connection.execute(delete(schema.compactions))  # as after an hour
+        self.sweep(self.plain, self.samples, LATER_US, NO_DEADLINE)
+
+    def check(self) -> None:
+        """Every row exactly once in listed files and in the series, or in one dead letter; counts exact."""
+        with self.plain.read() as connection:
+            listed = connection.execute(select(schema.files.c.path, schema.files.c.rows)).all()
+            aside = list(connection.scalars(select(schema.dead_letters.c.offset)))
+            traffic = connection.execute(select(schema.traffic)).all()
+            void = batches.void_ranges(connection)
+            (position,) = batches.positions(connection)
+        assert all(path in self.samples.files for path, _ in listed), "a listed file is gone"
+        assert (position.applied, position.open) == (MESSAGES - 1, None)
+        stored = [place for path, _ in listed for place in places_of(self.samples.files[path])]
+        expected = {place for place in PLACES if place[0] not in aside}
+        assert Counter(stored) == Counter(expected)
+        assert len(set(aside)) == len(aside)
+        assert sum(rows for _, rows in listed) == len(expected)
+        assert set(self.samples.files) == {path for path, _ in listed}, "files at rest that nobody lists"
+        assert sum(row.stored for row in traffic) == len(expected)
+        assert sum(row.rejected for row in traffic) == len(aside)
+        assert sum(row.received for row in traffic) == len(expected) + len(aside)
+        points = SqlSeries(self.plain).read_traffic(ENDPOINTS, 0, 2 * NOW_US, void)
+        assert sum(point.rows for point in points) == len(expected)
+        assert sum(point.predictions for point in points) == MESSAGES - len(aside)
+
+
+def places_of(table: pa.Table) -> list[Place]:
+    columns = [table.column(name).to_pylist() for name in ("stream_offset", "event_item", "event_row")]
+    return list(zip(*columns, strict=True))
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    database = Database(f"sqlite:///{tmp_path_factory.mktemp('model')}/records.db", durability="process")
+    yield database
+    database.close()
+
+
+def explore(database: Database, seeds: Sequence[int], change: Callable[[World], None] | None = None) -> None:
+    for seed in seeds:
+        world = World(database, seed)
+        if change is not None:
+            change(world)
+        try:
+            world.run()
+            world.check()
+        except AssertionError as error:
+            raise AssertionError(f"seed {seed}: {error}") from error
+
+
+def test_every_row_counts_once_in_hundreds_of_interleavings(database: Database) -> None:
+    explore(database, range(200))
+
+
+@pytest.mark.slow
+def test_every_row_counts_once_in_thousands_of_interleavings(database: Database) -> None:
+    start = random.SystemRandom().randrange(10**9)
+    explore(database, range(start, start + 3_000))
+
+
+def sweep_every_unlisted_file(
+    database: Any, samples: SampleStore, now_us: int, deadline: float
+) -> tuple[int, str]:
+    with database.read() as connection:
+        listed = set(connection.scalars(select(schema.files.c.path)))
+    samples.delete([path for path in samples.list() if path not in listed])
+    return 0, ""
+
+
+def commit_without_the_epoch(
+    connection: Connection, position: batches.Position, *rest: Any, **more: Any
+) -> bool:
+    now = batches.read_position(connection, STREAM_ID, 0)
+    return batches.commit_batch(connection, now, *rest, **more)
+
+
+def sweeps_too_much(world: World) -> None:
+    world.sweep = sweep_every_unlisted_file
+
+
+def ignores_the_epoch(world: World) -> None:
+    world.commit = commit_without_the_epoch
+
+
+def acknowledges_first(world: World) -> None:
+    apply = world._apply
+
+    def early(position: batches.Position, cut: Cut) -> bool:
+        world.committed = max(world.committed, cut.open.last + 1)
+        return apply(position, cut)
+
+    world._apply = early  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("mistake", [sweeps_too_much, acknowledges_first, ignores_the_epoch])
+def test_the_exploration_finds_a_protocol_with_this_mistake(
+    mistake: Callable[[World], None], database: Database
+) -> None:
+    with pytest.raises(AssertionError, match="seed"):
+        explore(database, range(400), mistake)
