@@ -113,6 +113,12 @@ class Measuring(Model):
         return [1]
 
 
+class OddMetrics(Model):
+    def predict(self, request: dict[str, Any]) -> Any:
+        self.metrics = 3  # type: ignore[assignment]
+        return [1]
+
+
 class BareAnswer(Model):
     def predict(self, request: dict[str, Any]) -> Any:
         return [1]
@@ -123,7 +129,7 @@ class BareAnswer(Model):
 
 MODELS = [
     SameList, Mutating, Array, Generator, Scalar, Nothing, Failing, NotJson, OddRequest, FailsUnprintably,
-    Replacing, Measuring, BareAnswer,
+    Replacing, Measuring, OddMetrics, BareAnswer,
 ]  # fmt: skip
 
 CELLS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
@@ -233,10 +239,12 @@ def test_a_recorder_that_fails_does_not_show(caplog: pytest.LogCaptureFixture) -
             return request | {"extra": Hostile()}
 
     off, on = serve(Odd), serve(Odd, tracking_of(any_stream()))
+    caplog.set_level(logging.WARNING)
     replies = {server.handle("POST", "/v2/models/m/infer", {}, {"inputs": [[1, 2]]}) for server in (off, on)}
     assert [reply.status for reply in replies] == [200]
-    assert "could not be logged: not now" in caplog.text
     on.close_now()
+    assert on.stats()["unreadable"] == 1
+    assert "1 events were not logged; the last one: RuntimeError: not now" in caplog.text
 
 
 def test_copies_are_deep(monkeypatch: pytest.MonkeyPatch) -> None:

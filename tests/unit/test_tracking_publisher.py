@@ -274,6 +274,17 @@ def test_close_gives_up_after_its_time_and_counts_what_is_left(caplog: pytest.Lo
     assert publisher.stats()["dropped"] == 6
 
 
+def test_close_does_not_wait_for_a_stream_that_hangs() -> None:
+    gate = Gate(any_stream())
+    gate.open.clear()
+    publisher = publisher_on(gate)
+    publisher.put(event(1))
+    publisher.close(0.1)
+    publisher.close(0.1)
+    assert publisher.stats()["dropped"] == 1
+    gate.open.set()
+
+
 def test_drops_are_reported_once_a_minute_not_once_each(caplog: pytest.LogCaptureFixture) -> None:
     gate = Gate(any_stream())
     gate.open.clear()

@@ -62,10 +62,12 @@ class ServedModel:
             raise self._failure(call, ticket or request, error) from error
         if self.recorder and ticket:
             latency_us = self._clock.timer_us() - began_us
-            if self._replaces_log or not isinstance(response, dict) or "outputs" not in response:
-                self._log_replaced(call, ticket, request, response, outputs, latency_us)
-            else:
+            has_outputs = isinstance(response, dict) and "outputs" in response
+            if has_outputs and not self._replaces_log:
                 self.recorder.served(call, ticket, latency_us, answer, self.model.metrics)
+            else:
+                own = answer if has_outputs else {"outputs": outputs}
+                self._log_replaced(call, ticket, latency_us, request, response, own)
         return answer
 
     def custom(
@@ -105,16 +107,21 @@ class ServedModel:
         return response
 
     def _log_replaced(
-        self, call: Call, ticket: Ticket, request: Any, response: Any, outputs: Any, latency_us: int
+        self,
+        call: Call,
+        ticket: Ticket,
+        latency_us: int,
+        request: dict[str, Any],
+        response: Any,
+        own: bytes | dict[str, Any],
     ) -> None:
-        assert self.recorder is not None
+        assert self.recorder is not None, "there is a ticket, so there is a recorder"
         try:
-            inputs, logged = self.model.logged_results(request, response, call.op)
+            inputs, outputs = self.model.logged_results(request, response, call.op)
         except Exception as error:  # noqa: BLE001 - seam: the hook is the user's code, the answer stands
-            self.recorder.give_up(error)
+            self.recorder.lose(error)
             return
-        if logged is None:
-            logged = response["outputs"] if _has_outputs(response) else outputs
+        logged = own if outputs is None else {"outputs": outputs}
         self.recorder.replaced(call, ticket, latency_us, inputs, logged, self.model.metrics)
 
     def _refusal(self, call: Call, body: dict[str, Any], error: Exception) -> RejectedError:
@@ -160,10 +167,6 @@ def rows_in_order(body: dict[str, Any], names: list[str], model_name: str) -> di
                 f"has no {missing[0]!r}; the inputs are {', '.join(names)}", f"inputs.{number}"
             )
     return {**body, "inputs": [[row[name] for name in names] for row in rows]}
-
-
-def _has_outputs(response: Any) -> bool:
-    return isinstance(response, dict) and "outputs" in response
 
 
 def _said(error: Exception) -> str:

@@ -8,7 +8,7 @@ import threading
 import time
 import uuid
 import weakref
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import count
 
@@ -16,7 +16,7 @@ from modelmon.serving.delivery import Delivery
 from modelmon.serving.event import encode
 from modelmon.serving.losses import Losses
 from modelmon.serving.messages import Messages
-from modelmon.serving.recorder import Logged
+from modelmon.serving.recorder import Logged, Source
 from modelmon.settings import Settings
 from modelmon.streams import Stream, open_stream
 
@@ -60,7 +60,7 @@ class Publisher:
     def _begin(self) -> None:
         self.publisher_id = uuid.uuid4().hex
         self.bad_timestamps = 0
-        self._numbers: defaultdict[str, Iterator[int]] = defaultdict(lambda: count(1))
+        self._numbers: dict[str, Iterator[int]] = {}
         self._buffer: deque[tuple[int, Logged]] = deque()
         self._in_flight = 0  # events that left the buffer and are neither published nor lost
         self._losses = Losses(self._url)
@@ -72,7 +72,7 @@ class Publisher:
 
     def put(self, logged: Logged) -> None:
         """Take one logged request, or drop it when the buffer is full."""
-        number = next(self._numbers[logged.source.endpoint_id])
+        number = self._next_number(logged.source.endpoint_id)
         held = len(self._buffer) + self._in_flight
         if held >= self._capacity or self._closing.is_set():
             self._losses.drop(1, f"the buffer of {self._capacity} events was full, or the server was stopped")
@@ -82,6 +82,11 @@ class Publisher:
             self._start()
         if held >= self._capacity // 4 and not self._wake.is_set():
             self._wake.set()
+
+    def lose(self, source: Source, error: Exception) -> None:
+        """Count a request that can't be logged; it leaves a gap in the numbers."""
+        self._next_number(source.endpoint_id)
+        self._losses.spoil(1, error)
 
     def stats(self) -> dict[str, int | str]:
         """Counts of events since the start; `held` is how many wait now."""
@@ -96,14 +101,28 @@ class Publisher:
         }
 
     def close(self, timeout_seconds: float = EXIT_SECONDS) -> None:
-        """Publish what is held, for at most so long; the rest is dropped, counted and reported."""
+        """Publish what is held, for at most so long; the rest is dropped, counted and reported.
+
+        Closing twice is harmless; what is put afterwards is dropped.
+        """
+        if self._closing.is_set():
+            return
         self._closing.set()
         self._wake.set()
         if self._thread is not None:
             self._thread.join(timeout_seconds)
             self._abandoned.set()
             self._thread.join(self._first_wait)
+        left = len(self._buffer) + self._in_flight
+        if left:
+            self._losses.drop(left, "the server stopped while the stream took no events")
+            self._buffer.clear()
+            self._in_flight = 0
         self._losses.report(at_once=True)
+
+    def _next_number(self, endpoint_id: str) -> int:
+        # `setdefault` and `next` are atomic, so threads that come first together count together.
+        return next(self._numbers.get(endpoint_id) or self._numbers.setdefault(endpoint_id, count(1)))
 
     def _start(self) -> None:
         with self._start_lock:
@@ -122,11 +141,6 @@ class Publisher:
                 due = time.monotonic() + self._flush_seconds
         self._pass_on(everything=True)
         self._delivery.close()
-        left = len(self._buffer) + self._in_flight
-        if left:
-            self._losses.drop(left, "the server stopped while the stream took no events")
-            self._buffer.clear()
-            self._in_flight = 0
 
     def _pass_on(self, *, everything: bool) -> None:
         self._encode_held()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import random
 from collections.abc import Callable
 from itertools import count
@@ -12,11 +11,6 @@ from typing import Any, Protocol
 import msgspec
 
 from modelmon.serving.tracking import Tracking
-
-logger = logging.getLogger(__name__)
-
-
-# Made per request: structs are as quick as tuples, and what can't hold a cycle need not be collected (gc).
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,11 +28,14 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     sampling_percentage: float
 
 
+# Made for each request: structs cost as little as tuples, and gc=False spares the collector.
+
+
 class Call(msgspec.Struct, frozen=True, gc=False):
     """One request: its operation, id and start, microseconds since the epoch."""
 
     op: str
-    id: str
+    id: Any
     start_us: int
 
 
@@ -63,7 +60,11 @@ class Logged(msgspec.Struct, frozen=True, gc=False):
 class Sink(Protocol):
     """Where logged requests go; never waits."""
 
-    def put(self, logged: Logged) -> None: ...
+    def put(self, logged: Logged) -> None:
+        """Take a request."""
+
+    def lose(self, source: Source, error: Exception) -> None:
+        """Count a request that can't be logged."""
 
 
 class Ticket(msgspec.Struct, frozen=True, gc=False):
@@ -98,7 +99,6 @@ class Recorder:
         self._draw = draw
         self._draws_late = draws_late
         self._requests = count(1)
-        self.failed = 0
 
     def take(self, request: dict[str, Any]) -> Ticket | None:
         """Copy a request before the model sees it, and decide which of its rows will be logged."""
@@ -108,18 +108,22 @@ class Recorder:
                 return Ticket(copied(request), NO_ROWS)
             return Ticket(copied(request), None if self._draws_late else self._chosen(request["inputs"]))
         except Exception as error:  # noqa: BLE001 - seam: tracking never harms serving
-            self.give_up(error)
+            self._sink.lose(self._source, error)
             return None
 
     def served(
         self, call: Call, ticket: Ticket, latency_us: int, response: bytes, metrics: dict[str, Any]
     ) -> None:
         """Log an answered request; `response` is a JSON object or a copy, with "outputs"."""
-        if ticket.rows != NO_ROWS:
+        if ticket.rows == NO_ROWS:
+            return
+        try:
             taken = metrics.copy() if metrics else None
             self._sink.put(
                 Logged(self._source, call, latency_us, ticket.request, response, ticket.rows, taken)
             )
+        except Exception as error:  # noqa: BLE001 - seam: tracking never harms serving
+            self._sink.lose(self._source, error)
 
     def replaced(
         self,
@@ -127,35 +131,34 @@ class Recorder:
         ticket: Ticket,
         latency_us: int,
         inputs: Any,
-        outputs: Any,
+        response: bytes | dict[str, Any],
         metrics: dict[str, Any],
     ) -> None:
-        """Log an answered request with other inputs (None: its own) and outputs than it had."""
+        """Log an answered request with other inputs (None: its own) or another response than it had."""
+        if ticket.rows == NO_ROWS:
+            return
         try:
-            if ticket.rows == NO_ROWS:
-                return
             if inputs is not None:
                 ticket = Ticket(copied({"inputs": inputs}), ticket.rows)
             if self._draws_late:
                 ticket = Ticket(ticket.request, self._chosen(restored(ticket.request)["inputs"]))
-            self.served(call, ticket, latency_us, copied({"outputs": outputs}), metrics)
+            answer = copied(response) if isinstance(response, dict) else response
         except Exception as error:  # noqa: BLE001 - seam: tracking never harms serving
-            self.give_up(error)
+            self._sink.lose(self._source, error)
+        else:
+            self.served(call, ticket, latency_us, answer, metrics)
 
     def refused(self, call: Call, request: Ticket | dict[str, Any], error: str) -> None:
         """Log a request that failed. Errors are never sampled."""
         try:
             body = request.request if isinstance(request, Ticket) else copied(request)
-        except Exception as reason:  # noqa: BLE001 - seam: tracking never harms serving
-            self.give_up(reason)
+        except Exception:  # noqa: BLE001 - seam: the error counts, also without its inputs
             body = copied({})
         self._sink.put(Logged(self._source, call, 0, body, b"", None, None, error))
 
-    def give_up(self, error: Exception) -> None:
-        """Count a request that could not be logged, and say so the first time."""
-        self.failed += 1
-        if self.failed == 1:
-            logger.error("%s: a request could not be logged: %s", self._source.endpoint_name, error)
+    def lose(self, error: Exception) -> None:
+        """Count an answered request that can't be logged."""
+        self._sink.lose(self._source, error)
 
     def _chosen(self, inputs: Any) -> tuple[int, ...] | None:
         if not len(inputs):
