@@ -1,0 +1,244 @@
+"""When an alert fires, and how long it stays open."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from modelmon import wire
+from modelmon.alerts import Alert, alert_of_failure, alerts_of
+from modelmon.model import ResultKindApp, ValuePoint
+from modelmon.stores import windows as ledger
+from unit.window_support import E1, Chain, at, done, failed, metric, result
+
+
+@pytest.fixture
+def chain(tmp_path):
+    chain = Chain(tmp_path)
+    yield chain
+    chain.close()
+
+
+def point(status, kind=0):
+    return ValuePoint(E1, "app", 0, 60, "drift", 0.8, 1, kind=kind, status=status, extra_data='{"a":1}')
+
+
+# --- which
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [(-1, None), (0, None), (1, ("data-drift-suspected", "medium")), (2, ("data-drift-detected", "high"))],
+)
+def test_suspected_and_detected_results_are_alerts(status, expected):
+    found = [(alert.kind, alert.severity) for alert in alerts_of(point(status))]
+    assert found == ([] if expected is None else [expected])
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        (0, "data-drift"),
+        (1, "concept-drift"),
+        (2, "model-performance"),
+        (3, "system-performance"),
+        (4, "mm-app-anomaly"),
+    ],
+)
+def test_an_alert_is_named_by_the_kind_of_its_result(kind, name):
+    assert alerts_of(point(2, kind))[0].kind == f"{name}-detected"
+    assert len(ResultKindApp) == 5
+
+
+def test_an_alert_carries_value_and_evidence():
+    assert alerts_of(point(2)) == (Alert("drift", "data-drift-detected", "high", 0.8, '{"a":1}'),)
+
+
+def test_a_metric_is_no_alert():
+    assert alerts_of(ValuePoint(E1, "app", 0, 60, "rows", 0.8, 1)) == ()
+
+
+def test_an_app_that_failed_is_a_severe_alert_with_its_error():
+    assert alert_of_failure("no such column") == Alert("", "mm-app-failed", "high", None, "no such column")
+
+
+# --- how long
+
+
+def windows(chain: Chain, count: int = 3) -> list[wire.AppEvent]:
+    """App events of the first `count` windows."""
+    chain.serve(*[at(10 * number + 1) for number in range(count + 1)], now=at(10 * count + 1))
+    chain.tick(at(10 * count + 1))
+    return chain.app_events()
+
+
+def opened(chain: Chain) -> list[tuple[str, int]]:
+    """Kind and window number of the alerts that are open."""
+    return [
+        (row.kind, (row.start_us - at(0)) // 600_000_000) for row in chain.alerts() if row.resolved_us is None
+    ]
+
+
+def test_an_alert_is_raised_once_and_logged_once_however_often_its_report_comes(chain, caplog):
+    event, *_ = windows(chain)
+    with caplog.at_level(logging.WARNING):
+        for now in (1, 2, 3):
+            chain.report(result(event, 2), done(event), now=now)
+    assert [(row.kind, row.raised_us) for row in chain.alerts()] == [("data-drift-detected", 1)]
+    told = [record.message for record in caplog.records if "data-drift-detected" in record.message]
+    assert len(told) == 1
+    assert f"{E1}-name" in told[0]
+
+
+def test_an_alert_is_resolved_when_a_newer_window_is_calm(chain):
+    first, second, _ = windows(chain)
+    chain.report(result(first, 2), done(first), now=1)
+    assert opened(chain) == [("data-drift-detected", 0)]
+    chain.report(result(second, 0), done(second), now=2)
+    assert opened(chain) == []
+    assert chain.alerts()[0].resolved_us == 2
+
+
+def test_an_alert_stays_open_while_newer_windows_hold(chain):
+    first, second, third = windows(chain)
+    for event, status in ((first, 1), (second, 2), (third, 1)):
+        chain.report(result(event, status), done(event))
+    assert opened(chain) == [
+        ("data-drift-suspected", 0), ("data-drift-detected", 1), ("data-drift-suspected", 2),
+    ]  # fmt: skip
+
+
+def test_an_alert_is_resolved_when_the_newer_window_says_nothing_of_its_result(chain):
+    first, second, _ = windows(chain)
+    chain.report(result(first, 2), done(first))
+    chain.report(metric(second), done(second))
+    assert opened(chain) == []
+
+
+def test_a_calm_result_does_not_resolve_the_alert_of_another_result(chain):
+    first, *_ = windows(chain)
+    chain.report(result(first, 2, name="a"), result(first, 0, name="b"), done(first))
+    assert [row.name for row in chain.alerts() if row.resolved_us is None] == ["a"]
+
+
+def test_a_calm_endpoint_does_not_resolve_the_alert_of_another_one(chain):
+    first, *_ = windows(chain)
+    chain.report(result(first, 2), done(first))
+    stranger = wire.AppEvent("stranger", "stranger", "app", first.window, 1)
+    chain.report(result(stranger, 0), done(stranger))
+    assert opened(chain) == [("data-drift-detected", 0)]
+
+
+def revision(event: wire.AppEvent, number: int) -> wire.AppEvent:
+    return wire.AppEvent(event.endpoint_id, event.endpoint_name, event.application_name, event.window, number)
+
+
+def test_a_higher_revision_that_is_calm_resolves_the_windows_alert(chain):
+    first, *_ = windows(chain)
+    chain.report(result(first, 2), done(first))
+    again = revision(first, 2)
+    chain.report(result(again, 0), done(again))
+    assert opened(chain) == []
+
+
+def test_a_higher_revision_that_finds_more_raises_the_windows_alert_anew(chain, caplog):
+    first, *_ = windows(chain)
+    chain.report(result(first, 1), done(first), now=1)
+    again = revision(first, 2)
+    chain.report(result(again, 2), done(again), now=2)
+    (row,) = chain.alerts()
+    assert (row.kind, row.revision, row.raised_us) == ("data-drift-detected", 2, 2)
+    assert "data-drift-detected" in caplog.text
+
+
+def test_a_higher_revision_that_finds_the_same_keeps_the_alert_as_it_was_raised(chain):
+    first, *_ = windows(chain)
+    chain.report(result(first, 2, 0.8), done(first), now=1)
+    again = revision(first, 2)
+    chain.report(result(again, 2, 0.9), done(again), now=2)
+    (row,) = chain.alerts()
+    assert (row.value, row.revision, row.raised_us, row.resolved_us) == (0.9, 2, 1, None)
+
+
+def test_an_alert_that_was_resolved_by_one_revision_is_reopened_by_the_next(chain):
+    first, *_ = windows(chain)
+    for number, status in ((1, 2), (2, 0), (3, 2)):
+        again = revision(first, number)
+        chain.report(result(again, status), done(again), now=number)
+    (row,) = chain.alerts()
+    assert (row.raised_us, row.resolved_us) == (3, None)
+
+
+def test_a_late_alert_of_an_older_window_is_resolved_at_once_when_the_newest_is_calm(chain):
+    first, second, _ = windows(chain)
+    chain.report(result(second, 0), done(second), now=1)
+    chain.report(result(first, 2), done(first), now=2)
+    (row,) = chain.alerts()
+    assert (row.raised_us, row.resolved_us) == (2, 2)
+
+
+def test_a_late_alert_of_an_older_window_stays_open_when_the_newest_bears_it_out(chain):
+    first, second, _ = windows(chain)
+    chain.report(result(second, 2), done(second))
+    chain.report(result(first, 2), done(first))
+    assert opened(chain) == [("data-drift-detected", 0), ("data-drift-detected", 1)]
+
+
+# --- apps that fail
+
+
+def fail(chain: Chain, event: wire.AppEvent, attempts: int) -> None:
+    for _ in range(attempts):
+        with chain.database.write() as connection:
+            ledger.raise_attempt(connection, event.endpoint_id, "app", at(0), event.window_revision)
+    chain.report(failed(event))
+
+
+def test_an_app_that_will_be_asked_again_is_no_alert_yet(chain):
+    first, *_ = windows(chain)
+    fail(chain, first, attempts=1)
+    assert chain.alerts() == []
+
+
+def test_an_app_that_failed_as_often_as_it_may_is_an_alert(chain):
+    first, *_ = windows(chain)
+    fail(chain, first, attempts=3)
+    (row,) = chain.alerts()
+    assert (row.name, row.kind, row.severity, row.detail) == ("", "mm-app-failed", "high", "no such column")
+
+
+def test_an_app_that_was_sent_a_window_as_often_as_it_may_be_is_an_alert(chain):
+    windows(chain)
+    for second in range(200):
+        chain.tick(at(32, second))
+        for event in chain.app_events():
+            chain.report(failed(event))
+    assert {row.kind for row in chain.alerts()} == {"mm-app-failed"}
+
+
+def test_an_app_that_fails_on_a_window_nobody_will_send_again_is_an_alert_at_once(chain):
+    stranger = wire.AppEvent("stranger", "stranger", "app", windows(chain)[0].window, 1)
+    chain.report(failed(stranger))
+    assert [row.kind for row in chain.alerts()] == ["mm-app-failed"]
+
+
+def test_an_app_that_works_again_resolves_its_failure(chain):
+    first, second, _ = windows(chain)
+    fail(chain, first, attempts=3)
+    chain.report(result(second, 0), done(second))
+    assert opened(chain) == []
+
+
+def test_a_failure_leaves_the_alerts_of_older_windows_open(chain):
+    first, second, _ = windows(chain)
+    chain.report(result(first, 2), done(first))
+    chain.report(failed(second))
+    assert opened(chain) == [("data-drift-detected", 0)]
+
+
+def test_a_higher_revision_that_fails_resolves_what_the_lower_one_found(chain):
+    first, *_ = windows(chain)
+    chain.report(result(first, 2), done(first))
+    chain.report(failed(revision(first, 2)))
+    assert opened(chain) == []
