@@ -275,6 +275,7 @@ alerts = Table(
 )  # fmt: skip
 
 # --- series (SQL back-end of the port) ------------------------------------------------------------------
+# Without row ids SQLite keeps the rows in the key's own tree: a third less space, and spans lie together.
 
 traffic_series = Table(  # keyed by the batch that wrote it; readers sum
     "traffic_series", metadata,
@@ -292,6 +293,7 @@ traffic_series = Table(  # keyed by the batch that wrote it; readers sum
     Column("latency_us_sum", BIG, nullable=False),
     Column("latency_us_max", BIG, nullable=False),
     Column("latency_us_histogram", Text, nullable=False),
+    sqlite_with_rowid=False,
 )  # fmt: skip
 
 value_series = Table(
@@ -306,6 +308,7 @@ value_series = Table(
     Column("status", Integer),
     Column("extra_data", Text, nullable=False),
     Column("revision", BIG, nullable=False),
+    sqlite_with_rowid=False,
 )  # fmt: skip
 
 
