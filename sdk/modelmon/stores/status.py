@@ -84,7 +84,7 @@ def idle(
         pending = count_pending(connection, now_us, settings.app_attempts)
     if minutes:
         reasons.append(f"{minutes:,} minutes with new rows to look at")
-    reasons += [f"{count:,} windows {state.value}" for state, count in pending.items()]
+    reasons += [f"windows {state.value}: {count:,}" for state, count in pending.items()]
     return not reasons, reasons
 
 

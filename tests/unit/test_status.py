@@ -1,0 +1,299 @@
+"""What `modelmon status --json` shows, and when nothing is left to do."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from modelmon.model import UNKNOWN_ENDPOINT
+from modelmon.stages.controller import ProjectStreams
+from modelmon.stores import batches
+from modelmon.stores.status import idle, status
+from unit.window_support import E1, E2, GRACE, Chain, at, done, failed, metric, result
+
+
+@pytest.fixture
+def chain(tmp_path):
+    chain = Chain(tmp_path)
+    yield chain
+    chain.close()
+
+
+def read(chain: Chain, now: int) -> dict:
+    streams = ProjectStreams(chain.settings)
+    found = status(chain.database, chain.series, streams.groups(["app"]), now, chain.settings)
+    streams.close()
+    return json.loads(json.dumps(found))
+
+
+def left(chain: Chain, now: int) -> list[str]:
+    streams = ProjectStreams(chain.settings)
+    nothing, reasons = idle(chain.database, streams.groups(["app"]), now, chain.settings)
+    streams.close()
+    assert nothing is (not reasons)
+    return reasons
+
+
+def judge(chain: Chain, now: int, *, rows: int = 100, status: int = 0) -> None:
+    """Let the app answer everything it was sent."""
+    for event in chain.app_events():
+        chain.report(result(event, status), metric(event), done(event, rows), now=now)
+
+
+# --- status
+
+
+def test_an_endpoint_shows_its_counts_and_times(chain):
+    chain.serve(at(0), at(1), now=at(1))
+    (endpoint,) = read(chain, at(2))["endpoints"]
+    assert endpoint == {
+        "endpoint_id": E1,
+        "endpoint_name": f"{E1}-name",
+        "received": 2,
+        "stored": 2,
+        "errors": 0,
+        "rejected": 0,
+        "late": 0,
+        "missing": 0,
+        "first_request": "2023-11-14 22:20:00.000000+00:00",
+        "last_request": "2023-11-14 22:21:00.000000+00:00",
+        "last_error": "",
+        "windows": {
+            "waiting": 0, "sent": 0, "retrying": 0, "done": 0, "failed": 0,
+            "incomplete": 0, "warming up": 0, "no data": 0,
+        },
+        "states": [],
+        "status": {},
+    }  # fmt: skip
+
+
+def test_an_endpoint_without_a_request_has_no_data(chain):
+    chain.endpoint(E1)
+    (endpoint,) = read(chain, at(0))["endpoints"]
+    assert endpoint["received"] == 0
+    assert endpoint["first_request"] is None
+    assert endpoint["states"] == ["no data"]
+
+
+def test_undecodable_messages_are_shown_under_an_endpoint_of_their_own(chain):
+    counts = batches.EndpointCounts(UNKNOWN_ENDPOINT, rejected=3)
+    chain._commit(batches.Derived(counts=[counts]), at(0))
+    (endpoint,) = read(chain, at(0))["endpoints"]
+    assert (endpoint["endpoint_name"], endpoint["received"], endpoint["rejected"]) == ("(unknown)", 3, 3)
+
+
+def test_a_result_has_the_names_of_the_wire(chain):
+    chain.serve(at(0), at(11), now=at(11))
+    chain.tick(at(11))
+    judge(chain, at(11), status=2)
+    shown = read(chain, at(11))
+    assert shown["results"] == [
+        {
+            "endpoint_id": E1,
+            "endpoint_name": f"{E1}-name",
+            "application_name": "app",
+            "start_infer_time": "2023-11-14 22:20:00.000000+00:00",
+            "end_infer_time": "2023-11-14 22:30:00.000000+00:00",
+            "window_revision": 1,
+            "result_name": "drift",
+            "result_value": 0.1,
+            "result_kind": 0,
+            "result_status": 2,
+            "result_extra_data": '{"worst":"pressure"}',
+        }
+    ]
+    assert [(each["metric_name"], each["metric_value"]) for each in shown["metrics"]] == [("rows", 1.0)]
+
+
+def test_results_of_all_windows_are_shown_in_order_of_time(chain):
+    chain.serve(*[at(minute) for minute in range(0, 41, 5)], now=at(41))
+    chain.tick(at(41))
+    judge(chain, at(41))
+    starts = [each["start_infer_time"] for each in read(chain, at(41))["results"]]
+    assert len(starts) == 3
+    assert starts == sorted(starts)
+
+
+def test_windows_are_counted_by_their_state(chain):
+    chain.serve(*[at(minute) for minute in range(60)], now=at(60))
+    chain.tick(at(60))
+    first, second, third, *_ = chain.app_events()
+    chain.report(done(first, 100))
+    chain.report(done(second, 3))
+    chain.report(failed(third))
+    windows = read(chain, at(60))["endpoints"][0]["windows"]
+    assert {state: count for state, count in windows.items() if count} == {
+        "waiting": 1, "sent": 2, "retrying": 1, "done": 2, "warming up": 1,
+    }  # fmt: skip
+
+
+def test_a_window_that_failed_for_good_is_counted_as_failed_at_once(chain):
+    chain.serve(at(0), at(11), now=at(11))
+    for second in range(41):
+        chain.tick(at(11, second))
+        for event in chain.app_events():
+            chain.report(failed(event))
+    (endpoint,) = read(chain, at(11, 41))["endpoints"]
+    assert endpoint["windows"]["failed"] == 1
+    assert endpoint["states"] == ["failed"]
+
+
+def test_too_few_rows_are_a_state_and_so_is_an_incomplete_window(chain):
+    chain.serve(at(5), at(11), now=at(11))
+    chain.tick(at(11))
+    judge(chain, at(11), rows=2)
+    (endpoint,) = read(chain, at(12))["endpoints"]
+    assert endpoint["states"] == ["incomplete", "warming up"]
+    assert endpoint["windows"]["incomplete"] == endpoint["windows"]["warming up"] == 1
+
+
+def test_status_is_kept_apart_per_kind_and_the_worst_of_each(chain):
+    chain.register("other")
+    chain.serve(at(0), at(11), now=at(11))
+    chain.tick(at(11))
+    (event,), (other,) = chain.app_events(), chain.app_events("other")
+    chain.report(result(event, 0), result(event, 2, name="accuracy", kind=2), done(event))
+    chain.report(result(other, 1), done(other))
+    assert read(chain, at(12))["endpoints"][0]["status"] == {"data_drift": 1, "model_performance": 2}
+
+
+def test_the_verdicts_of_an_app_that_was_removed_no_longer_count(chain):
+    chain.serve(at(0), at(11), now=at(11))
+    chain.tick(at(11))
+    judge(chain, at(11), status=2)
+    chain.unregister("app")
+    assert read(chain, at(12))["endpoints"][0]["status"] == {}
+
+
+def test_no_data_is_never_green(chain):
+    chain.serve(at(0), at(11), now=at(11))
+    chain.tick(at(11))
+    judge(chain, at(11), status=0)
+    assert read(chain, at(20))["endpoints"][0]["status"] == {"data_drift": 0}
+    (endpoint,) = read(chain, at(22))["endpoints"]
+    assert endpoint["states"] == ["no data"]
+    assert endpoint["status"] == {"data_drift": -1}
+
+
+def test_no_data_does_not_hide_what_was_found(chain):
+    chain.serve(at(0), at(11), now=at(11))
+    chain.tick(at(11))
+    judge(chain, at(11), status=2)
+    assert read(chain, at(100))["endpoints"][0]["status"] == {"data_drift": 2}
+
+
+def test_alerts_are_shown_with_when_they_were_raised_and_resolved(chain):
+    chain.serve(at(0), at(11), at(21), now=at(21))
+    chain.tick(at(21))
+    first, second = chain.app_events()
+    chain.report(result(first, 1), done(first), now=at(22))
+    chain.report(result(second, 0), done(second), now=at(23))
+    (alert,) = read(chain, at(24))["alerts"]
+    assert (alert["kind"], alert["severity"], alert["endpoint_name"]) == (
+        "data-drift-suspected", "medium", f"{E1}-name",
+    )  # fmt: skip
+    assert alert["raised"] < alert["resolved"] == "2023-11-14 22:43:00.000000+00:00"
+
+
+def test_lag_is_shown_per_stream_group_and_partition(chain):
+    chain.serve(at(0), at(11), now=at(11))
+    chain.tick(at(11))
+    assert {tuple(each.values()) for each in read(chain, at(11))["lag"]} == {
+        ("events", "modelmon-stream", 0, 0),
+        ("events", "modelmon-stream", 1, 0),
+        ("writer", "modelmon-writer", 0, 0),
+        ("app-app", "modelmon-app-app", 0, 1),
+    }  # fmt: skip
+
+
+def test_dead_letters_are_counted(chain):
+    chain.write([b"not json", b"nor this"])
+    assert read(chain, at(0))["dead_letters"] == 2
+
+
+def test_a_project_without_anything_can_be_shown(chain):
+    shown = read(chain, at(0))
+    assert shown["endpoints"] == shown["results"] == shown["alerts"] == []
+
+
+# --- idle
+
+
+def test_a_project_without_anything_is_idle(chain):
+    assert left(chain, at(0)) == []
+
+
+def test_messages_that_nobody_read_are_left_to_do(chain):
+    chain.events.publish([(E1, b"{}")] * 3)
+    assert left(chain, at(0)) == ["modelmon-stream has 3 messages to read"]
+
+
+def test_minutes_that_the_controller_has_not_seen_are_left_to_do(chain):
+    chain.serve(at(0), at(1), now=at(1))
+    assert left(chain, at(1)) == ["2 minutes with new rows to look at"]
+
+
+def test_a_window_that_ends_in_the_future_is_not_waited_for(chain):
+    chain.serve(at(0), now=at(0))
+    chain.tick(at(0))
+    assert left(chain, at(9)) == []
+
+
+def test_a_window_that_waits_for_silence_is_waited_for_until_it_is_answered(chain):
+    chain.serve(at(0), at(9), now=at(9))
+    chain.tick(at(9))
+    assert left(chain, at(10)) == ["windows waiting: 1"]
+    chain.settle(at(11))
+    assert left(chain, at(11)) == ["modelmon-app-app has 1 messages to read", "windows sent: 1"]
+    events = chain.app_events()
+    assert left(chain, at(11)) == ["windows sent: 1"]
+    chain.report(done(events[0]))
+    assert left(chain, at(11)) == []
+
+
+def test_a_failed_window_is_waited_for_as_long_as_it_is_retried(chain):
+    chain.serve(at(0), at(11), now=at(11))
+    waits = []
+    for second in range(41):
+        chain.tick(at(11, second))
+        for event in chain.app_events():
+            chain.report(failed(event))
+        waits.append(left(chain, at(11, second)))
+    assert waits[0] == waits[29] == ["windows retrying: 1"]
+    assert waits[30] == []
+
+
+def test_a_reopened_window_is_waited_for(chain):
+    chain.serve(at(0), at(11), now=at(11))
+    chain.tick(at(11))
+    judge(chain, at(11))
+    chain.serve(at(5), now=at(12))
+    chain.tick(at(12))
+    assert left(chain, at(12)) == ["windows waiting: 1"]
+    chain.tick(at(12, GRACE))
+    judge(chain, at(13))
+    assert left(chain, at(13)) == []
+
+
+def test_windows_that_nobody_judges_any_more_are_not_waited_for(chain):
+    chain.register("other")
+    chain.serve(at(0), now=at(0))
+    chain.serve(at(0), now=at(0), endpoint_id=E2)
+    chain.tick(at(0))
+    chain.unregister("app")
+    chain.unregister("other")
+    assert left(chain, at(60)) == []
+    chain.register("app")
+    chain.forget_endpoint(E1)
+    chain.forget_endpoint(E2)
+    assert left(chain, at(60)) == []
+
+
+def test_a_batch_job_that_is_not_complete_is_not_waited_for(chain):
+    chain.endpoint(E1, mode="batch")
+    chain.serve(at(0), now=at(0))
+    chain.tick(at(0))
+    assert left(chain, at(60)) == []
+    chain.complete(at(0), now=at(60))
+    assert left(chain, at(60)) == ["windows waiting: 1"]
