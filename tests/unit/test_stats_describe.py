@@ -261,3 +261,17 @@ print([(each.name, each.value) for each in found[3:5]])
 def test_an_arrow_table_needs_no_pandas() -> None:
     done = subprocess.run([sys.executable, "-c", WITHOUT_PANDAS], capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "[('general_drift', 0.0), ('feature_drift', 0.0)]", done.stderr
+
+
+@given(st.lists(st.one_of(st.none(), st.floats()), min_size=1, max_size=40))
+def test_any_numbers_survive_json_and_match_themselves(values: list[float | None]) -> None:
+    frame = pa.table({"x": pa.array(values, pa.float64())})
+    reference = json.loads(json.dumps(describe(frame), allow_nan=False))
+    assert compare(frame, reference).scores.tolist() == [0.0]
+
+
+@given(st.lists(st.one_of(st.none(), st.text(max_size=3)), min_size=1, max_size=40))
+def test_any_texts_survive_json_and_match_themselves(values: list[str | None]) -> None:
+    frame = pd.DataFrame({"x": pd.Series(values, dtype=object)})
+    reference = json.loads(json.dumps(describe(frame, categories=2), allow_nan=False))
+    assert compare(frame, reference).scores.tolist() == [0.0]

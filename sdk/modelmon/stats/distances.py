@@ -54,7 +54,8 @@ def kld(reference: ArrayLike, sample: ArrayLike) -> Floats:
     """Symmetric Kullback-Leibler divergence in nats, KL(p, q) + KL(q, p); 0 for identical histograms.
 
     0 · log 0 is 0. A zero in a denominator becomes 1e-4 without scaling again, as in MLRun; so the
-    result is finite, at most about 18.5, and may be slightly below 0 when only bins far below 1e-4 differ.
+    result is finite (18.4 for disjoint histograms of one bin each), and may be slightly below 0 when the
+    only bins that differ are far below 1e-4.
     Source: Kullback, Leibler, "On Information and Sufficiency", Annals of Mathematical Statistics 22, 1951.
 
     >>> round(float(kld([50, 50], [75, 25])), 6)
@@ -68,7 +69,7 @@ def psi(reference: ArrayLike, sample: ArrayLike) -> Floats:
     """Population stability index, >= 0; by custom below 0.1 is stable and above 0.25 has shifted.
 
     Symmetric; 0 for identical histograms. An empty bin becomes 1e-4 on either side, so the result is
-    finite, at most about 18.5.
+    finite.
     Source: Siddiqi, "Credit Risk Scorecards", 2006, chapter 8.
 
     >>> round(float(psi([50, 50], [75, 25])), 6)
