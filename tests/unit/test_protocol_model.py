@@ -44,8 +44,8 @@ NO_DEADLINE = float("inf")
 ENDPOINTS = ("a", "b")
 MESSAGES = 6
 WRITTEN = (
-    schema.positions, schema.void_ranges, schema.files, schema.traffic, schema.traffic_series, schema.endpoints,
-    schema.dirty, schema.dead_letters, schema.compactions, schema.column_types,
+    schema.positions, schema.void_ranges, schema.files, schema.traffic, schema.traffic_series,
+    schema.endpoints, schema.dirty, schema.dead_letters, schema.compactions, schema.column_types,
 )  # fmt: skip
 Place = tuple[int, int, int]  # offset, item, row
 
