@@ -125,6 +125,13 @@ def test_an_endpoint_that_can_not_be_kept_is_refused(records: Database, change: 
         endpoints.put(connection, replace(ENDPOINT, **change), 1)
 
 
+def test_names_that_no_column_can_have_are_not_learned(records: Database) -> None:
+    with records.write() as connection:
+        endpoints.put(connection, ENDPOINT, 1)
+        with pytest.raises(ConfigError, match="two labels are called 'y'"):
+            endpoints.set_names(connection, ENDPOINT.endpoint_id, ["x"], ["y", "y"], 2)
+
+
 def test_an_app_registered_again_keeps_its_time_until_it_was_unregistered(records: Database) -> None:
     with records.write() as connection:
         registry.register_app(connection, "b", None, 1)

@@ -5,7 +5,7 @@ Written by the SDK; the stream function adds discovered endpoints and the names 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -67,11 +67,15 @@ def register_discovered(connection: Connection, found: Collection[Endpoint], now
 def set_names(
     connection: Connection,
     endpoint_id: str,
-    feature_names: Collection[str],
-    label_names: Collection[str],
+    feature_names: Sequence[str],
+    label_names: Sequence[str],
     now_us: int,
 ) -> bool:
-    """Record the names of an endpoint's inputs and outputs; False when there is no such endpoint."""
+    """Record the names of an endpoint's inputs and outputs; False when there is no such endpoint.
+
+    Raises ConfigError for names that no sample column can have.
+    """
+    _check_names(endpoint_id, feature_names, label_names)
     changed = connection.execute(
         update(endpoints)
         .where(endpoints.c.endpoint_id == endpoint_id)
@@ -104,15 +108,19 @@ def _endpoint(row: Row[Any]) -> Endpoint:
 
 
 def _row(endpoint: Endpoint, now_us: int) -> dict[str, Any]:
-    try:
-        stored_names(endpoint.feature_names, endpoint.label_names)
-    except RejectedError as error:
-        raise ConfigError(f"endpoint {endpoint.endpoint_id}: {error}") from error
+    _check_names(endpoint.endpoint_id, endpoint.feature_names, endpoint.label_names)
     row = {name: getattr(endpoint, name) for name in _PLAIN}
     row |= {name: _json(endpoint.endpoint_id, name, getattr(endpoint, name)) for name in _JSON}
     row["created_us"] = now_us if endpoint.created is None else to_us(endpoint.created)
     row["updated_us"] = now_us
     return row
+
+
+def _check_names(endpoint_id: str, feature_names: Sequence[str], label_names: Sequence[str]) -> None:
+    try:
+        stored_names(feature_names, label_names)
+    except RejectedError as error:
+        raise ConfigError(f"endpoint {endpoint_id}: {error}") from error
 
 
 def _json(endpoint_id: str, field: str, value: Any) -> str:
