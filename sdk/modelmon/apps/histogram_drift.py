@@ -174,7 +174,7 @@ class HistogramDataDriftApplication(ModelMonitoringApplicationBase):
     def _without_value(
         self, state: str, context: MonitoringApplicationContext, comparison: Comparison | None = None
     ) -> list[Output]:
-        context.logger.warning("no drift is computed: %s", state)
+        context.logger.info("no drift is computed: %s", state)
         evidence = self._evidence(context, comparison)
         return [self._result(name, 0.0, state, evidence) for name in (GENERAL, FEATURE)]
 
