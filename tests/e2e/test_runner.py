@@ -263,6 +263,20 @@ def test_a_wrong_function_yaml_is_told_with_file_and_key_and_the_others_run(
     assert get(runner, "wrong")["project"] == "test"
 
 
+def test_what_a_function_warns_of_again_and_again_is_told_once(
+    project: Path, runner: Runner, told: list[str]
+) -> None:
+    main = """
+        def handler(context, event):
+            context.logger.warn("the disk is nearly full")
+    """
+    deploy(project, "warning", main, {"tick": cron_trigger("20ms")})
+    runner.start()
+    eventually(lambda: log_of(project, "warning").count("nearly full"), lambda count: count >= 5)
+    eventually(lambda: told)
+    assert told == ["warning: warning: the disk is nearly full"]
+
+
 def test_until_idle_waits_for_every_message_and_then_ends(project: Path, runner: Runner) -> None:
     done = deploy_holding(project, hold=1)
     progress: list[str] = []

@@ -117,9 +117,13 @@ def _wait_until_idle(runner: Runner, timeout: float) -> None:
 
 def _stop(runner: Runner) -> None:
     """Wait for the drain; an impatient second Ctrl-C cuts it short, and loses nothing either."""
-    runner.request_stop()
-    while runner.running:
+    from modelmon.local.process import TERMINATION_SECONDS
+
+    within_seconds = TERMINATION_SECONDS
+    while True:
         try:
-            runner.stop()
+            runner.stop(within_seconds)
         except KeyboardInterrupt:
-            runner.request_stop(within_seconds=0)
+            within_seconds = 0
+        else:
+            return

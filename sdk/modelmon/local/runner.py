@@ -36,7 +36,9 @@ class Runner:
         self.settings = Settings.load(project_dir, **overrides)
         self._tell = tell or (lambda level, text: logger.log(LEVELS.get(level, logging.WARNING), "%s", text))
         self._supervisor: Supervisor | None = None
-        self._thread = threading.Thread()
+        # Not Thread.join: interrupted by Ctrl-C it takes a running thread for an ended one.
+        self._ended = threading.Event()
+        self._ended.set()
         self._stop_within: float | None = None
         self._problem: BaseException | None = None
 
@@ -51,14 +53,14 @@ class Runner:
 
     @property
     def running(self) -> bool:
-        return self._thread.is_alive()
+        return not self._ended.is_set()
 
     def start(self) -> None:
         """Start every deployed function. Raises ConfigError when somebody runs this project already."""
         self._supervisor = Supervisor(self.settings, self._tell)
         self._stop_within = None
-        self._thread = threading.Thread(target=self._run, name="modelmon-runner", daemon=True)
-        self._thread.start()
+        self._ended.clear()
+        threading.Thread(target=self._run, name="modelmon-runner", daemon=True).start()
 
     def request_stop(self, within_seconds: float = TERMINATION_SECONDS) -> None:
         """Let every function drain and end, killed after `within_seconds`; does not wait for it."""
@@ -67,14 +69,12 @@ class Runner:
     def stop(self, within_seconds: float = TERMINATION_SECONDS) -> None:
         """As `request_stop`, and wait for it. Raises what made the runner fail, if it did."""
         self.request_stop(within_seconds)
-        if self.running:
-            self._thread.join()
+        self._ended.wait()
         self._raise_problem()
 
     def wait(self) -> None:
         """Until somebody stops the runner. Raises what made it fail, if it did."""
-        while self.running:
-            self._thread.join(POLL_SECONDS)
+        self._ended.wait()
         self._raise_problem()
 
     def address(self, function: str, timeout: float = 10.0) -> str:
@@ -144,6 +144,7 @@ class Runner:
             self._problem = problem
         finally:
             supervisor.close()
+            self._ended.set()
 
     def _raise_problem(self) -> None:
         problem, self._problem = self._problem, None

@@ -22,6 +22,7 @@ from modelmon.settings import Settings
 
 LOOK_SECONDS = 0.05  # between two looks at the processes
 SCAN_SECONDS = 0.5  # between two looks at the folders
+REPEAT_SECONDS = 60.0  # before the same warning of a function is told again
 
 Tell = Callable[[str, str], None]
 """(level, text): something the person at the terminal should read."""
@@ -44,6 +45,7 @@ class Supervisor:
         self._lifeline, self._our_end = os.pipe()
         self._reports, self._their_end = os.pipe()
         self._unread = b""
+        self._told: dict[str, float] = {}
         self._listening = Listening(self._project, settings.http_host, settings.http_port)
         self._deployments: dict[str, Deployment] = {}
         self._seen: dict[str, Any] = {}
@@ -124,12 +126,20 @@ class Supervisor:
 
     def _take(self, report: Report) -> None:
         if report.level:
-            self._tell(report.level, f"{report.function}: {report.message}")
+            self._tell_once(report.level, f"{report.function}: {report.message}")
             return
         deployment = self._deployments.get(report.function)
         worker = deployment.worker_of(report) if deployment else None
         if worker is not None:
             worker.ready_at = monotonic()
+
+    def _tell_once(self, level: str, text: str) -> None:
+        """The same words again within a minute stand in the log alone."""
+        now = monotonic()
+        self._told = {told: at for told, at in self._told.items() if now - at < REPEAT_SECONDS}
+        if text not in self._told:
+            self._told[text] = now
+            self._tell(level, text)
 
     def _write_report(self) -> None:
         """What `modelmon status` shows of us, whenever it has changed."""

@@ -1,0 +1,115 @@
+"""`modelmon up` as a person starts and ends it."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from deploying import HTTP, deploy, eventually, make_project, runner_report, stream_trigger, workers_of
+from modelmon.settings import Settings
+from modelmon.stores import registry
+from modelmon.stores.records import open_records
+from modelmon.streams import open_stream
+
+pytestmark = pytest.mark.e2e
+
+SLOW_TO_END = """
+    import time
+    def init_context(context):
+        context.platform.set_termination_callback(lambda: time.sleep(60))
+    def handler(context, event):
+        return {}
+"""
+NEVER_ACKNOWLEDGES = "def handler(context, event): pass"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project that was told before what it wants monitored: nothing."""
+    made = make_project(tmp_path / "project")
+    records = open_records(Settings.load(made))
+    with records.write() as connection:
+        registry.put_function(
+            connection, "modelmon-stream", "infra", {}, deployed=False, now_us=time.time_ns() // 1000
+        )
+    records.close()
+    return made
+
+
+@contextmanager
+def up(project: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "modelmon.cli", "up", *arguments, "--project-dir", str(project)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def ready(project: Path, name: str) -> None:
+    eventually(
+        lambda: [each["state"] for each in workers_of(project, name)], lambda states: states == ["ready"]
+    )
+
+
+def test_until_idle_ends_by_itself(project: Path) -> None:
+    deploy(project, "web", "def handler(context, event): pass", {"http": HTTP})
+    with up(project, "--until-idle") as process:
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    assert "idle: everything published is analysed" in said
+
+
+def test_until_idle_gives_up_after_the_timeout_and_says_what_is_left(project: Path) -> None:
+    deploy(project, "deaf", NEVER_ACKNOWLEDGES, {"events": stream_trigger()})
+    stream = open_stream(Settings.load(project).events_url, 2)
+    stream.publish([("", b"{}")])
+    stream.close()
+    with up(project, "--until-idle", "--timeout", "3") as process:
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 1, said
+    assert "error: not idle after 3 s: deaf has 1 messages to read" in said.replace("\n", " ")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_it_in_order(project: Path, number: signal.Signals) -> None:
+    deploy(project, "web", "def handler(context, event): pass", {"http": HTTP})
+    with up(project) as process:
+        ready(project, "web")
+        process.send_signal(number)
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 0, said
+    assert "Traceback" not in said
+    assert runner_report(project)["pid"] is None
+
+
+def test_a_second_interrupt_ends_it_at_once(project: Path) -> None:
+    deploy(project, "slow", SLOW_TO_END, {"http": HTTP})
+    with up(project) as process:
+        ready(project, "slow")
+        process.send_signal(signal.SIGINT)
+        eventually(
+            lambda: [each["state"] for each in workers_of(project, "slow")], lambda s: s == ["stopping"]
+        )
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=10)
+    assert process.returncode == 0
+
+
+def test_a_second_one_is_refused_in_one_line(project: Path) -> None:
+    deploy(project, "web", "def handler(context, event): pass", {"http": HTTP})
+    with up(project) as first:
+        ready(project, "web")
+        with up(project) as second:
+            _, said = second.communicate(timeout=60)
+        assert second.returncode == 2
+        assert f"error: this project is run already, by process {first.pid}" in said
+        assert "Traceback" not in said
