@@ -247,7 +247,7 @@ class World:
                     path, table.endpoint_id, table.hour_us, table.min_us, table.max_us, rows, size, span
                 )
             )
-        self.series.write_traffic(span, traffic_points(decoded))
+        self.series.write_traffic(span, traffic_points(tabled))
         with self.database.write() as connection:
             return self.commit(connection, position, span, derive(tabled), LATER_US)
 

@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
+import numpy.typing as npt
+
 from modelmon.model import BatchRange, DeadLetter, Endpoint, Message, SampleFile
 from modelmon.stores.batches import KnownNames, Position, SchemaChange
 from modelmon.wire import BatchComplete, ErrorEvent, ServingEvent
@@ -40,7 +43,8 @@ class EndpointEvents:
 
 @dataclass(slots=True)
 class Decoded:
-    """A batch read: each item is here once. `rejected` counts rows per endpoint."""
+    """A batch read: each item is here once. `rejected` counts rows per endpoint; `discovered` holds
+    whom it names, less those that turn out to be registered."""
 
     batch: Batch
     served: dict[str, EndpointEvents] = field(default_factory=dict)
@@ -51,6 +55,24 @@ class Decoded:
     discovered: dict[str, Endpoint] = field(default_factory=dict)
     numbers: dict[tuple[str, str], list[int]] = field(default_factory=dict)
     nop_us: int = 0
+
+
+Int64s = npt.NDArray[np.int64]
+NO_LATENCY = -1
+
+
+@dataclass(frozen=True, slots=True)
+class EventNumbers:
+    """What is counted of events, one entry an event: read once, since each look at an event is slow.
+
+    `latency_us` is -1 where it is not known; `estimated` is how many predictions an event stands for.
+    """
+
+    when_us: Int64s
+    rows: Int64s
+    latency_us: Int64s
+    effective: Int64s
+    estimated: npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +95,7 @@ class EndpointColumns:
     """
 
     endpoint_id: str
+    numbers: EventNumbers
     hours: Sequence[HourTable]
     stored: int
     first_us: int

@@ -9,11 +9,17 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from modelmon.stages.stream.arrays import column, is_retyped
-from modelmon.stages.stream.batch import EndpointColumns, EndpointEvents, HourTable
+from modelmon.stages.stream.batch import (
+    NO_LATENCY,
+    EndpointColumns,
+    EndpointEvents,
+    EventNumbers,
+    HourTable,
+    Int64s,
+)
 from modelmon.stages.stream.placing import Names, Placed, place
 from modelmon.stores.batches import KnownNames, SchemaChange
 from modelmon.stores.columns import METADATA_COLUMNS, TIMESTAMP, stored_names
@@ -21,7 +27,6 @@ from modelmon.wire import ServingEvent
 
 MINUTE_US = 60_000_000
 HOUR_US = 3_600_000_000
-Int64s = npt.NDArray[np.int64]
 _NOTHING_KNOWN = KnownNames()
 
 
@@ -34,25 +39,21 @@ def endpoint_columns(
 ) -> EndpointColumns:
     """The columns of one endpoint's events, and what they tell that the records don't know."""
     known = known or _NOTHING_KNOWN
-    counts = np.fromiter((len(event.inputs) for event in group.events), np.int64, len(group.events))
+    numbers = _numbers(group.events)
     features = _side(group.events, attrgetter("inputs"), attrgetter("input_names"), known.features, "feature")
     labels = _side(group.events, attrgetter("outputs"), attrgetter("output_names"), known.labels, "label")
-    stored = stored_names(tuple(features.columns), tuple(labels.columns))
+    feature_columns, label_columns = stored_names(tuple(features.columns), tuple(labels.columns))
     values = [*features.columns.values(), *labels.columns.values()]
-    data, types, changes = _typed(endpoint_id, (*stored[0], *stored[1]), values, known_types)
-    changes += _changed(
-        endpoint_id, features, known.features, dict(zip(features.columns, stored[0], strict=True)), types
-    )
-    changes += _changed(
-        endpoint_id, labels, known.labels, dict(zip(labels.columns, stored[1], strict=True)), types
-    )
-    when_us = _times(group.events, counts)
-    table = pa.table(
-        {TIMESTAMP: _timestamps(when_us), **data, **_metadata(endpoint_id, group, partition, counts)}
-    )
+    data, types, changes = _typed(endpoint_id, (*feature_columns, *label_columns), values, known_types)
+    changes += _changed(endpoint_id, features, known.features, feature_columns, types)
+    changes += _changed(endpoint_id, labels, known.labels, label_columns, types)
+    when_us = np.repeat(numbers.when_us, numbers.rows)
+    metadata = _metadata(endpoint_id, group, partition, numbers)
+    table = pa.table({TIMESTAMP: _timestamps(when_us), **data, **metadata})
     minutes, rows = np.unique(when_us // MINUTE_US * MINUTE_US, return_counts=True)
     return EndpointColumns(
         endpoint_id=endpoint_id,
+        numbers=numbers,
         hours=_by_hour(endpoint_id, table, when_us),
         stored=len(when_us),
         first_us=int(when_us.min()),
@@ -61,6 +62,19 @@ def endpoint_columns(
         names=_learned(known, features, labels),
         changes=changes,
         types={name: kind for name, kind in types.items() if known_types.get(name) != kind},
+    )
+
+
+def _numbers(events: Sequence[ServingEvent]) -> EventNumbers:
+    latency = [NO_LATENCY if event.latency_us is None else event.latency_us for event in events]
+    effective = np.array([event.effective_sample_count for event in events], np.int64)
+    percentage = np.array([event.sampling_percentage for event in events], np.float64)
+    return EventNumbers(
+        when_us=np.array([event.when_us for event in events], np.int64),
+        rows=np.array([len(event.inputs) for event in events], np.int64),
+        latency_us=np.array(latency, np.int64),
+        effective=effective,
+        estimated=effective * 100.0 / percentage,
     )
 
 
@@ -101,9 +115,10 @@ def _changed(
     endpoint_id: str,
     placed: Placed,
     registered: Sequence[str],
-    stored: Mapping[str, str],
+    columns: Sequence[str],
     types: Mapping[str, str],
 ) -> list[SchemaChange]:
+    stored = dict(zip(placed.columns, columns, strict=True))
     new = [stored[name] for name in placed.columns if registered and name not in registered]
     missing = sorted(stored[name] for name in placed.missing)
     return [
@@ -119,45 +134,35 @@ def _learned(known: KnownNames, features: Placed, labels: Placed) -> KnownNames 
     return learned if learned.features or learned.labels else None
 
 
-def _times(events: Sequence[ServingEvent], counts: Int64s) -> Int64s:
-    return np.repeat(np.fromiter((event.when_us for event in events), np.int64, len(events)), counts)
-
-
-def estimated_predictions(events: Sequence[ServingEvent]) -> npt.NDArray[np.float64]:
-    """How many predictions each event stands for: its own count, scaled up where only a part was sampled."""
-    effective = np.fromiter((event.effective_sample_count for event in events), np.float64, len(events))
-    percentage = np.fromiter((event.sampling_percentage for event in events), np.float64, len(events))
-    return effective * 100.0 / percentage
-
-
 def _timestamps(when_us: Int64s) -> pa.Array:
     return pa.array(when_us).cast(pa.timestamp("us", tz="UTC"))
 
 
-def _metadata(endpoint_id: str, group: EndpointEvents, partition: int, counts: Int64s) -> dict[str, pa.Array]:
-    events = group.events
-    effective = [event.effective_sample_count for event in events]
+def _metadata(
+    endpoint_id: str, group: EndpointEvents, partition: int, numbers: EventNumbers
+) -> dict[str, pa.Array]:
+    events, rows = group.events, numbers.rows
     of_events = {
         "request_id": pa.array([event.request_id for event in events], pa.string()),
-        "latency": pa.array([event.latency_us for event in events], pa.int64()),
+        "latency": pa.array(numbers.latency_us, mask=numbers.latency_us == NO_LATENCY),
         "labels": _json([event.labels for event in events]),
         "metrics": _json([event.metrics for event in events]),
         "entities": _json([event.entities for event in events]),
-        "effective_sample_count": pa.array(effective, pa.int64()),
-        "estimated_prediction_count": pa.array(estimated_predictions(events)),
+        "effective_sample_count": pa.array(numbers.effective),
+        "estimated_prediction_count": pa.array(numbers.estimated),
         "stream_offset": pa.array(group.offsets, pa.int64()),
         "event_item": pa.array(group.items, pa.int32()),
     }
-    if not (counts == 1).all():
-        index = pa.array(np.repeat(np.arange(len(events)), counts))
+    if (rows != 1).any():
+        index = pa.array(np.repeat(np.arange(len(events)), rows))
         of_events = {name: values.take(index) for name, values in of_events.items()}
-    total = int(counts.sum())
-    starts = np.repeat(np.cumsum(counts) - counts, counts)
+    total = int(rows.sum())
+    starts = np.repeat(np.cumsum(rows) - rows, rows)
     columns = {
+        **of_events,
         "endpoint_id": pa.DictionaryArray.from_arrays(
             pa.array(np.zeros(total, np.int32)), pa.array([endpoint_id], pa.string())
         ),
-        **of_events,
         "stream_partition": pa.array(np.full(total, partition, np.int32)),
         "event_row": pa.array((np.arange(total) - starts).astype(np.int32)),
     }

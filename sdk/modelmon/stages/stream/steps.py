@@ -65,10 +65,12 @@ class Columns(storey.MapClass):  # type: ignore[misc]
 
     async def do(self, decoded: Decoded) -> Tabled:
         names: Mapping[str, KnownNames] = {}
-        if decoded.served:
+        if decoded.discovered:
             names = await when_available(
-                lambda: self._look_up(list(decoded.served)), self._parts.settings, "the records"
+                lambda: self._look_up(list(decoded.discovered)), self._parts.settings, "the records"
             )
+            for endpoint_id in names:
+                del decoded.discovered[endpoint_id]  # registered already
         with _collector_paused():
             columns = [
                 self._columns(decoded, endpoint_id, names.get(endpoint_id)) for endpoint_id in decoded.served
@@ -102,7 +104,7 @@ class WriteSeries(storey.MapClass):  # type: ignore[misc]
         self._parts = parts
 
     async def do(self, tabled: Tabled) -> Tabled:
-        points = traffic_points(tabled.decoded)
+        points = traffic_points(tabled)
         if points:
             batch = tabled.decoded.batch.range
             await when_available(

@@ -3,88 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
 
 import numpy as np
-import numpy.typing as npt
 
 from modelmon.model import TrafficPoint
-from modelmon.stages.stream.batch import Decoded
-from modelmon.stages.stream.columns import MINUTE_US, estimated_predictions
-from modelmon.wire import ErrorEvent, ServingEvent
+from modelmon.stages.stream.batch import NO_LATENCY, EndpointColumns, Int64s, Tabled
+from modelmon.stages.stream.columns import MINUTE_US
+from modelmon.wire import ErrorEvent
 
-Int64s = npt.NDArray[np.int64]
 _BIT_LIMITS = 2 ** np.arange(63, dtype=np.int64)
-NO_LATENCY = -1
 
 
-def traffic_points(decoded: Decoded) -> list[TrafficPoint]:
+def traffic_points(tabled: Tabled) -> list[TrafficPoint]:
     """One point per endpoint and minute that the batch has a request or an error in."""
-    served = [(endpoint_id, group.events) for endpoint_id, group in decoded.served.items()]
-    events = list(chain.from_iterable(group for _, group in served))
-    names = [endpoint_id for endpoint_id, _ in served]
-    number = {name: index for index, name in enumerate(names)}
-    for error in decoded.errors:
-        if error.endpoint_id not in number:
-            number[error.endpoint_id] = len(names)
-            names.append(error.endpoint_id)
-    if not events and not decoded.errors:
+    columns, errors = tabled.columns, tabled.decoded.errors
+    if not columns and not errors:
         return []
-    who = np.concatenate(
-        [
-            np.repeat(np.arange(len(served)), [len(group) for _, group in served]),
-            np.array([number[error.endpoint_id] for error in decoded.errors], np.int64),
-        ]
-    ).astype(np.int64)
-    return _summed(names, who, events, decoded.errors)
+    names = list(
+        dict.fromkeys([*(each.endpoint_id for each in columns), *(each.endpoint_id for each in errors)])
+    )
+    number = {name: place for place, name in enumerate(names)}
+    who = np.repeat(np.arange(len(columns)), [len(each.numbers.rows) for each in columns])
+    who = np.concatenate([who, np.array([number[each.endpoint_id] for each in errors], np.int64)])
+    return _summed(names, who, columns, errors)
 
 
 def _summed(
-    names: Sequence[str], who: Int64s, events: Sequence[ServingEvent], errors: Sequence[ErrorEvent]
+    names: Sequence[str], who: Int64s, columns: Sequence[EndpointColumns], errors: Sequence[ErrorEvent]
 ) -> list[TrafficPoint]:
-    count = len(who)
-    times = [*(event.when_us for event in events), *(error.when_us for error in errors)]
-    when_us = np.array(times, np.int64)
-    minute = when_us // MINUTE_US
+    numbers = [each.numbers for each in columns]
+    failed = len(errors)
+    minute = _joined([each.when_us for each in numbers], [each.when_us for each in errors]) // MINUTE_US
     order = np.lexsort((minute, who))
     who, minute = who[order], minute[order]
     starts = np.flatnonzero(np.r_[True, (np.diff(who) != 0) | (np.diff(minute) != 0)])
-    latency = _of_events((_latency(event) for event in events), len(events), count, NO_LATENCY)[order]
-    has_latency = (latency != NO_LATENCY).astype(np.int64)
-    is_event = (np.arange(count) < len(events)).astype(np.int64)[order]
-    rows = _of_events((len(event.inputs) for event in events), len(events), count, 0)[order]
-    estimated = np.zeros(count)
-    estimated[: len(events)] = estimated_predictions(events)
-    sums = [np.add.reduceat(values, starts).tolist() for values in (is_event, rows, 1 - is_event)]
-    point_estimates = np.add.reduceat(estimated[order], starts).tolist()
-    latencies = [
-        np.add.reduceat(has_latency, starts).tolist(),
-        np.add.reduceat(np.where(has_latency == 1, latency, 0), starts).tolist(),
-        np.maximum.reduceat(np.where(has_latency == 1, latency, 0), starts).tolist(),
+    latency = _joined([each.latency_us for each in numbers], [NO_LATENCY] * failed)[order]
+    has_latency = latency != NO_LATENCY
+    known = np.where(has_latency, latency, 0)
+    is_event = (np.arange(len(who)) < len(who) - failed)[order].astype(np.int64)
+    rows = _joined([each.rows for each in numbers], [0] * failed)[order]
+    estimated = np.concatenate([*(each.estimated for each in numbers), np.zeros(failed)])[order]
+    values = [
+        *(np.add.reduceat(each, starts).tolist() for each in (is_event, rows, 1 - is_event, estimated)),
+        np.add.reduceat(has_latency.astype(np.int64), starts).tolist(),
+        np.add.reduceat(known, starts).tolist(),
+        np.maximum.reduceat(known, starts).tolist(),
+        _histograms(latency, starts),
     ]
-    histograms = _histograms(latency, starts)
-    return [
-        TrafficPoint(names[endpoint], at * MINUTE_US, *values)
-        for endpoint, at, *values in zip(
-            who[starts].tolist(),
-            minute[starts].tolist(),
-            *sums,
-            point_estimates,
-            *latencies,
-            histograms,
-            strict=True,
-        )
-    ]
+    places = zip(who[starts].tolist(), minute[starts].tolist(), *values, strict=True)
+    return [TrafficPoint(names[who], minute * MINUTE_US, *point) for who, minute, *point in places]
 
 
-def _of_events(values: object, events: int, count: int, rest: int) -> Int64s:
-    filled = np.full(count, rest, np.int64)
-    filled[:events] = np.fromiter(values, np.int64, events)  # type: ignore[call-overload]
-    return filled
-
-
-def _latency(event: ServingEvent) -> int:
-    return NO_LATENCY if event.latency_us is None else event.latency_us
+def _joined(arrays: Sequence[Int64s], rest: Sequence[int]) -> Int64s:
+    return np.concatenate([*arrays, np.array(rest, np.int64)])
 
 
 def _histograms(latency: Int64s, starts: Int64s) -> list[tuple[int, ...]]:
