@@ -1,11 +1,13 @@
 """Every setting, with its default, unit and meaning. docs/settings.md is checked against this file.
 
 A setting `grace_seconds` is read from the environment as MODELMON_GRACE_SECONDS, else from the
-project folder's `modelmon.yaml` under `grace_seconds`, else it has its default.
+project folder's `modelmon.yaml` under `grace_seconds`, else it has its default. Locations given as
+credentials (`.modelmon/credentials.json`, written by the project SDK) win over `modelmon.yaml`.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Mapping
@@ -20,12 +22,23 @@ from modelmon.errors import ConfigError
 PREFIX = "MODELMON_"
 FILE_NAME = "modelmon.yaml"
 STATE_FOLDER = ".modelmon"
+CREDENTIALS_NAME = "credentials.json"
+CREDENTIAL_SETTINGS = ("stream_path", "records_url", "series_url")
+"""Settings that may hold a password: kept in a file of their own and never shown."""
 PROJECT_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 APP_NAME = re.compile(r"[a-zA-Z0-9_-]+")
 
 
-def _setting(default: Any, doc: str, *, least: float | None = None, choices: tuple[str, ...] = ()) -> Any:
-    return field(default=default, metadata={"doc": doc, "least": least, "choices": choices})
+def _setting(
+    default: Any,
+    doc: str,
+    *,
+    least: float | None = None,
+    choices: tuple[str, ...] = (),
+    secret: bool = False,
+) -> Any:
+    metadata = {"doc": doc, "least": least, "choices": choices}
+    return field(default=default, repr=not secret, metadata=metadata)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +53,7 @@ class Settings:
     stream_path: str = _setting(
         "",
         "Where streams live: sqlite:///folder or memory://. Empty: SQLite under the project folder.",
+        secret=True,
     )
     events_stream: str = _setting("events", "Name or URL of the stream of serving events.")
     app_stream: str = _setting("app-{name}", "Name or URL of an app's stream; {name} is the app.")
@@ -52,10 +66,12 @@ class Settings:
         "", "Folder or fsspec URL (s3://…) of the Parquet samples. Empty: under the project folder."
     )
     records_url: str = _setting(
-        "", "SQLAlchemy URL of the records and the ledger. Empty: SQLite under the project folder."
+        "",
+        "SQLAlchemy URL of the records and the ledger. Empty: SQLite under the project folder.",
+        secret=True,
     )
     series_url: str = _setting(
-        "", "SQLAlchemy URL of the time series. Empty: the same database as the records."
+        "", "SQLAlchemy URL of the time series. Empty: the same database as the records.", secret=True
     )
     artifacts_path: str = _setting(
         "", "Folder or fsspec URL of what apps log. Empty: under the project folder."
@@ -138,7 +154,12 @@ class Settings:
         """
         environ = os.environ if environ is None else environ
         folder = project_dir or environ.get(PREFIX + "PROJECT_DIR") or ""
-        values = {**_from_file(folder), **_from_environment(environ), **overrides}
+        values = {
+            **_from_file(folder),
+            **_from_credentials(folder),
+            **_from_environment(environ),
+            **overrides,
+        }
         if folder:
             values["project_dir"] = str(Path(folder).resolve())
         hints = get_type_hints(cls)
@@ -207,6 +228,20 @@ def _from_file(folder: str | Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ConfigError(f"{path} must hold `name: value` lines, got a {type(content).__name__}")
     return content
+
+
+def _from_credentials(folder: str | Path) -> dict[str, Any]:
+    path = Path(folder) / STATE_FOLDER / CREDENTIALS_NAME
+    if not folder or not path.is_file():
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return {name: content[name] for name in CREDENTIAL_SETTINGS if name in content}
+    except (OSError, ValueError, TypeError) as error:
+        # What the file holds must not come out with the reason.
+        raise ConfigError(
+            f"{path} can't be read ({type(error).__name__}): set the credentials again"
+        ) from None
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, str]:

@@ -1,1 +1,18 @@
-"""."""
+"""What a data scientist calls: a project, its functions, its models. docs/sdk.md."""
+
+from __future__ import annotations
+
+from modelmon.model_monitoring.artifacts import ModelArtifact
+from modelmon.project.applications import AppFunction
+from modelmon.project.opening import get_or_create_project, load_project
+from modelmon.project.project import Project
+from modelmon.project.serving import ServingFunction
+
+__all__ = [
+    "AppFunction",
+    "ModelArtifact",
+    "Project",
+    "ServingFunction",
+    "get_or_create_project",
+    "load_project",
+]

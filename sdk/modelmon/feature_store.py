@@ -1,0 +1,161 @@
+"""Reading samples back: every endpoint has a monitoring feature set, and `get_offline_features` reads it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from modelmon.errors import ConfigError, RejectedError
+from modelmon.model import Endpoint, to_us
+from modelmon.model_monitoring.locating import HasSettings, opened, settings_of
+from modelmon.settings import Settings
+from modelmon.stores import endpoints
+from modelmon.stores.reading import read_sample
+from modelmon.stores.samples import open_samples
+from modelmon.wire import read_moment
+from modelmon.wire.moments import LATEST_US
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+URI = re.compile(r"store://feature-sets/(?P<project>[^/]+)/(?P<name>[^/]+)")
+Time = datetime | str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MonitoringFeatureSet:
+    """What is stored of one endpoint, under the name and in the terms of MLRun's feature sets.
+
+    `name` is made of function and model, `tag` is the endpoint id; `features` and `labels` are the columns
+    known by now.
+    """
+
+    name: str
+    tag: str
+    project: str
+    features: tuple[str, ...]
+    labels: tuple[str, ...]
+    settings: Settings = field(repr=False, compare=False)
+    entities: tuple[str, ...] = ("endpoint_id",)
+    timestamp_key: str = "timestamp"
+
+    @property
+    def endpoint_id(self) -> str:
+        return self.tag
+
+    @property
+    def uri(self) -> str:
+        return f"store://feature-sets/{self.project}/{self.name}:{self.tag}"
+
+    def to_dataframe(
+        self, start_time: Time = None, end_time: Time = None, columns: Sequence[str] | None = None
+    ) -> pd.DataFrame:
+        """The samples of [start_time, end_time) as pandas."""
+        frame: pd.DataFrame = get_offline_features(self, start_time, end_time, columns)
+        return frame
+
+
+def get_feature_set(
+    feature_set: str, *, project: HasSettings | str | None = None, context: object = None
+) -> MonitoringFeatureSet:
+    """The monitoring feature set of an endpoint, by name ("name" or "name:tag"), uri, endpoint id or name."""
+    settings = settings_of(project, context)
+    endpoint = _find(settings, feature_set)
+    return MonitoringFeatureSet(
+        endpoint.feature_set,
+        endpoint.endpoint_id,
+        settings.project,
+        endpoint.feature_names,
+        endpoint.label_names,
+        settings,
+    )
+
+
+def get_offline_features(
+    endpoint: Endpoint | MonitoringFeatureSet | str,
+    start: Time = None,
+    end: Time = None,
+    columns: Sequence[str] | None = None,
+    as_arrow: bool = False,
+    *,
+    project: HasSettings | str | None = None,
+    context: object = None,
+) -> pd.DataFrame | pa.Table | Any:
+    """The samples of one endpoint in [start, end), by time: a pandas DataFrame, or with `as_arrow` a table.
+
+    `endpoint` is an endpoint, its id or name, or its monitoring feature set (object, name or uri). Times are
+    datetimes or ISO texts (without offset: UTC); None is no bound. `columns` reads just these, in their
+    order; otherwise there are `timestamp`, features, labels and metadata. The project is `project`, else the
+    one in `context` or around the current folder. Raises ConfigError for an endpoint, column or time that
+    can't be, UnavailableError when a store does not answer.
+    """
+    start_us, end_us = _us(start, "start", 0), _us(end, "end", LATEST_US)
+    if start_us >= end_us:
+        raise ConfigError(f"end: must come after start {start!r}, got {end!r}")
+    if isinstance(columns, str):
+        raise ConfigError(f"columns: must be a list of names, got {columns!r}")
+    if isinstance(endpoint, MonitoringFeatureSet) and project is None and context is None:
+        settings = endpoint.settings
+    else:
+        settings = settings_of(project, context)
+    endpoint_id = endpoint if isinstance(endpoint, str) else endpoint.endpoint_id
+    if isinstance(endpoint, str):
+        endpoint_id = _find(settings, endpoint).endpoint_id
+    with opened(settings) as database:
+        table = read_sample(
+            database, open_samples(settings.resolved()), endpoint_id, start_us, end_us, columns
+        )
+    return table if as_arrow else _to_pandas(table)
+
+
+def _to_pandas(table: pa.Table) -> pd.DataFrame:
+    try:
+        frame: pd.DataFrame = table.to_pandas()
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            "pandas is not installed: pip install 'modelmon[apps]', or ask for as_arrow=True"
+        ) from error
+    return frame
+
+
+def _us(moment: Time, argument: str, default: int) -> int:
+    if moment is None:
+        return default
+    if isinstance(moment, datetime):
+        return to_us(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    try:
+        return read_moment(moment, argument)
+    except RejectedError as error:
+        raise ConfigError(str(error)) from error
+
+
+def _find(settings: Settings, name: str) -> Endpoint:
+    """By endpoint id, else by feature set, else by endpoint name."""
+    match = URI.fullmatch(name)
+    if match is not None and match["project"] != settings.project:
+        raise ConfigError(f"feature set {name!r} is of another project than {settings.project!r}")
+    wanted = match["name"] if match else name
+    with opened(settings) as database, database.read() as connection:
+        by_id = endpoints.get(connection, wanted)
+        known = [by_id] if by_id else endpoints.find(connection)
+    found = [by_id] if by_id else [each for each in known if _is_called(each, wanted)]
+    if not found:
+        names = ", ".join(sorted({each.name for each in known})) or "none"
+        raise ConfigError(
+            f"no endpoint or feature set {name!r} in project {settings.project}; endpoints: {names}"
+        )
+    if len(found) > 1:
+        ids = ", ".join(each.endpoint_id for each in found)
+        raise ConfigError(f"{name!r} is the name of {len(found)} endpoints; give one of the ids {ids}")
+    return found[0]
+
+
+def _is_called(endpoint: Endpoint, name: str) -> bool:
+    feature_set, _, tag = name.rpartition(":")
+    return name in (endpoint.name, endpoint.feature_set) or (
+        feature_set == endpoint.feature_set and tag.removesuffix("_") == endpoint.endpoint_id
+    )

@@ -1,0 +1,131 @@
+"""Logged models: their files, schema and reference statistics, under `.modelmon/models/<key>/`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from modelmon.errors import ConfigError
+from modelmon.local.folders import state_folder
+from modelmon.model_monitoring.folders import replace_folder
+from modelmon.settings import Settings
+
+SPEC, STATS, FILES = "model.json", "feature_stats.json", "files"
+KEY = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{0,127}")
+URI = re.compile(r"store://models/(?P<project>[^/#:@]+)/(?P<key>[^/#:@]+)(?:#\d+)?(?::[^@]*)?(?:@.*)?")
+URI_PREFIX = "store://models/"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelArtifact:
+    """A logged model. `inputs` and `outputs` name its features and labels, `feature_stats` is the reference.
+
+    `model_file` is the name of the model's file inside `files`, "" when it has none or several.
+    """
+
+    key: str
+    project: str
+    folder: Path
+    model_file: str = ""
+    tag: str = ""
+    framework: str = ""
+    algorithm: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    extra_data: Mapping[str, Any] = field(default_factory=dict)
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    feature_stats: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def uri(self) -> str:
+        """What `add_model(model_path=…)` takes."""
+        return f"{URI_PREFIX}{self.project}/{self.key}"
+
+    @property
+    def files(self) -> Path:
+        """Folder of the model's own files; it may be empty."""
+        return self.folder / FILES
+
+    @property
+    def target_path(self) -> str:
+        """The model's file, or the folder of its files."""
+        return str(self.files / self.model_file)
+
+
+def write_model(artifact: ModelArtifact, files: Mapping[str, Path | bytes]) -> ModelArtifact:
+    """Store a model with its files (name to path or content); one of the same key is replaced."""
+    spec = asdict(artifact)
+    stats = spec.pop("feature_stats")
+    del spec["folder"]
+    try:
+        encoded = msgspec.json.format(msgspec.json.encode(spec))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ConfigError(
+            f"model {artifact.key}: metrics, parameters, labels and extra_data hold JSON values: {error}"
+        ) from error
+
+    def fill(folder: Path) -> None:
+        (folder / FILES).mkdir()
+        for name, content in files.items():
+            data = content if isinstance(content, bytes) else content.read_bytes()
+            target = folder / FILES / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(data)
+        (folder / STATS).write_bytes(msgspec.json.encode(stats))
+        (folder / SPEC).write_bytes(encoded)
+
+    replace_folder(artifact.folder, fill)
+    return artifact
+
+
+def models_folder(settings: Settings) -> Path:
+    return state_folder(Path(settings.project_dir)) / "models"
+
+
+def model_keys(settings: Settings) -> list[str]:
+    """Keys of the project's logged models."""
+    return sorted(path.parent.name for path in models_folder(settings).glob(f"[!.]*/{SPEC}"))
+
+
+def read_model(settings: Settings, key: str) -> ModelArtifact:
+    """The logged model of this key; ConfigError when there is none."""
+    folder = models_folder(settings) / key
+    if not KEY.fullmatch(key) or not (folder / SPEC).is_file():
+        known = ", ".join(model_keys(settings)) or "none"
+        raise ConfigError(f"no model {key!r} was logged in project {settings.project}; there are: {known}")
+    try:
+        spec = msgspec.json.decode((folder / SPEC).read_bytes())
+        stats = msgspec.json.decode((folder / STATS).read_bytes())
+        inputs, outputs = tuple(spec.pop("inputs")), tuple(spec.pop("outputs"))
+        return ModelArtifact(**spec, inputs=inputs, outputs=outputs, folder=folder, feature_stats=stats)
+    except (msgspec.DecodeError, KeyError, TypeError) as error:
+        raise ConfigError(f"{folder} is no logged model: {error}; log it again") from error
+
+
+def find_model(settings: Settings, reference: ModelArtifact | str | Path | None) -> ModelArtifact | None:
+    """The logged model that an artifact, its uri or its key means; None for anything else (a path)."""
+    if isinstance(reference, ModelArtifact):
+        return reference
+    if not isinstance(reference, str):
+        return None
+    if reference.startswith("store://"):
+        return read_model(settings, _key_of(settings, reference))
+    return read_model(settings, reference) if reference in model_keys(settings) else None
+
+
+def _key_of(settings: Settings, uri: str) -> str:
+    match = URI.fullmatch(uri)
+    if match is None:
+        raise ConfigError(f"model_path: must be like {URI_PREFIX}{settings.project}/<key>, got {uri!r}")
+    if match["project"] != settings.project:
+        raise ConfigError(
+            f"model_path: {uri!r} is a model of project {match['project']!r}, this is {settings.project!r}"
+        )
+    return match["key"]

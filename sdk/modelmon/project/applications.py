@@ -1,0 +1,248 @@
+"""A monitoring app of a project: where its code comes from, and how it is deployed."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from modelmon.errors import ConfigError
+from modelmon.local.function_yaml import FILE
+from modelmon.model_monitoring.folders import copy_into
+from modelmon.model_monitoring.locating import HasSettings, now_us, opened
+from modelmon.project import functions
+from modelmon.project.names import DRIFT_APP, DRIFT_TEMPLATE, check_app_name
+from modelmon.project.source import assigns, classes_of
+from modelmon.settings import Settings
+from modelmon.stores import registry
+
+KIND = "app"
+TEMPLATE = "apps/_template"
+SPEC_NAME = "app.json"
+HANDLER = "handler"
+METHOD = "do_tracking"
+CODE = '''\
+"""Runs the monitoring app that app.json names; `project.deploy_function` writes this file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from modelmon.nuclio import app_handlers
+from modelmon.serving.loading import load_class
+
+FOLDER = Path(__file__).resolve().parent
+APP = json.loads((FOLDER / "app.json").read_text(encoding="utf-8"))
+
+init_context, handler = app_handlers(
+    load_class(APP["class_name"], FOLDER, APP["source"]), **APP["arguments"]
+)
+'''
+
+
+@dataclass(frozen=True, slots=True)
+class AppSpec:
+    """Where an app's code is, and with what it is made.
+
+    `template` names a function folder of ModelMon's. `source` is a file or folder; it is a function of its
+    own when `class_name` is "", and holds the class otherwise. Without both, `class_name` is
+    "module.Class" of an installed package. `base_period` is in minutes, None: the project's.
+    """
+
+    name: str
+    template: str = ""
+    source: str = ""
+    class_name: str = ""
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    base_period: int | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+class AppFunction:
+    """A monitoring app of a project; `deploy` puts it to work."""
+
+    kind = KIND
+
+    def __init__(self, project: HasSettings, spec: AppSpec) -> None:
+        self._project = project
+        self.spec = spec
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+    def __repr__(self) -> str:
+        return f"AppFunction(name={self.name!r}, class_name={self.spec.class_name!r})"
+
+    def set_env(self, name: str, value: str | int | float) -> AppFunction:
+        """An environment variable of the app, from the next `deploy` on."""
+        environment = {**self.spec.environment, **functions.check_environment({name: value})}
+        self.spec = replace(self.spec, environment=environment)
+        return self
+
+    def deploy(self, project: str = "", tag: str = "", verbose: bool = False, **others: Any) -> AppFunction:
+        """Make the app's stream, write its folder, register it: from now on it is sent windows.
+
+        The arguments are for code written for MLRun. Raises ConfigError for a project of another name.
+        """
+        settings = self._project.settings
+        if project and project != settings.project:
+            raise ConfigError(f"project: this app is of project {settings.project!r}, not {project!r}")
+        functions.make_stream(settings, settings.app_stream.format(name=self.name))
+        self.save()
+        functions.write_function(
+            settings, self.name, lambda folder: _fill(settings, self.spec, folder), self.spec.environment
+        )
+        self.save(deployed=True)
+        with opened(settings) as database, database.write() as connection:
+            registry.register_app(connection, self.name, self.spec.base_period, now_us())
+        return self
+
+    def save(self, deployed: bool = False) -> None:
+        """Record the app in the project."""
+        functions.record(self._project.settings, self.name, KIND, asdict(self.spec), deployed=deployed)
+
+
+def read_app(project: HasSettings, spec: Mapping[str, Any]) -> AppFunction:
+    """An app from its record."""
+    return AppFunction(project, AppSpec(**spec))
+
+
+def describe_app(
+    settings: Settings,
+    name: object,
+    func: str | Path | None,
+    application_class: object,
+    base_period: int | None,
+    arguments: Mapping[str, Any],
+) -> AppSpec:
+    """What an app is made of, checked without running its code. Raises ConfigError."""
+    name = check_app_name(name)
+    _check_arguments(name, arguments)
+    if base_period is not None:
+        check_base_period(base_period)
+    source, class_name = _code(settings, func, application_class)
+    if source is None and not class_name:
+        if name != DRIFT_APP:
+            raise ConfigError(
+                f"app {name}: func (its Python file or folder) is needed, or application_class as "
+                "'module.Class'"
+            )
+        return AppSpec(name, template=DRIFT_TEMPLATE, base_period=base_period)
+    if source is not None and not class_name:
+        source, class_name = _complete(source)
+        if not class_name and arguments:
+            raise ConfigError(
+                f"app {name}: {source} makes its handler itself, so give {', '.join(arguments)} there, "
+                "in its app_handlers(…) line"
+            )
+    return AppSpec(name, "", str(source or ""), class_name, dict(arguments), base_period)
+
+
+def check_base_period(base_period: object) -> int:
+    """Whole minutes of at least 1; ConfigError otherwise."""
+    if isinstance(base_period, bool) or not isinstance(base_period, int) or base_period < 1:
+        raise ConfigError(
+            f"base_period: must be a whole number of minutes of at least 1, got {base_period!r}"
+        )
+    return base_period
+
+
+def _check_arguments(name: str, arguments: Mapping[str, Any]) -> None:
+    try:
+        msgspec.json.encode(arguments)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ConfigError(f"app {name}: the class's arguments must be JSON values: {error}") from error
+
+
+def _code(settings: Settings, func: str | Path | None, application_class: object) -> tuple[Path | None, str]:
+    """The file or folder of the code, and the class in it, as far as they were given."""
+    if func is not None and "://" in str(func):
+        raise ConfigError(f"func: must be a local path, got {str(func)!r}")
+    source = functions.existing(func, "func", Path(settings.project_dir)) if func is not None else None
+    if isinstance(application_class, type):
+        return _code_of_class(source, application_class)
+    if application_class is None:
+        return source, ""
+    if not isinstance(application_class, str) or not application_class:
+        raise ConfigError(
+            "application_class: must be the class or its name, and the class's arguments go beside it by "
+            f"name; got {application_class!r}"
+        )
+    if source is None and "." not in application_class:
+        raise ConfigError(
+            f"application_class: {application_class!r} needs func, the file it stands in (or write "
+            "'module.Class' for an installed package)"
+        )
+    if source is not None and "." not in application_class:
+        _check_class(source, application_class)
+    return source, application_class
+
+
+def _code_of_class(source: Path | None, found: type) -> tuple[Path | None, str]:
+    if source is not None:
+        _check_class(source, found.__name__)
+        return source, found.__name__
+    if found.__module__ == "__main__":
+        raise ConfigError(
+            f"application_class: {found.__name__} stands in the script that runs now; put it into a file of "
+            "its own and give that as func"
+        )
+    if found.__module__.partition(".")[0] == "modelmon":
+        return None, f"{found.__module__}.{found.__name__}"
+    return Path(inspect.getfile(found)).resolve(), found.__name__
+
+
+def _check_class(source: Path, class_name: str) -> None:
+    known = classes_of(source)
+    if class_name not in known:
+        raise ConfigError(
+            f"application_class: no class {class_name!r} in {source}; there are: {', '.join(known) or 'none'}"
+        )
+
+
+def _complete(source: Path) -> tuple[Path, str]:
+    """The code and its class when only the code was given: a function folder stands for itself."""
+    folder = source.parent if source.name == functions.MAIN else source
+    if (folder / FILE).is_file():
+        functions.check_function_folder(folder)
+        return folder, ""
+    if source.is_file() and assigns(source, HANDLER):
+        return source, ""
+    found = [name for name, methods in classes_of(source).items() if METHOD in methods]
+    if len(found) != 1:
+        raise ConfigError(
+            f"application_class: {source} has {len(found)} classes with {METHOD} "
+            f"({', '.join(found) or 'none'}); name the one that is meant"
+        )
+    return source, found[0]
+
+
+def _fill(settings: Settings, spec: AppSpec, folder: Path) -> None:
+    if spec.template:
+        copy_into(functions.template(settings, spec.template), folder)
+        return
+    source = functions.existing(spec.source, "func", Path(settings.project_dir)) if spec.source else None
+    if not spec.class_name:
+        assert source is not None, "a spec names a class or code that is a function itself"
+        _fill_from_function(settings, source, folder)
+        return
+    copy_into(functions.template(settings, TEMPLATE) / FILE, folder)
+    file = functions.copy_code(source, folder, "app.py") if source is not None else ""
+    (folder / functions.MAIN).write_text(CODE, encoding="utf-8")
+    document = {"class_name": spec.class_name, "source": file, "arguments": spec.arguments}
+    (folder / SPEC_NAME).write_bytes(msgspec.json.format(msgspec.json.encode(document)))
+
+
+def _fill_from_function(settings: Settings, source: Path, folder: Path) -> None:
+    if source.is_dir():
+        copy_into(source, folder)
+    else:
+        copy_into(functions.template(settings, TEMPLATE) / FILE, folder)
+        (folder / functions.MAIN).write_bytes(source.read_bytes())
+    functions.check_function_folder(folder)

@@ -1,0 +1,156 @@
+"""Deploying: from a template and the user's code to a function folder, recorded in the project."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from modelmon.errors import ConfigError
+from modelmon.local import folders
+from modelmon.local.function_yaml import FILE
+from modelmon.local.topics import open_topic
+from modelmon.model_monitoring.folders import copy_into, remove_folder, replace_folder
+from modelmon.model_monitoring.locating import now_us, opened
+from modelmon.settings import Settings
+from modelmon.stores import registry
+from modelmon.stores.registry import RegisteredFunction
+
+MAIN = "main.py"
+ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def template(settings: Settings, name: str) -> Path:
+    """The function folder `name`: the project's own under functions/ if it has one, else ModelMon's."""
+    own = Path(settings.project_dir) / "functions" / name
+    return own if (own / FILE).is_file() else folders.template(name)
+
+
+def deployed_folder(settings: Settings, name: str) -> Path:
+    return folders.functions_folder(Path(settings.project_dir)) / name
+
+
+def is_deployed(settings: Settings, name: str) -> bool:
+    """Whether the function's folder is there for `modelmon up` to run."""
+    return (deployed_folder(settings, name) / FILE).is_file()
+
+
+def write_function(
+    settings: Settings, name: str, fill: Callable[[Path], None], environment: Mapping[str, str]
+) -> Path:
+    """Make the function's folder what `fill` writes, with `environment` added to its function.yaml."""
+
+    def filled(folder: Path) -> None:
+        fill(folder)
+        path = folder / FILE
+        path.write_text(with_environment(path.read_text(encoding="utf-8"), environment), encoding="utf-8")
+
+    return replace_folder(deployed_folder(settings, name), filled)
+
+
+def with_environment(text: str, environment: Mapping[str, str]) -> str:
+    """A function.yaml with these variables set; its own lines and comments stay.
+
+    >>> with_environment("spec:\\n  env:\\n    - name: A\\n      value: b\\n", {"C": "d"})
+    'spec:\\n  env:\\n    - name: "C"\\n      value: "d"\\n    - name: A\\n      value: b\\n'
+    """
+    if not environment:
+        return text
+    lines = "".join(
+        f"    - name: {json.dumps(key)}\n      value: {json.dumps(value)}\n"
+        for key, value in environment.items()
+    )
+    if re.search(r"^  env:[ \t]*$", text, re.MULTILINE):
+        return re.sub(r"^  env:[ \t]*\n", lambda _: f"  env:\n{lines}", text, count=1, flags=re.MULTILINE)
+    return re.sub(r"^spec:[ \t]*\n", lambda _: f"spec:\n  env:\n{lines}", text, count=1, flags=re.MULTILINE)
+
+
+def check_environment(environment: Mapping[str, Any]) -> dict[str, str]:
+    """Environment variables for a function; ConfigError naming the one that can't be."""
+    for name, value in environment.items():
+        if not isinstance(name, str) or not ENVIRONMENT_NAME.fullmatch(name):
+            raise ConfigError(f"env: {name!r} can't name an environment variable")
+        if not isinstance(value, str | int | float) or isinstance(value, bool) or "\0" in str(value):
+            raise ConfigError(f"env: {name} must be a text or a number, got a {type(value).__name__}")
+    return {name: str(value) for name, value in environment.items()}
+
+
+def copy_code(source: Path, folder: Path, otherwise: str) -> str:
+    """The user's code into a function folder: one file, or all that a folder holds.
+
+    Returns the file's name there, "" for a folder. A file that can't keep its name (main.py is the handler,
+    and a module's name is an identifier) is called `otherwise`.
+    """
+    if source.is_dir():
+        copy_into(source, folder)
+        return ""
+    name = source.name if source.stem.isidentifier() and source.name != MAIN else otherwise
+    (folder / name).write_bytes(source.read_bytes())
+    return name
+
+
+def existing(path: object, argument: str, base: Path) -> Path:
+    """The absolute path of a file or folder of the user's; a relative one is tried from the current
+    folder, then from the project's. ConfigError when it is not there."""
+    if not isinstance(path, str | Path) or not str(path):
+        raise ConfigError(f"{argument}: must be the path of a file or folder, got {path!r}")
+    if "://" in str(path):
+        raise ConfigError(f"{argument}: must be a local path, got {str(path)!r}")
+    given = Path(path).expanduser()
+    for candidate in (given, base / given):
+        if candidate.exists():
+            return candidate.resolve()
+    raise ConfigError(f"{argument}: {str(path)!r} does not exist (looked in {Path.cwd()} and {base})")
+
+
+def make_stream(settings: Settings, topic: str) -> None:
+    """Create the project's stream of this name, with its partitions, unless it is there."""
+    open_topic(settings, topic).close()
+
+
+def record(settings: Settings, name: str, kind: str, spec: Mapping[str, Any], *, deployed: bool) -> None:
+    """Record a function; ConfigError when a function of another kind has the name."""
+    with opened(settings) as database, database.write() as connection:
+        found = registry.get_function(connection, name)
+        if found is not None and found.kind != kind:
+            raise ConfigError(
+                f"name: {name!r} is a function of kind {found.kind} already; choose another name"
+            )
+        deployed = deployed or (found is not None and found.deployed)
+        registry.put_function(connection, name, kind, spec, deployed=deployed, now_us=now_us())
+
+
+def recorded(settings: Settings, name: str) -> RegisteredFunction | None:
+    with opened(settings) as database, database.read() as connection:
+        return registry.get_function(connection, name)
+
+
+def withdraw(settings: Settings, name: str, *, forget: bool) -> bool:
+    """Remove the function's folder, so that it stops; `forget` its record too. False when it is unknown."""
+    with opened(settings) as database, database.write() as connection:
+        found = registry.get_function(connection, name)
+        if found is not None and found.kind == "app":
+            registry.unregister_app(connection, name)
+        if found is not None and forget:
+            registry.remove_function(connection, name)
+        elif found is not None:
+            registry.put_function(connection, name, found.kind, found.spec, deployed=False, now_us=now_us())
+    removed = remove_folder(deployed_folder(settings, name))
+    return removed or found is not None
+
+
+def check_function_folder(folder: Path) -> None:
+    """ConfigError unless the folder holds a function.yaml that can be read and the main.py it names."""
+    try:
+        document = yaml.safe_load((folder / FILE).read_text(encoding="utf-8"))
+        handler = str(document["spec"]["handler"]).partition(":")[0]
+    except (yaml.YAMLError, OSError, UnicodeDecodeError, TypeError, KeyError) as error:
+        raise ConfigError(f"{folder / FILE} is no function.yaml with spec.handler: {error}") from error
+    if not (folder / f"{handler}.py").is_file():
+        raise ConfigError(
+            f"{folder}: function.yaml names the handler {handler!r}, but there is no {handler}.py"
+        )

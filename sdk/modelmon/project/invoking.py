@@ -1,0 +1,84 @@
+"""Calling a running function over HTTP."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from modelmon.errors import ConfigError, RejectedError, UnavailableError
+from modelmon.local.folders import address_file
+from modelmon.settings import Settings
+
+JSON = "application/json"
+
+
+def invoke(
+    settings: Settings,
+    function: str,
+    path: str = "",
+    body: Any = None,
+    method: str = "",
+    headers: Mapping[str, str] | None = None,
+    timeout_seconds: float = 30.0,
+) -> Any:
+    """What the function answers: parsed JSON, text, or bytes of another content type.
+
+    A request with a body is a POST, one without a GET, unless `method` says otherwise. Raises
+    UnavailableError when the function is not running, RejectedError for an answer of 400 or above.
+    """
+    sent, content_type = _encoded(body)
+    address = _address(settings, function)
+    connection = http.client.HTTPConnection(address, timeout=timeout_seconds)
+    target = path if path.startswith("/") else f"/{path}"
+    try:
+        connection.request(
+            method or ("GET" if sent is None else "POST"), target, sent, {**content_type, **(headers or {})}
+        )
+        answer = connection.getresponse()
+        content = answer.read()
+    except (OSError, http.client.HTTPException) as error:
+        raise UnavailableError(
+            f"function {function!r} does not answer at {address} ({error}): is `modelmon up` running?"
+        ) from error
+    finally:
+        connection.close()
+    if answer.status >= 400:
+        raise RejectedError(f"{target} answered {answer.status}: {content.decode(errors='replace')}")
+    return _decoded(content, answer.headers.get_content_type())
+
+
+def _address(settings: Settings, function: str) -> str:
+    try:
+        return address_file(Path(settings.project_dir), function).read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        raise UnavailableError(
+            f"function {function!r} is not running: start `modelmon up` in {settings.project_dir}, "
+            "after deploying it"
+        ) from None
+
+
+def _encoded(body: Any) -> tuple[bytes | None, dict[str, str]]:
+    if body is None:
+        return None, {}
+    if isinstance(body, bytes):
+        return body, {}
+    if isinstance(body, str):
+        return body.encode(), {}
+    try:
+        return json.dumps(body).encode(), {"Content-Type": JSON}
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"body: must be bytes, text or JSON values: {error}") from error
+
+
+def _decoded(content: bytes, content_type: str) -> Any:
+    if content_type == JSON:
+        try:
+            return msgspec.json.decode(content)
+        except msgspec.DecodeError:
+            return json.loads(content)  # NaN and the like
+    return content.decode() if content_type.startswith("text/") else content

@@ -1,0 +1,128 @@
+"""`log_model`: a model's file, its schema and the statistics of what it was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from modelmon.errors import ConfigError, RejectedError
+from modelmon.model_monitoring.artifacts import KEY, ModelArtifact, models_folder, write_model
+from modelmon.project.functions import existing
+from modelmon.settings import Settings
+from modelmon.stats import describe
+from modelmon.stores.columns import stored_names
+
+
+def log_model(
+    settings: Settings,
+    key: object,
+    *,
+    body: bytes | str | None,
+    model_dir: str | Path | None,
+    model_file: str | Path | None,
+    inputs: Any,
+    outputs: Any,
+    training_set: Any,
+    label_column: str | Sequence[str] | None,
+    **described: Any,
+) -> ModelArtifact:
+    """Store a model under `.modelmon/models/<key>/`, with reference statistics of `training_set`."""
+    if not isinstance(key, str) or not KEY.fullmatch(key):
+        raise ConfigError(
+            "key: must be at most 128 letters, digits, '.', '_' and '-', first a letter or digit, "
+            f"got {key!r}"
+        )
+    files, main = _files(settings, key, body, model_dir, model_file)
+    features, labels, stats = _schema(inputs, outputs, training_set, label_column)
+    artifact = ModelArtifact(
+        key=key,
+        project=settings.project,
+        folder=models_folder(settings) / key,
+        model_file=main,
+        inputs=features,
+        outputs=labels,
+        feature_stats=stats,
+        **{name: value for name, value in described.items() if value},
+    )
+    return write_model(artifact, files)
+
+
+def _files(
+    settings: Settings,
+    key: str,
+    body: bytes | str | None,
+    model_dir: str | Path | None,
+    model_file: str | Path | None,
+) -> tuple[dict[str, Path | bytes], str]:
+    """Name to path or content of every file of the model, and the name of the one that is the model."""
+    base = Path(settings.project_dir)
+    if body is not None:
+        if not isinstance(body, bytes | str):
+            raise ConfigError(
+                f"body: must be the bytes or text of the model's file, got a {type(body).__name__}; "
+                "write the model into a file and give model_file"
+            )
+        name = Path(model_file or f"{key}.bin").name
+        return {name: body if isinstance(body, bytes) else body.encode()}, name
+    folder = existing(model_dir, "model_dir", base) if model_dir is not None else None
+    if folder is not None and not folder.is_dir():
+        raise ConfigError(f"model_dir: {folder} is a file; give it as model_file")
+    if model_file is not None:
+        path = existing(folder / model_file if folder else model_file, "model_file", base)
+        if not path.is_file():
+            raise ConfigError(f"model_file: {path} is a folder; give it as model_dir")
+        return {path.name: path}, path.name
+    if folder is None:
+        return {}, ""
+    found = {
+        path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()
+    }
+    return {**found}, next(iter(found)) if len(found) == 1 else ""
+
+
+def _schema(
+    inputs: Any, outputs: Any, training_set: Any, label_column: str | Sequence[str] | None
+) -> tuple[tuple[str, ...], tuple[str, ...], dict[str, Any]]:
+    """Feature names, label names and reference statistics (of both)."""
+    if training_set is None:
+        if label_column is not None:
+            raise ConfigError("label_column: goes together with training_set")
+        return _names("inputs", inputs), _names("outputs", outputs), {}
+    if inputs is not None:
+        raise ConfigError("inputs: come from training_set; give one of the two")
+    stats = describe(training_set)
+    labels = _labels(label_column, list(stats))
+    features = tuple(name for name in stats if name not in labels)
+    if not features:
+        raise ConfigError("training_set: has no column beside label_column")
+    try:
+        stored_names(features, labels)
+    except RejectedError as error:
+        raise ConfigError(f"training_set: {error}") from error
+    return features, labels or _names("outputs", outputs), stats
+
+
+def _labels(label_column: str | Sequence[str] | None, known: list[str]) -> tuple[str, ...]:
+    labels = (label_column,) if isinstance(label_column, str) else tuple(label_column or ())
+    for label in labels:
+        if label not in known:
+            raise ConfigError(
+                f"label_column: the training set has no column {label!r}; it has {', '.join(known)}"
+            )
+    return labels
+
+
+def _names(argument: str, entries: Any) -> tuple[str, ...]:
+    """Names given as texts, or as MLRun's features (with a `name`)."""
+    if entries is None:
+        return ()
+    if isinstance(entries, str) or not isinstance(entries, Sequence):
+        raise ConfigError(f"{argument}: must be a list of names, got {entries!r}")
+    names: tuple[Any, ...] = tuple(
+        entry.get("name") if isinstance(entry, Mapping) else getattr(entry, "name", entry)
+        for entry in entries
+    )
+    if not all(isinstance(name, str) and name for name in names) or len(set(names)) < len(names):
+        raise ConfigError(f"{argument}: must be names, each one once, got {list(entries)!r}")
+    return names

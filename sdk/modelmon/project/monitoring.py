@@ -1,0 +1,159 @@
+"""Turning a project's monitoring on, off, and to another period."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from modelmon.errors import ConfigError, UnavailableError
+from modelmon.local.supervisor import read_report
+from modelmon.model_monitoring.folders import copy_into
+from modelmon.model_monitoring.locating import HasSettings, opened
+from modelmon.project import functions
+from modelmon.project.applications import AppFunction, AppSpec, check_base_period
+from modelmon.project.names import (
+    CONTROLLER,
+    DRIFT_APP,
+    DRIFT_TEMPLATE,
+    INFRASTRUCTURE,
+    STREAM,
+)
+from modelmon.settings import Settings
+from modelmon.stores import registry
+
+logger = logging.getLogger(__name__)
+
+ADVISED_MINUTES = 10
+BASE_PERIOD = "base_period"
+WAIT_SECONDS, LOOK_SECONDS = 60.0, 0.1
+
+
+def enable(project: HasSettings, base_period: int | None, *, drift_app: bool, wait: bool) -> None:
+    """Deploy stream, controller, writer and (if asked for) the drift app, and make their streams."""
+    settings = project.settings
+    if functions.is_deployed(settings, CONTROLLER):
+        raise ConfigError(
+            f"monitoring of project {settings.project!r} is enabled already: "
+            "update_model_monitoring_controller(base_period=…) changes the period, "
+            "disable_model_monitoring() comes first for anything else"
+        )
+    minutes = _advise(settings.base_period if base_period is None else check_base_period(base_period))
+    for stream in (settings.events_stream, settings.writer_stream):
+        functions.make_stream(settings, stream)
+    _set_period(settings, minutes, given=base_period is not None)
+    for name in INFRASTRUCTURE:
+        _deploy(settings, name)
+    if drift_app:
+        AppFunction(project, AppSpec(DRIFT_APP, template=DRIFT_TEMPLATE)).deploy()
+    if wait:
+        wait_until_ready(settings, [*INFRASTRUCTURE, *([DRIFT_APP] if drift_app else [])])
+
+
+def update(project: HasSettings, base_period: int, *, wait: bool) -> None:
+    """Deploy the controller anew, with windows of another length from the next one on."""
+    settings = project.settings
+    minutes = check_base_period(base_period)
+    if not functions.is_deployed(settings, CONTROLLER):
+        raise ConfigError(
+            f"monitoring of project {settings.project!r} is not enabled: call enable_model_monitoring first"
+        )
+    _set_period(settings, _advise(minutes), given=True)
+    _deploy(settings, CONTROLLER)
+    if wait:
+        wait_until_ready(settings, [CONTROLLER])
+
+
+def disable(
+    project: HasSettings,
+    *,
+    controller: bool,
+    stream: bool,
+    drift_app: bool,
+    user_apps: bool,
+    user_app_names: Sequence[str] | None,
+) -> None:
+    """Stop what is asked for. The writer goes on, so that reports under way are stored."""
+    settings = project.settings
+    with opened(settings) as database, database.read() as connection:
+        apps = [function.name for function in registry.list_functions(connection, "app")]
+    stopped = _user_apps([name for name in apps if name != DRIFT_APP], user_apps, user_app_names)
+    if controller:
+        functions.withdraw(settings, CONTROLLER, forget=False)
+    if stream:
+        functions.withdraw(settings, STREAM, forget=False)
+    if drift_app:
+        functions.withdraw(settings, DRIFT_APP, forget=True)
+    for name in stopped:
+        functions.withdraw(settings, name, forget=False)
+
+
+def wait_until_ready(settings: Settings, names: Sequence[str], within_seconds: float = WAIT_SECONDS) -> None:
+    """Until the runner says that every worker of these functions is ready.
+
+    Raises UnavailableError when no runner runs, or not all are ready in time; ConfigError with what it
+    says when a function can't run.
+    """
+    deadline = time.monotonic() + within_seconds
+    while True:
+        report = read_report(Path(settings.project_dir))
+        if report["pid"] is None:
+            raise UnavailableError(
+                f"deployed, but nothing runs the functions: start `modelmon up` in {settings.project_dir}"
+            )
+        running = {function["name"]: function for function in report["functions"]}
+        wrong = [f"{name}: {running[name]['error']}" for name in names if running.get(name, {}).get("error")]
+        if wrong:
+            raise ConfigError("; ".join(wrong))
+        unready = [name for name in names if not _is_ready(running.get(name))]
+        if not unready:
+            return
+        if time.monotonic() > deadline:
+            raise UnavailableError(f"after {within_seconds:g} s not ready: {', '.join(unready)}")
+        time.sleep(LOOK_SECONDS)
+
+
+def _is_ready(function: dict[str, list[dict[str, str]]] | None) -> bool:
+    workers = function["workers"] if function else []
+    return bool(workers) and all(worker["state"] == "ready" for worker in workers)
+
+
+def _deploy(settings: Settings, name: str) -> None:
+    template = INFRASTRUCTURE[name]
+    functions.write_function(
+        settings, name, lambda folder: copy_into(functions.template(settings, template), folder), {}
+    )
+    functions.record(settings, name, "infra", {"template": template}, deployed=True)
+
+
+def _advise(minutes: int) -> int:
+    if minutes < ADVISED_MINUTES:
+        logger.warning(
+            "a base period of %d minutes is short: %d or more is advised, or windows hold too few rows",
+            minutes,
+            ADVISED_MINUTES,
+        )
+    return minutes
+
+
+def _set_period(settings: Settings, minutes: int, *, given: bool) -> None:
+    """A period that nobody gave stays the setting, which modelmon.yaml may change."""
+    with opened(settings) as database, database.write() as connection:
+        if given or registry.get_value(connection, BASE_PERIOD) is not None:
+            registry.set_value(connection, BASE_PERIOD, minutes)
+
+
+def _user_apps(known: list[str], every: bool, names: Sequence[str] | None) -> list[str]:
+    if names is None:
+        return known if every else []
+    if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+        raise ConfigError(f"user_application_list: must be a list of names, got {names!r}")
+    if not every:
+        raise ConfigError("user_application_list: goes together with delete_user_applications=True")
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ConfigError(
+            f"user_application_list: no app {unknown[0]!r}; there are: {', '.join(known) or 'none'}"
+        )
+    return list(names)

@@ -1,0 +1,52 @@
+"""Names of functions and apps: which can be, and which are ours."""
+
+from __future__ import annotations
+
+import re
+
+from modelmon.errors import ConfigError
+from modelmon.settings import APP_NAME
+
+STREAM, CONTROLLER, WRITER = "modelmon-stream", "modelmon-controller", "modelmon-writer"
+INFRASTRUCTURE = {STREAM: "stream", CONTROLLER: "controller", WRITER: "writer"}
+"""Function to its template folder."""
+DRIFT_APP = "histogram-data-drift"
+DRIFT_TEMPLATE = "apps/histogram_drift"
+RESERVED_APPS = ("mlrun-infra",)
+BATCH_SUFFIX = "-batch"
+LONGEST = 63
+_FUNCTION = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+
+
+def check_function_name(name: object) -> str:
+    """A name that Nuclio and a folder can have; ConfigError otherwise."""
+    if not isinstance(name, str) or not _FUNCTION.fullmatch(name) or len(name) > LONGEST:
+        raise ConfigError(
+            f"name: a function's name has lower-case letters, digits and '-' (at most {LONGEST}, first and "
+            f"last a letter or digit), got {name!r}"
+        )
+    if name in INFRASTRUCTURE:
+        raise ConfigError(f"name: {name!r} is a function of ModelMon's own; choose another name")
+    return name
+
+
+def check_app_name(name: object) -> str:
+    """A name that an app can have; ConfigError otherwise."""
+    if not isinstance(name, str) or not APP_NAME.fullmatch(name) or len(name) > LONGEST:
+        raise ConfigError(
+            f"name: an app's name has only letters, digits, '_' and '-' (at most {LONGEST}), got {name!r}"
+        )
+    if name in (*RESERVED_APPS, *INFRASTRUCTURE):
+        raise ConfigError(f"name: {name!r} is reserved; choose another name")
+    if name.endswith(BATCH_SUFFIX):
+        raise ConfigError(
+            f"name: a live app's name does not end in {BATCH_SUFFIX!r}, which marks jobs; got {name!r}"
+        )
+    return name
+
+
+def refuse(method: str, **arguments: object) -> None:
+    """ConfigError for an argument of MLRun's that asks for something this platform does not have."""
+    for name, value in arguments.items():
+        if value not in (None, False, ""):
+            raise ConfigError(f"{method}: {name}={value!r} is not supported here; leave it out")

@@ -1,0 +1,88 @@
+"""A project folder: found, or made with its modelmon.yaml."""
+
+from __future__ import annotations
+
+import getpass
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from modelmon.errors import ConfigError, UnavailableError
+from modelmon.project.project import Project
+from modelmon.settings import FILE_NAME, STATE_FOLDER, Settings
+
+
+def get_or_create_project(
+    name: str, context: str | Path = "./", user_project: bool = False, **settings: Any
+) -> Project:
+    """The project in the folder `context`, which is made (with its modelmon.yaml) when it is not there.
+
+    `user_project` appends the user's name to the project's. `settings` are any of docs/settings.md; they are
+    written to modelmon.yaml and stay. Raises ConfigError for a name or setting that can't be, and when
+    the folder holds a project of another name.
+    """
+    folder = Path(context).expanduser().resolve()
+    if user_project:
+        name = f"{name}-{re.sub(r'[^a-z0-9]+', '-', getpass.getuser().lower()).strip('-')}"
+    Settings.load(None, {}, **{**settings, "project": name})  # refuses what can't be before anything is made
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"context: {folder} is a file; a project is a folder")
+    path = folder / FILE_NAME
+    try:
+        if path.is_file():
+            _check_name(folder, name)
+        else:
+            folder.mkdir(parents=True, exist_ok=True)
+            _write(path, f"project: {name}\n")
+            _ignore_state(folder)
+        if settings:
+            _write(path, edited(path.read_text(encoding="utf-8"), settings))
+    except OSError as error:
+        raise UnavailableError(f"project folder {folder} can't be written: {error.strerror}") from error
+    return Project(name, folder)
+
+
+def load_project(context: str | Path = "./") -> Project:
+    """The project in the folder `context`; ConfigError when there is none."""
+    folder = Path(context).expanduser().resolve()
+    if not (folder / FILE_NAME).is_file():
+        raise ConfigError(f"context: no {FILE_NAME} in {folder}; get_or_create_project makes a project")
+    return Project(Settings.load(folder, {}).project, folder)
+
+
+def edited(text: str, settings: dict[str, Any]) -> str:
+    """modelmon.yaml with these settings in it; the other lines, comments too, stay as they are.
+
+    >>> edited("project: p\\nbase_period: 10 # minutes\\n", {"base_period": 60})
+    'project: p\\nbase_period: 60\\n'
+    """
+    for name, value in settings.items():
+        line = yaml.safe_dump({name: value}, allow_unicode=True, width=10_000)
+        old = re.search(rf"^{re.escape(name)}[ \t]*:.*(\n|\Z)", text, re.MULTILINE)
+        if old:
+            text = text[: old.start()] + line + text[old.end() :]
+        else:
+            text = f"{text}{'' if not text or text.endswith(chr(10)) else chr(10)}{line}"
+    return text
+
+
+def _check_name(folder: Path, name: str) -> None:
+    found = Settings.load(folder, {}).project
+    if found != name:
+        raise ConfigError(
+            f"name: {folder} holds project {found!r}, not {name!r}; choose another folder as `context`"
+        )
+
+
+def _write(path: Path, text: str) -> None:
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.write_text(text, encoding="utf-8")
+    fresh.replace(path)
+
+
+def _ignore_state(folder: Path) -> None:
+    """The state is nothing for a repository."""
+    (folder / STATE_FOLDER).mkdir(exist_ok=True)
+    (folder / STATE_FOLDER / ".gitignore").write_text("*\n", encoding="utf-8")

@@ -1,0 +1,387 @@
+"""The project: the methods a data scientist calls, each a few lines that lead to where it is done."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from modelmon.errors import ConfigError
+from modelmon.local.function_yaml import FILE
+from modelmon.model import Endpoint
+from modelmon.model_monitoring.api import Labels
+from modelmon.model_monitoring.api import list_model_endpoints as find_endpoints
+from modelmon.model_monitoring.artifacts import ModelArtifact, model_keys, read_model
+from modelmon.model_monitoring.locating import opened
+from modelmon.project import functions, monitoring
+from modelmon.project.applications import AppFunction, describe_app, read_app
+from modelmon.project.credentials import set_credentials
+from modelmon.project.models import log_model
+from modelmon.project.names import check_function_name, refuse
+from modelmon.project.serving import ServingFunction, read_serving
+from modelmon.serving import ServingSpec
+from modelmon.settings import Settings
+from modelmon.stores import registry
+
+Function = ServingFunction | AppFunction
+logger = logging.getLogger(__name__)
+
+
+class Project:
+    """A project folder. It holds no state of its own: another object for the same folder sees the same.
+
+    Every method raises ConfigError that says which value is wrong and what would be right, and
+    UnavailableError when a store, stream or disk does not answer. Arguments that are MLRun's and mean
+    nothing on this platform (`image`, `tag`) are accepted and change nothing.
+    """
+
+    def __init__(self, name: str, context: Path) -> None:
+        self.name = name
+        self.context = context
+
+    def __repr__(self) -> str:
+        return f"Project(name={self.name!r}, context={str(self.context)!r})"
+
+    @property
+    def settings(self) -> Settings:
+        """The settings as they stand now: environment, credentials, modelmon.yaml."""
+        return Settings.load(self.context, project=self.name)
+
+    # --- monitoring -------------------------------------------------------------------------------------
+
+    def set_model_monitoring_credentials(
+        self,
+        access_key: str | None = None,
+        endpoint_store_connection: str | None = None,
+        stream_path: str | None = None,
+        tsdb_connection: str | None = None,
+        replace_creds: bool = False,
+        *,
+        tsdb_profile_name: str | None = None,
+        stream_profile_name: str | None = None,
+    ) -> None:
+        """Say where streams, records and series are, before monitoring is enabled.
+
+        `stream_path`, `endpoint_store_connection` and `tsdb_connection` are URLs and win over
+        modelmon.yaml. They are kept in `.modelmon/credentials.json`, which only its owner can read, and never
+        shown. `replace_creds` allows other values than those stored.
+        """
+        refuse(
+            "set_model_monitoring_credentials",
+            tsdb_profile_name=tsdb_profile_name,
+            stream_profile_name=stream_profile_name,
+        )
+        set_credentials(
+            self.settings,
+            access_key=access_key,
+            stream_path=stream_path,
+            endpoint_store_connection=endpoint_store_connection,
+            tsdb_connection=tsdb_connection,
+            replace=_flag("replace_creds", replace_creds),
+        )
+
+    def enable_model_monitoring(
+        self,
+        base_period: int | None = None,
+        image: str | None = None,
+        *,
+        deploy_histogram_data_drift_app: bool = True,
+        wait_for_deployment: bool = False,
+        lag_threshold: int | None = None,
+        lag_event_cooldown: int | None = None,
+        otlp_enabled: bool = False,
+    ) -> None:
+        """Deploy stream, controller, writer and the histogram drift app, and create their streams.
+
+        `base_period` is the length of a window in minutes, at least 1 (10 or more is advised); None is the
+        setting, 10 unless modelmon.yaml says otherwise. `wait_for_deployment` waits until `modelmon up` runs
+        them. A second call is a ConfigError: update_model_monitoring_controller changes the period.
+        """
+        refuse(
+            "enable_model_monitoring",
+            lag_threshold=lag_threshold,
+            lag_event_cooldown=lag_event_cooldown,
+            otlp_enabled=otlp_enabled,
+        )
+        monitoring.enable(
+            self,
+            base_period,
+            drift_app=_flag("deploy_histogram_data_drift_app", deploy_histogram_data_drift_app),
+            wait=_flag("wait_for_deployment", wait_for_deployment),
+        )
+
+    def update_model_monitoring_controller(
+        self, base_period: int = 10, image: str | None = None, *, wait_for_deployment: bool = False
+    ) -> None:
+        """Deploy the controller anew, with windows of `base_period` minutes from the next one on."""
+        monitoring.update(self, base_period, wait=_flag("wait_for_deployment", wait_for_deployment))
+
+    def disable_model_monitoring(
+        self,
+        *,
+        delete_resources: bool = True,
+        delete_stream_function: bool = False,
+        delete_histogram_data_drift_app: bool = True,
+        delete_user_applications: bool = False,
+        user_application_list: Sequence[str] | None = None,
+    ) -> None:
+        """Stop the controller (`delete_resources`) and the drift app; the writer goes on.
+
+        The stream function goes on storing samples unless `delete_stream_function`. User apps stop
+        with `delete_user_applications`, all or those in `user_application_list`. What was stored stays.
+        """
+        monitoring.disable(
+            self,
+            controller=_flag("delete_resources", delete_resources),
+            stream=_flag("delete_stream_function", delete_stream_function),
+            drift_app=_flag("delete_histogram_data_drift_app", delete_histogram_data_drift_app),
+            user_apps=_flag("delete_user_applications", delete_user_applications),
+            user_app_names=user_application_list,
+        )
+
+    # --- apps -------------------------------------------------------------------------------------------
+
+    def set_model_monitoring_function(
+        self,
+        name: str | None = None,
+        func: str | Path | None = None,
+        application_class: str | type | None = None,
+        image: str | None = None,
+        handler: str | None = None,
+        with_repo: bool | None = None,
+        tag: str | None = None,
+        requirements: str | list[str] | None = None,
+        requirements_file: str = "",
+        local_path: str | None = None,
+        otlp_enabled: bool | None = None,
+        *,
+        base_period: int | None = None,
+        **application_kwargs: Any,
+    ) -> AppFunction:
+        """Add an app to the project, or change it; `deploy_function` puts it to work.
+
+        As create_model_monitoring_function, and recorded.
+        """
+        refuse("set_model_monitoring_function", local_path=local_path, otlp_enabled=otlp_enabled)
+        app = self.create_model_monitoring_function(
+            name, func, application_class, image, handler, with_repo, tag, requirements, requirements_file,
+            base_period=base_period, **application_kwargs,
+        )  # fmt: skip
+        app.save()
+        return app
+
+    def create_model_monitoring_function(
+        self,
+        name: str | None = None,
+        func: str | Path | None = None,
+        application_class: str | type | None = None,
+        image: str | None = None,
+        handler: str | None = None,
+        with_repo: bool | None = None,
+        tag: str | None = None,
+        requirements: str | list[str] | None = None,
+        requirements_file: str = "",
+        *,
+        base_period: int | None = None,
+        **application_kwargs: Any,
+    ) -> AppFunction:
+        """An app, not recorded in the project until it is deployed.
+
+        `func` is a Python file, a folder of them, or a function folder (with function.yaml and main.py, as
+        `modelmon app new` makes); `application_class` the class, its name in `func`, or "module.Class" of
+        an installed package. `application_kwargs` are the class's arguments (JSON values). `base_period`
+        (minutes) is the app's own, None the project's.
+        """
+        refuse("a monitoring function", handler=handler, with_repo=with_repo)
+        _say_requirements(requirements, requirements_file)
+        spec = describe_app(self.settings, name, func, application_class, base_period, application_kwargs)
+        found = functions.recorded(self.settings, spec.name)
+        if found is not None and found.kind != AppFunction.kind:
+            raise ConfigError(f"name: {spec.name!r} is a function of kind {found.kind} already")
+        return AppFunction(self, spec)
+
+    def list_model_monitoring_functions(
+        self, name: str | None = None, tag: str | None = None, labels: Any = None
+    ) -> list[AppFunction]:
+        """The project's apps by name, the histogram drift app too; or the one called `name`."""
+        refuse("list_model_monitoring_functions", labels=labels)
+        with opened(self.settings) as database, database.read() as connection:
+            found = registry.list_functions(connection, AppFunction.kind)
+        return [read_app(self, each.spec) for each in found if name in (None, each.name)]
+
+    def remove_model_monitoring_function(self, name: str | Collection[str]) -> None:
+        """Stop these apps and remove them from the project; what they found stays."""
+        names = [name] if isinstance(name, str) else list(name)
+        known = [app.name for app in self.list_model_monitoring_functions()]
+        for each in names:
+            if each not in known:
+                raise ConfigError(
+                    f"name: no app {each!r} in project {self.name}; there are: {_listed(known)}"
+                )
+        for each in names:
+            functions.withdraw(self.settings, each, forget=True)
+
+    delete_model_monitoring_function = remove_model_monitoring_function
+
+    # --- functions --------------------------------------------------------------------------------------
+
+    def set_function(
+        self,
+        func: str | Path | Function | None = None,
+        name: str = "",
+        kind: str = "serving",
+        image: str | None = None,
+        handler: str | None = None,
+        with_repo: bool | None = None,
+        tag: str | None = None,
+        requirements: str | list[str] | None = None,
+        requirements_file: str = "",
+    ) -> Function:
+        """A serving function without models yet; add_model, set_tracking and deploy follow.
+
+        `func` is the Python file (or folder) with its classes; None takes the project's own folder
+        functions/<name> or functions/serving, if there is one, else classes come from installed packages.
+        `name` is by default that of the file. A function of the same name starts from nothing.
+        """
+        refuse("set_function", handler=handler, with_repo=with_repo)
+        _say_requirements(requirements, requirements_file)
+        if isinstance(func, ServingFunction | AppFunction):
+            func.save()
+            return func
+        if kind != ServingFunction.kind:
+            raise ConfigError(
+                f"kind: must be {ServingFunction.kind!r} (apps: set_model_monitoring_function), got {kind!r}"
+            )
+        source = functions.existing(func, "func", self.context) if func is not None else None
+        if source is not None and source.name == functions.MAIN and (source.parent / FILE).is_file():
+            source = source.parent  # a function folder stands for itself
+        if not name and source is not None:
+            name = source.stem.replace("_", "-").lower()
+        name = check_function_name(name)
+        serving = ServingFunction(
+            self, ServingSpec(project=self.name, function_name=name), source or self._own_code(name)
+        )
+        serving.save()
+        return serving
+
+    def get_function(self, name: str) -> Function:
+        """The serving function or app of this name, as it was last recorded."""
+        found = functions.recorded(self.settings, name) if isinstance(name, str) else None
+        if found is not None and found.kind == ServingFunction.kind:
+            return read_serving(self, found.spec)
+        if found is not None and found.kind == AppFunction.kind:
+            return read_app(self, found.spec)
+        with opened(self.settings) as database, database.read() as connection:
+            known = [each.name for each in registry.list_functions(connection) if each.kind != "infra"]
+        raise ConfigError(f"no function {name!r} in project {self.name}; there are: {_listed(known)}")
+
+    def deploy_function(
+        self,
+        function: str | Function,
+        models: Sequence[Mapping[str, Any]] = (),
+        env: Mapping[str, Any] | None = None,
+        tag: str | None = None,
+        verbose: bool | None = None,
+    ) -> Function:
+        """Deploy a function or app, given by name or as object.
+
+        `models` are arguments of add_model, one dict a model; `env` are environment variables.
+        """
+        deployed = self.get_function(function) if isinstance(function, str) else function
+        if not isinstance(deployed, ServingFunction | AppFunction):
+            raise ConfigError(f"function: must be a function of this project or its name, got {function!r}")
+        if models and not isinstance(deployed, ServingFunction):
+            raise ConfigError(f"models: only a serving function has models, {deployed.name} is an app")
+        for model in models:
+            assert isinstance(deployed, ServingFunction)
+            deployed.add_model(**model)
+        for variable, value in (env or {}).items():
+            deployed.set_env(variable, value)
+        return deployed.deploy()
+
+    # --- models and endpoints ---------------------------------------------------------------------------
+
+    def log_model(
+        self,
+        key: str,
+        body: bytes | str | None = None,
+        framework: str = "",
+        tag: str = "",
+        model_dir: str | Path | None = None,
+        model_file: str | Path | None = None,
+        algorithm: str | None = None,
+        metrics: Mapping[str, Any] | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        artifact_path: str | None = None,
+        upload: bool | None = None,
+        labels: Mapping[str, str] | None = None,
+        inputs: Sequence[Any] | None = None,
+        outputs: Sequence[Any] | None = None,
+        feature_vector: str | None = None,
+        feature_weights: list[float] | None = None,
+        training_set: Any = None,
+        label_column: str | Sequence[str] | None = None,
+        extra_data: Mapping[str, Any] | None = None,
+        model_url: str | None = None,
+        default_config: Mapping[str, Any] | None = None,
+    ) -> ModelArtifact:
+        """Keep a model with the distribution it was trained on; one of the same key is replaced.
+
+        The model's file is `body` (bytes or text, named `model_file`), or `model_file`, or what `model_dir`
+        holds; it may have none. `training_set` (a pandas DataFrame or Arrow table) gives the feature names,
+        the reference statistics of every column, and with `label_column` (one or several) the labels. What
+        it returns, its `uri` or its key goes into `add_model(model_path=…)`.
+        """
+        refuse(
+            "log_model", artifact_path=artifact_path, feature_vector=feature_vector,
+            feature_weights=feature_weights, model_url=model_url, default_config=default_config,
+        )  # fmt: skip
+        return log_model(
+            self.settings, key, body=body, model_dir=model_dir, model_file=model_file, inputs=inputs,
+            outputs=outputs, training_set=training_set, label_column=label_column, tag=tag,
+            framework=framework, algorithm=algorithm, metrics=metrics, parameters=parameters, labels=labels,
+            extra_data=extra_data,
+        )  # fmt: skip
+
+    def get_model(self, key: str) -> ModelArtifact:
+        """The logged model of this key."""
+        return read_model(self.settings, key)
+
+    def list_models(self) -> list[ModelArtifact]:
+        """Every logged model, by key."""
+        settings = self.settings
+        return [read_model(settings, key) for key in model_keys(settings)]
+
+    def list_model_endpoints(
+        self,
+        names: Collection[str] | str | None = None,
+        model_name: str | None = None,
+        function_name: str | None = None,
+        labels: Labels | None = None,
+        uids: Collection[str] | str | None = None,
+    ) -> list[Endpoint]:
+        """The project's endpoints that meet every condition, by name."""
+        return find_endpoints(self, names, model_name, function_name, labels, uids)
+
+    def _own_code(self, name: str) -> Path | None:
+        folders = (self.context / "functions" / each for each in (name, ServingFunction.kind))
+        return next((folder for folder in folders if folder.is_dir()), None)
+
+
+def _flag(name: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ConfigError(f"{name}: must be True or False, got {value!r}")
+    return value
+
+
+def _say_requirements(requirements: object, requirements_file: str) -> None:
+    if requirements or requirements_file:
+        logger.warning(
+            "functions run in this Python environment: install %s there",
+            requirements or requirements_file,
+        )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names) or "none"

@@ -1,0 +1,306 @@
+"""A serving function: its models, its tracking, and how it is deployed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from modelmon.errors import ConfigError
+from modelmon.model import Endpoint
+from modelmon.model_monitoring import endpoints as registered
+from modelmon.model_monitoring.api import check_endpoint_id
+from modelmon.model_monitoring.artifacts import ModelArtifact, find_model
+from modelmon.model_monitoring.folders import copy_into
+from modelmon.model_monitoring.locating import HasSettings, now_us, opened
+from modelmon.project import functions
+from modelmon.project.invoking import invoke
+from modelmon.project.names import refuse
+from modelmon.project.source import classes_of
+from modelmon.serving import ModelServing, ModelSpec, ServingSpec, create_server, tracking_of, write_spec
+from modelmon.serving.tracking import Tracking
+from modelmon.settings import Settings
+
+KIND = "serving"
+TEMPLATE = "serving"
+TOPOLOGIES = ("router",)
+
+
+class ServingFunction:
+    """One serving function of a project; every change is recorded, `deploy` puts it to work.
+
+    `spec` is what it serves, `source` the file or folder of its code (None: installed classes only).
+    """
+
+    kind = KIND
+
+    def __init__(
+        self,
+        project: HasSettings,
+        spec: ServingSpec,
+        source: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self._project = project
+        self.spec = spec
+        self.source = source
+        self.environment = dict(environment or {})
+
+    @property
+    def name(self) -> str:
+        return self.spec.function_name
+
+    def __repr__(self) -> str:
+        models = ", ".join(model.endpoint_name for model in self.spec.models)
+        return f"ServingFunction(name={self.name!r}, models=[{models}])"
+
+    def set_topology(self, topology: str = "router", class_name: str | None = None) -> ServingFunction:
+        """Only the router of models is there; the method is for code written for MLRun."""
+        if topology not in TOPOLOGIES:
+            raise ConfigError(f"topology: must be one of {', '.join(TOPOLOGIES)}, got {topology!r}")
+        refuse("set_topology", class_name=class_name)
+        return self
+
+    def add_model(
+        self,
+        key: str,
+        model_path: str | Path | ModelArtifact | None = None,
+        class_name: str | type | None = None,
+        model_url: str | None = None,
+        handler: str | None = None,
+        router_step: str | None = None,
+        child_function: str | None = None,
+        creation_strategy: Any = None,
+        outputs: list[str] | None = None,
+        *,
+        inputs: list[str] | None = None,
+        version: str = "",
+        labels: Mapping[str, str] | None = None,
+        endpoint_id: str = "",
+        **class_args: Any,
+    ) -> ServingFunction:
+        """Serve one model as `key` ("name" or "name:version").
+
+        `model_path` is what `log_model` returned, its uri or key (the endpoint then has its reference), a
+        local file or folder, or a URL that the class itself can open. `class_name` is "Class" of the
+        function's code or "module.Class" of an installed package; `class_args` are its parameters.
+        `inputs` and `outputs` name features and labels, by default those of the logged model.
+        An existing endpoint is always kept (MLRun's `inplace`). Raises ConfigError for anything that can't
+        be, a key that is there already included.
+        """
+        refuse(
+            "add_model",
+            model_url=model_url,
+            handler=handler,
+            router_step=router_step,
+            child_function=child_function,
+        )
+        if getattr(creation_strategy, "value", creation_strategy) not in (None, "inplace"):
+            raise ConfigError(f"creation_strategy: only 'inplace' is supported, got {creation_strategy!r}")
+        check_endpoint_id(endpoint_id)
+        model = _model_spec(
+            key=key,
+            class_name=self._class_name(class_name),
+            model_path=self._model_path(model_path),
+            version=version,
+            parameters=class_args,
+            labels=dict(labels or {}),
+            endpoint_id=endpoint_id,
+            inputs=list(inputs or ()),
+            outputs=list(outputs or ()),
+        )
+        self.spec = msgspec.structs.replace(self.spec, models=[*self.spec.models, model])
+        self.save()
+        return self
+
+    def set_tracking(
+        self,
+        stream_path: str | None = None,
+        batch: int | None = None,
+        sample: int | None = None,
+        tracking_policy: Any = None,
+        sampling_percentage: float = 100,
+        enable_tracking: bool = True,
+    ) -> ServingFunction:
+        """Log requests as serving events; a function that is deployed already starts anew with it.
+
+        Every `sample`-th request is logged, of it `sampling_percentage` percent of the rows; `batch` events
+        go out as one message. `tracking_policy` is a dict with the batch job's policy and `client_time`.
+        Raises ConfigError naming the argument, its value and what is allowed.
+        """
+        tracking = tracking_of(
+            stream_path, batch, sample, tracking_policy, sampling_percentage, enable_tracking
+        )
+        self.spec = msgspec.structs.replace(self.spec, tracking=tracking)
+        self.save()
+        if functions.is_deployed(self._settings, self.name):
+            self.deploy()
+        return self
+
+    def set_env(self, name: str, value: str | int | float) -> ServingFunction:
+        """An environment variable of the function, from the next `deploy` on."""
+        self.environment |= functions.check_environment({name: value})
+        self.save()
+        return self
+
+    def deploy(
+        self, project: str = "", tag: str = "", verbose: bool = False, **others: Any
+    ) -> ServingFunction:
+        """Write the function's folder and register its endpoints; `modelmon up` runs it from then on.
+
+        The arguments are for code written for MLRun. Raises ConfigError for a project of another name.
+        """
+        settings = self._settings
+        if project and project != settings.project:
+            raise ConfigError(f"project: this function is of project {settings.project!r}, not {project!r}")
+        if not self.spec.models:
+            raise ConfigError(f"function {self.name} has no model: add_model comes before deploy")
+        if self.spec.tracking.enabled:
+            functions.make_stream(settings, self.spec.tracking.stream_url or settings.events_stream)
+        wanted = [self._deployment(settings, model) for model in self.spec.models]
+        if self.spec.tracking.enabled:
+            with opened(settings) as database, database.write() as connection:
+                for each in wanted:
+                    registered.register(connection, each.endpoint, now_us())
+        functions.write_function(
+            settings, self.name, lambda folder: self._fill(folder, wanted), self.environment
+        )
+        self.save(deployed=True)
+        return self
+
+    def invoke(
+        self,
+        path: str = "",
+        body: Any = None,
+        method: str = "",
+        headers: Mapping[str, str] | None = None,
+        timeout: float = 30.0,
+    ) -> Any:
+        """What the running function answers: parsed JSON, or text.
+
+        Raises UnavailableError when it is not running, RejectedError for an answer of 400 or above.
+        """
+        return invoke(self._settings, self.name, path, body, method, headers, timeout)
+
+    def to_mock_server(
+        self, namespace: Mapping[str, Any] | None = None, track_models: bool = False
+    ) -> ModelServing:
+        """The same models in this process: `server.test(path, body)`. Classes may come from `namespace`
+        (`globals()`); with `track_models` requests are logged as set_tracking says."""
+        wanted = [self._deployment(self._settings, model, here=True).model for model in self.spec.models]
+        tracking = self.spec.tracking if track_models else Tracking(enabled=False)
+        spec = msgspec.structs.replace(self.spec, models=wanted, tracking=tracking)
+        classes = {name: found for name, found in (namespace or {}).items() if isinstance(found, type)}
+        source = self.source or Path()
+        folder = source.parent if source.is_file() else source
+        if source.is_file() and not spec.source:
+            spec = msgspec.structs.replace(spec, source=source.name)
+        return create_server(spec, self._settings, folder=folder, classes=classes)
+
+    def save(self, deployed: bool = False) -> None:
+        """Record the function in the project."""
+        spec = {
+            "serving": msgspec.to_builtins(self.spec),
+            "source": str(self.source or ""),
+            "env": self.environment,
+        }
+        functions.record(self._settings, self.name, KIND, spec, deployed=deployed)
+
+    @property
+    def _settings(self) -> Settings:
+        return self._project.settings
+
+    def _class_name(self, class_name: object) -> str:
+        if isinstance(class_name, type):
+            class_name = class_name.__name__
+        if not isinstance(class_name, str) or not class_name:
+            raise ConfigError(f"class_name: must be 'Class' or 'module.Class', got {class_name!r}")
+        if "." not in class_name:
+            known = classes_of(self.source) if self.source else {}
+            if class_name not in known:
+                where = self.source or "this function, which has no code of its own"
+                raise ConfigError(
+                    f"class_name: no class {class_name!r} in {where}; there are: {', '.join(known) or 'none'}"
+                )
+        return class_name
+
+    def _model_path(self, model_path: object) -> str:
+        if model_path is None or model_path == "":
+            return ""
+        if isinstance(model_path, str | ModelArtifact):
+            artifact = find_model(self._settings, model_path)
+            if artifact is not None:
+                return artifact.uri
+            if isinstance(model_path, str) and "://" in model_path:
+                return model_path
+        return str(functions.existing(model_path, "model_path", Path(self._settings.project_dir)))
+
+    def _deployment(self, settings: Settings, model: ModelSpec, *, here: bool = False) -> _Deployment:
+        artifact = find_model(settings, model.model_path) if model.model_path.startswith("store://") else None
+        inputs = model.inputs or list(artifact.inputs if artifact else ())
+        outputs = model.outputs or list(artifact.outputs if artifact else ())
+        path = model.model_path
+        if artifact is not None:
+            path = (
+                artifact.target_path if here else f"models/{artifact.key}/{artifact.model_file}".rstrip("/")
+            )
+        served = msgspec.structs.replace(model, model_path=path, inputs=inputs, outputs=outputs)
+        endpoint = Endpoint(
+            endpoint_id=self.spec.endpoint_id(model),
+            project=settings.project,
+            name=model.endpoint_name,
+            function_name=self.name,
+            function_uri=self.spec.function_uri,
+            model_class=model.class_name.rpartition(".")[2],
+            model_uri=model.model_path,
+            version=model.model_version,
+            labels=model.labels,
+            feature_names=tuple(inputs),
+            label_names=tuple(outputs),
+            feature_stats=artifact.feature_stats if artifact else {},
+            policy={"tracking_policy": self.spec.tracking.policy} if self.spec.tracking.policy else {},
+        )
+        return _Deployment(served, endpoint, artifact)
+
+    def _fill(self, folder: Path, wanted: list[_Deployment]) -> None:
+        copy_into(functions.template(self._settings, TEMPLATE), folder)
+        spec = msgspec.structs.replace(self.spec, models=[each.model for each in wanted])
+        if self.source is not None:
+            file = functions.copy_code(self.source, folder, "served.py")
+            spec = msgspec.structs.replace(spec, source=file)
+        functions.check_function_folder(folder)
+        for each in wanted:
+            if each.artifact is not None:
+                files = folder / "models" / each.artifact.key
+                files.mkdir(parents=True, exist_ok=True)
+                copy_into(each.artifact.files, files)
+        write_spec(folder, spec)
+
+
+@dataclass(frozen=True, slots=True)
+class _Deployment:
+    """One model as it is served, its endpoint, and the logged model it comes from."""
+
+    model: ModelSpec
+    endpoint: Endpoint
+    artifact: ModelArtifact | None
+
+
+def _model_spec(**fields: Any) -> ModelSpec:
+    try:
+        msgspec.json.encode(fields["parameters"])
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ConfigError(f"model {fields['key']}: its parameters must be JSON values: {error}") from error
+    try:
+        return msgspec.convert(fields, ModelSpec)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"model {fields['key']!r}: {error}") from error
+
+
+def read_serving(project: HasSettings, spec: Mapping[str, Any]) -> ServingFunction:
+    """A serving function from its record."""
+    source = Path(spec["source"]) if spec["source"] else None
+    return ServingFunction(project, msgspec.convert(spec["serving"], ServingSpec), source, spec["env"])
