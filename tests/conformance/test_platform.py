@@ -59,6 +59,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     made = Platform(project, runner)
     made.deploy("web", http=HTTP | {"attributes": {"maxRequestBodySize": 1000}})
     made.deploy("busy", http=HTTP | {"workerAvailabilityTimeoutMilliseconds": 50})
+    made.deploy("pair", http=HTTP | {"numWorkers": 2})
     made.deploy(
         "clock", tick=cron_trigger("200ms", body='{"answer": "wait", "seconds": 0.3}', headers={"a": "b"})
     )
@@ -177,6 +178,15 @@ class TestHttp:
                 answer.status_code for answer in pool.map(lambda _: platform.post("busy", slow), range(3))
             )
         assert statuses == [200, 503, 503]
+
+    def test_two_workers_handle_two_events_at_a_time(self, platform: Platform) -> None:
+        slow = json.dumps({"answer": "wait", "seconds": 0.3}).encode()
+        with ThreadPoolExecutor(8) as pool:
+            statuses = {
+                answer.status_code for answer in pool.map(lambda _: platform.post("pair", slow), range(8))
+            }
+        assert statuses == {200}
+        assert len({note["pid"] for note in platform.notes("pair", "event")}) == 2
 
     def test_it_listens_on_this_machine_alone(self, platform: Platform) -> None:
         assert platform.runner.address("web").startswith("127.0.0.1:")

@@ -133,6 +133,24 @@ def test_a_killed_worker_is_started_again_and_the_address_stays(
     assert any("echo: worker 0 of trigger http ended by SIGKILL" in line for line in told)
 
 
+def test_a_stop_does_not_wait_for_a_function_that_is_still_starting(project: Path, runner: Runner) -> None:
+    main = """
+        import asyncio
+        async def init_context(context):
+            print("starting")
+            await asyncio.sleep(60)
+        def handler(context, event): pass
+    """
+    deploy(project, "slow", main, {"http": HTTP})
+    runner.start()
+    eventually(lambda: log_of(project, "slow"))
+    (pid,) = [worker["pid"] for worker in workers_of(project, "slow")]
+    os.kill(pid, signal.SIGTERM)
+    eventually(
+        lambda: workers_of(project, "slow")[0]["last_exit"], lambda reason: reason == "exited with code 0"
+    )
+
+
 def test_a_worker_that_dies_again_and_again_is_started_ever_later(project: Path, runner: Runner) -> None:
     deploy(project, "broken", "raise ValueError('at import')", {"http": HTTP})
     deploy(project, "echo", ECHO, {"http": HTTP})

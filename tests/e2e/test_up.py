@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -66,6 +69,42 @@ def test_until_idle_ends_by_itself(project: Path) -> None:
         _, said = process.communicate(timeout=60)
     assert process.returncode == 0, said
     assert "idle: everything published is analysed" in said
+
+
+def test_a_project_that_was_never_told_gets_its_monitoring_and_analyses_what_is_published(
+    tmp_path: Path,
+) -> None:
+    project = make_project(
+        tmp_path / "fresh", base_period=10, grace_seconds=0, controller_interval_seconds=0.2
+    )
+    recorded = project / "recorded.jsonl"
+    recorded.write_text("\n".join(map(event, range(120))))
+    assert modelmon(project, "publish", str(recorded), "--json") == {"stream": "events", "published": 120}
+    with up(project, "--until-idle") as process:
+        _, said = process.communicate(timeout=120)
+    assert process.returncode == 0, said
+    found = modelmon(project, "status", "--json")
+    (endpoint,) = found["endpoints"]
+    assert (endpoint["endpoint_id"], endpoint["received"], endpoint["stored"]) == ("abc", 120, 120)
+    assert endpoint["windows"]["done"] == 2
+    assert {each["lag"] for each in found["lag"]} == {0}
+    assert {each["result_name"] for each in found["results"]} >= {"general_drift"}
+    names = {each["name"] for each in found["functions"]}
+    assert names == {"modelmon-stream", "modelmon-controller", "modelmon-writer", "histogram-data-drift"}
+
+
+def event(number: int) -> str:
+    """One request each 10 seconds: 120 of them fill two windows of 10 minutes."""
+    when = (datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=10 * number)).isoformat(" ", "microseconds")
+    request = {"id": str(number), "inputs": [[float(number), 1.0]]}
+    resp = {"id": str(number), "outputs": [0.5], "model_name": "m"}
+    known = {"endpoint_id": "abc", "model": "m", "function_uri": "test/serving", "op": "infer"}
+    return json.dumps(known | {"when": when, "microsec": 100, "request": request, "resp": resp})
+
+
+def modelmon(project: Path, *arguments: str) -> Any:
+    command = [sys.executable, "-m", "modelmon.cli", *arguments, "--project-dir", str(project)]
+    return json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
 
 
 def test_until_idle_gives_up_after_the_timeout_and_says_what_is_left(project: Path) -> None:

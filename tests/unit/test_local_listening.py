@@ -44,6 +44,12 @@ def test_functions_take_the_next_free_port_from_the_first_one_on(project: Path) 
         listening.close_all()
 
 
+def test_addresses_that_a_killed_runner_left_are_forgotten(project: Path) -> None:
+    address_file(project, "old").write_text("127.0.0.1:1")
+    Listening(project, HOST, 0)
+    assert not address_file(project, "old").exists()
+
+
 def test_a_port_of_its_own_that_is_taken_is_an_error(project: Path) -> None:
     with socket.create_server((HOST, 0)) as taken:
         port = taken.getsockname()[1]

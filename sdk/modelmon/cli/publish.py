@@ -47,10 +47,11 @@ def publish(
             published = _publish(opened, file, source, size)
     finally:
         opened.close()
+    name = opened.url.rpartition("/")[2]  # not the URL: it may hold a password
     if as_json:
-        print_json({"stream": opened.url, "published": published})
+        print_json({"stream": name, "published": published})
     else:
-        console.print(f"published on {opened.url}: {published:,} messages", highlight=False, soft_wrap=True)
+        console.print(f"published on {name}: {published:,} messages", highlight=False)
 
 
 @contextmanager

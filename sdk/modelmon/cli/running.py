@@ -61,11 +61,19 @@ def up(
         _stop(runner)
 
 
-def demo() -> None:
-    """Monitor a year of real flights through two models: which drifts, and why."""
-    from modelmon.demo import run
+def demo(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(help="Where its project goes; made anew each time.", show_default="modelmon-demo"),
+    ] = None,
+) -> None:
+    """Monitor a year of real flights through two models: which drifts, and why.
 
-    run()
+    Takes about two minutes, and ends by saying what to look at next.
+    """
+    from modelmon.demo import FOLDER, run
+
+    raise typer.Exit(run(folder or FOLDER))
 
 
 def _tell(level: str, text: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 from modelmon.errors import ConfigError
@@ -15,7 +16,6 @@ from modelmon.local.triggers import HttpTrigger
 from modelmon.local.worker import WorkerSpec
 from modelmon.settings import Settings
 
-Fingerprint = frozenset[tuple[str, int, int]]
 IGNORED = ("__pycache__",)
 
 
@@ -30,9 +30,9 @@ def deployed(folder: Path) -> dict[str, Path]:
     }
 
 
-def fingerprint(folder: Path) -> Fingerprint:
+def fingerprint(folder: Path) -> str:
     """Differs whenever a file of the folder was added, changed or removed."""
-    found = set()
+    found = []
     for root, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if name not in IGNORED]
         for name in names:
@@ -41,8 +41,8 @@ def fingerprint(folder: Path) -> Fingerprint:
                 status = path.stat()
             except OSError:
                 continue  # gone since: the next look tells
-            found.add((str(path.relative_to(folder)), status.st_mtime_ns, status.st_size))
-    return frozenset(found)
+            found.append((str(path.relative_to(folder)), status.st_mtime_ns, status.st_size))
+    return sha256(repr(sorted(found)).encode()).hexdigest()[:16]
 
 
 class Deployment:

@@ -12,6 +12,7 @@ import uvicorn
 
 from modelmon.local.answers import Answer, answer_of, failed
 from modelmon.local.events import http_event
+from modelmon.local.listening import BACKLOG
 from modelmon.local.triggers import HttpTrigger
 from modelmon.local.worker import Worker
 
@@ -29,6 +30,7 @@ async def run(worker: Worker) -> None:
     config = uvicorn.Config(
         _Application(worker, trigger), lifespan="off", ws="none", log_config=None, access_log=False,
         proxy_headers=False, server_header=False,
+        backlog=1,  # also the connections taken at once: leave some to the other workers
     )  # fmt: skip
     server = _Server(config)
     serving = asyncio.ensure_future(server.serve(sockets=[socket.socket(fileno=worker.spec.listening)]))
@@ -43,6 +45,11 @@ class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield  # the worker decides when to stop
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for each in sockets or []:
+            each.listen(BACKLOG)
 
 
 class _Application:

@@ -7,7 +7,7 @@ import socket
 from pathlib import Path
 
 from modelmon.errors import ConfigError
-from modelmon.local.folders import address_file
+from modelmon.local.folders import address_file, functions_folder
 
 BACKLOG = 1024
 PORTS_TRIED = 100
@@ -21,6 +21,8 @@ class Listening:
         self._host = host
         self._first_port = first_port
         self._sockets: dict[str, socket.socket] = {}
+        for stale in functions_folder(project).glob(address_file(project, "*").name):
+            stale.unlink(missing_ok=True)  # of a runner that was killed
 
     def open(self, function: str, port: int) -> int:
         """File descriptor of the function's socket, bound to `port` if that is not 0.

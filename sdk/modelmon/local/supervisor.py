@@ -6,13 +6,14 @@ import fcntl
 import os
 import select
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 import msgspec
 
-from modelmon.errors import ConfigError
+from modelmon.errors import ConfigError, UnavailableError
 from modelmon.local.deployment import Deployment, deployed, fingerprint
 from modelmon.local.folders import functions_folder, lock_file, report_file
 from modelmon.local.listening import Listening
@@ -40,15 +41,18 @@ class Supervisor:
         self._project = Path(settings.project_dir)
         self._tell = tell
         self._folder = functions_folder(self._project)
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._lock = _lock(lock_file(self._project))
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._lock = _lock(lock_file(self._project))
+        except OSError as error:
+            raise UnavailableError(f"{self._folder.parent} can't be written: {error.strerror}") from error
         self._lifeline, self._our_end = os.pipe()
         self._reports, self._their_end = os.pipe()
         self._unread = b""
         self._told: dict[str, float] = {}
         self._listening = Listening(self._project, settings.http_host, settings.http_port)
         self._deployments: dict[str, Deployment] = {}
-        self._seen: dict[str, Any] = {}
+        self._seen: dict[str, str] = {}
         self._next_scan = 0.0
         self._written: bytes = b""
         self._stopping = False
@@ -109,7 +113,7 @@ class Supervisor:
         http = deployment.http
         try:
             listening = self._listening.open(deployment.name, http.port) if http else None
-        except ConfigError as error:
+        except (ConfigError, OSError) as error:
             deployment.error = str(error)
         if deployment.error:
             self._tell("error", f"{deployment.name} does not run: {deployment.error}")
@@ -122,7 +126,8 @@ class Supervisor:
             return
         *lines, self._unread = (self._unread + os.read(self._reports, 2**16)).split(b"\n")
         for line in lines:
-            self._take(msgspec.json.decode(line, type=Report))
+            with suppress(msgspec.DecodeError):  # torn by another worker's, where pipes take less at once
+                self._take(msgspec.json.decode(line, type=Report))
 
     def _take(self, report: Report) -> None:
         if report.level:
@@ -159,6 +164,7 @@ def describe(deployment: Deployment) -> dict[str, Any]:
     """One function as `modelmon status --json` shows it."""
     return {
         "name": deployment.name,
+        "fingerprint": deployment.fingerprint,  # of the folder as it runs
         "error": deployment.error,
         "workers": [
             {

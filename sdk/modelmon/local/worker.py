@@ -123,7 +123,12 @@ async def _run(spec: WorkerSpec, reporter: Reporter) -> None:
     worker = Worker(spec, reporter)
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, worker.stopping.set)
-    await worker.start()
+    starting = asyncio.ensure_future(worker.start())
+    stop = asyncio.ensure_future(worker.stopping.wait())
+    await asyncio.wait({starting, stop}, return_when=asyncio.FIRST_COMPLETED)
+    if not starting.done():
+        _exit(0)  # nothing was delivered yet, so there is nothing to wait for
+    starting.result()
     reporter.ready()
     await _trigger(spec)(worker)
     # Threads of a library or of user code do not keep a stopped worker alive.
