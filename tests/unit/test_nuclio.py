@@ -173,6 +173,7 @@ class Stage:
     async def accept(self, message): {accept}
     async def drain(self): {drain}
     async def close(self): pass
+    async def failed(self): {failed}
 
 async def control(message): print("acknowledged")
 
@@ -185,6 +186,7 @@ async def main():
     await init_context(context)
     for topic in {topics}:
         await handler(context, Event(body=b"", shard_id=0, offset=0, topic=topic))
+    await asyncio.sleep(0)
     await context.platform._on_signal("drain")
     print("survived")
 
@@ -211,12 +213,20 @@ asyncio.run(main())
 def test_what_a_stream_stage_raises_ends_the_process_with_nothing_acknowledged(
     accept: str, drain: str, topics: list[str], code: int, said: str
 ) -> None:
-    script = DYING.format(accept=accept, drain=drain, topics=topics)
+    script = DYING.format(accept=accept, drain=drain, topics=topics, failed="pass")
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == code, done.stderr
     assert said in done.stdout
     assert "survived" not in done.stdout
     assert "acknowledged\n" not in done.stdout
+
+
+def test_a_failed_task_of_the_stage_ends_the_process_although_no_message_comes() -> None:
+    script = DYING.format(accept="pass", drain="pass", topics=[], failed="1 / 0")
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == lifecycle.BUG, done.stderr
+    assert "ZeroDivisionError" in done.stdout
+    assert "survived" not in done.stdout
 
 
 def test_a_wrong_setting_fails_the_start() -> None:

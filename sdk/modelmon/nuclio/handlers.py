@@ -12,7 +12,7 @@ from nuclio_sdk import QualifiedOffset, Response
 
 from modelmon.errors import ConfigError
 from modelmon.model import Message
-from modelmon.nuclio.lifecycle import die, finish, prepare
+from modelmon.nuclio.lifecycle import die, finish, prepare, watch
 from modelmon.nuclio.protocols import Acknowledge, HttpStage, MessageStage, TickStage
 from modelmon.nuclio.replies import body_bytes, failure, reply
 from modelmon.settings import Settings
@@ -37,6 +37,7 @@ def message_handlers(
         await prepare(context, lambda settings: make(settings, data.acknowledge))
         context.platform.set_drain_callback(lambda: finish(context, "drain"))
         context.platform.set_termination_callback(lambda: finish(context, "drain", "close"))
+        data.watching = asyncio.ensure_future(watch(context))
 
     async def handler(context: Any, event: Any) -> Response:
         partition, data = event.shard_id, context.user_data

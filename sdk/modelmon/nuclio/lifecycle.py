@@ -56,6 +56,16 @@ async def finish(context: Any, *steps: str) -> None:
         die(error)
 
 
+async def watch(context: Any) -> None:
+    """End the process when a task of the stage's own fails, even if no message ever comes again."""
+    try:
+        failed = getattr(await context.user_data.making, "failed", None)
+        if failed is not None:
+            await failed()
+    except Exception as error:
+        die(error)
+
+
 def die(error: Exception) -> NoReturn:
     """End this process at once; what was not acknowledged comes again."""
     if isinstance(error, ConfigError):

@@ -12,7 +12,10 @@ Acknowledge = Callable[[int, int], Awaitable[None]]
 
 
 class MessageStage(Protocol):
-    """What reads a stream. `accept` and `drain` are never called at the same time."""
+    """What reads a stream. `accept` and `drain` are never called at the same time.
+
+    A stage with tasks of its own may have an `async failed()`, which raises what one of them failed with.
+    """
 
     async def accept(self, message: Message) -> None:
         """Take one message; may wait (back-pressure). Raises on a bug or a wrong configuration only."""

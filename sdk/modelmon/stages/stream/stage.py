@@ -38,7 +38,7 @@ class StreamStage:
     A partition is taken over with its first message. Its batches are cut by messages, bytes and time, and
     written one at a time; `accept` writes a full one before it returns, and a task of our own those that
     have waited long enough. What fails for good is raised by `accept`, `drain` or `close`, whichever is
-    called next, with nothing of it acknowledged.
+    called next, with nothing of it acknowledged; `failed` waits for it.
     """
 
     def __init__(
@@ -112,6 +112,11 @@ class StreamStage:
             self._writers.shutdown()
             self._parts.records.close()
             self._parts.series.close()
+
+    async def failed(self) -> None:
+        """Raises what the task that writes by time failed with; returns when the stage is closed."""
+        with suppress(asyncio.CancelledError):
+            await asyncio.shield(self._timer)
 
     async def _owned(self, message: Message, held: PartitionBuffer | None) -> PartitionBuffer:
         """The buffer of a partition that is new here, was drained, or was taken by another owner."""
