@@ -10,7 +10,9 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from storey import ParquetTarget, SyncEmitSource
 
+from modelmon.model import from_us
 from streaming import ENDPOINT, NOW_US, Bed, event, feed, run, written
 
 HOUR_US = 3_600_000_000
@@ -231,3 +233,20 @@ def test_late_out_of_order_and_equal_times_are_all_stored_each_in_its_hour(tmp_p
         (times[4], times[1], 2),
         (NOW_US, NOW_US, 2),
     ]
+
+
+def test_the_folders_are_those_of_storeys_own_parquet_target(tmp_path: Path) -> None:
+    bed = written(tmp_path / "ours", event())
+    source = SyncEmitSource()
+    target = ParquetTarget(
+        str(tmp_path / "theirs"),
+        partition_cols=["$key", "$year", "$month", "$day", "$hour"],
+        time_field="timestamp",
+    )
+    source.to(target)
+    flow = source.run()
+    flow.emit({"timestamp": from_us(NOW_US), "f0": 1.0}, key=ENDPOINT)
+    flow.terminate(wait=True)
+    (theirs,) = (tmp_path / "theirs").rglob("*.parquet")
+    (ours,) = bed.table("files", "path")
+    assert Path(ours).parent == theirs.parent.relative_to(tmp_path / "theirs")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from modelmon.errors import RejectedError
 from modelmon.model import UNKNOWN_ENDPOINT, DeadLetter, Endpoint, Message, from_us
@@ -86,9 +87,6 @@ def _decode_other(
                 decoded.numbers.setdefault((published[0], item.endpoint_id), []).append(published[1])
 
 
-_valid_names: set[tuple[tuple[str, ...] | None, tuple[str, ...] | None]] = set()
-
-
 def _objection(event: ServingEvent, horizon_us: int, settings: Settings) -> RejectedError | None:
     """Why an event that could be read can't be kept."""
     if event.when_us > horizon_us:
@@ -96,16 +94,15 @@ def _objection(event: ServingEvent, horizon_us: int, settings: Settings) -> Reje
             f"{from_us(event.when_us).isoformat()} is more than {settings.future_seconds:g} s in the future",
             "when",
         )
-    names = (event.input_names, event.output_names)
-    if names in _valid_names:
-        return None
+    return _objection_to_names(event.input_names or (), event.output_names or ())
+
+
+@lru_cache(maxsize=4096)
+def _objection_to_names(features: tuple[str, ...], labels: tuple[str, ...]) -> RejectedError | None:
     try:
-        stored_names(event.input_names or (), event.output_names or ())
+        stored_names(features, labels)
     except RejectedError as error:
         return error
-    if len(_valid_names) > 10_000:  # a producer that invents names must not fill the memory
-        _valid_names.clear()
-    _valid_names.add(names)
     return None
 
 
