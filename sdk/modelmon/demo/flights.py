@@ -7,7 +7,7 @@ from typing import Any
 import joblib
 import numpy as np
 
-from modelmon import V2ModelServer
+from modelmon.serving import V2ModelServer
 
 
 class LateFlights(V2ModelServer):

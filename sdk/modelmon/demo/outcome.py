@@ -48,7 +48,7 @@ class Outcome:
 
     endpoint_name: str
     received: int
-    stored: int
+    failed: int  # weeks on which the app failed for good
     weeks: tuple[Week, ...]
 
     @property
@@ -69,18 +69,20 @@ class Outcome:
 
 
 def outcomes(status: Mapping[str, Any], application_name: str) -> list[Outcome]:
-    """An outcome for each endpoint that the app has judged at least once, by name."""
-    found = []
-    for endpoint in status["endpoints"]:
-        results = [
-            result
-            for result in status["results"]
-            if result["endpoint_id"] == endpoint["endpoint_id"]
-            and result["application_name"] == application_name
-        ]
-        weeks = tuple(_weeks(results))
-        if weeks:
-            found.append(Outcome(endpoint["endpoint_name"], endpoint["received"], endpoint["stored"], weeks))
+    """An outcome for each endpoint, by name, with the weeks that the app has judged."""
+    results: dict[str, list[Mapping[str, Any]]] = {}
+    for result in status["results"]:
+        if result["application_name"] == application_name:
+            results.setdefault(result["endpoint_id"], []).append(result)
+    found = [
+        Outcome(
+            endpoint["endpoint_name"],
+            endpoint["received"],
+            endpoint["windows"]["failed"],
+            tuple(_weeks(results.get(endpoint["endpoint_id"], []))),
+        )
+        for endpoint in status["endpoints"]
+    ]
     return sorted(found, key=lambda outcome: outcome.endpoint_name)
 
 

@@ -1,4 +1,4 @@
-"""The demo's last page: a table of what was found, and the year of each endpoint as a line."""
+"""The demo's last page: what was found, the features to blame, and the year of each endpoint as a line."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 BARS = "▁▂▃▄▅▆▇█"
 NOT_JUDGED = "·"
 SHOWN_FEATURES = 3
+NEVER = "never"
 COLOURS = {
     ResultStatusApp.irrelevant: "dim",
     ResultStatusApp.no_detection: "green",
@@ -24,41 +25,63 @@ COLOURS = {
 
 
 def findings(outcomes: Sequence[Outcome]) -> Table:
-    """A row a fact, a column an endpoint."""
+    """A column an endpoint: when each of the two results first alarmed, and how high it came."""
     from rich.table import Table
 
-    table = Table(title="What was found in the year")
-    table.add_column("")
-    for outcome in outcomes:
-        table.add_column(outcome.endpoint_name)
     facts: dict[str, Callable[[Outcome], str]] = {
         "rows received": lambda outcome: f"{outcome.received:,}",
-        "weeks judged": _windows,
-        f"{FEATURE}: highest": lambda outcome: _highest(outcome, lambda week: week.feature_drift),
-        f"{GENERAL}: highest": lambda outcome: _highest(outcome, lambda week: week.general_drift),
+        "weeks judged": _weeks,
         "first suspected": lambda outcome: _first(outcome, ResultStatusApp.potential_detection),
         "first detected": lambda outcome: _first(outcome, ResultStatusApp.detected),
-        "detected by the mean alone": _detected_by_mean,
-        "worst features": _worst,
+        f"highest {FEATURE}": lambda outcome: _highest(outcome.judged, lambda week: week.feature_drift),
+        f"highest {GENERAL}": lambda outcome: _highest(outcome.judged, lambda week: week.general_drift),
+        f"{GENERAL} alarms": lambda outcome: _alarms_of_the_mean(outcome.judged),
     }
+    table = Table("", *(outcome.endpoint_name for outcome in outcomes), title="What was found")
     for name, fact in facts.items():
         table.add_row(name, *(fact(outcome) for outcome in outcomes))
     return table
 
 
-def lines_of_the_year(outcomes: Sequence[Outcome]) -> Table:
-    """Both scores of each endpoint, a bar a week from 0 to 1, in the colour of the verdict."""
+def worst_features(outcomes: Sequence[Outcome]) -> Table:
+    """The features furthest from training, each in its worst week."""
+    from rich import box
     from rich.table import Table
 
-    table = Table(box=None, pad_edge=False)
-    for title in ("endpoint", "result", "January … December, one bar a week (▁ is 0, █ is 1)"):
-        table.add_column(title, no_wrap=True)
+    distances = list(
+        dict.fromkeys(
+            name for outcome in outcomes for found in outcome.worst_features() for name in found.distances
+        )
+    )
+    table = Table(title="Worst features, each in its worst week", padding=(0, 1, 0, 0), box=box.SIMPLE_HEAD)
+    for column in ("endpoint", "feature", "score", *distances, "week of", "rows"):
+        table.add_column(column, justify="left" if column in ("endpoint", "feature") else "right")
     for outcome in outcomes:
-        feature = [(week.feature_drift, week.status) for week in outcome.weeks]
-        general = [(week.general_drift, week.general_status) for week in outcome.weeks]
-        table.add_row(outcome.endpoint_name, FEATURE, line(feature))
-        table.add_row("", GENERAL, line(general))
+        rows = {week.start: week.rows for week in outcome.weeks}
+        for found in outcome.worst_features()[:SHOWN_FEATURES]:
+            values = (found.score, *(found.distances.get(name, float("nan")) for name in distances))
+            table.add_row(
+                outcome.endpoint_name, found.feature, *(f"{value:.2f}" for value in values),
+                f"{found.week:%d %b}", f"{rows[found.week]:,}",
+            )  # fmt: skip
+        table.add_section()
     return table
+
+
+def year(outcome: Outcome) -> Text:
+    """Both scores of an endpoint, a bar a week from 0 to 1 in the colour of its verdict, over the months."""
+    from rich.text import Text
+
+    feature = [(week.feature_drift, week.status) for week in outcome.weeks]
+    general = [(week.general_drift, week.general_status) for week in outcome.weeks]
+    return Text("\n").join(
+        [
+            Text(outcome.endpoint_name, "bold"),
+            Text(f"  {FEATURE:14}").append(line(feature)),
+            Text(f"  {GENERAL:14}").append(line(general)),
+            Text(f"  {'':14}{_months(outcome.weeks)}", "dim"),
+        ]
+    )
 
 
 def line(values: Sequence[tuple[float, ResultStatusApp]]) -> Text:
@@ -72,39 +95,35 @@ def line(values: Sequence[tuple[float, ResultStatusApp]]) -> Text:
     return text
 
 
-def _windows(outcome: Outcome) -> str:
-    unjudged = [week for week in outcome.weeks if not week.is_judged]
-    states = ", ".join(f"{sum(week.state == state for week in unjudged)} {state}" for state in
-                       dict.fromkeys(week.state for week in unjudged))  # fmt: skip
-    return f"{len(outcome.judged)}" + (f" (and {states})" if states else "")
-
-
-def _highest(outcome: Outcome, value: Callable[[Week], float]) -> str:
-    week = max(outcome.judged, key=value, default=None)
-    return "-" if week is None else f"{value(week):.2f} in the week of {week.start:%d %b}"
+def _weeks(outcome: Outcome) -> str:
+    states = [week.state for week in outcome.weeks if not week.is_judged]
+    counted = {state: states.count(state) for state in dict.fromkeys(states)} | {"failed": outcome.failed}
+    others = [f"{count} {state}" for state, count in counted.items() if count]
+    return " + ".join([str(len(outcome.judged)), *others])
 
 
 def _first(outcome: Outcome, status: ResultStatusApp) -> str:
     week = outcome.first(status)
     if week is None:
-        return "never"
-    return (
-        f"week of {week.start:%d %b}: {week.features[0].feature} {week.feature_drift:.2f}, on {week.rows:,} rows"
-    )
+        return NEVER
+    worst = f"{week.features[0].feature} {week.feature_drift:.2f}"
+    return f"week of {week.start:%d %b}\n{worst}\non {week.rows:,} rows"
 
 
-def _detected_by_mean(outcome: Outcome) -> str:
-    weeks = sum(week.general_status == ResultStatusApp.detected for week in outcome.judged)
-    return f"{weeks} of {len(outcome.judged)} weeks"
+def _highest(weeks: Sequence[Week], value: Callable[[Week], float]) -> str:
+    week = max(weeks, key=value, default=None)
+    return NEVER if week is None else f"{value(week):.2f}, week of {week.start:%d %b}"
 
 
-def _worst(outcome: Outcome) -> str:
-    return "\n".join(
-        f"{found.feature} {found.score:.2f} ({_distances(found.distances)}), week of {found.week:%d %b}"
-        for found in outcome.worst_features()[:SHOWN_FEATURES]
-    )
+def _alarms_of_the_mean(weeks: Sequence[Week]) -> str:
+    alarms = sum(week.general_status >= ResultStatusApp.potential_detection for week in weeks)
+    return f"{alarms} of {len(weeks)} weeks" if alarms else NEVER
 
 
-def _distances(distances: dict[str, float] | object) -> str:
-    assert isinstance(distances, dict)
-    return ", ".join(f"{name} {value:.2f}" for name, value in distances.items())
+def _months(weeks: Sequence[Week]) -> str:
+    """The first letter of each month under the first week that starts in it."""
+    letters = ""
+    for before, week in zip([None, *weeks], weeks, strict=False):
+        is_new = before is not None and before.start.month != week.start.month
+        letters += f"{week.start:%b}"[0] if is_new else " "
+    return letters

@@ -1,0 +1,168 @@
+"""The demo step by step: what a user of the project SDK would write, with a progress bar."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from shutil import which
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from modelmon.demo.alerts import AlertLines
+from modelmon.demo.data import (
+    FEATURES,
+    LABEL,
+    HourOfRequests,
+    data_folder,
+    load_flights,
+    requests_by_hour,
+    training_set,
+)
+from modelmon.demo.outcome import Outcome, outcomes
+from modelmon.demo.place import PROJECT, SETTINGS, clear
+from modelmon.demo.replay import replay
+from modelmon.demo.report import findings, worst_features, year
+from modelmon.demo.training import train
+from modelmon.local import Runner
+from modelmon.project import get_or_create_project
+from modelmon.settings import Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+WEEK_MINUTES = 7 * 24 * 60
+FUNCTION = "serving"
+APP = "histogram-data-drift"
+INSTALL_SECONDS = "MODELMON_DEMO_INSTALL_SECONDS"
+Traffic = Mapping[str, Sequence[HourOfRequests]]
+
+
+def run_chain(project_dir: Path, console: Console, months: int = 12) -> int:
+    """Everything from the data to the report; `months` shortens the year, for tests."""
+    began = time.monotonic()
+    if clear(project_dir):
+        console.print(f"Removed the state that the run before had left in {project_dir}.", style="dim")
+    console.print("Reading the flights that left New York in 2013, with the weather of their hour …")
+    flights = load_flights(data_folder())
+    deploy(project_dir, flights, console)
+    replayed = flights[flights["month"] <= months].reset_index(drop=True)
+    traffic = {model: list(requests_by_hour(replayed, model)) for model in FEATURES}
+    settings = serve_and_watch(project_dir, traffic, console)
+    found = read_outcomes(settings)
+    seconds = time.monotonic() - began
+    show(found, console)
+    problems = list(_problems(found, traffic))
+    for problem in problems:
+        console.print(problem, style="red")
+    _say_times(seconds, console)
+    _say_what_next(project_dir, console)
+    return 1 if problems else 0
+
+
+def deploy(project_dir: Path, flights: pd.DataFrame, console: Console) -> None:
+    """Train both models, log them, and deploy them and the functions that monitor them."""
+    project = get_or_create_project(PROJECT, context=project_dir, **SETTINGS)
+    project.enable_model_monitoring(base_period=WEEK_MINUTES)
+    serving = project.set_function(str(Path(__file__).with_name("flights.py")), name=FUNCTION, kind="serving")
+    for name in FEATURES:
+        training = training_set(flights, name)
+        model = train(training, project_dir / "training" / name / "model.joblib")
+        console.print(f"Trained {name} on {model.rows:,} flights of January and February.")
+        logged = project.log_model(
+            name, model_file=str(model.path), training_set=training, label_column=LABEL
+        )
+        serving.add_model(name, model_path=logged.uri, class_name="LateFlights", **model.parameters)
+    serving.set_tracking(tracking_policy={"client_time": True})
+    project.deploy_function(serving)
+
+
+def serve_and_watch(project_dir: Path, traffic: Traffic, console: Console) -> Settings:
+    """Run the functions, send them the year, and wait until each week is judged."""
+    lines = AlertLines(console)
+    with Runner(project_dir, tell=lines.tell) as runner:
+        with console.status("Starting the functions …"):
+            runner.wait_until_ready()
+        requests = sum(map(len, traffic.values()))
+        console.print(f"Replaying the year hour by hour: {requests:,} requests, {_rows(traffic):,} rows.")
+        with _bar(console) as bar:
+            task = bar.add_task("rows sent", total=_rows(traffic))
+            replay(runner.address(FUNCTION), traffic, lambda rows: bar.advance(task, rows))
+        with console.status("Waiting for the last verdicts …") as status:
+            runner.wait_until_idle(progress=lambda left: status.update(f"Waiting: {left or 'done'}"))
+        settings = runner.settings
+    console.print(f"Alerts raised: {lines.summary()}.")
+    return settings
+
+
+def read_outcomes(settings: Settings) -> list[Outcome]:
+    """What the stores know of both endpoints."""
+    from modelmon.stores.records import open_records
+    from modelmon.stores.series import open_series
+    from modelmon.stores.status import status
+
+    records, series = open_records(settings), open_series(settings)
+    try:
+        return outcomes(status(records, series, {}, time.time_ns() // 1000, settings), APP)
+    finally:
+        series.close()
+        records.close()
+
+
+def show(found: Sequence[Outcome], console: Console) -> None:
+    """The report."""
+    console.print()
+    for outcome in found:
+        console.print(year(outcome))
+    console.print(
+        "One bar a week, ▁ is 0 and █ is 1; green: no drift, yellow: suspected from 0.5, red: detected from "
+        "0.7, ·: the data fill only a part of the week.\n",
+        style="dim",
+        highlight=False,
+    )
+    console.print(findings(found))
+    console.print(worst_features(found))
+
+
+def _problems(found: Sequence[Outcome], traffic: Traffic) -> Iterator[str]:
+    """Why the report is not of the whole year, if it is not."""
+    sent, received = _rows(traffic), sum(outcome.received for outcome in found)
+    if received != sent:
+        yield f"{received:,} rows arrived of {sent:,} that were sent; the log of {FUNCTION} says why."
+    for outcome in found:
+        if outcome.failed or not outcome.weeks:
+            yield f"{outcome.endpoint_name}: the app failed on some weeks; its log says why."
+
+
+def _bar(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        console=console, transient=True,
+    )  # fmt: skip
+
+
+def _rows(traffic: Traffic) -> int:
+    return sum(hour.rows for hours in traffic.values() for hour in hours)
+
+
+def _say_times(seconds: float, console: Console) -> None:
+    installed = os.environ.get(INSTALL_SECONDS)
+    before = f" (the installation before it: {installed} s)" if installed else ""
+    console.print(f"The run took {seconds:.0f} s{before}.")
+
+
+def _say_what_next(project_dir: Path, console: Console) -> None:
+    command = "modelmon" if which("modelmon") else f"{os.path.relpath(Path(sys.executable).parent)}/modelmon"
+    next_things = {
+        f"{command} status --project-dir {project_dir}": "endpoints, counts and results; --json for scripts",
+        f"{project_dir}/.modelmon/samples/": "every row as Parquet, for pandas or DuckDB",
+        f"{project_dir}/.modelmon/functions/": "the function folders that ran, as they go to Nuclio",
+        "docs/apps.md": "how to write an app of your own",
+    }
+    console.print("\nWhat to look at next:")
+    for what, why in next_things.items():
+        console.print(f"  [bold]{what}[/]\n      {why}", highlight=False, soft_wrap=True)

@@ -1,0 +1,59 @@
+"""The demo's project folder: empty before each run, and never somebody else's."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from modelmon.errors import ConfigError
+from modelmon.local.folders import lock_file, state_folder
+from modelmon.settings import FILE_NAME
+
+PROJECT = "flights-2013"
+SETTINGS: dict[str, Any] = {
+    "durability": "process",  # a year of hours is 14,000 small files: fsync for each would be half the run
+    "grace_seconds": 5.0,
+    "controller_interval_seconds": 1.0,
+    # A year in half a minute is more than the default buffer of a model server is made for.
+    "publish_buffer_events": 20_000,
+}
+
+
+def clear(folder: Path) -> bool:
+    """Make the folder and remove the state of a run before; says whether there was one.
+
+    Raises ConfigError when the folder is not the demo's, or a runner is at work in it.
+    """
+    if folder.is_dir() and any(folder.iterdir()) and not _is_ours(folder):
+        raise ConfigError(f"{folder} holds something else than a demo; give the demo a folder of its own")
+    had_state = state_folder(folder).is_dir()
+    if had_state:
+        _check_nobody_runs_it(folder)
+        shutil.rmtree(state_folder(folder))
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / ".gitignore").write_text("*\n", encoding="utf-8")  # `make demo` makes it in the checkout
+    return had_state
+
+
+def _is_ours(folder: Path) -> bool:
+    try:
+        content = yaml.safe_load((folder / FILE_NAME).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return False
+    return isinstance(content, dict) and content.get("project") == PROJECT
+
+
+def _check_nobody_runs_it(folder: Path) -> None:
+    try:
+        file = lock_file(folder).open("rb")
+    except FileNotFoundError:
+        return
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ConfigError(f"a runner is at work in {folder}: stop it first") from error

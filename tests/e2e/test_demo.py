@@ -1,0 +1,113 @@
+"""`modelmon demo` as a newcomer runs it: the whole year through the real functions."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from modelmon.demo.chain import run_chain
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.xdist_group("demo")]
+FLIGHTS, WEEKS = 336_776, 53
+
+
+def modelmon(folder: Path, *arguments: str) -> str:
+    environment = os.environ | {"MODELMON_DEMO_INSTALL_SECONDS": "12", "COLUMNS": "100"}
+    line = [sys.executable, "-m", "modelmon.cli", *arguments]
+    done = subprocess.run(line, cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("newcomer")
+
+
+@pytest.fixture(scope="module")
+def page(folder) -> str:
+    return modelmon(folder, "demo")
+
+
+@pytest.fixture(scope="module")
+def status(folder, page) -> dict[str, Any]:
+    return json.loads(modelmon(folder, "status", "--json", "--project-dir", "modelmon-demo"))
+
+
+def results(status: dict[str, Any], endpoint: str, name: str) -> list[dict[str, Any]]:
+    """Of the whole weeks, by time."""
+    found = [
+        result
+        for result in status["results"]
+        if (result["endpoint_name"], result["result_name"]) == (endpoint, name)
+    ]
+    assert len(found) == WEEKS
+    assert [result["result_status"] for result in (found[0], found[-1])] == [-1, -1]
+    return found[1:-1]
+
+
+def test_every_row_of_the_year_is_received_and_every_week_is_judged(status):
+    assert [endpoint["endpoint_name"] for endpoint in status["endpoints"]] == [
+        "delay-schedule",
+        "delay-weather",
+    ]
+    for endpoint in status["endpoints"]:
+        assert (endpoint["received"], endpoint["stored"]) == (FLIGHTS, FLIGHTS)
+        assert (endpoint["errors"], endpoint["rejected"], endpoint["late"]) == (0, 0, 0)
+        assert (endpoint["windows"]["done"], endpoint["windows"]["failed"]) == (WEEKS, 0)
+        assert endpoint["first_request"].startswith("2013-01-01 10:00")
+        assert endpoint["last_request"].startswith("2014-01-01 04:00")
+    assert status["dead_letters"] == 0
+    assert sum(each["lag"] for each in status["lag"]) == 0
+
+
+def test_the_weather_is_suspected_in_march_detected_in_april_and_the_training_weeks_are_calm(status):
+    drift = results(status, "delay-weather", "feature_drift")
+    training = [result for result in drift if result["start_infer_time"] < "2013-02-22"]
+    assert len(training) == 8
+    assert {result["result_status"] for result in training} == {0}
+    suspected = next(result for result in drift if result["result_status"] == 1)
+    detected = next(result for result in drift if result["result_status"] == 2)
+    assert suspected["start_infer_time"].startswith("2013-02-28")
+    assert json.loads(suspected["result_extra_data"])["feature"] == "pressure"
+    assert detected["start_infer_time"].startswith("2013-04-11")
+    assert detected["result_value"] == pytest.approx(0.71, abs=0.005)
+    evidence = json.loads(detected["result_extra_data"])
+    assert (evidence["feature"], evidence["rows"]) == ("temperature", 6626)
+    assert max(result["result_value"] for result in drift) > 0.99
+
+
+def test_the_mean_over_all_features_never_alarms(status):
+    for endpoint in ("delay-weather", "delay-schedule"):
+        drift = results(status, endpoint, "general_drift")
+        assert {result["result_status"] for result in drift} == {0}
+        assert max(result["result_value"] for result in drift) < 0.31
+
+
+def test_the_schedule_is_calm_all_year(status):
+    drift = results(status, "delay-schedule", "feature_drift")
+    assert {result["result_status"] for result in drift} == {0}
+    assert max(result["result_value"] for result in drift) < 0.12
+
+
+def test_the_page_says_what_was_found_how_long_it_took_and_what_to_look_at_next(page):
+    for words in ("pressure 0.65", "temperature 0.71", "on 6,626 rows", "51 + 2 incomplete", "never",
+                  "·▄▄▃▃▄▃▄▃▆▄▃▆▅▆▆▆██████", "The run took", "the installation before it: 12 s",
+                  "What to look at next", "status --project-dir modelmon-demo"):  # fmt: skip
+        assert words in page
+
+
+def test_run_again_it_starts_afresh(folder, status):
+    console = Console(file=io.StringIO(), width=100)
+    assert run_chain(folder / "modelmon-demo", console, months=1) == 0
+    assert "Removed the state" in console.file.getvalue()
+    again = json.loads(modelmon(folder, "status", "--json", "--project-dir", "modelmon-demo"))
+    assert [endpoint["received"] for endpoint in again["endpoints"]] == [27_004, 27_004]

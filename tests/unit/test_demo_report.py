@@ -1,0 +1,238 @@
+"""Reading what the stores say of the demo's year, showing it, and the folder and the traffic before that."""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from rich.console import Console
+
+from modelmon.demo.alerts import AlertLines
+from modelmon.demo.data import HourOfRequests
+from modelmon.demo.outcome import outcomes
+from modelmon.demo.place import clear
+from modelmon.demo.replay import replay
+from modelmon.demo.report import findings, line, worst_features, year
+from modelmon.errors import ConfigError, UnavailableError
+from modelmon.local.folders import lock_file
+from modelmon.model import ResultStatusApp
+
+APP = "histogram-data-drift"
+
+
+def verdict(number: int, name: str, value: float, status: int, **evidence) -> dict:
+    start = date(2013, 1, 3) + timedelta(weeks=number)
+    return {
+        "endpoint_id": "e1", "endpoint_name": "delay", "application_name": APP,
+        "start_infer_time": f"{start} 00:00:00.000000+00:00",
+        "end_infer_time": f"{start + timedelta(weeks=1)} 00:00:00.000000+00:00",
+        "result_name": name, "result_value": value, "result_kind": 0, "result_status": status,
+        "result_extra_data": json.dumps({"rows": 600 + number, **evidence}),
+    }  # fmt: skip
+
+
+def week(number: int, scores: dict[str, float], status: int, state: str = "") -> list[dict]:
+    features = {name: {"score": score, "tvd": score, "hellinger": score} for name, score in scores.items()}
+    extra = {"state": state} if state else {}
+    return [
+        verdict(number, "feature_drift", max(scores.values()), status, features=features, **extra),
+        verdict(number, "general_drift", sum(scores.values()) / len(scores), min(status, 0), **extra),
+    ]
+
+
+@pytest.fixture
+def status() -> dict:
+    results = [
+        *week(2, {"temperature": 0.72, "hour": 0.1}, 2),
+        *week(0, {"temperature": 0.9, "hour": 0.9}, -1, "incomplete"),
+        *week(1, {"pressure": 0.55, "temperature": 0.2}, 1),
+        *week(3, {"temperature": 0.3, "hour": 0.2}, 0),
+    ]
+    other_app = {**verdict(2, "feature_drift", 1.0, 2), "application_name": "other"}
+    other_endpoint = {**verdict(2, "feature_drift", 1.0, 2), "endpoint_id": "e2"}
+    return {
+        "endpoints": [
+            {"endpoint_id": "e3", "endpoint_name": "never judged", "received": 0, "windows": {"failed": 0}},
+            {"endpoint_id": "e1", "endpoint_name": "delay", "received": 2406, "windows": {"failed": 1}},
+        ],
+        "results": [*results, other_app, other_endpoint],
+    }
+
+
+def shown(*things: object) -> str:
+    console = Console(file=io.StringIO(), width=80)
+    for thing in things:
+        console.print(thing)
+    return console.file.getvalue()
+
+
+def test_an_outcome_has_the_weeks_of_one_endpoint_and_app_in_order(status):
+    outcome, _ = outcomes(status, APP)
+    assert [each.start for each in outcome.weeks] == [date(2013, 1, 3) + timedelta(weeks=n) for n in range(4)]
+    assert [each.rows for each in outcome.judged] == [601, 602, 603]
+
+
+def test_weeks_without_a_verdict_count_neither_as_alarms_nor_as_highest(status):
+    outcome, _ = outcomes(status, APP)
+    suspected = outcome.first(ResultStatusApp.potential_detection)
+    detected = outcome.first(ResultStatusApp.detected)
+    assert suspected is not None
+    assert detected is not None
+    assert (suspected.start, detected.start) == (date(2013, 1, 10), date(2013, 1, 17))
+    assert [(found.feature, found.score) for found in outcome.worst_features()] == [
+        ("temperature", 0.72), ("pressure", 0.55), ("hour", 0.2),
+    ]  # fmt: skip
+
+
+def test_the_report_says_when_on_what_and_on_how_many_rows(status):
+    found = outcomes(status, APP)[:1]
+    text = shown(findings(found), worst_features(found))
+    for words in ("3 + 1 incomplete + 1 failed", "week of 10 Jan", "pressure 0.55", "on 601 rows",
+                  "week of 17 Jan", "temperature 0.72", "on 602 rows", "0.72, week of 17 Jan",
+                  "0.41, week of 17 Jan", "2,406"):  # fmt: skip
+        assert words in text
+
+
+def test_an_endpoint_that_never_alarmed_says_never(status):
+    status["results"] = week(1, {"distance": 0.1}, 0)
+    assert shown(findings(outcomes(status, APP)[:1])).count("never") == 3
+
+
+def test_an_endpoint_that_was_never_judged_is_there_without_a_score(status):
+    _, unjudged = outcomes(status, APP)
+    assert (unjudged.endpoint_name, unjudged.weeks) == ("never judged", ())
+    assert shown(findings([unjudged]), worst_features([unjudged]), year(unjudged)).count("1.00") == 0
+
+
+def test_the_year_is_a_bar_a_week_and_a_dot_where_there_was_no_verdict(status):
+    outcome, _ = outcomes(status, APP)
+    assert "feature_drift ·▅▆▃" in year(outcome).plain
+
+
+@pytest.mark.parametrize(
+    ("value", "bar"), [(0.0, "▁"), (0.124, "▁"), (0.125, "▂"), (0.5, "▅"), (0.99, "█"), (1.0, "█")]
+)
+def test_a_bar_is_as_high_as_its_value(value, bar):
+    assert line([(value, ResultStatusApp.no_detection)]).plain == bar
+
+
+def test_the_first_alert_of_a_kind_is_shown_and_all_are_counted():
+    console = Console(file=io.StringIO(), width=200)
+    lines = AlertLines(console)
+    for number in range(3):
+        lines.tell("warning", f"modelmon-writer: x: data-drift-detected (high): week {number}")
+    lines.tell("warning", "modelmon-writer: x: data-drift-suspected (medium): delay")
+    lines.tell("error", "modelmon-stream crashed")
+    text = console.file.getvalue()
+    assert "data-drift-detected (high): week 0" in text
+    assert "week 1" not in text
+    assert "modelmon-stream crashed" in text
+    assert lines.summary() == "3 data-drift-detected, 1 data-drift-suspected"
+
+
+# The folder
+
+
+def test_a_new_folder_is_made_and_keeps_itself_out_of_a_repository(tmp_path):
+    assert clear(tmp_path / "demo") is False
+    assert (tmp_path / "demo" / ".gitignore").read_text() == "*\n"
+
+
+def test_the_state_of_a_run_before_is_removed(tmp_path):
+    clear(tmp_path)
+    (tmp_path / "modelmon.yaml").write_text("project: flights-2013\n")
+    (tmp_path / ".modelmon").mkdir()
+    (tmp_path / ".modelmon" / "records.db").write_text("old")
+    assert clear(tmp_path) is True
+    assert not (tmp_path / ".modelmon").exists()
+
+
+@pytest.mark.parametrize("content", ["project: churn\n", "{not yaml", ""])
+def test_a_folder_of_somebody_else_is_left_alone(tmp_path, content):
+    (tmp_path / "modelmon.yaml").write_text(content)
+    (tmp_path / ".modelmon").mkdir()
+    with pytest.raises(ConfigError, match="holds something else"):
+        clear(tmp_path)
+    assert (tmp_path / ".modelmon").is_dir()
+
+
+def test_a_folder_in_which_a_runner_is_at_work_is_left_alone(tmp_path):
+    (tmp_path / "modelmon.yaml").write_text("project: flights-2013\n")
+    lock_file(tmp_path).parent.mkdir()
+    with lock_file(tmp_path).open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(ConfigError, match="at work"):
+            clear(tmp_path)
+    assert lock_file(tmp_path).exists()
+
+
+# The traffic
+
+
+class _Recorder(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    requests: list[tuple[str, bytes, int]]
+    refused = b"refuse me"
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.requests.append((self.path, body, self.client_address[1]))
+        answer = b"no such thing" if body == self.refused else b"{}"
+        self.send_response(400 if body == self.refused else 200)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def a_server() -> Iterator[tuple[str, list[tuple[str, bytes, int]]]]:
+    handler = type("Handler", (_Recorder,), {"requests": []})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"127.0.0.1:{server.server_port}", handler.requests
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def hours(count: int) -> list[HourOfRequests]:
+    return [HourOfRequests(number, number, b"%d" % number) for number in range(count)]
+
+
+def test_each_model_gets_its_hours_in_order_over_one_connection():
+    rows: list[int] = []
+    with a_server() as (address, requests):
+        replay(address, {"one": hours(50), "other": hours(30)}, rows.append)
+    for model, count in (("one", 50), ("other", 30)):
+        path = f"/v2/models/{model}/infer"
+        assert [body for where, body, _ in requests if where == path] == [b"%d" % n for n in range(count)]
+        assert len({port for where, _, port in requests if where == path}) == 1
+    assert sum(rows) == sum(range(50)) + sum(range(30))
+
+
+def test_a_refused_request_ends_the_replay_of_every_model():
+    bad = [HourOfRequests(0, 1, b"refuse me")]
+    with a_server() as (address, requests):
+        with pytest.raises(UnavailableError, match="/v2/models/one/infer answered 400: no such thing"):
+            replay(address, {"one": bad, "other": hours(5000)}, lambda rows: None)
+        assert len(requests) < 5000
+
+
+def test_a_server_that_is_not_there_is_unavailable():
+    with a_server() as (address, _):
+        gone = address
+    with pytest.raises(UnavailableError, match="does not answer"):
+        replay(gone, {"one": hours(3)}, lambda rows: None)
