@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from deploying import HTTP, deploy, make_project
-from modelmon.cli import main
+from modelmon.cli import main, output
 from modelmon.local.function_yaml import parse
 from modelmon.settings import Settings
 from modelmon.streams import open_stream
@@ -22,7 +22,7 @@ from modelmon.streams import open_stream
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("MODELMON_PROJECT_DIR", raising=False)
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(output.console, "width", 200)
     made = make_project(tmp_path / "project")
     monkeypatch.chdir(made)
     return made

@@ -40,7 +40,7 @@ def deployed_functions(settings: Settings) -> list[dict[str, Any]]:
     """Every deployed function, with what the runner says of it if it is up."""
     from modelmon.local.deployment import deployed
     from modelmon.local.folders import functions_folder
-    from modelmon.local.supervisor import read_report
+    from modelmon.local.running import read_report
 
     project = Path(settings.project_dir)
     running = {function["name"]: function for function in read_report(project)["functions"]}

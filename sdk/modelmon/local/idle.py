@@ -11,7 +11,7 @@ from modelmon.errors import ConfigError, UnavailableError
 from modelmon.local.deployment import Deployment
 from modelmon.local.topics import open_topic
 from modelmon.local.triggers import StreamTrigger
-from modelmon.local.worker import WRONG_CONFIGURATION
+from modelmon.nuclio.lifecycle import WRONG_CONFIGURATION
 from modelmon.settings import Settings
 from modelmon.streams import Stream
 

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import select
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic
-from typing import Any
 
 import msgspec
 
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.local.deployment import Deployment, deployed, fingerprint
-from modelmon.local.folders import functions_folder, lock_file, report_file
+from modelmon.local.folders import functions_folder, report_file
 from modelmon.local.listening import Listening
 from modelmon.local.process import TERMINATION_SECONDS
 from modelmon.local.reports import Report
+from modelmon.local.running import RunnerReport, lock_project
 from modelmon.settings import Settings
 
 LOOK_SECONDS = 0.05  # between two looks at the processes
@@ -43,7 +42,7 @@ class Supervisor:
         self._folder = functions_folder(self._project)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._lock = _lock(lock_file(self._project))
+            self._lock = lock_project(self._project)
         except OSError as error:
             raise UnavailableError(f"{self._folder.parent} can't be written: {error.strerror}") from error
         self._lifeline, self._our_end = os.pipe()
@@ -54,7 +53,7 @@ class Supervisor:
         self._deployments: dict[str, Deployment] = {}
         self._seen: dict[str, str] = {}
         self._next_scan = 0.0
-        self._written: bytes = b""
+        self._report = RunnerReport(self._project)
         self._stopping = False
         self._scan(settle=False)
 
@@ -89,7 +88,7 @@ class Supervisor:
     def close(self) -> None:
         """Release everything. Workers that still run end at once."""
         self._listening.close_all()
-        report_file(self._project).unlink(missing_ok=True)
+        self._report.remove()
         for descriptor in (self._our_end, self._lifeline, self._reports, self._their_end, self._lock):
             os.close(descriptor)
 
@@ -147,63 +146,7 @@ class Supervisor:
             self._tell(level, text)
 
     def _write_report(self) -> None:
-        """What `modelmon status` shows of us, whenever it has changed."""
-        content = msgspec.json.encode({"pid": os.getpid(), "functions": [*map(describe, self.deployments)]})
-        if content != self._written:
-            self._written = content
-            path = report_file(self._project)
-            fresh = path.with_suffix(".new")
-            try:
-                fresh.write_bytes(content)
-                fresh.replace(path)
-            except OSError as error:  # the functions are worth more than the report on them
-                self._tell("warning", f"{path} can't be written: {error.strerror}")
-
-
-def describe(deployment: Deployment) -> dict[str, Any]:
-    """One function as `modelmon status --json` shows it."""
-    return {
-        "name": deployment.name,
-        "fingerprint": deployment.fingerprint,  # of the folder as it runs
-        "error": deployment.error,
-        "workers": [
-            {
-                "trigger": worker.spec.trigger.name,
-                "worker": worker.spec.worker,
-                "pid": worker.pid,
-                "state": worker.state,
-                "restarts": worker.restarts,
-                "last_exit": worker.last_exit,
-            }
-            for worker in deployment.workers
-        ],
-    }
-
-
-def read_report(project: Path) -> dict[str, Any]:
-    """What the project's runner last wrote of itself: `pid` (None when none runs) and `functions`."""
-    path = report_file(project)
-    try:
-        report: dict[str, Any] = msgspec.json.decode(path.read_bytes())
-        os.kill(report["pid"], 0)
-    except (FileNotFoundError, ProcessLookupError):
-        return {"pid": None, "functions": []}
-    except PermissionError:
-        pass  # it lives, and is somebody else's
-    return report
-
-
-def _lock(path: Path) -> int:
-    """Hold the project for us alone; the kernel lets it go when we end."""
-    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        holder = os.read(file, 32).decode() or "unknown"
-        os.close(file)
-        raise ConfigError(
-            f"this project is run already, by process {holder}: end that one first ({path})"
-        ) from None
-    os.ftruncate(file, 0)
-    os.write(file, str(os.getpid()).encode())
-    return file
+        try:
+            self._report.write(self.deployments)
+        except OSError as error:  # the functions are worth more than the report on them
+            self._tell_once("warning", f"{report_file(self._project)} can't be written: {error.strerror}")

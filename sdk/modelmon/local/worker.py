@@ -23,10 +23,10 @@ from modelmon.errors import ConfigError
 from modelmon.local.answers import check_output, failed, traceback_of
 from modelmon.local.reports import Reporter, make_logger
 from modelmon.local.triggers import CronTrigger, HttpTrigger, StreamTrigger, Trigger
+from modelmon.nuclio.lifecycle import BUG, WRONG_CONFIGURATION
 from modelmon.settings import Settings
 
-BUG, WRONG_CONFIGURATION = 70, 78  # exit codes, as in sysexits.h
-ORPHANED = 71
+ORPHANED = 71  # exit code of a worker whose supervisor is gone
 
 
 class WorkerSpec(msgspec.Struct, frozen=True):

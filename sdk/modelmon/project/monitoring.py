@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from modelmon.errors import ConfigError, UnavailableError
-from modelmon.local.supervisor import read_report
+from modelmon.local.running import read_report
 from modelmon.model_monitoring.folders import copy_into
 from modelmon.model_monitoring.locating import HasSettings, opened
 from modelmon.project import functions

@@ -1,0 +1,105 @@
+"""Who runs a project, and what the runner says of its functions: for everybody who asks from outside."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from modelmon.errors import ConfigError
+from modelmon.local.deployment import Deployment
+from modelmon.local.folders import lock_file, report_file
+
+LOCK_TRIES, LOCK_WAIT_SECONDS = 5, 0.05
+NOBODY: dict[str, Any] = {"pid": None, "functions": []}
+
+
+def lock_project(project: Path) -> int:
+    """Hold the project for this process alone; the kernel lets it go when the process ends.
+
+    Raises ConfigError when another one holds it.
+    """
+    path = lock_file(project)
+    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    for _ in range(LOCK_TRIES):
+        if _flock(file, fcntl.LOCK_EX):
+            os.ftruncate(file, 0)
+            os.write(file, str(os.getpid()).encode())
+            return file
+        time.sleep(LOCK_WAIT_SECONDS)  # somebody may only be looking, see `is_running`
+    holder = os.read(file, 32).decode() or "unknown"
+    os.close(file)
+    raise ConfigError(f"this project is run already, by process {holder}: end that one first ({path})")
+
+
+def is_running(project: Path) -> bool:
+    """Whether a runner holds the project; a process id that it once wrote may be another's by now."""
+    try:
+        file = os.open(lock_file(project), os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        return not _flock(file, fcntl.LOCK_SH)
+    finally:
+        os.close(file)
+
+
+def read_report(project: Path) -> dict[str, Any]:
+    """What the project's runner last wrote of itself: `pid` (None when none runs) and `functions`."""
+    try:
+        report: dict[str, Any] = msgspec.json.decode(report_file(project).read_bytes())
+    except FileNotFoundError:
+        return NOBODY
+    return report if is_running(project) else NOBODY
+
+
+class RunnerReport:
+    """Writes the report whenever it has changed."""
+
+    def __init__(self, project: Path) -> None:
+        self._path = report_file(project)
+        self._written = b""
+
+    def write(self, deployments: Iterable[Deployment]) -> None:
+        content = msgspec.json.encode({"pid": os.getpid(), "functions": [*map(describe, deployments)]})
+        if content != self._written:
+            self._written = content
+            fresh = self._path.with_suffix(".new")
+            fresh.write_bytes(content)
+            fresh.replace(self._path)
+
+    def remove(self) -> None:
+        self._path.unlink(missing_ok=True)
+
+
+def describe(deployment: Deployment) -> dict[str, Any]:
+    """One function as `modelmon functions --json` shows it."""
+    return {
+        "name": deployment.name,
+        "fingerprint": deployment.fingerprint,  # of the folder as it runs
+        "error": deployment.error,
+        "workers": [
+            {
+                "trigger": worker.spec.trigger.name,
+                "worker": worker.spec.worker,
+                "pid": worker.pid,
+                "state": worker.state,
+                "restarts": worker.restarts,
+                "last_exit": worker.last_exit,
+            }
+            for worker in deployment.workers
+        ],
+    }
+
+
+def _flock(file: int, kind: int) -> bool:
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
