@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from modelmon.cli.output import AsJson, ProjectDir, console, load_settings, print_json, print_table
+from modelmon.cli.output import AsJson, ProjectDir, console, errors, load_settings, print_json, print_table
 from modelmon.errors import ConfigError
 from modelmon.model import UNKNOWN_ENDPOINT, DeadLetter
 
@@ -149,12 +149,14 @@ def _find(records: Database, letter: str) -> DeadLetter:
 
 def _resend(settings: Settings, records: Database, letters: list[DeadLetter], body: bytes | None) -> None:
     """Publish first, note it after: a crash between the two sends one twice rather than never."""
+    from rich.progress import track
+
     from modelmon.local.topics import open_topic
     from modelmon.stores import deadletters
 
     streams = {letter.stream: open_topic(settings, letter.stream) for letter in letters}
     try:
-        for letter in letters:
+        for letter in track(letters, "sending again", console=errors, transient=True):
             key = "" if letter.endpoint_id == UNKNOWN_ENDPOINT else letter.endpoint_id
             streams[letter.stream].publish([(key, letter.body if body is None else body)])
             with records.write() as connection:
