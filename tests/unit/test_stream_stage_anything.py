@@ -40,6 +40,8 @@ def events(draw: Any) -> Any:
         body["resp"]["output_schema"] = draw(names | values)
     for field in draw(st.lists(st.sampled_from(FIELDS), max_size=2)):
         body[field] = draw(values)
+    if draw(st.integers(0, 3)) == 0:
+        body["when"] = "2199-01-01 00:00:00+00:00"
     return body
 
 
@@ -47,8 +49,19 @@ def events(draw: Any) -> Any:
 def bodies(draw: Any) -> bytes:
     if draw(st.integers(0, 9)) == 0:
         return draw(st.binary(max_size=30) | st.builds(json.dumps, values).map(str.encode))
-    message = draw(events() | st.lists(events() | values, max_size=3))
-    return json.dumps(message).encode("utf-8", "surrogatepass")
+    items = [json.dumps(item) for item in draw(st.lists(events() | values, min_size=1, max_size=3))]
+    items += draw(st.lists(st.sampled_from(['{"a":nope}', "[1]", micro_batch()]), max_size=2))
+    text = items[0] if draw(st.booleans()) else "[" + ",".join(draw(st.permutations(items))) + "]"
+    return text.encode()
+
+
+def micro_batch() -> str:
+    row = json.loads(event())
+    future = {**row, "when": "2199-01-01 00:00:00+00:00"}
+    headers = ["request", "resp", "when"]
+    base = {name: value for name, value in row.items() if name not in headers}
+    rows = [[each[name] for name in headers] for each in (row, future, row)]
+    return json.dumps({**base, "headers": headers, "values": rows})
 
 
 @pytest.fixture(scope="module")

@@ -195,3 +195,12 @@ def test_batch_completion_and_the_controllers_clock_are_kept_and_not_counted(tmp
     )
     assert bed.table("traffic", "received", "completed_us") == [(1, NOW_US)]
     assert bed.table("positions", "applied", "nop_us") == [(3, NOW_US + 3)]
+
+
+def test_an_event_is_set_aside_from_among_neighbours_that_can_t_be_read(tmp_path: Path) -> None:
+    future = event(when_us=NOW_US + 10**12, request_id="future")
+    message = b'\xef\xbb\xbf [1, {"a": nope}, ' + future + b", [2]]"
+    bed = written(tmp_path, message)
+    bodies = dict(bed.table("dead_letters", "item", "body"))
+    assert sorted(bodies) == [0, 1, 2, 3]
+    assert json.loads(bodies[2])["request"]["id"] == "future"

@@ -18,7 +18,15 @@ from modelmon.stages.stream import StreamStage
 from modelmon.stages.stream import stage as stage_module
 from modelmon.stores import schema
 from modelmon.stores.base import SampleStore
-from modelmon.stores.batches import OpenBatch, open_batch, positions, take_over, void_ranges
+from modelmon.stores.batches import (
+    Derived,
+    OpenBatch,
+    commit_batch,
+    open_batch,
+    positions,
+    take_over,
+    void_ranges,
+)
 from modelmon.stores.series import open_series
 from streaming import Bed, event, feed, graph, run
 
@@ -333,6 +341,30 @@ def test_a_lost_partition_is_taken_over_again_when_its_delivery_starts_anew(tmp_
     run(steps())
     assert bed.acknowledged == [(0, 3)]
     assert features(bed) == numbers(4)
+
+
+def test_what_was_dropped_while_waiting_for_room_is_remembered_as_dropped(tmp_path: Path) -> None:
+    size = len(bodies(1)[0])
+    bed = Bed(tmp_path, buffer_max_bytes=2 * size)
+    messages = bed.publish(*bodies(4))
+
+    async def steps() -> None:
+        stage = bed.stage()
+        await stage.accept(messages[0])
+        await stage.accept(messages[1])
+        with bed.records.write() as connection:
+            position = take_over(connection, bed.stream.stream_id, 0, "events")
+            assert open_batch(connection, position, OpenBatch(0, 1, 1, bed.clock_us))
+            span = BatchRange(bed.stream.stream_id, 0, 0, 1)
+            assert commit_batch(connection, position, span, Derived(), bed.clock_us)
+        await stage.accept(messages[2])  # finds that the partition is lost, and is dropped
+        await stage.drain()
+        await stage.accept(messages[3])  # 2 is not applied, so 3 must not be
+        await stage.close()
+
+    run(steps())
+    assert bed.acknowledged == []
+    assert bed.table("positions", "applied") == [1]
 
 
 def test_a_lost_partition_that_keeps_being_delivered_is_an_error_after_a_minute(

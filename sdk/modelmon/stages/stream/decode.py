@@ -125,7 +125,7 @@ def _reject_event(
         body=item_body(message.body, number),
         rows=max(1, len(event.inputs)),
     )
-    _note_number(decoded, event)
+    _note_numbers(decoded, [event])
     _note_endpoint(decoded, event, settings)
 
 
@@ -165,18 +165,14 @@ def _discover(decoded: Decoded, settings: Settings) -> None:
         _note_numbers(decoded, group.events)
     for error in decoded.errors:
         _note_endpoint(decoded, error, settings)
-        _note_number(decoded, error)
+        _note_numbers(decoded, [error])
 
 
-def _note_numbers(decoded: Decoded, events: Sequence[ServingEvent]) -> None:
-    for event in events:
-        if event.number is not None:
-            _note_number(decoded, event)
-
-
-def _note_number(decoded: Decoded, event: ServingEvent | ErrorEvent) -> None:
-    if event.publisher_id is not None and event.number is not None:
-        decoded.numbers.setdefault((event.publisher_id, event.endpoint_id), []).append(event.number)
+def _note_numbers(decoded: Decoded, events: Sequence[ServingEvent | ErrorEvent]) -> None:
+    """`events` are of one endpoint."""
+    for publisher_id in {event.publisher_id for event in events} - {None}:
+        seen = [event.number for event in events if event.publisher_id == publisher_id]
+        decoded.numbers.setdefault((str(publisher_id), events[0].endpoint_id), []).extend(filter(None, seen))
 
 
 def _note_endpoint(decoded: Decoded, event: ServingEvent | ErrorEvent, settings: Settings) -> None:

@@ -80,7 +80,10 @@ class PartitionBuffer:
 
     def add(self, message: Message, now: float) -> bool:
         """Hold a message; False when it is applied or held already, or when the partition is lost."""
-        if not self.is_owned or message.offset <= self.newest:
+        if message.offset <= self.newest:
+            return False
+        if self.lost_at is not None:
+            self.newest = message.offset
             return False
         if not self._messages:
             self.since = now

@@ -107,8 +107,7 @@ class StreamStage:
             await self._flow.terminate(wait=True)
         finally:
             self._timer.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._timer
+            await asyncio.wait({self._timer})
             self._writers.shutdown()
             self._parts.records.close()
             self._parts.series.close()
@@ -122,7 +121,7 @@ class StreamStage:
         """The buffer of a partition that is new here, was drained, or was taken by another owner."""
         if held is not None and message.offset > held.newest:
             return await self._continued(message, held)
-        self._held_bytes -= held.bytes if held is not None else 0
+        self._held_bytes -= held.lose(_monotonic()) if held is not None else 0
         look = partial(_take_over, self._settings, self._parts, message)
         position = await when_available(look, self._settings, "the records and the events stream")
         return PartitionBuffer(position, self._settings)
@@ -136,13 +135,13 @@ class StreamStage:
         if held.is_drained:
             look = partial(_look_up, self._parts, held.position)
             position = await when_available(look, self._settings, "the records")
-            if position.applied >= held.newest:
-                self._held_bytes -= held.lose(_monotonic())
-                return await self._owned(message, None)
-            if held.lost_at is None and position.epoch == held.position.epoch:
+            is_ours = held.lost_at is None and position.epoch == held.position.epoch
+            if is_ours and position.applied < held.newest:
                 held.is_drained = False
                 return held
             self._held_bytes -= held.lose(_monotonic())
+            if position.applied >= held.newest:
+                return await self._owned(message, None)
         _check_lost(held, message)
         held.newest = message.offset
         return held
