@@ -265,6 +265,23 @@ def test_a_function_added_changed_and_removed_while_running(project: Path, runne
         runner.address("echo", timeout=0)
 
 
+def test_a_function_that_starts_anew_gets_the_settings_as_they_are_then(
+    project: Path, runner: Runner
+) -> None:
+    make_project(project, base_period=20)
+    main = """
+        from modelmon.settings import Settings
+        def handler(context, event):
+            return {"base_period": Settings.load().base_period}
+    """
+    folder = deploy(project, "web", main, {"http": HTTP})
+    runner.start()
+    assert get(runner, "web")["base_period"] == 20
+    make_project(project, base_period=30)
+    (folder / "changed").touch()
+    eventually(lambda: get(runner, "web")["base_period"], lambda minutes: minutes == 30)
+
+
 def test_a_wrong_function_yaml_is_told_with_file_and_key_and_the_others_run(
     project: Path, runner: Runner, told: list[str]
 ) -> None:

@@ -93,6 +93,7 @@ EXPLICIT = stream_trigger()
         (spec_with(runtime="golang"), "spec.runtime: 'golang' must be a Python"),
         (spec_with(runtime=3.11), "spec.runtime: must be text, got 3.11"),
         (spec_with() | {"triggers": {}}, "spec.triggers: must name at least one trigger"),
+        (spec_with({"a": HTTP, "b": HTTP}), "spec.triggers: Nuclio takes one http trigger"),
         (spec_with({"a": {"kind": "mqtt"}}), r"spec.triggers.a.kind: 'mqtt' is not one of"),
         (spec_with({"a": HTTP | {"name": "b"}}), "spec.triggers.a.name: 'b' must be 'a'"),
         (spec_with({"a": HTTP | {"numWorkers": 0}}), "spec.triggers.a.numWorkers: .* at least 1, got 0"),

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
-from modelmon.errors import ConfigError
 from modelmon.local.folders import log_file
 from modelmon.local.function_yaml import FILE, FunctionSpec, read_function
 from modelmon.local.process import WorkerProcess
@@ -48,7 +47,7 @@ def fingerprint(folder: Path) -> str:
 class Deployment:
     """The running side of one function folder. `error` says why it does not run."""
 
-    def __init__(self, folder: Path, settings: Settings) -> None:
+    def __init__(self, folder: Path) -> None:
         self.name = folder.name
         self.folder = folder
         self.fingerprint = fingerprint(folder)
@@ -56,20 +55,15 @@ class Deployment:
         self.error = ""
         self.workers: list[WorkerProcess] = []
         self.stopping = False
-        try:
-            self.spec = read_function(folder, settings)
-        except ConfigError as error:
-            self.error = str(error)
 
-    @property
-    def http(self) -> HttpTrigger | None:
-        """The function's HTTP trigger; Nuclio allows one."""
-        triggers = self.spec.triggers if self.spec else ()
-        return next((trigger for trigger in triggers if isinstance(trigger, HttpTrigger)), None)
+    def read(self, settings: Settings) -> HttpTrigger | None:
+        """Read the function.yaml; returns its HTTP trigger, if it has one. Raises ConfigError."""
+        self.spec = read_function(self.folder, settings)
+        return next((each for each in self.spec.triggers if isinstance(each, HttpTrigger)), None)
 
     def start(self, settings: Settings, lifeline: int, reports: int, listening: int | None) -> None:
         """Prepare the workers; `watch` starts them."""
-        assert self.spec is not None, "only a function that could be read starts"
+        assert self.spec is not None, "read comes first"
         environment = _environment(self.spec, settings)
         project = Path(settings.project_dir)
         log = log_file(project, self.name)

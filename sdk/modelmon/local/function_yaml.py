@@ -99,6 +99,8 @@ def _spec(folder: Path, spec: Mapping[str, Any]) -> FunctionSpec:
     triggers = expect(spec.get("triggers") or {}, dict, "spec.triggers")
     if not triggers:
         raise ConfigError("spec.triggers: must name at least one trigger, else nothing calls the function")
+    if [trigger.get("kind") for trigger in triggers.values() if isinstance(trigger, dict)].count("http") > 1:
+        raise ConfigError("spec.triggers: Nuclio takes one http trigger a function; give it more numWorkers")
     return FunctionSpec(
         name=folder.name,
         folder=folder,

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
@@ -33,7 +34,8 @@ class Runner:
     """
 
     def __init__(self, project_dir: str | Path, *, tell: Tell | None = None, **overrides: Any) -> None:
-        self.settings = Settings.load(project_dir, **overrides)
+        self._load = partial(Settings.load, project_dir, **overrides)
+        self.settings = self._load()
         self._tell = tell or (lambda level, text: logger.log(LEVELS.get(level, logging.WARNING), "%s", text))
         self._supervisor: Supervisor | None = None
         # Not Thread.join: interrupted by Ctrl-C it takes a running thread for an ended one.
@@ -57,7 +59,7 @@ class Runner:
 
     def start(self) -> None:
         """Start every deployed function. Raises ConfigError when somebody runs this project already."""
-        self._supervisor = Supervisor(self.settings, self._tell)
+        self._supervisor = Supervisor(self._load, self._tell)
         self._stop_within = None
         self._ended.clear()
         threading.Thread(target=self._run, name="modelmon-runner", daemon=True).start()

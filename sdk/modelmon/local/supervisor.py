@@ -35,8 +35,9 @@ class Supervisor:
     whose other end only we hold: when we are gone, however we went, it ends.
     """
 
-    def __init__(self, settings: Settings, tell: Tell) -> None:
-        self._settings = settings
+    def __init__(self, load: Callable[[], Settings], tell: Tell) -> None:
+        settings = load()
+        self._load = load  # again for each function that starts: they may have changed since
         self._project = Path(settings.project_dir)
         self._tell = tell
         self._folder = functions_folder(self._project)
@@ -107,17 +108,15 @@ class Supervisor:
         self._seen = found
 
     def _start(self, folder: Path) -> None:
-        deployment = Deployment(folder, self._settings)
-        self._deployments[deployment.name] = deployment
-        http = deployment.http
+        deployment = self._deployments[folder.name] = Deployment(folder)
         try:
+            settings = self._load()
+            http = deployment.read(settings)
             listening = self._listening.open(deployment.name, http.port) if http else None
+            deployment.start(settings, self._lifeline, self._their_end, listening)
         except (ConfigError, OSError) as error:
             deployment.error = str(error)
-        if deployment.error:
-            self._tell("error", f"{deployment.name} does not run: {deployment.error}")
-        else:
-            deployment.start(self._settings, self._lifeline, self._their_end, listening)
+            self._tell("error", f"{deployment.name} does not run: {error}")
 
     def _read_reports(self) -> None:
         readable, _, _ = select.select([self._reports], [], [], LOOK_SECONDS)
