@@ -1,0 +1,143 @@
+"""The whole chain in a folder: the four functions as deployed, one endpoint, events that are known."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from modelmon.local import Runner
+from modelmon.model import Endpoint, endpoint_id_of
+from modelmon.project import get_or_create_project
+from modelmon.settings import Settings
+from modelmon.stats import describe
+from modelmon.stores import batches, endpoints
+from modelmon.stores.reading import read_sample
+from modelmon.stores.records import open_records
+from modelmon.stores.samples import open_samples
+from modelmon.stores.series import open_series
+from modelmon.streams import open_stream
+from modelmon.wire import ServingEvent, write_event
+
+APP = "histogram-data-drift"
+FUNCTIONS = ("modelmon-stream", "modelmon-controller", "modelmon-writer", APP)
+MINUTE_US = 60_000_000
+FAR_US = 2**62
+ENDPOINT = endpoint_id_of("chain", "serving", "model")
+
+
+class Chain:
+    """A project with everything deployed. Events lie in whole minutes, an hour ago: `minutes` windows."""
+
+    def __init__(self, folder: Path, *, minutes: int = 6, **settings: Any) -> None:
+        quick = {
+            "base_period": 1, "durability": "process", "grace_seconds": 0.5,
+            "controller_interval_seconds": 0.3,
+            "flush_after_seconds": 0.1, "app_retry_seconds": 0.2, "unavailable_max_wait_seconds": 0.2,
+        }  # fmt: skip
+        self.project = folder
+        project = get_or_create_project("chain", context=folder, **{**quick, **settings})
+        project.enable_model_monitoring()
+        self.settings = Settings.load(self.project)
+        self.minutes = minutes
+        self.start_us = (time.time_ns() // 1000 // MINUTE_US - 60) * MINUTE_US
+        self._rng = np.random.default_rng(1)
+        self.sent: list[tuple[str, bytes]] = []
+        self._register()
+        self.stream = open_stream(self.settings.events_url, 2, durability="process")
+
+    def _register(self) -> None:
+        reference = pa.table(
+            {
+                "amount": self._rng.normal(size=2000),
+                "kind": self._rng.integers(0, 3, 2000),
+                "p": self._rng.random(2000),
+            }
+        )
+        endpoint = Endpoint(
+            ENDPOINT, "chain", "model", function_name="serving", feature_names=("amount", "kind"),
+            label_names=("p",), feature_stats=describe(reference),
+        )  # fmt: skip
+        database, now_us = open_records(self.settings), time.time_ns() // 1000
+        with database.write() as connection:
+            endpoints.put(connection, endpoint, now_us)
+        database.close()
+
+    def events(self, count: int) -> Sequence[tuple[str, bytes]]:
+        """`count` events of one row, spread evenly and in order over the chain's minutes."""
+        step = self.minutes * MINUTE_US // count
+        return [(ENDPOINT, self._event(index, self.start_us + index * step)) for index in range(count)]
+
+    def _event(self, index: int, when_us: int) -> bytes:
+        row = [float(self._rng.normal()), int(self._rng.integers(0, 3))]
+        return write_event(
+            ServingEvent(
+                endpoint_id=ENDPOINT, endpoint_name="model", function_uri="chain/serving",
+                model_class="Model", version="", request_id=f"r{index}", when_us=when_us, latency_us=100,
+                inputs=[row], outputs=[[float(self._rng.random())]], effective_sample_count=1,
+            )
+        )  # fmt: skip
+
+    def publish(self, records: Sequence[tuple[str, bytes]]) -> None:
+        self.stream.publish(records)
+        self.sent.extend(records)
+
+    @contextmanager
+    def running(self) -> Iterator[Runner]:
+        with Runner(self.project, tell=lambda level, text: None) as runner:
+            yield runner
+
+    def state(self) -> State:
+        return State(self)
+
+
+class State:
+    """What the stores hold, read as any user reads it."""
+
+    def __init__(self, chain: Chain) -> None:
+        database, samples = open_records(chain.settings), open_samples(chain.settings)
+        series = open_series(chain.settings)
+        table = read_sample(database, samples, ENDPOINT, 0, FAR_US, columns=["request_id", "amount", "kind"])
+        with database.read() as connection:
+            void = batches.void_ranges(connection)
+            traffic = connection.exec_driver_sql("SELECT * FROM traffic").mappings().all()
+            self.windows = [
+                dict(row) for row in connection.exec_driver_sql("SELECT * FROM windows").mappings()
+            ]
+            self.dead_letters = connection.exec_driver_sql("SELECT COUNT(*) FROM dead_letters").scalar()
+        self.traffic = {row["endpoint_id"]: dict(row) for row in traffic}
+        self.requests = Counter(table.column("request_id").to_pylist())
+        points = series.read_traffic([ENDPOINT], 0, FAR_US, void)
+        self.series_rows = sum(point.rows for point in points)
+        self.results = {
+            (point.application_name, point.start_us, point.name): (point.value, point.status)
+            for point in series.read_values([ENDPOINT], 0, FAR_US)
+        }
+        database.close()
+        series.close()
+
+    def assert_each_event_counts_once(self, count: int) -> None:
+        wrong = {request: times for request, times in self.requests.items() if times != 1}
+        assert (len(self.requests), wrong) == (count, {})
+        assert self.series_rows == count
+        mine = self.traffic[ENDPOINT]
+        assert (mine["received"], mine["stored"], mine["errors"], mine["rejected"]) == (count, count, 0, 0)
+
+    def assert_every_window_is_answered(self, minutes: int) -> None:
+        answered = {row["start_us"]: (row["answered"], row["outcome"]) for row in self.windows}
+        assert len(answered) == minutes
+        assert all(row["answered"] == row["wanted"] == row["sent"] for row in self.windows), self.windows
+        assert {outcome for _, outcome in answered.values()} == {"done"}
+        assert sorted({start for _, start, _ in self.results}) == sorted(answered)
+
+
+def moments(seed: int, count: int, between: tuple[float, float]) -> list[float]:
+    """Random waits, printed by their seed when a test fails."""
+    return [random.Random(seed + index).uniform(*between) for index in range(count)]
