@@ -107,7 +107,7 @@ class Bed:
 
     def files(self, endpoint_id: str = ENDPOINT) -> list[pa.Table]:
         """The tables of an endpoint's listed files, by path, as they are on disk."""
-        root = Path(self.settings.resolved().samples_path)
+        root = Path(self.settings.location("samples_path"))
         paths = [path for path, owner in self.table("files", "path", "endpoint_id") if owner == endpoint_id]
         return [pq.ParquetFile(root / path).read() for path in paths]
 

@@ -11,7 +11,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -22,6 +22,12 @@ from modelmon.errors import ConfigError
 PREFIX = "MODELMON_"
 FILE_NAME = "modelmon.yaml"
 STATE_FOLDER = ".modelmon"
+_EMBEDDED = {
+    "stream_path": ("sqlite:///", "streams"),
+    "samples_path": ("", "samples"),
+    "records_url": ("sqlite:///", "records.db"),
+    "artifacts_path": ("", "artifacts"),
+}
 CREDENTIALS_NAME = "credentials.json"
 CREDENTIAL_SETTINGS = ("stream_path", "records_url", "series_url")
 """Settings that may hold a password: kept in a file of their own and never shown."""
@@ -178,22 +184,30 @@ class Settings:
             if getattr(self, entry.name) != entry.default
         }
 
-    def resolved(self) -> Settings:
-        """The same settings with every empty location filled in under the project folder."""
-        return replace(
-            self,
-            stream_path=self.stream_path or f"sqlite:///{self._state('streams')}",
-            samples_path=self.samples_path or str(self._state("samples")),
-            records_url=self.records_url or f"sqlite:///{self._state('records.db')}",
-            series_url=self.series_url or self.records_url or f"sqlite:///{self._state('records.db')}",
-            artifacts_path=self.artifacts_path or str(self._state("artifacts")),
-        )
+    def location(self, setting: str) -> str:
+        """Where `stream_path`, `samples_path`, `records_url`, `series_url` or `artifacts_path` is: the
+        setting, or the embedded default under the project folder.
+
+        Raises ConfigError when there is neither.
+        """
+        given: str = getattr(self, setting)
+        if given:
+            return given
+        if setting == "series_url":
+            return self.location("records_url")
+        if not self.project_dir:
+            raise ConfigError(
+                f"{setting}: not set, and no project folder to take the default from; run inside a folder "
+                f"with {FILE_NAME} (`modelmon init` writes one) or set {PREFIX}{setting.upper()}"
+            )
+        scheme, name = _EMBEDDED[setting]
+        return f"{scheme}{Path(self.project_dir) / STATE_FOLDER / name}"
 
     def stream_url(self, stream: str) -> str:
         """URL of a stream given by name (joined to `stream_path`) or already by URL."""
         if "://" in stream:
             return stream
-        return f"{self.resolved().stream_path.rstrip('/')}/{stream}"
+        return f"{self.location('stream_path').rstrip('/')}/{stream}"
 
     @property
     def events_url(self) -> str:
@@ -205,14 +219,6 @@ class Settings:
 
     def app_url(self, application_name: str) -> str:
         return self.stream_url(self.app_stream.format(name=application_name))
-
-    def _state(self, name: str) -> Path:
-        if not self.project_dir:
-            raise ConfigError(
-                f"no project folder: run inside a folder with {FILE_NAME} (`modelmon init` writes one), set "
-                f"{PREFIX}PROJECT_DIR, or set the location of `{name}` itself"
-            )
-        return Path(self.project_dir) / STATE_FOLDER / name
 
 
 def _from_file(folder: str | Path) -> dict[str, Any]:

@@ -232,5 +232,5 @@ class MonitoringApplicationContext:
     @cached_property
     def _artifacts_path(self) -> str:
         if self.settings.artifacts_path or self.settings.project_dir:
-            return self.settings.artifacts_path or self.settings.resolved().artifacts_path
+            return self.settings.location("artifacts_path")
         return temporary_folder()

@@ -11,5 +11,5 @@ def open_records(settings: Settings) -> Database:
 
     Raises ConfigError (URL, corrupt file, schema newer than this code) and UnavailableError.
     """
-    url = settings.records_url or settings.resolved().records_url
+    url = settings.location("records_url")
     return Database(url, durability=settings.durability)

@@ -24,7 +24,7 @@ DICTIONARY_ROWS = 1_000  # below, a dictionary of strings costs more than it sav
 
 def open_samples(settings: Settings) -> SampleStore:
     """The project's samples. Raises ConfigError for a location that can't be used."""
-    root = settings.samples_path or settings.resolved().samples_path
+    root = settings.location("samples_path")
     return ParquetSamples(root, durability=settings.durability)
 
 

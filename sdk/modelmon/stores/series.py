@@ -31,7 +31,7 @@ def open_series(settings: Settings) -> SeriesStore:
 
     Raises ConfigError (URL, corrupt file, schema newer than this code) and UnavailableError.
     """
-    url = settings.series_url or settings.records_url or settings.resolved().series_url
+    url = settings.location("series_url")
     return SqlSeries(Database(url, durability=settings.durability))
 
 

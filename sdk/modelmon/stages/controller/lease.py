@@ -23,7 +23,7 @@ _LOCK = 7_310_589_412  # any number that no other program takes for its own advi
 @contextmanager
 def lease(settings: Settings, database: Database) -> Iterator[bool]:
     """True while this controller alone may work, False when another one does. Never waits."""
-    url = make_url(settings.resolved().records_url)
+    url = make_url(settings.location("records_url"))
     if url.get_backend_name() == "sqlite":
         with _file_lock(Path(f"{url.database}.controller")) as mine:
             yield mine

@@ -54,7 +54,7 @@ class StreamStage:
         self._parts = Parts(
             settings=settings,
             samples=open_samples(settings),
-            samples_path=settings.resolved().samples_path,
+            samples_path=settings.location("samples_path"),
             series=open_series(settings),
             records=open_records(settings),
             writers=self._writers,
