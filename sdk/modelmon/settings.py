@@ -147,6 +147,10 @@ class Settings:
                 f"project: {self.project!r} is not a project name; use lower-case letters, digits and '-' "
                 "(at most 63, first and last a letter or digit)"
             )
+        if "?" in self.project_dir:
+            raise ConfigError(
+                f"project_dir: {self.project_dir!r} holds a '?', which no database URL can name; move it"
+            )
         for entry in fields(self):
             _check(entry.name, getattr(self, entry.name), entry.metadata)
 
@@ -207,7 +211,8 @@ class Settings:
         """URL of a stream given by name (joined to `stream_path`) or already by URL."""
         if "://" in stream:
             return stream
-        return f"{self.location('stream_path').rstrip('/')}/{stream}"
+        base = self.location("stream_path")
+        return f"{base}{'' if base.endswith('/') else '/'}{stream}"
 
     @property
     def events_url(self) -> str:
@@ -267,7 +272,10 @@ def _convert(name: str, value: Any, kind: type) -> Any:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise ConfigError(f"{name}: expected {kind.__name__}, got {value!r}")
     try:
-        return kind(value)
+        converted = kind(value)
+        if kind is int and float(value) != converted:
+            raise ValueError("a part of a whole")
+        return converted
     except (ValueError, OverflowError) as error:
         raise ConfigError(f"{name}: expected {kind.__name__}, got {value!r}") from error
 

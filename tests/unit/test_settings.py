@@ -1,0 +1,68 @@
+"""Where settings come from, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from modelmon.errors import ConfigError
+from modelmon.settings import Settings
+
+
+def project(folder: Path, text: str) -> Path:
+    (folder / "modelmon.yaml").write_text(text, encoding="utf-8")
+    return folder
+
+
+def test_the_environment_wins_over_the_file_and_an_override_over_both(tmp_path: Path) -> None:
+    folder = project(tmp_path, "base_period: 20\ngrace_seconds: 5\nproject: p\n")
+    settings = Settings.load(folder, {"MODELMON_BASE_PERIOD": "30", "MODELMON_PROJECT": "q"}, project="r")
+    assert (settings.base_period, settings.grace_seconds, settings.project) == (30, 5.0, "r")
+
+
+def test_the_environment_of_a_function_gives_the_same_settings(tmp_path: Path) -> None:
+    settings = Settings.load(project(tmp_path, "base_period: 20\nproject: p\n"), {})
+    assert Settings.load(None, settings.environment()) == settings
+
+
+def test_locations_default_to_the_project_folder_and_fail_one_by_one(tmp_path: Path) -> None:
+    settings = Settings.load(project(tmp_path, ""), {})
+    assert settings.location("records_url") == f"sqlite:///{tmp_path}/.modelmon/records.db"
+    assert settings.location("series_url") == settings.location("records_url")
+    assert settings.events_url == f"sqlite:///{tmp_path}/.modelmon/streams/events"
+    elsewhere = Settings.load(None, {"MODELMON_STREAM_PATH": "memory://"})
+    assert elsewhere.app_url("drift") == "memory://app-drift"
+    with pytest.raises(ConfigError, match="MODELMON_SAMPLES_PATH"):
+        elsewhere.location("samples_path")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("base_periode: 10", "unknown setting 'base_periode'"),
+        ("base_period: ten", "base_period: expected int, got 'ten'"),
+        ("base_period: 10.7", "base_period: expected int, got 10.7"),
+        ("base_period: 0", "base_period: must be a number of at least 1, got 0"),
+        ("grace_seconds: .nan", "grace_seconds: must be a number of at least 0, got nan"),
+        ("grace_seconds: .inf", "grace_seconds: must be a number of at least 0, got inf"),
+        ("grace_seconds: true", "grace_seconds: expected float, got True"),
+        ("base_period: [1]", r"base_period: expected int, got \[1\]"),
+        ("durability: fast", "durability: must be one of power, process, got 'fast'"),
+        ("project: My Project", "'My Project' is not a project name"),
+        ("- a\n- b", "must hold `name: value` lines, got a list"),
+        ("a: [", "is not YAML"),
+    ],
+)
+def test_a_wrong_file_is_refused_with_the_value_and_what_is_right(
+    text: str, says: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=says):
+        Settings.load(project(tmp_path, text), {})
+
+
+def test_a_folder_that_no_url_can_name_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "what?"
+    folder.mkdir()
+    with pytest.raises(ConfigError, match="holds a '\\?'"):
+        Settings.load(project(folder, ""), {})
