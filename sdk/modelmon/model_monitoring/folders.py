@@ -41,7 +41,8 @@ def remove_folder(target: Path) -> bool:
         with only_writer(target.parent):
             if not target.is_dir():
                 return False
-            target.rename(_old(target))
+            _sweep(target)
+            target.rename(target.with_name(f".{target.name}~gone"))
             _sweep(target)
     except OSError as error:
         raise UnavailableError(f"{target} can't be removed: {error}") from error

@@ -85,8 +85,8 @@ def copy_code(source: Path, folder: Path, otherwise: str) -> str:
     Returns the file's name there, "" for a folder. A file that can't keep its name (main.py is the handler,
     and a module's name is an identifier) is called `otherwise`.
     """
-    if source.is_dir():
-        copy_into(source, folder)
+    if not source.is_file():
+        copy_into(source, folder)  # a folder; refuses what is gone
         return ""
     name = source.name if source.stem.isidentifier() and source.name != MAIN else otherwise
     (folder / name).write_bytes(source.read_bytes())

@@ -23,6 +23,8 @@ def get_or_create_project(
     written to modelmon.yaml and stay. Raises ConfigError for a name or setting that can't be, and when
     the folder holds a project of another name.
     """
+    if not isinstance(name, str) or not isinstance(context, str | Path):
+        raise ConfigError(f"project: must be a name and a folder, got {name!r} and {context!r}")
     folder = Path(context).expanduser().resolve()
     if user_project:
         name = f"{name}-{re.sub(r'[^a-z0-9]+', '-', getpass.getuser().lower()).strip('-')}"

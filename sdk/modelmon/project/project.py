@@ -228,7 +228,7 @@ class Project:
 
     def set_function(
         self,
-        func: str | Path | Function | None = None,
+        func: str | Path | ServingFunction | None = None,
         name: str = "",
         kind: str = "serving",
         image: str | None = None,
@@ -237,7 +237,7 @@ class Project:
         tag: str | None = None,
         requirements: str | list[str] | None = None,
         requirements_file: str = "",
-    ) -> Function:
+    ) -> ServingFunction:
         """A serving function without models yet; add_model, set_tracking and deploy follow.
 
         `func` is the Python file (or folder) with its classes; None takes the project's own folder
@@ -246,7 +246,7 @@ class Project:
         """
         refuse("set_function", handler=handler, with_repo=with_repo)
         _say_requirements(requirements, requirements_file)
-        if isinstance(func, ServingFunction | AppFunction):
+        if isinstance(func, ServingFunction):
             func.save()
             return func
         if kind != ServingFunction.kind:
