@@ -9,6 +9,7 @@ from sqlalchemy import event as sql_event
 
 from modelmon import wire
 from modelmon.model import Window, from_us, to_us
+from modelmon.stages.controller import send
 from modelmon.stores import registry
 from modelmon.stores import windows as ledger
 from unit.window_support import E1, E2, GRACE, Chain, at, done, failed, result
@@ -314,6 +315,17 @@ def test_a_window_that_silence_closed_gets_a_full_verdict_when_data_go_on(chain)
     assert chain.app_events() == []  # once is enough
 
 
+def test_data_that_go_on_do_not_put_off_the_full_verdict_of_a_window_that_silence_closed(chain):
+    chain.serve(at(0), at(5), now=at(5))
+    chain.settle(at(20))
+    for event in chain.app_events():
+        chain.report(done(event))
+    for second in range(0, 60, 5):
+        chain.serve(at(33, second), now=at(33, second))
+        chain.tick(at(33, second))
+    assert starts(chain.app_events()) == [0]
+
+
 # --- answers
 
 
@@ -476,17 +488,46 @@ def test_a_tick_asks_as_much_of_the_database_whatever_the_number_of_quiet_endpoi
     assert statements(40) == statements(1)
 
 
-def test_the_due_windows_are_found_by_their_index(chain):
-    plans = []
+GROWING = (
+    "windows",
+    "endpoints",
+    "traffic",
+    "verdicts",
+    "app_stats",
+    "alerts",
+    "value_series",
+    "dead_letters",
+)
 
-    def explain(connection, cursor, statement, parameters, *_):
-        if statement.startswith("SELECT") and "check_us" in statement:
-            plans.append(
-                [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
-            )
 
-    with chain.database.read() as connection:
-        sql_event.listen(connection, "before_cursor_execute", explain)
-        ledger.due(connection, at(0), 10)
-    assert "SEARCH windows USING INDEX windows_to_check (check_us<?)" in plans[0]
-    assert not any("SCAN" in step or "TEMP B-TREE" in step for step in plans[0])
+def test_no_statement_of_a_tick_or_of_the_writer_reads_a_table_that_grows_from_end_to_end(chain):
+    scans = []
+
+    def explain(connection, cursor, statement, parameters, context, many):
+        if statement.split()[0] in ("SELECT", "UPDATE", "DELETE"):
+            first = parameters[0] if many else parameters
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", first).all()
+            steps = [row[3].split() for row in plan]
+            scans.extend(statement for what, table, *_ in steps if what == "SCAN" and table in GROWING)
+
+    for engine in (chain.controller._database._engine, chain.database._engine):
+        sql_event.listen(engine, "before_cursor_execute", explain)
+    for endpoint in (E1, E2):
+        chain.serve(*[at(minute) for minute in range(0, 60, 4)], now=at(60), endpoint_id=endpoint)
+    chain.settle(at(70))
+    for event in chain.app_events():
+        with chain.database.write() as connection:
+            ledger.raise_attempt(connection, event.endpoint_id, "app", at(0), 1)
+        chain.report(result(event, 1), done(event))
+    chain.serve(at(1), at(91), now=at(91))
+    chain.settle(at(92))
+    assert scans == []
+
+
+def test_windows_that_wait_do_not_hide_those_behind_them(chain, monkeypatch):
+    monkeypatch.setattr(send, "PAGE", 2)
+    for number in range(7):
+        chain.serve(at(0), now=at(5), endpoint_id=f"silent-{number}")
+    chain.serve(*[at(minute) for minute in range(0, 80, 10)], now=at(80), endpoint_id=E2)
+    chain.tick(at(81))
+    assert starts(chain.app_events()) == [0, 10, 20, 30, 40, 50]

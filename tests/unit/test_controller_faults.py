@@ -20,11 +20,13 @@ from modelmon.stages.controller import Controller
 from modelmon.stages.controller.controller import BUSY
 from modelmon.stages.controller.lease import lease
 from modelmon.stages.controller.notice import notice
+from modelmon.stores import due_windows
+from modelmon.stores import windows as ledger
 from modelmon.stores.schema import dirty
 from modelmon.streams import BACKENDS, memory, open_stream
 from unit import flaky_stream
 from unit.flaky_stream import Killed, kill
-from unit.window_support import E1, E2, T0, Chain, at, done
+from unit.window_support import E1, E2, T0, Chain, at, done, failed
 
 
 @pytest.fixture
@@ -69,6 +71,18 @@ def test_an_app_stream_that_was_made_anew_is_opened_again_and_gets_what_was_lost
         for each in chain.app_events():
             chain.report(done(each))
     assert [row.outcome for row in chain.windows()][:2] == ["done", "done"]
+
+
+def test_an_app_stream_that_was_made_anew_before_a_publish_is_opened_again(chain):
+    chain.serve(at(0), at(11), now=at(11))
+    chain.tick(at(11))
+    (event,) = chain.app_events()
+    chain.report(done(event))
+    chain.tick(at(12))
+    memory.delete(chain.settings.app_url("app").replace("flaky", "memory"))
+    chain.serve(at(21), now=at(21))
+    assert list(chain.tick(at(21))["sent"]["unavailable"]) == ["app"]
+    assert chain.tick(at(21, 1))["sent"]["new"] == 1
 
 
 def test_an_events_stream_that_was_made_anew_is_opened_again(chain):
@@ -282,6 +296,35 @@ def test_a_slow_controller_does_not_take_back_what_a_faster_one_sent(chain):
     assert chain.windows()[0].sent == 2
 
 
+@pytest.mark.parametrize("what", ["rows", "answer"])
+def test_what_happens_to_a_window_after_it_was_read_is_not_overlooked(chain, what):
+    chain.serve(at(0), at(11), now=at(11))
+    chain.tick(at(11))
+    (event,) = chain.app_events()
+    chain.report(done(event))
+    with chain.database.read() as connection:
+        (window,) = due_windows.due(connection, at(12), 10)
+    if what == "rows":
+        chain.serve(at(5), now=at(12))
+        with chain.database.write() as connection:
+            notice(connection, chain.settings, at(12), 100)
+    else:
+        chain.report(failed(event))
+    with chain.database.write() as connection:
+        due_windows.look_again(connection, [(window, None)])
+    assert chain.windows()[0].check_us is not None
+
+
+def test_a_minute_that_got_rows_after_it_was_read_stays_dirty(chain):
+    chain.serve(at(0), at(1), now=at(1))
+    with chain.database.write() as connection:
+        read = ledger.read_dirty(connection, 10)
+    chain.serve(at(1), now=at(1))
+    with chain.database.write() as connection:
+        ledger.forget_dirty(connection, read)
+    assert chain.rows(select(dirty.c.minute_us)) == [(at(1),)]
+
+
 # --- what is gone
 
 
@@ -409,7 +452,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(steps)
 def test_any_order_of_ticks_kills_and_changes_judges_each_row_in_one_window_after_it_came(
     tmp_path_factory, monkeypatch_module, plan

@@ -6,11 +6,11 @@ revision than the one answered changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, and_, delete, or_, select, tuple_, update
+from sqlalchemy import Connection, Row, Table, and_, delete, or_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from modelmon.alerts import Alert
@@ -18,7 +18,7 @@ from modelmon.model import DeadLetter, to_us
 from modelmon.stores.alerts import settle_alerts
 from modelmon.stores.reports import DONE, Answer, Report
 from modelmon.stores.schema import app_stats, dead_letters, verdicts, windows
-from modelmon.stores.sql import chunks, insert_missing, upsert
+from modelmon.stores.sql import insert_missing, upsert
 from modelmon.stores.windows import WindowKey
 from modelmon.windows import has_tries_left
 
@@ -29,17 +29,6 @@ class Raised:
 
     report: Report
     alert: Alert
-
-
-def answered(connection: Connection, keys: Iterable[WindowKey]) -> dict[WindowKey, int]:
-    """The revision each window was last answered for, 0: none yet; unknown windows are absent."""
-    key = (windows.c.endpoint_id, windows.c.application_name, windows.c.start_us)
-    found = {}
-    for chunk in chunks(keys):
-        query = select(*key, windows.c.answered).where(tuple_(*key).in_([tuple(each) for each in chunk]))
-        for *parts, revision in connection.execute(query):
-            found[WindowKey(*parts)] = revision
-    return found
 
 
 def apply(connection: Connection, report: Report, now_us: int, attempts: int) -> list[Raised]:

@@ -7,17 +7,28 @@ bounded by the dirty minutes or the windows that are due, however many endpoints
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, Row, and_, bindparam, case, delete, func, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    select,
+    update,
+)
 
 from modelmon.stores.registry import RegisteredApp, get_value
-from modelmon.stores.schema import dirty, endpoints, periods, positions, traffic, windows
+from modelmon.stores.schema import dirty, endpoints, periods, traffic, windows
 from modelmon.stores.sql import chunks, upsert
-from modelmon.windows import ENDS_INSIDE, Period, Progress, Span, changed_period
+from modelmon.windows import ENDS_INSIDE, Period, changed_period
 
 ROUTER = 2  # the endpoint type of a router: its models are analysed, it is not
 BATCH = "batch"
@@ -61,40 +72,6 @@ class Change:
     end_us: int
     check_us: int
     late: int
-
-
-@dataclass(frozen=True, slots=True)
-class DueWindow:
-    """A window that the controller has to look at now, with what it needs to decide and to publish.
-
-    `endpoint_name` is None when the endpoint's record is gone.
-    """
-
-    key: WindowKey
-    span: Span
-    wanted: int
-    sent: int
-    sent_us: int
-    sends: int
-    dirty_us: int
-    check_us: int
-    incomplete: int
-    attempts: int
-    answered: int
-    outcome: str
-    progress: Progress
-    endpoint_name: str | None
-    project: str
-    updated_us: int
-
-
-class Sending(NamedTuple):
-    """A revision of a window that has been published."""
-
-    key: WindowKey
-    revision: int
-    incomplete: int
-    check_us: int
 
 
 # --- dirty minutes --------------------------------------------------------------------------------------
@@ -178,16 +155,45 @@ def _bring_up(connection: Connection, application_name: str, grid: list[Period],
 # --- windows --------------------------------------------------------------------------------------------
 
 
-def revisions_sent(connection: Connection, keys: Iterable[WindowKey]) -> dict[WindowKey, int]:
-    """The revision each of these windows was last sent with (0: never); windows without a row are absent."""
+def read_revisions(
+    connection: Connection, keys: Iterable[WindowKey], which: Literal["sent", "answered"]
+) -> dict[WindowKey, int]:
+    """The revision each of these windows was last sent with or answered for, 0: never; windows without a
+    row are absent."""
     found = {}
-    key = (windows.c.endpoint_id, windows.c.application_name, windows.c.start_us)
-    for chunk in chunks(keys):
-        for *parts, sent in connection.execute(
-            select(*key, windows.c.sent).where(tuple_(*key).in_([tuple(each) for each in chunk]))
-        ):
-            found[WindowKey(*parts)] = sent
+    for is_one in _lookups(keys):
+        query = select(
+            windows.c.endpoint_id, windows.c.application_name, windows.c.start_us, windows.c[which]
+        )
+        for *key, revision in connection.execute(query.where(*is_one)):
+            found[WindowKey(*key)] = revision
     return found
+
+
+def _lookups(keys: Iterable[WindowKey]) -> Iterator[Sequence[ColumnElement[bool]]]:
+    """Conditions that find these windows by their key: SQLite answers `(a, b, c) IN (…)` by a scan."""
+    of_start: defaultdict[tuple[str, int], list[str]] = defaultdict(list)
+    of_endpoint: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+    for endpoint_id, name, start_us in keys:
+        of_start[name, start_us].append(endpoint_id)
+        of_endpoint[endpoint_id, name].append(start_us)
+    key = windows.c
+    if len(of_start) <= len(of_endpoint):
+        for (name, start_us), endpoint_ids in of_start.items():
+            for ids in chunks(endpoint_ids):
+                yield (
+                    key.application_name == name,
+                    key.start_us == start_us,
+                    key.endpoint_id.in_(ids),
+                )
+    else:
+        for (endpoint_id, name), starts_us in of_endpoint.items():
+            for starts in chunks(starts_us):
+                yield (
+                    key.endpoint_id == endpoint_id,
+                    key.application_name == name,
+                    key.start_us.in_(starts),
+                )
 
 
 def want(connection: Connection, changes: Sequence[Change], now_us: int) -> None:
@@ -246,103 +252,6 @@ def count_late(connection: Connection, rows: Mapping[str, int]) -> None:
         )
 
 
-def due(connection: Connection, now_us: int, limit: int, after: DueWindow | None = None) -> list[DueWindow]:
-    """The first `limit` windows that are to be looked at by now, in order of when, `after` the given one."""
-    query = (
-        select(
-            windows, traffic.c.first_request_us, traffic.c.last_request_us, traffic.c.committed_us,
-            traffic.c.completed_us, endpoints.c.name, endpoints.c.project, endpoints.c.mode,
-            endpoints.c.updated_us,
-        )
-        .outerjoin(traffic, traffic.c.endpoint_id == windows.c.endpoint_id)
-        .outerjoin(endpoints, endpoints.c.endpoint_id == windows.c.endpoint_id)
-        .where(windows.c.check_us <= now_us)
-        .order_by(
-            windows.c.check_us, windows.c.endpoint_id, windows.c.application_name, windows.c.start_us
-        )
-        .limit(limit)
-    )  # fmt: skip
-    if after is not None:
-        place = tuple_(
-            windows.c.check_us, windows.c.endpoint_id, windows.c.application_name, windows.c.start_us
-        )
-        query = query.where(windows.c.check_us >= after.check_us, place > tuple_(after.check_us, *after.key))
-    return [_due(row) for row in connection.execute(query)]
-
-
-def _due(row: Row[Any]) -> DueWindow:
-    progress = Progress(
-        row.first_request_us, row.last_request_us, row.committed_us or 0, row.completed_us,
-        row.mode == BATCH,
-    )  # fmt: skip
-    return DueWindow(
-        WindowKey(row.endpoint_id, row.application_name, row.start_us), Span(row.start_us, row.end_us),
-        row.wanted, row.sent, row.sent_us or 0, row.sends, row.dirty_us, row.check_us,
-        row.incomplete, row.attempts if row.attempt_revision == row.sent else 0,
-        row.answered, row.outcome, progress, row.name, row.project or "", row.updated_us or 0,
-    )  # fmt: skip
-
-
-def record_sent(connection: Connection, sendings: Sequence[Sending], now_us: int) -> None:
-    """Record what has been published; a revision below the recorded one changes nothing."""
-    statement = (
-        update(windows)
-        .where(_is_key(), windows.c.sent <= bindparam("a_revision"))
-        .values(
-            # MySQL assigns from left to right: `sends` is told by the `sent` of before.
-            sends=case((windows.c.sent == bindparam("a_revision"), windows.c.sends + 1), else_=1),
-            sent=bindparam("a_revision"),
-            sent_us=now_us,
-            incomplete=bindparam("some_bits"),
-            check_us=bindparam("a_check"),
-        )
-    )
-    values = [
-        {
-            **_key_values(each.key), "a_revision": each.revision, "some_bits": each.incomplete,
-            "a_check": each.check_us,
-        }
-        for each in sendings
-    ]  # fmt: skip
-    if values:
-        connection.execute(statement, values)
-
-
-def look_again(connection: Connection, found: Sequence[tuple[DueWindow, int | None]]) -> None:
-    """Look at each of these windows again at the given time, None: never; one that has changed since
-    it was read stays as it is."""
-    statement = (
-        update(windows)
-        .where(
-            _is_key(),
-            windows.c.wanted == bindparam("a_wanted"),
-            windows.c.sent == bindparam("a_sent"),
-            windows.c.answered == bindparam("an_answered"),
-            windows.c.outcome == bindparam("an_outcome"),
-        )
-        .values(check_us=bindparam("a_check"))
-    )
-    values = [
-        {
-            **_key_values(each.key), "a_wanted": each.wanted, "a_sent": each.sent,
-            "an_answered": each.answered, "an_outcome": each.outcome, "a_check": check_us,
-        }
-        for each, check_us in found
-    ]  # fmt: skip
-    if values:
-        connection.execute(statement, values)
-
-
-def caught_up_us(connection: Connection, stream_id: str, partitions: int, now_us: int) -> int:
-    """The clock before which everything published to this stream has been applied, -1 when unknown.
-
-    A clock message from the future is not believed: the wall clock has gone back since.
-    """
-    query = select(positions.c.partition, positions.c.nop_us).where(positions.c.stream_id == stream_id)
-    seen = {partition: nop_us for partition, nop_us in connection.execute(query) if nop_us <= now_us}
-    return min((seen.get(partition, -1) for partition in range(partitions)), default=-1)
-
-
 def raise_attempt(
     connection: Connection, endpoint_id: str, application_name: str, start_us: int, revision: int
 ) -> int:
@@ -356,24 +265,25 @@ def raise_attempt(
     newer = windows.c.attempt_revision < revision
     statement = (
         update(windows)
-        .where(_is_key())
+        .where(is_key())
         .values(
             attempts=case((newer, 1), else_=windows.c.attempts + 1),
             attempt_revision=case((newer, revision), else_=windows.c.attempt_revision),
         )
     )
-    connection.execute(statement, _key_values(key))
-    return connection.scalar(select(windows.c.attempts).where(_is_key()), _key_values(key)) or 1
+    connection.execute(statement, key_values(key))
+    return connection.scalar(select(windows.c.attempts).where(is_key()), key_values(key)) or 1
 
 
 def _update(connection: Connection, keys: Sequence[WindowKey], changes: Mapping[str, Any]) -> None:
     if keys:
         connection.execute(
-            update(windows).where(_is_key()).values(**changes), [_key_values(key) for key in keys]
+            update(windows).where(is_key()).values(**changes), [key_values(key) for key in keys]
         )
 
 
-def _is_key() -> Any:
+def is_key() -> ColumnElement[bool]:
+    """The condition that a row is the window of `key_values`, for statements with many of them."""
     return and_(
         windows.c.endpoint_id == bindparam("an_endpoint"),
         windows.c.application_name == bindparam("an_app"),
@@ -381,5 +291,6 @@ def _is_key() -> Any:
     )
 
 
-def _key_values(key: WindowKey) -> dict[str, Any]:
+def key_values(key: WindowKey) -> dict[str, Any]:
+    """Parameters of `is_key`."""
     return {"an_endpoint": key.endpoint_id, "an_app": key.application_name, "a_start": key.start_us}

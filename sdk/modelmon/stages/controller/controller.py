@@ -19,8 +19,8 @@ from modelmon.stages.controller.send import send_due
 from modelmon.stages.controller.silence import SilenceProof
 from modelmon.stages.controller.streams import ProjectStreams
 from modelmon.stores import registry
-from modelmon.stores import windows as ledger
 from modelmon.stores.database import Database
+from modelmon.stores.due_windows import caught_up_us
 from modelmon.stores.records import open_records
 from modelmon.windows import Clocks
 
@@ -78,16 +78,16 @@ class Controller:
 
     def _work(self, now_us: int) -> dict[str, Any]:
         noticed = self._notice(now_us)
-        caught_up_us = self._caught_up(now_us)
+        proven_us = self._caught_up(now_us)
         with self._database.read() as connection:
             apps = frozenset(app.name for app in registry.active_apps(connection))
-        clocks = Clocks(now_us, self._grace_us, caught_up_us)
+        clocks = Clocks(now_us, self._grace_us, proven_us)
         sent = send_due(
             self._database,
             self._streams,
             Rules.of(self._settings, clocks, apps, _once(self._streams.nothing_underway)),
         )
-        proofs = self._prove(now_us, caught_up_us) if sent.unproven else 0
+        proofs = self._prove(now_us, proven_us) if sent.unproven else 0
         tidied = self._tidy(now_us, apps)
         return {
             "state": "done",
@@ -114,11 +114,11 @@ class Controller:
             logger.warning("no window closes by silence: %s", error)
             return -1
         with self._database.read() as connection:
-            return ledger.caught_up_us(connection, events.stream_id, events.partitions, now_us)
+            return caught_up_us(connection, events.stream_id, events.partitions, now_us)
 
-    def _prove(self, now_us: int, caught_up_us: int) -> int:
+    def _prove(self, now_us: int, proven_us: int) -> int:
         """Put our clock on the events stream if that helps; returns on how many partitions."""
-        if not self._proof.is_due(now_us, caught_up_us):
+        if not self._proof.is_due(now_us, proven_us):
             return 0
         try:
             events = self._streams.events()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from modelmon.settings import Settings
-from modelmon.stores.windows import DueWindow
+from modelmon.stores.due_windows import DueWindow
 from modelmon.windows import Clocks, Standing, has_tries_left, incomplete, retry_wait_us, standing
 
 ABSENT_APP_US = 60_000_000

@@ -48,7 +48,7 @@ def notice(connection: Connection, settings: Settings, now_us: int, limit: int) 
     endpoints = ledger.watched(connection, {minute.endpoint_id for minute in dirty})
     rows = {(minute.endpoint_id, minute.minute_us): minute.rows for minute in dirty}
     touched = _touched(dirty, endpoints, grids)
-    sent = ledger.revisions_sent(connection, [each.key for each in touched])
+    sent = ledger.read_revisions(connection, [each.key for each in touched], "sent")
     late = [each for each in touched if sent.get(each.key)]
     late_rows = _late_rows(late, rows)
     ledger.count_late(connection, late_rows)

@@ -12,9 +12,9 @@ from modelmon.errors import ConfigError, UnavailableError
 from modelmon.model import Window, from_us
 from modelmon.stages.controller.decide import LookAgain, Rules, Send, Wait, decide
 from modelmon.stages.controller.streams import ProjectStreams
-from modelmon.stores import windows as ledger
+from modelmon.stores import due_windows as ledger
 from modelmon.stores.database import Database
-from modelmon.stores.windows import DueWindow, Sending
+from modelmon.stores.due_windows import DueWindow, Sending
 from modelmon.windows import Standing, retry_wait_us
 
 logger = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from modelmon.stores.base import SeriesStore
 from modelmon.stores.database import Database
 from modelmon.stores.reports import Report
 from modelmon.stores.verdicts import Raised
-from modelmon.stores.windows import WindowKey
+from modelmon.stores.windows import WindowKey, read_revisions
 
 
 def write(
@@ -22,14 +22,18 @@ def write(
     Raises UnavailableError; then some of it may be written, and all of it is written again.
     """
     with database.read() as connection:
-        answered = verdicts.answered(connection, {report.key for report in reading.reports})
+        answered = read_revisions(connection, {report.key for report in reading.reports}, "answered")
     reports = _not_replaced(reading.reports, answered)
     _write_values(series, reports, answered)
     with database.write() as connection:
         verdicts.set_aside(connection, reading.letters)
-        return [
-            raised for report in reports for raised in verdicts.apply(connection, report, now_us, attempts)
-        ]
+        raised = [each for report in reports for each in verdicts.apply(connection, report, now_us, attempts)]
+        answered = read_revisions(connection, {report.key for report in reports}, "answered")
+    for report in reports:
+        # We slept, and whoever took over has gone past us: what we wrote late is of no revision that counts.
+        if report.revision < answered.get(report.key, 0):
+            series.delete_values(*report.key, below_revision=answered[report.key])
+    return raised
 
 
 def _not_replaced(reports: Sequence[Report], answered: Mapping[WindowKey, int]) -> list[Report]:

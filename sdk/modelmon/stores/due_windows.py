@@ -1,0 +1,146 @@
+"""Windows that are due: what the controller looks at, and what it records of them.
+
+`check_us` is when it looks next, so that a tick reads what is due and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Row, bindparam, case, select, tuple_, update
+
+from modelmon.stores.schema import endpoints, positions, traffic, windows
+from modelmon.stores.windows import BATCH, WindowKey, is_key, key_values
+from modelmon.windows import Progress, Span
+
+
+@dataclass(frozen=True, slots=True)
+class DueWindow:
+    """A window that the controller has to look at now, with what it needs to decide and to publish.
+
+    `endpoint_name` is None when the endpoint's record is gone.
+    """
+
+    key: WindowKey
+    span: Span
+    wanted: int
+    sent: int
+    sends: int
+    dirty_us: int
+    check_us: int
+    incomplete: int
+    attempts: int
+    answered: int
+    outcome: str
+    progress: Progress
+    endpoint_name: str | None
+    project: str
+    updated_us: int
+
+
+class Sending(NamedTuple):
+    """A revision of a window that has been published."""
+
+    key: WindowKey
+    revision: int
+    incomplete: int
+    check_us: int
+
+
+def due(connection: Connection, now_us: int, limit: int, after: DueWindow | None = None) -> list[DueWindow]:
+    """The first `limit` windows that are to be looked at by now, in order of when, `after` the given one."""
+    query = (
+        select(
+            windows, traffic.c.first_request_us, traffic.c.last_request_us, traffic.c.committed_us,
+            traffic.c.completed_us, endpoints.c.name, endpoints.c.project, endpoints.c.mode,
+            endpoints.c.updated_us,
+        )
+        .outerjoin(traffic, traffic.c.endpoint_id == windows.c.endpoint_id)
+        .outerjoin(endpoints, endpoints.c.endpoint_id == windows.c.endpoint_id)
+        .where(windows.c.check_us <= now_us)
+        .order_by(
+            windows.c.check_us, windows.c.endpoint_id, windows.c.application_name, windows.c.start_us
+        )
+        .limit(limit)
+    )  # fmt: skip
+    if after is not None:
+        place = tuple_(
+            windows.c.check_us, windows.c.endpoint_id, windows.c.application_name, windows.c.start_us
+        )
+        query = query.where(windows.c.check_us >= after.check_us, place > tuple_(after.check_us, *after.key))
+    return [_due(row) for row in connection.execute(query)]
+
+
+def _due(row: Row[Any]) -> DueWindow:
+    progress = Progress(
+        row.first_request_us, row.last_request_us, row.committed_us or 0, row.completed_us,
+        row.mode == BATCH,
+    )  # fmt: skip
+    return DueWindow(
+        WindowKey(row.endpoint_id, row.application_name, row.start_us), Span(row.start_us, row.end_us),
+        row.wanted, row.sent, row.sends, row.dirty_us, row.check_us,
+        row.incomplete, row.attempts if row.attempt_revision == row.sent else 0,
+        row.answered, row.outcome, progress, row.name, row.project or "", row.updated_us or 0,
+    )  # fmt: skip
+
+
+def record_sent(connection: Connection, sendings: Sequence[Sending], now_us: int) -> None:
+    """Record what has been published; a revision below the recorded one changes nothing."""
+    statement = (
+        update(windows)
+        .where(is_key(), windows.c.sent <= bindparam("a_revision"))
+        .values(
+            # MySQL assigns from left to right: `sends` is told by the `sent` of before.
+            sends=case((windows.c.sent == bindparam("a_revision"), windows.c.sends + 1), else_=1),
+            sent=bindparam("a_revision"),
+            sent_us=now_us,
+            incomplete=bindparam("some_bits"),
+            check_us=bindparam("a_check"),
+        )
+    )
+    values = [
+        {
+            **key_values(each.key), "a_revision": each.revision, "some_bits": each.incomplete,
+            "a_check": each.check_us,
+        }
+        for each in sendings
+    ]  # fmt: skip
+    if values:
+        connection.execute(statement, values)
+
+
+def look_again(connection: Connection, found: Sequence[tuple[DueWindow, int | None]]) -> None:
+    """Look at each of these windows again at the given time, None: never; one that has changed since
+    it was read stays as it is."""
+    statement = (
+        update(windows)
+        .where(
+            is_key(),
+            windows.c.wanted == bindparam("a_wanted"),
+            windows.c.sent == bindparam("a_sent"),
+            windows.c.answered == bindparam("an_answered"),
+            windows.c.outcome == bindparam("an_outcome"),
+        )
+        .values(check_us=bindparam("a_check"))
+    )
+    values = [
+        {
+            **key_values(each.key), "a_wanted": each.wanted, "a_sent": each.sent,
+            "an_answered": each.answered, "an_outcome": each.outcome, "a_check": check_us,
+        }
+        for each, check_us in found
+    ]  # fmt: skip
+    if values:
+        connection.execute(statement, values)
+
+
+def caught_up_us(connection: Connection, stream_id: str, partitions: int, now_us: int) -> int:
+    """The clock before which everything published to this stream has been applied, -1 when unknown.
+
+    A clock message from the future is not believed: the wall clock has gone back since.
+    """
+    query = select(positions.c.partition, positions.c.nop_us).where(positions.c.stream_id == stream_id)
+    seen = {partition: nop_us for partition, nop_us in connection.execute(query) if nop_us <= now_us}
+    return min((seen.get(partition, -1) for partition in range(partitions)), default=-1)

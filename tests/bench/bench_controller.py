@@ -1,0 +1,132 @@
+"""One tick of the controller: 10,000 endpoints of which 100 have new data, beside 100 of 100.
+
+Each tick takes over ten dirty minutes of each active endpoint and sends one window of each. The other
+endpoints have a history of windows that are done, and one that waits for its end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from sqlalchemy import update
+
+from modelmon.settings import Settings
+from modelmon.stages.controller import Controller
+from modelmon.stores import registry
+from modelmon.stores.database import Database
+from modelmon.stores.schema import dirty, endpoints, traffic, windows
+from modelmon.stores.sql import upsert
+
+ACTIVE = 100
+HISTORY = 20
+TICKS = 15
+PERIOD_US = 600_000_000
+NOW_US = 1_700_000_400_000_000
+
+
+def measure() -> list[dict[str, Any]]:
+    """Milliseconds of one tick; the limit is the tick without the endpoints that have nothing new."""
+    with TemporaryDirectory() as folder:
+        few, many = _Project(Path(folder, "few"), ACTIVE), _Project(Path(folder, "many"), 10_000)
+        # In turns, so that what else the machine does hits both.
+        pairs = [(few.tick(), many.tick()) for _ in range(TICKS)]
+        few.close()
+        many.close()
+    limit, value = (median(times) for times in zip(*pairs, strict=True))
+    return [
+        {
+            "name": f"controller tick, 10,000 endpoints, {ACTIVE} with new data (limit: {ACTIVE} endpoints)",
+            "value": value,
+            "unit": "ms",
+            "limit": limit,
+            "ratio": value / limit,
+        }
+    ]
+
+
+class _Project:
+    def __init__(self, folder: Path, count: int) -> None:
+        folder.mkdir()
+        self._settings = Settings.load(folder, {}, app_retry_seconds=0)
+        self._database = Database(self._settings.location("records_url"))
+        self._number = HISTORY
+        with self._database.write() as connection:
+            registry.register_app(connection, "app", None, NOW_US)
+            names = [f"{number:032x}" for number in range(count)]
+            upsert(connection, endpoints, [_endpoint(name) for name in names])
+            upsert(connection, traffic, [_traffic(name) for name in names])
+            upsert(connection, windows, [row for name in names for row in _windows(name)])
+        self._active = names[:: count // ACTIVE]
+        self._controller = Controller.open(self._settings)
+
+    def tick(self) -> float:
+        """Give the active endpoints new rows, tick, and return the tick's milliseconds."""
+        start_us = NOW_US + self._number * PERIOD_US
+        self._number += 1
+        minutes = range(start_us, start_us + PERIOD_US, 60_000_000)
+        with self._database.write() as connection:
+            # What was sent before has been answered since.
+            answered = {"answered": windows.c.sent, "outcome": "done"}
+            connection.execute(update(windows).where(windows.c.check_us.is_not(None)).values(**answered))
+            rows = [
+                {"endpoint_id": name, "minute_us": minute_us, "version": 1, "rows": 60}
+                for name in self._active
+                for minute_us in minutes
+            ]
+            upsert(connection, dirty, rows)
+            last = {"last_request_us": start_us + 2 * PERIOD_US, "committed_us": start_us + PERIOD_US}
+            connection.execute(update(traffic).where(traffic.c.endpoint_id.in_(self._active)).values(**last))
+        began = time.perf_counter()
+        report = self._controller.tick_blocking(start_us + PERIOD_US + 60_000_000)
+        milliseconds = (time.perf_counter() - began) * 1e3
+        assert (report["noticed"]["minutes"], report["sent"]["new"]) == (10 * ACTIVE, ACTIVE), report
+        return milliseconds
+
+    def close(self) -> None:
+        asyncio.run(self._controller.close())
+        self._database.close()
+
+
+def _endpoint(name: str) -> dict[str, Any]:
+    texts = dict.fromkeys(("function_name", "function_uri", "model_class", "model_uri", "version"), "")
+    empty = dict.fromkeys(("labels", "feature_stats", "policy"), "{}")
+    lists = dict.fromkeys(("feature_names", "label_names"), "[]")
+    return {
+        "endpoint_id": name, "project": "bench", "name": name, **texts, **empty, **lists,
+        "endpoint_type": 1, "mode": "real_time", "discovered": True,
+        "created_us": NOW_US, "updated_us": NOW_US,
+    }  # fmt: skip
+
+
+def _traffic(name: str) -> dict[str, Any]:
+    counts = dict.fromkeys(("received", "stored"), 1_000)
+    nothing = dict.fromkeys(("errors", "rejected", "late", "missing"), 0)
+    end_us = NOW_US + HISTORY * PERIOD_US
+    return {
+        "endpoint_id": name, **counts, **nothing, "last_error": "",
+        "first_request_us": NOW_US, "last_request_us": end_us, "committed_us": end_us,
+    }  # fmt: skip
+
+
+def _windows(name: str) -> Iterator[dict[str, Any]]:
+    """A history that is done, and a window in the far future that waits for its end."""
+    for number in range(HISTORY):
+        yield _window(name, NOW_US + number * PERIOD_US, 1, None)
+    far_us = NOW_US + 1_000 * HISTORY * PERIOD_US
+    yield _window(name, far_us, 0, far_us + PERIOD_US)
+
+
+def _window(name: str, start_us: int, sent: int, check_us: int | None) -> dict[str, Any]:
+    return {
+        "endpoint_id": name, "application_name": "app", "start_us": start_us,
+        "end_us": start_us + PERIOD_US, "wanted": 1, "sent": sent, "sent_us": start_us, "sends": sent,
+        "dirty_us": start_us, "late": 0, "incomplete": 0, "check_us": check_us,
+        "attempts": sent, "attempt_revision": sent, "answered": sent, "outcome": "done" if sent else "",
+        "error": "", "envelopes": sent, "rows": 600 * sent,
+    }  # fmt: skip
