@@ -35,7 +35,8 @@ class PartitionBuffer:
     def __init__(self, position: Position, settings: Settings) -> None:
         self.position = position
         self.applied = position.applied
-        self.newest = position.applied
+        self.newest = position.applied  # of all that ever came
+        self.delivered = -1  # what came last: delivery may have started anew since the newest
         self.bytes = 0
         self.since = 0.0
         self.lost_at: float | None = None

@@ -73,6 +73,7 @@ class StreamStage:
         buffer = self._buffers.get(message.partition)
         if buffer is None or not buffer.is_owned:
             buffer = self._buffers[message.partition] = await self._owned(message, buffer)
+        buffer.delivered = message.offset
         if message.offset <= buffer.applied:
             if message.offset == buffer.applied:  # done already, but the platform may not know
                 await self._acknowledge(message.partition, message.offset)
@@ -119,7 +120,7 @@ class StreamStage:
 
     async def _owned(self, message: Message, held: PartitionBuffer | None) -> PartitionBuffer:
         """The buffer of a partition that is new here, was drained, or was taken by another owner."""
-        if held is not None and message.offset > held.newest:
+        if held is not None and message.offset > held.delivered:
             return await self._continued(message, held)
         self._held_bytes -= held.lose(_monotonic()) if held is not None else 0
         look = partial(_take_over, self._settings, self._parts, message)
@@ -143,7 +144,6 @@ class StreamStage:
             if position.applied >= held.newest:
                 return await self._owned(message, None)
         _check_lost(held, message)
-        held.newest = message.offset
         return held
 
     async def _make_room(self, size: int) -> None:
