@@ -6,6 +6,7 @@ import fcntl
 import io
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
@@ -152,6 +153,9 @@ def test_the_state_of_a_run_before_is_removed(tmp_path):
     (tmp_path / ".modelmon" / "records.db").write_text("old")
     assert clear(tmp_path) is True
     assert not (tmp_path / ".modelmon").exists()
+    deadline = time.monotonic() + 30
+    while {path.name for path in tmp_path.iterdir()} != {"modelmon.yaml", ".gitignore"}:
+        assert time.monotonic() < deadline, "the old state is still there"
 
 
 @pytest.mark.parametrize("content", ["project: churn\n", "{not yaml", ""])
