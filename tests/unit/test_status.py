@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from modelmon import wire
 from modelmon.model import UNKNOWN_ENDPOINT
 from modelmon.stages.controller import ProjectStreams
 from modelmon.stores import batches
@@ -65,6 +66,7 @@ def test_an_endpoint_shows_its_counts_and_times(chain):
         },
         "states": [],
         "status": {},
+        "apps": [],
     }  # fmt: skip
 
 
@@ -146,6 +148,20 @@ def test_too_few_rows_are_a_state_and_so_is_an_incomplete_window(chain):
     (endpoint,) = read(chain, at(12))["endpoints"]
     assert endpoint["states"] == ["incomplete", "warming up"]
     assert endpoint["windows"]["incomplete"] == endpoint["windows"]["warming up"] == 1
+
+
+def test_each_app_shows_how_far_it_has_come(chain):
+    chain.serve(*[at(minute) for minute in range(0, 35, 5)], now=at(35))
+    chain.tick(at(35))
+    first, second = chain.app_events()
+    chain.report(done(first))
+    assert read(chain, at(35))["endpoints"][0]["apps"] == [
+        {"application_name": "app", "last_analyzed": wire.write_moment(at(10)), "states": []}
+    ]
+    chain.report(done(second, rows=3))
+    assert read(chain, at(35))["endpoints"][0]["apps"] == [
+        {"application_name": "app", "last_analyzed": wire.write_moment(at(20)), "states": ["warming up"]}
+    ]
 
 
 def test_status_is_kept_apart_per_kind_and_the_worst_of_each(chain):

@@ -1,6 +1,6 @@
 """How the project stands, read from the stores: what `modelmon status --json` shows.
 
-Names and shapes are documented in docs/operations.md and stable: scripts read them.
+Names and shapes are documented in docs/cli.md and stable: scripts read them.
 """
 
 from __future__ import annotations
@@ -123,6 +123,7 @@ def _endpoint(row: Row[Any], counts: Mapping[str, int], judged: _Judged) -> dict
         "windows": counts,
         "states": sorted(states),
         "status": judged.worst(row.endpoint_id, states),
+        "apps": judged.apps(row.endpoint_id),
     }
 
 
@@ -171,6 +172,18 @@ class _Judged:
             if row.application_name in self._periods_us:
                 self._newest[row.endpoint_id].append(row)
         self._worst = _worst_per_kind(connection)
+        self._analyzed = _last_analyzed(connection)
+
+    def apps(self, endpoint_id: str) -> list[dict[str, Any]]:
+        """How far each app has come, by name."""
+        return [
+            {
+                "application_name": row.application_name,
+                "last_analyzed": _moment(self._analyzed.get((endpoint_id, row.application_name))),
+                "states": sorted(self._window_states(row)),
+            }
+            for row in sorted(self._newest[endpoint_id], key=lambda row: row.application_name)
+        ]
 
     def states(self, row: Row[Any]) -> set[str]:
         """What keeps an endpoint's verdicts from being plain ones: the union over its apps."""
@@ -220,6 +233,13 @@ def _newest_windows(connection: Connection) -> Sequence[Row[Any]]:
         & (newest.c.start_us == windows.c.start_us)
     )
     return connection.execute(select(windows).join(newest, same)).all()
+
+
+def _last_analyzed(connection: Connection) -> dict[tuple[str, str], int]:
+    """(endpoint, app) to the end of the newest window that was done."""
+    key = (windows.c.endpoint_id, windows.c.application_name)
+    query = select(*key, func.max(windows.c.end_us)).where(windows.c.outcome == "done").group_by(*key)
+    return {(endpoint_id, name): end_us for endpoint_id, name, end_us in connection.execute(query)}
 
 
 def _worst_per_kind(connection: Connection) -> dict[str, dict[str, int]]:
