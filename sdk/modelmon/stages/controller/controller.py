@@ -129,6 +129,7 @@ class Controller:
         except (ConfigError, UnavailableError) as error:
             logger.warning("silence can't be proven in this tick: %s", error)
             self._streams.forget(events)
+            self._proof.forget()
             return 0
         return events.partitions
 

@@ -34,3 +34,7 @@ class SilenceProof:
         for partition in range(events.partitions):
             events.publish([("", body)], partition=partition)
         self._sent_us = now_us
+
+    def forget(self) -> None:
+        """What was sent went with its stream: the next proof is due at once."""
+        self._sent_us = None
