@@ -256,7 +256,10 @@ def test_a_lone_surrogate_is_refused_by_name_and_a_pair_is_a_character() -> None
     text = body(request={"id": "r", "inputs": [["PLACE"]]})
     (lone,) = read_message(text.replace(b"PLACE", b"\\ud800"))
     assert isinstance(lone, RejectedItem)
-    assert lone.field == "request.inputs[0][0]"
+    assert (lone.field, lone.endpoint_id) == ("request.inputs[0][0]", ENDPOINT)
+    (named,) = read_message(body(endpoint_id=...).replace(b'"delay"', b'"\\ud800"'))
+    assert isinstance(named, RejectedItem)
+    assert (named.field, named.endpoint_id) == ("model", UNKNOWN_ENDPOINT)
     (pair,) = read_message(text.replace(b"PLACE", b"\\ud83d\\ude00"))
     assert isinstance(pair, ServingEvent)
     assert pair.inputs == [["😀"]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -74,10 +75,12 @@ def write_model(artifact: ModelArtifact, files: Mapping[str, Path | bytes]) -> M
     def fill(folder: Path) -> None:
         (folder / FILES).mkdir()
         for name, content in files.items():
-            data = content if isinstance(content, bytes) else content.read_bytes()
             target = folder / FILES / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(data)
+            if isinstance(content, bytes):
+                target.write_bytes(content)
+            else:
+                shutil.copyfile(content, target)
         (folder / STATS).write_bytes(msgspec.json.encode(stats))
         (folder / SPEC).write_bytes(encoded)
 

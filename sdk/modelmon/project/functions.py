@@ -131,6 +131,7 @@ def recorded(settings: Settings, name: str) -> RegisteredFunction | None:
 
 def withdraw(settings: Settings, name: str, *, forget: bool) -> bool:
     """Remove the function's folder, so that it stops; `forget` its record too. False when it is unknown."""
+    removed = remove_folder(deployed_folder(settings, name))
     with opened(settings) as database, database.write() as connection:
         found = registry.get_function(connection, name)
         if found is not None and found.kind == "app":
@@ -139,7 +140,6 @@ def withdraw(settings: Settings, name: str, *, forget: bool) -> bool:
             registry.remove_function(connection, name)
         elif found is not None:
             registry.put_function(connection, name, found.kind, found.spec, deployed=False, now_us=now_us())
-    removed = remove_folder(deployed_folder(settings, name))
     return removed or found is not None
 
 

@@ -19,6 +19,7 @@ from modelmon.project.names import (
     DRIFT_TEMPLATE,
     INFRASTRUCTURE,
     STREAM,
+    WRITER,
 )
 from modelmon.settings import Settings
 from modelmon.stores import registry
@@ -43,10 +44,13 @@ def enable(project: HasSettings, base_period: int | None, *, drift_app: bool, wa
     for stream in (settings.events_stream, settings.writer_stream):
         functions.make_stream(settings, stream)
     _set_period(settings, minutes, given=base_period is not None)
-    for name in INFRASTRUCTURE:
+    for name in (STREAM, WRITER):
         _deploy(settings, name)
     if drift_app:
         AppFunction(project, AppSpec(DRIFT_APP, template=DRIFT_TEMPLATE)).deploy()
+    _deploy(
+        settings, CONTROLLER
+    )  # the last: with it monitoring is enabled, so what fails before can be repeated
     if wait:
         wait_until_ready(settings, [*INFRASTRUCTURE, *([DRIFT_APP] if drift_app else [])])
 

@@ -148,6 +148,14 @@ def decode_leniently(body: bytes) -> Any:
     return value
 
 
+def decode_to_identify(body: bytes) -> Any:
+    """As much as can be made of a message that was rejected; None when nothing can."""
+    try:
+        return json.loads(body.decode("utf-8", "replace"), parse_int=_read_integer)
+    except (ValueError, RecursionError):
+        return None
+
+
 def _read_integer(digits: str) -> int | float | str:
     if len(digits) <= 20:
         value = int(digits)

@@ -17,6 +17,7 @@ from modelmon.wire.decoding import (
     RawResponse,
     decode_any,
     decode_event,
+    decode_to_identify,
     split_array,
 )
 from modelmon.wire.identity import (
@@ -114,10 +115,7 @@ def _encode(value: Any) -> bytes:
 
 
 def _set_aside(item: int, error: RejectedError, body: bytes) -> RejectedItem:
-    try:
-        value = decode_any(body)
-    except RejectedError:
-        value = None
+    value = decode_to_identify(body)
     if not isinstance(value, dict):
         return RejectedItem(item, UNKNOWN_ENDPOINT, error.field, error.reason, body)
     publisher_id, number = _numbered(value.get("publisher"))
@@ -132,6 +130,7 @@ def _identify(value: dict[str, Any]) -> str:
         model, version, uri = (value.get(field) or "" for field in ("model", "version", "function_uri"))
         if not model or not all(isinstance(text, str) for text in (model, version, uri)):
             return UNKNOWN_ENDPOINT
+        check_text(model + version + uri, "model")
         return derive_endpoint_id(uri, *split_model(model, version))
     except RejectedError:
         return UNKNOWN_ENDPOINT
