@@ -106,9 +106,7 @@ def get_offline_features(
     if isinstance(endpoint, str):
         endpoint_id = _find(settings, endpoint).endpoint_id
     with opened(settings) as database:
-        table = read_sample(
-            database, open_samples(settings), endpoint_id, start_us, end_us, columns
-        )
+        table = read_sample(database, open_samples(settings), endpoint_id, start_us, end_us, columns)
     return table if as_arrow else _to_pandas(table)
 
 

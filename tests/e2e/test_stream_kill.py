@@ -107,18 +107,23 @@ class Worker:
             )
         os.close(lifeline)
         os.close(reports)
+        self._log = folder / "worker.log"
+        self._is_ready = False
 
     def wait_until_ready(self) -> None:
-        while b'"level"' in (line := os.read(self._reports, 4096)) or not line:
-            assert self._process.poll() is None, "the worker ended by itself, see worker.log"
+        while not self._is_ready:
+            lines = os.read(self._reports, 4096).splitlines()
+            self._is_ready = any(b'"level"' not in line for line in lines)
+            assert lines, f"the worker ended by itself:\n{self._log.read_text()[-5000:]}"
 
     def kill(self) -> None:
-        assert self._process.poll() is None, "the worker ended by itself, see worker.log"
         self._process.kill()
-        assert self._process.wait() == -signal.SIGKILL
+        code = self._process.wait()
+        assert code == -signal.SIGKILL, f"the worker ended by itself:\n{self._log.read_text()[-5000:]}"
         self._close()
 
     def stop(self) -> None:
+        self.wait_until_ready()
         self._process.terminate()
         assert self._process.wait(60) == 0
         self._close()

@@ -47,8 +47,9 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
 
 
 def test_every_command_is_documented() -> None:
-    from modelmon.cli import app
     from typer.main import get_command
+
+    from modelmon.cli import app
 
     for name in get_command(app).commands:  # type: ignore[attr-defined]
         assert f"modelmon {name}" in text("docs/cli.md"), name

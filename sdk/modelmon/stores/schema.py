@@ -229,6 +229,7 @@ windows = Table(
     Column("rows", BIG, nullable=False),  # rows the verdict stands on
     Index("windows_to_check", "check_us", "endpoint_id", "application_name", "start_us"),
     Index("windows_incomplete", "endpoint_id", "incomplete"),
+    Index("windows_by_outcome", "endpoint_id", "application_name", "outcome", "start_us"),
     Index("windows_by_end", "application_name", "end_us"),
 )  # fmt: skip
 
