@@ -43,7 +43,7 @@ def new(
     shutil.copytree(template("apps/_template"), made, ignore=shutil.ignore_patterns("__pycache__"))
     console.print(f"Made {escape(str(made))}. Edit its main.py, then register it:", highlight=False)
     console.print(
-        f'  project.set_model_monitoring_function("{made}/main.py", name="{name}")',
+        f'  project.set_model_monitoring_function("{name}", func="{made}/main.py")',
         highlight=False,
         markup=False,
     )

@@ -10,7 +10,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, and_, delete, or_, select, update
+from sqlalchemy import (
+    Connection,
+    Delete,
+    Row,
+    Table,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.sql.elements import ColumnElement
 
 from modelmon.alerts import Alert
@@ -19,8 +31,39 @@ from modelmon.stores.alerts import settle_alerts
 from modelmon.stores.reports import DONE, Answer, Report
 from modelmon.stores.schema import app_stats, dead_letters, verdicts, windows
 from modelmon.stores.sql import insert_missing, upsert
-from modelmon.stores.windows import WindowKey
+from modelmon.stores.windows import is_key, key_values
 from modelmon.windows import has_tries_left
+
+
+def _is_app(table: Table) -> ColumnElement[bool]:
+    return and_(
+        table.c.endpoint_id == bindparam("an_endpoint"), table.c.application_name == bindparam("an_app")
+    )
+
+
+# Built once: building a statement costs more than running it.
+_SHOWN = (verdicts, app_stats)
+_START, _REVISION = bindparam("a_start"), bindparam("a_revision")
+_WINDOW = select(windows).where(is_key())
+_ANSWER = (
+    update(windows)
+    .where(is_key(), windows.c.answered <= bindparam("answered"))
+    .values({name: bindparam(name) for name in ("answered", "outcome", "error", "envelopes", "rows")})
+)
+_IS_FOLLOWED = select(  # whether the app has judged a newer window of the endpoint
+    or_(
+        exists().where(_is_app(windows), windows.c.outcome == DONE, windows.c.start_us > _START),
+        exists().where(_is_app(verdicts), verdicts.c.start_us > _START),
+    )
+)
+_OTHERS = [
+    delete(table).where(_is_app(table), or_(table.c.start_us != _START, table.c.revision != _REVISION))
+    for table in _SHOWN
+]
+_LOWER = [
+    delete(table).where(_is_app(table), table.c.start_us == _START, table.c.revision < _REVISION)
+    for table in _SHOWN
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +79,15 @@ def apply(connection: Connection, report: Report, now_us: int, attempts: int) ->
 
     `attempts` is how often an app may try a window before it counts as failed.
     """
-    window = connection.execute(select(windows).where(_is_window(windows, report.key))).one_or_none()
+    window = connection.execute(_WINDOW, key_values(report.key)).one_or_none()
     if window is not None and report.revision < window.answered:
         return []
-    newest = not _is_followed(connection, report.key)
+    newest = not connection.scalar(_IS_FOLLOWED, key_values(report.key))
     if newest:
         _show(connection, report)
-    _drop_replaced(connection, report)
     if report.answer is not None:
+        if window is None or window.answered:  # else there is nothing lower
+            _delete(connection, _LOWER, report)
         _answer(connection, report, report.answer)
     final = _is_final(window, report, attempts)
     raised = settle_alerts(connection, report, final=final, newest=newest, now_us=now_us)
@@ -65,32 +109,11 @@ def set_aside(connection: Connection, letters: Sequence[DeadLetter]) -> None:
 
 
 def _answer(connection: Connection, report: Report, answer: Answer) -> None:
-    connection.execute(
-        update(windows)
-        .where(_is_window(windows, report.key), windows.c.answered <= report.revision)
-        .values(
-            answered=report.revision,
-            outcome=answer.outcome,
-            error=answer.error,
-            envelopes=answer.envelopes,
-            rows=answer.rows,
-        )
-    )
-
-
-# --- what an endpoint is shown with ---------------------------------------------------------------------
-
-
-def _is_followed(connection: Connection, key: WindowKey) -> bool:
-    """Whether the app has judged a newer window of the endpoint."""
-    queries = (
-        select(windows.c.start_us).where(_is_app(windows, key), windows.c.outcome == DONE),
-        select(verdicts.c.start_us).where(_is_app(verdicts, key)),
-    )
-    return any(
-        connection.execute(query.where(query.selected_columns[0] > key.start_us).limit(1)).first()
-        for query in queries
-    )
+    values = {
+        "answered": report.revision, "outcome": answer.outcome, "error": answer.error,
+        "envelopes": answer.envelopes, "rows": answer.rows,
+    }  # fmt: skip
+    connection.execute(_ANSWER, {**key_values(report.key), **values})
 
 
 def _show(connection: Connection, report: Report) -> None:
@@ -109,16 +132,12 @@ def _show(connection: Connection, report: Report) -> None:
     ]
     upsert(connection, app_stats, stats, not_below="start_us")
     if report.done:  # the whole of what the app says now: nothing older is shown beside it
-        for table in (verdicts, app_stats):
-            other = or_(table.c.start_us != report.key.start_us, table.c.revision != report.revision)
-            connection.execute(delete(table).where(_is_app(table, report.key), other))
+        _delete(connection, _OTHERS, report)
 
 
-def _drop_replaced(connection: Connection, report: Report) -> None:
-    if report.answer is not None:
-        for table in (verdicts, app_stats):
-            lower = table.c.revision < report.revision
-            connection.execute(delete(table).where(_is_window(table, report.key), lower))
+def _delete(connection: Connection, statements: Sequence[Delete], report: Report) -> None:
+    for statement in statements:
+        connection.execute(statement, {**key_values(report.key), "a_revision": report.revision})
 
 
 def _is_final(window: Row[Any] | None, report: Report, attempts: int) -> bool:
@@ -128,11 +147,3 @@ def _is_final(window: Row[Any] | None, report: Report, attempts: int) -> bool:
     tried = window.attempts if window.attempt_revision == report.revision else 0
     sent = window.sends if window.sent == report.revision else 0
     return not has_tries_left(sent, tried, attempts)
-
-
-def _is_app(table: Table, key: WindowKey) -> ColumnElement[bool]:
-    return and_(table.c.endpoint_id == key.endpoint_id, table.c.application_name == key.application_name)
-
-
-def _is_window(table: Table, key: WindowKey) -> ColumnElement[bool]:
-    return and_(_is_app(table, key), table.c.start_us == key.start_us)
