@@ -4,16 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import Connection, Row, and_, select, update
+from sqlalchemy import Connection, Row, Table, and_, bindparam, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from modelmon.alerts import Alert, alert_of_failure, alerts_of
 from modelmon.stores.reports import Report
 from modelmon.stores.schema import alerts, verdicts
 from modelmon.stores.sql import upsert
-from modelmon.stores.windows import WindowKey
+from modelmon.stores.windows import WindowKey, key_values
 
 _ALARMING = (1, 2)
+
+
+def _is_app(table: Table) -> ColumnElement[bool]:
+    return and_(
+        table.c.endpoint_id == bindparam("an_endpoint"), table.c.application_name == bindparam("an_app")
+    )
+
+
+# Built once: building a statement costs more than running it.
+_OPEN = select(alerts).where(
+    _is_app(alerts),
+    alerts.c.resolved_us.is_(None),
+    alerts.c.name.not_in(bindparam("held", expanding=True)),
+    alerts.c.start_us <= bindparam("a_start"),
+)
+_IS_ALERT = and_(
+    _is_app(alerts), alerts.c.name == bindparam("a_name"), alerts.c.start_us == bindparam("a_start")
+)
+_ONE = select(alerts).where(_IS_ALERT)
+_SET_RESOLVED = update(alerts).where(_IS_ALERT).values(resolved_us=bindparam("now_us"))
+_SHOWN_STATUS = select(verdicts.c.status).where(_is_app(verdicts), verdicts.c.name == bindparam("a_name"))
 
 
 def settle_alerts(
@@ -38,15 +59,12 @@ def settle_alerts(
 
 def _resolve(connection: Connection, report: Report, holding: Mapping[str, Alert], now_us: int) -> None:
     """Resolve the open alerts of this window and those before it that this report ends."""
-    key = report.key
-    query = select(alerts).where(
-        _is_app(key), alerts.c.start_us <= key.start_us, alerts.c.resolved_us.is_(None)
-    )
+    key = key_values(report.key)
     reported = {result.name for result in report.results}
-    for row in connection.execute(query).all():
-        if row.name not in holding and _is_over(row, report, reported):
-            is_row = and_(_is_app(key), alerts.c.name == row.name, alerts.c.start_us == row.start_us)
-            connection.execute(update(alerts).where(is_row).values(resolved_us=now_us))
+    for row in connection.execute(_OPEN, {**key, "held": list(holding)}).all():
+        if _is_over(row, report, reported):
+            place = {**key, "a_start": row.start_us, "a_name": row.name}
+            connection.execute(_SET_RESOLVED, {**place, "now_us": now_us})
 
 
 def _is_over(row: Row[tuple[object, ...]], report: Report, reported: set[str]) -> bool:
@@ -60,16 +78,15 @@ def _is_over(row: Row[tuple[object, ...]], report: Report, reported: set[str]) -
 
 def _raise(connection: Connection, report: Report, alert: Alert, still: bool, now_us: int) -> bool:
     """Store the alert; True when it was not there before, or not open, or of another kind."""
-    key = report.key
-    is_row = and_(_is_app(key), alerts.c.name == alert.name, alerts.c.start_us == key.start_us)
-    known = connection.execute(select(alerts).where(is_row)).one_or_none()
+    place = {**key_values(report.key), "a_name": alert.name}
+    known = connection.execute(_ONE, place).one_or_none()
     reopened = (
         known is not None and known.resolved_us is not None and still and known.revision < report.revision
     )
     new = known is None or known.kind != alert.kind or reopened
     resolved_us = None if new or known is None else known.resolved_us
     row = {
-        **key._asdict(), "name": alert.name, "kind": alert.kind, "severity": alert.severity,
+        **report.key._asdict(), "name": alert.name, "kind": alert.kind, "severity": alert.severity,
         "value": alert.value, "revision": report.revision, "detail": alert.detail,
         "raised_us": now_us if new or known is None else known.raised_us,
         "resolved_us": now_us if resolved_us is None and not still else resolved_us,
@@ -80,13 +97,4 @@ def _raise(connection: Connection, report: Report, alert: Alert, still: bool, no
 
 def _is_shown(connection: Connection, key: WindowKey, name: str) -> bool:
     """Whether the newest verdict on this result is an alarm."""
-    is_result = and_(
-        verdicts.c.endpoint_id == key.endpoint_id,
-        verdicts.c.application_name == key.application_name,
-        verdicts.c.name == name,
-    )
-    return connection.scalar(select(verdicts.c.status).where(is_result)) in _ALARMING
-
-
-def _is_app(key: WindowKey) -> ColumnElement[bool]:
-    return and_(alerts.c.endpoint_id == key.endpoint_id, alerts.c.application_name == key.application_name)
+    return connection.scalar(_SHOWN_STATUS, {**key_values(key), "a_name": name}) in _ALARMING

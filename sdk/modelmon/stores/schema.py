@@ -273,6 +273,7 @@ alerts = Table(
     Column("detail", Text, nullable=False),
     Column("raised_us", BIG, nullable=False),
     Column("resolved_us", BIG),
+    Index("alerts_open", "endpoint_id", "application_name", "resolved_us", "name"),
 )  # fmt: skip
 
 # --- series (SQL back-end of the port) ------------------------------------------------------------------

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
+    BindParameter,
     Connection,
     Delete,
     Row,
@@ -43,7 +44,8 @@ def _is_app(table: Table) -> ColumnElement[bool]:
 
 # Built once: building a statement costs more than running it.
 _SHOWN = (verdicts, app_stats)
-_START, _REVISION = bindparam("a_start"), bindparam("a_revision")
+_START: BindParameter[int] = bindparam("a_start")
+_REVISION: BindParameter[int] = bindparam("a_revision")
 _WINDOW = select(windows).where(is_key())
 _ANSWER = (
     update(windows)
