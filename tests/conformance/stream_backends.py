@@ -12,12 +12,11 @@ from modelmon.streams import Stream, memory, open_stream
 
 @dataclass
 class Backend:
-    """How to address streams of one technology; `shared`: other processes see them too."""
+    """How to address streams of one technology."""
 
     scheme: str
     base: str
     delete: Callable[[str], None]
-    shared: bool
     opened: list[Stream] = field(default_factory=list)
 
     def url(self, name: str = "events") -> str:
@@ -34,13 +33,12 @@ class Backend:
 
 
 def sqlite_backend(folder: Path) -> Backend:
-    return Backend(
-        "sqlite", f"sqlite:///{folder}", lambda url: shutil.rmtree(url.removeprefix("sqlite:///")), True
-    )
+    return Backend("sqlite", f"sqlite:///{folder}", lambda url: shutil.rmtree(url.removeprefix("sqlite:///")))
 
 
 def memory_backend(folder: Path) -> Backend:
-    return Backend("memory", f"memory://{folder.name}", memory.delete, False)
+    return Backend("memory", f"memory://{folder.name}", memory.delete)
 
 
 BACKENDS = [sqlite_backend, memory_backend]
+SHARED_BACKENDS = [sqlite_backend]  # other processes see their streams too

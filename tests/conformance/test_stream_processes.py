@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance.stream_backends import BACKENDS, Backend
+from conformance.stream_backends import SHARED_BACKENDS, Backend
 from conformance.stream_process import batch_records
 from modelmon.model import Message
 from modelmon.streams import Stream
@@ -24,11 +24,9 @@ KILLS = 10
 Start = Callable[..., "subprocess.Popen[str]"]
 
 
-@pytest.fixture(params=BACKENDS, ids=lambda make: make.__name__.removesuffix("_backend"))
+@pytest.fixture(params=SHARED_BACKENDS, ids=lambda make: make.__name__.removesuffix("_backend"))
 def backend(request: pytest.FixtureRequest, tmp_path) -> Iterator[Backend]:
     backend = request.param(tmp_path)
-    if not backend.shared:
-        pytest.skip("one process has it to itself")
     yield backend
     backend.close()
 

@@ -52,22 +52,23 @@ CASES: list[tuple[list[pa.Array], pa.DataType, list[Any]]] = [
 ]
 
 
+IDS = [
+    f"{number} {'+'.join(str(array.type) for array in arrays)}" for number, (arrays, *_) in enumerate(CASES)
+]
+
+
 def _tables(arrays: list[pa.Array]) -> list[pa.Table]:
     return [pa.table({"x": array}) for array in arrays]
 
 
-@pytest.mark.parametrize(
-    ("arrays", "kind", "values"), CASES, ids=lambda value: str(value)[:40].replace("\n", "")
-)
+@pytest.mark.parametrize(("arrays", "kind", "values"), CASES, ids=IDS)
 def test_mixed_columns_get_the_type_that_holds_them_all(arrays, kind, values) -> None:
     column = unified(_tables(arrays))["x"]
     assert column.type == kind
     assert column.to_pylist() == values
 
 
-@pytest.mark.parametrize(
-    ("arrays", "kind", "values"), CASES, ids=lambda value: str(value)[:40].replace("\n", "")
-)
+@pytest.mark.parametrize(("arrays", "kind", "values"), CASES, ids=IDS)
 def test_mixed_types_do_not_depend_on_the_order_of_files(arrays, kind, values) -> None:
     assert unified(_tables(arrays[::-1]))["x"].type == kind
 
