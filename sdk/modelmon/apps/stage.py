@@ -54,7 +54,10 @@ class AppStage:
         self._database = open_records(settings)
         self._samples = open_samples(settings)
         self._writer = open_stream(
-            settings.writer_url, settings.writer_partitions, durability=settings.durability
+            settings.writer_url,
+            settings.writer_partitions,
+            durability=settings.durability,
+            settings=settings,
         )
 
     async def accept(self, message: Message) -> None:
@@ -151,8 +154,13 @@ class AppStage:
             verdicts.set_aside(connection, [letter])
 
     def _stream_id(self) -> str:
-        url, durability = self._settings.app_url(self._name), self._settings.durability
-        stream = open_stream(url, self._settings.app_partitions, durability=durability)
+        settings = self._settings
+        stream = open_stream(
+            settings.app_url(self._name),
+            settings.app_partitions,
+            durability=settings.durability,
+            settings=settings,
+        )
         try:
             return stream.stream_id
         finally:

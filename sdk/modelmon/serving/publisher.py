@@ -46,7 +46,9 @@ class Publisher:
     ) -> None:
         self._url = url
         self._connect = connect or (
-            lambda: open_stream(url, settings.events_partitions, durability=settings.durability)
+            lambda: open_stream(
+                url, settings.events_partitions, durability=settings.durability, settings=settings
+            )
         )
         self._capacity = settings.publish_buffer_events
         self._flush_seconds = settings.publish_flush_seconds

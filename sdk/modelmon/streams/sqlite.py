@@ -15,6 +15,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from modelmon.errors import ConfigError, UnavailableError
+from modelmon.settings import Settings
 from modelmon.streams.base import Consumer, Stream
 from modelmon.streams.group import join
 from modelmon.streams.partitioned import PartitionedStream
@@ -25,7 +26,9 @@ PREFIX = "sqlite:///"
 MAX_PARTITIONS = 1024
 
 
-def open(url: str, partitions: int = 1, *, durability: str = "power") -> Stream:  # noqa: A001 - the hook's name
+def open(  # noqa: A001 - the hook's name
+    url: str, partitions: int = 1, *, durability: str = "power", settings: Settings | None = None
+) -> Stream:
     """Open the stream, or create it with `partitions`; one that exists keeps the number it has.
 
     `durability` is "power" (every publish is fsynced) or "process" (survives kill -9, not a power cut).

@@ -222,7 +222,9 @@ def _check_lost(buffer: PartitionBuffer, message: Message) -> None:
 
 
 def _take_over(settings: Settings, parts: Parts, message: Message) -> Position:
-    stream = open_stream(settings.events_url, settings.events_partitions, durability=settings.durability)
+    stream = open_stream(
+        settings.events_url, settings.events_partitions, durability=settings.durability, settings=settings
+    )
     try:
         stream_id, end = stream.stream_id, stream.end_offsets().get(message.partition, 0)
     finally:

@@ -57,7 +57,9 @@ class Writer:
     @classmethod
     def open(cls, settings: Settings, acknowledge: Acknowledge) -> Writer:
         """A writer on the project's stores. Raises ConfigError and UnavailableError."""
-        stream = open_stream(settings.writer_url, settings.writer_partitions, durability=settings.durability)
+        stream = open_stream(
+            settings.writer_url, settings.writer_partitions, durability=settings.durability, settings=settings
+        )
         try:
             stream_id = stream.stream_id
         finally:
