@@ -21,7 +21,8 @@ from modelmon.model import Message
 from modelmon.settings import Settings
 from modelmon.streams.base import Consumer
 from modelmon.streams.group import HANDOVER_SECONDS, POLL_MAX_BYTES
-from modelmon.streams.kafka_settings import KafkaAddress, client_options, port_error, timeout_milliseconds
+from modelmon.streams.kafka_client import connect, port_error
+from modelmon.streams.kafka_settings import KafkaAddress, timeout_milliseconds
 from modelmon.streams.kafka_topic import KafkaTopic
 
 CHECK_SECONDS = 0.5
@@ -297,8 +298,10 @@ class KafkaGroupConsumer(Consumer):
 
     def _connect(self) -> KafkaConsumer:
         session_ms = round(self._settings.kafka_session_seconds * 1000)
-        consumer = KafkaConsumer(
-            **client_options(self._address, self._settings),
+        consumer = connect(
+            KafkaConsumer,
+            self._address,
+            self._settings,
             group_id=self._group,
             enable_auto_commit=False,
             auto_offset_reset="earliest",

@@ -9,7 +9,8 @@ from kafka import KafkaProducer, errors
 from modelmon.errors import ConfigError, RejectedError
 from modelmon.settings import Settings
 from modelmon.streams.base import Record
-from modelmon.streams.kafka_settings import KafkaAddress, client_options, port_error, timeout_milliseconds
+from modelmon.streams.kafka_client import connect, port_error
+from modelmon.streams.kafka_settings import KafkaAddress, timeout_milliseconds
 
 LINGER_MS = 60_000
 """Nothing is sent before `flush`, so what one call publishes to a partition is one batch: there or not."""
@@ -68,10 +69,11 @@ class KafkaPublisher:
 
     def _connect(self) -> KafkaProducer:
         compression = self._settings.kafka_compression
-        options = client_options(self._address, self._settings)
         try:
-            return KafkaProducer(
-                **options,
+            return connect(
+                KafkaProducer,
+                self._address,
+                self._settings,
                 acks="all",
                 enable_idempotence=True,
                 compression_type=None if compression == "none" else compression,

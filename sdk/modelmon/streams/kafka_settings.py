@@ -13,31 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kafka import errors
-from kafka.net.compat import KafkaNetClient
-
-from modelmon.errors import ConfigError, ModelMonError, RejectedError, UnavailableError
+from modelmon.errors import ConfigError
 from modelmon.settings import Settings
 
 PREFIX = "kafka://"
 TOPIC = re.compile(r"(?!\.{1,2}$)[a-zA-Z0-9._-]{1,249}")
 DEFAULT_PORT = 9092
 RECONNECT_MAX_MS = 1_000
-_WRONG = (
-    errors.KafkaConfigurationError,
-    errors.InvalidTopicError,
-    errors.InvalidPartitionsError,
-    errors.InvalidReplicationFactorError,
-    errors.InvalidConfigurationError,
-    errors.InvalidSessionTimeoutError,
-    errors.InvalidGroupIdError,
-    errors.InconsistentGroupProtocolError,
-    errors.PolicyViolationError,
-    errors.UnsupportedVersionError,
-    errors.UnsupportedCodecError,
-    errors.UnsupportedCompressionTypeError,
-)
-"""What trying again does not mend."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +73,18 @@ class Secret(str):
 
 
 class _WithoutCredentials(logging.Filter):
-    """Keeps requests that carry credentials out of kafka-python's own log."""
+    """Keeps requests that carry credentials, and raw bytes, out of kafka-python's own log."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         values = record.args if isinstance(record.args, tuple) else ()
-        return not any(type(value).__name__.startswith("Sasl") for value in values)
+        return not any(
+            isinstance(value, bytes | bytearray | memoryview) or type(value).__name__.startswith("Sasl")
+            for value in values
+        )
 
 
 _WITHOUT_CREDENTIALS = _WithoutCredentials()
+_LOGS_OF_REQUESTS = ("kafka.net.connection", "kafka.protocol.parser")
 
 
 def client_options(address: KafkaAddress, settings: Settings) -> dict[str, Any]:
@@ -106,8 +92,8 @@ def client_options(address: KafkaAddress, settings: Settings) -> dict[str, Any]:
 
     Raises ConfigError for settings that don't go together and files that aren't there.
     """
-    # A filter is held once, however often it is added.
-    logging.getLogger("kafka.net.connection").addFilter(_WITHOUT_CREDENTIALS)
+    for name in _LOGS_OF_REQUESTS:
+        logging.getLogger(name).addFilter(_WITHOUT_CREDENTIALS)  # held once, however often it is added
     timeout_ms = timeout_milliseconds(settings)
     return {
         "bootstrap_servers": list(address.brokers),
@@ -117,7 +103,6 @@ def client_options(address: KafkaAddress, settings: Settings) -> dict[str, Any]:
         "reconnect_backoff_max_ms": RECONNECT_MAX_MS,
         "receive_message_max_bytes": 2**30,
         "security_protocol": settings.kafka_security_protocol,
-        "kafka_client": _client_that_creates_no_topic,
         **_sasl(settings),
         **_ssl(settings),
     }
@@ -126,14 +111,6 @@ def client_options(address: KafkaAddress, settings: Settings) -> dict[str, Any]:
 def timeout_milliseconds(settings: Settings) -> int:
     """`kafka_timeout_seconds` as kafka-python wants it."""
     return round(settings.kafka_timeout_seconds * 1000)
-
-
-def _client_that_creates_no_topic(**configuration: Any) -> KafkaNetClient:
-    # kafka-python 3.0.12 takes the option allow_auto_create_topics and forgets it: a client that still asks
-    # for a deleted topic would make the broker create it anew, with one partition.
-    client = KafkaNetClient(**configuration)
-    client.cluster.config["allow_auto_create_topics"] = False
-    return client
 
 
 def _sasl(settings: Settings) -> dict[str, Any]:
@@ -164,27 +141,3 @@ def _ssl(settings: Settings) -> dict[str, Any]:
         if file is not None and not Path(file).is_file():
             raise ConfigError(f"kafka_{name}: there is no file {file!r}")
     return files
-
-
-def port_error(error: Exception, address: KafkaAddress, settings: Settings, what: str) -> ModelMonError:
-    """What the port calls an error of kafka-python that came while `what` was tried."""
-    reason = str(error) or type(error).__name__
-    if isinstance(error, errors.SaslAuthenticationFailedError):
-        return ConfigError(
-            f"{address}: the broker refused user {settings.kafka_sasl_username!r} "
-            f"({settings.kafka_sasl_mechanism}); check kafka_sasl_username and kafka_sasl_password"
-        )
-    if isinstance(error, errors.UnsupportedSaslMechanismError | errors.IllegalSaslStateError):
-        return ConfigError(f"{address}: the broker does not offer {settings.kafka_sasl_mechanism}: {reason}")
-    if isinstance(error, errors.AuthorizationError):
-        return ConfigError(
-            f"{address}: user {settings.kafka_sasl_username!r} may not {what} ({type(error).__name__})"
-        )
-    if isinstance(error, errors.MessageSizeTooLargeError | errors.RecordListTooLargeError):
-        return RejectedError(f"the broker takes no message of this size: {reason}", "body")
-    if isinstance(error, _WRONG):
-        return ConfigError(f"{address}: can't {what}: {reason}")
-    return UnavailableError(
-        f"{address}: could not {what} within {settings.kafka_timeout_seconds:g} s over "
-        f"{settings.kafka_security_protocol}: {reason}"
-    )

@@ -14,7 +14,8 @@ from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec
 
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.settings import Settings
-from modelmon.streams.kafka_settings import KafkaAddress, client_options, port_error
+from modelmon.streams.kafka_client import connect, port_error
+from modelmon.streams.kafka_settings import KafkaAddress, timeout_milliseconds
 
 T = TypeVar("T")
 
@@ -43,7 +44,6 @@ class KafkaTopic:
     def __init__(self, address: KafkaAddress, settings: Settings) -> None:
         self._address = address
         self._settings = settings
-        self._options = client_options(address, settings)
         self._lock = Lock()
         self._admin: KafkaAdminClient | None = None
         self._known: TopicDescription | None = None
@@ -145,7 +145,7 @@ class KafkaTopic:
         }
         with suppress(errors.TopicAlreadyExistsError):  # another creator was first: its topic is the topic
             admin.create_topics({self._address.topic: options})
-        admin.wait_for_topics([self._address.topic], timeout_ms=self._options["request_timeout_ms"])
+        admin.wait_for_topics([self._address.topic], timeout_ms=timeout_milliseconds(self._settings))
         found = self._describe(admin)
         if found is None:
             raise errors.LeaderNotAvailableError(self._address.topic)
@@ -162,7 +162,7 @@ class KafkaTopic:
             while True:
                 try:
                     if self._admin is None:
-                        self._admin = KafkaAdminClient(**self._options)
+                        self._admin = connect(KafkaAdminClient, self._address, self._settings)
                     return action(self._admin)
                 except (errors.KafkaError, OSError) as error:
                     problem = port_error(error, self._address, self._settings, what)
