@@ -48,10 +48,13 @@ def connect(client: Callable[..., T], address: KafkaAddress, settings: Settings,
 
     try:
         return client(kafka_client=network, **client_options(address, settings), **options)
-    except BaseException:
+    except BaseException as error:
+        refused = [problem for opened in networks for problem in opened._manager.refused]
         for opened in networks:  # it leaves its thread behind
             opened.close()
             opened._net.stop()
+        if refused:
+            raise refused[0] from error
         raise
 
 
@@ -59,20 +62,23 @@ class _Connections(KafkaConnectionManager):  # type: ignore[misc]  # kafka-pytho
     """Notes that credentials were refused, which 3.0.12 means to do: it would try them again until its time
     is over, and say no more than that."""
 
+    def __init__(self, *others: Any, **options: Any) -> None:
+        super().__init__(*others, **options)
+        self.refused: list[Exception] = []
+
     async def _connect(self, node: Any, connection: Any, *others: Any, **options: Any) -> None:
-        refused: list[Exception] = []
         close = connection.close
 
         def note(error: Exception | None = None) -> None:
             # What the connection keeps as its end may be the broker's hanging up after this.
             if isinstance(error, _REFUSED):
-                refused.append(error)
+                self.refused.append(error)
             close(error)
 
         connection.close = note
         await super()._connect(node, connection, *others, **options)
-        if refused:
-            self._auth_failures[node.node_id] = refused[0]
+        if self.refused:
+            self._auth_failures[node.node_id] = self.refused[0]
 
 
 def port_error(error: Exception, address: KafkaAddress, settings: Settings, what: str) -> ModelMonError:
