@@ -9,7 +9,7 @@ from modelmon.errors import RejectedError
 from modelmon.model import UNKNOWN_ENDPOINT, DeadLetter, Endpoint, Message, from_us
 from modelmon.settings import Settings
 from modelmon.stages.stream.batch import Batch, Decoded, EndpointEvents
-from modelmon.stages.stream.items import item_body, publisher_of
+from modelmon.stages.stream.items import item_body
 from modelmon.stores.columns import stored_names
 from modelmon.wire import (
     BatchComplete,
@@ -82,9 +82,8 @@ def _decode_other(
                 field=item.field,
                 body=item.body,
             )
-            published = publisher_of(item.body)
-            if published is not None:
-                decoded.numbers.setdefault((published[0], item.endpoint_id), []).append(published[1])
+            if item.publisher_id is not None and item.number is not None:
+                decoded.numbers.setdefault((item.publisher_id, item.endpoint_id), []).append(item.number)
 
 
 def _objection(event: ServingEvent, horizon_us: int, settings: Settings) -> RejectedError | None:
