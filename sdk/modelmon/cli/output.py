@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 import typer
@@ -48,7 +48,9 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]
         return
     table = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
     for column in columns:
-        table.add_column(column.removeprefix("#"), justify="right" if column.startswith("#") else "left")
+        justify: Literal["left", "right"] = "right" if column.startswith("#") else "left"
+        # Folded, never cut, an id in one piece: names and ids are there to be copied.
+        table.add_column(column.removeprefix("#"), justify=justify, overflow="fold", no_wrap=column == "id")
     for row in rows:
         table.add_row(*row)
     console.print(table)
