@@ -41,7 +41,7 @@ app.command()(bundle.bundle)
 
 
 def main() -> None:
-    """Run the command line; our errors and files' are one line on stderr; exit code 2 (configuration) or 1."""
+    """Run the command line; our and files' errors are one line on stderr, exit code 2 (settings) or 1."""
     try:
         app()
     except (ModelMonError, OSError) as error:
