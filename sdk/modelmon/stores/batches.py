@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, case, select, update
+from sqlalchemy import Connection, select, update
 from sqlalchemy.engine import Row
 
 from modelmon.model import BatchRange, DeadLetter, Endpoint, SampleFile, to_us
@@ -82,7 +82,7 @@ class Derived:
 
     `names`: endpoint to the names it gets where it has none. `numbers`: (publisher, endpoint) to the
     numbers seen. `dirty`: (endpoint, minute) to stored rows. `types`: (endpoint, column) to type. `nop_us`:
-    newest clock of the controller, 0 when none came.
+    clock of the controller that came last, 0 when none came.
     """
 
     files: Sequence[SampleFile] = ()
@@ -221,7 +221,7 @@ def _apply(connection: Connection, epoch: int, batch: BatchRange, nop_us: int, n
         .values(
             applied=batch.last,
             applied_us=now_us,
-            nop_us=case((rows.c.nop_us < nop_us, nop_us), else_=rows.c.nop_us),
+            nop_us=nop_us or rows.c.nop_us,
             open_first=None,
             open_last=None,
             open_tries=None,
