@@ -102,11 +102,11 @@ def get_offline_features(
         settings = endpoint.settings
     else:
         settings = settings_of(project, context)
-    endpoint_id = endpoint if isinstance(endpoint, str) else endpoint.endpoint_id
-    if isinstance(endpoint, str):
-        endpoint_id = _find(settings, endpoint).endpoint_id
+    found = _find(settings, endpoint) if isinstance(endpoint, str) else endpoint
+    if not isinstance(found, Endpoint | MonitoringFeatureSet):
+        raise ConfigError(f"endpoint: must be an endpoint, its id or name, or its feature set, got {found!r}")
     with opened(settings) as database:
-        table = read_sample(database, open_samples(settings), endpoint_id, start_us, end_us, columns)
+        table = read_sample(database, open_samples(settings), found.endpoint_id, start_us, end_us, columns)
     return table if as_arrow else _to_pandas(table)
 
 

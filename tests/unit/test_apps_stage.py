@@ -251,6 +251,16 @@ def test_what_the_app_does_wrong_is_a_failed_attempt_with_its_message(
     assert project.acknowledged == [(0, 0)]
 
 
+def test_a_failure_is_logged_with_its_reason_in_text_that_can_be_written(
+    project: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    project.judge(Acting(raising(ValueError("half \ud800"))))
+    (told,) = [record.getMessage() for record in caplog.records if "failed on" in record.message]
+    first, *trace = told.encode().decode().splitlines()
+    assert first.endswith("+00:00: ValueError: half \\ud800")
+    assert trace[0].startswith("Traceback")
+
+
 def test_a_failure_does_not_stop_the_next_window(project: Project) -> None:
     turns = iter([raising(ValueError("once")), lambda _: None])
     reports = project.judge(Acting(lambda context: next(turns)(context)), event(), event())

@@ -59,6 +59,12 @@ def settle_alerts(
     return raised
 
 
+def resolve_app(connection: Connection, application_name: str, now_us: int) -> None:
+    """Resolve what an app that is gone has open: nobody will say that it no longer holds."""
+    of_app = and_(alerts.c.application_name == application_name, alerts.c.resolved_us.is_(None))
+    connection.execute(update(alerts).where(of_app).values(resolved_us=now_us))
+
+
 def _resolve(connection: Connection, report: Report, holding: Mapping[str, Alert], now_us: int) -> None:
     """Resolve the open alerts of this window and those before it that this report ends."""
     key = key_values(report.key)
