@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -317,6 +317,8 @@ def test_times_are_half_open_and_columns_are_those_asked_for(project: Project, e
     assert rows(None, None) == [1, 2, 3]
     assert rows(hour_later, None) == [3]
     assert rows("1970-02-11T16:00:00Z", "1970-02-11 16:00:01") == [1]
+    assert rows("1970-02-11", date(1970, 2, 12)) == [1, 2, 3]
+    assert rows("1970-02-12", None) == []
     assert rows(START.replace(tzinfo=None), pd.Timestamp(hour_later)) == [1, 2]
     whole = get_offline_features(endpoint, project=project)
     assert {"timestamp", "hour", "wind", "late", "endpoint_id", "latency"} <= set(whole.columns)
@@ -332,6 +334,8 @@ def test_times_are_half_open_and_columns_are_those_asked_for(project: Project, e
         ({"columns": ["none"]}, "no column 'none'"),
         ({"start": "yesterday"}, "start: 'yesterday' is no time"),
         ({"start": 5}, "start: 5 is a number"),
+        ({"start": "2025-02-30"}, "start: .* is no time"),
+        ({"start": pd.NaT}, "start: .* is no time"),
         ({"start": START, "end": START}, "end: must come after start"),
     ],
 )
