@@ -190,6 +190,13 @@ def test_numbers_of_errors_and_of_events_set_aside_are_not_missing(tmp_path: Pat
     assert bed.table("publishers", "publisher_id", "last_number") == [("p", 5), ("q", 2)]
 
 
+def test_numbers_that_no_publisher_can_have_counted_stop_nothing(tmp_path: Path) -> None:
+    bed = written(tmp_path, *(event(publisher_id=publisher, number=2**63 - 1) for publisher in "pqr"))
+    assert bed.table("traffic", "stored", "missing") == [(3, 10**12)]
+    run(feed(bed, bed.publish(event(publisher_id="s", number=2**63 - 1))))
+    assert bed.table("traffic", "stored", "missing") == [(4, 2 * 10**12)]
+
+
 def test_batch_completion_and_the_controllers_clock_are_kept_and_not_counted(tmp_path: Path) -> None:
     complete = BatchComplete(ENDPOINT, NOW_US - 5, NOW_US)
     bed = written(

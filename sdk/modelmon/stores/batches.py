@@ -20,6 +20,8 @@ from modelmon.stores.endpoints import register_discovered
 from modelmon.stores.sql import chunks, insert_missing, upsert
 
 NAME = schema.NAME
+MOST_MISSING = 10**12
+"""More are not counted at once: a number that jumps further is no count, and sums must fit 64 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,7 +290,8 @@ def _count_missing(
         new = {number for number in seen if number > before}
         if new:
             publisher, endpoint_id = key
-            missing[endpoint_id] = missing.get(endpoint_id, 0) + max(new) - before - len(new)
+            skipped = missing.get(endpoint_id, 0) + max(new) - before - len(new)
+            missing[endpoint_id] = min(skipped, MOST_MISSING)
             rows.append({"publisher_id": publisher, "endpoint_id": endpoint_id, "last_number": max(new)})
     upsert(connection, schema.publishers, rows)
     return missing
