@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 from modelmon.errors import RejectedError
 from modelmon.wire.identity import shown
 
 BYTES_KEY = "$bytes"
+MOST_NAMED_CELLS = 10_000_000  # rows that each bring names of their own grow by the square
 _LISTS: set[type] = {list}
 _DICTS: set[type] = {dict}
 _NESTED: set[type] = {list, dict}
@@ -78,10 +79,15 @@ def _named_rows(rows: list[dict[str, Any]], names: Names) -> tuple[Rows, Names]:
     return [[row.get(name) for name in order] for row in rows], order
 
 
-def _order(rows: Iterable[dict[str, Any]], names: Names) -> tuple[str, ...]:
+def _order(rows: Sequence[dict[str, Any]], names: Names) -> tuple[str, ...]:
     order = dict.fromkeys(names or ())
     for row in rows:
         order.update(dict.fromkeys(row))
+    if len(order) * len(rows) > MOST_NAMED_CELLS:
+        raise RejectedError(
+            f"{len(rows):,} rows with {len(order):,} different names make more than "
+            f"{MOST_NAMED_CELLS:,} cells; send fewer rows in one event"
+        )
     return tuple(order)
 
 
