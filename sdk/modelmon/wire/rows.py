@@ -29,6 +29,8 @@ def read_rows(
     The names of dict rows come from the rows; those given decide their order. Raises RejectedError
     when there is no row at all.
     """
+    if _is_one_row(inputs) and _is_one_row(outputs):  # most events; the general way costs a microsecond more
+        return inputs, outputs, input_names, output_names
     in_rows, input_names = _input_rows(inputs, input_names)
     out_rows, output_names = _output_rows(outputs, len(in_rows), output_names)
     if len(in_rows) != len(out_rows):
@@ -37,6 +39,10 @@ def read_rows(
     if not in_rows:
         raise RejectedError("must hold at least one row, got none", "request.inputs")
     return in_rows, out_rows, input_names, output_names
+
+
+def _is_one_row(value: Any) -> bool:
+    return type(value) is list and len(value) == 1 and type(value[0]) is list
 
 
 def _input_rows(value: Any, names: Names) -> tuple[Rows, Names]:
