@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -46,7 +47,15 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]
     if not rows:
         console.print(f"[bold]{title}[/bold]: none yet", highlight=False)
         return
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
+    # No frames: in a terminal of 80 columns they take the room that names need.
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        header_style="dim",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
     for column in columns:
         justify: Literal["left", "right"] = "right" if column.startswith("#") else "left"
         # Folded, never cut, an id in one piece: names and ids are there to be copied.

@@ -103,7 +103,7 @@ def _show(settings: Settings, found: dict[str, Any]) -> None:
         ["endpoint", *(f"#{name}" for name in COUNTS), "last request", "windows"],
         map(_endpoint, found["endpoints"]),
     )
-    columns = ["endpoint", "app", "result", "#value", "status", "window"]
+    columns = ["endpoint", "result, app", "#value", "status", "window from"]
     print_table("Last results", columns, _results(found["results"]))
     alerts = _alerts(found["alerts"])
     if alerts:
@@ -123,7 +123,7 @@ def _endpoint(endpoint: dict[str, Any]) -> tuple[str, ...]:
         escape(endpoint["endpoint_name"]),
         *(f"{endpoint[name]:,}" for name in COUNTS),
         _minute(endpoint["last_request"]),
-        ", ".join(windows),
+        "\n".join(windows),
     )
 
 
@@ -140,12 +140,13 @@ def _results(results: list[dict[str, Any]]) -> list[tuple[str, ...]]:
     last = {(each["endpoint_name"], each["application_name"], each["result_name"]): each for each in results}
     return [
         (
-            *map(escape, names),
+            escape(endpoint),
+            escape(f"{result}\n{app}"),
             f"{each['result_value']:.3f}",
             _status(each),
-            f"{_minute(each['start_infer_time'])} to {_minute(each['end_infer_time'])}",
+            _minute(each["start_infer_time"]),
         )
-        for names, each in sorted(last.items())
+        for (endpoint, app, result), each in sorted(last.items())
     ]
 
 
@@ -153,7 +154,7 @@ def _status(result: dict[str, Any]) -> str:
     """ "irrelevant" says little: with the state that the app gave as its reason."""
     state = _extra(result["result_extra_data"]).get("state") if result["result_status"] == -1 else None
     shown = STATUSES.get(result["result_status"], "")
-    return f"{shown}: {escape(str(state))}" if state else shown
+    return f"{shown}:\n{escape(str(state))}" if state else shown
 
 
 def _alerts(alerts: list[dict[str, Any]]) -> list[tuple[str, ...]]:
