@@ -50,7 +50,7 @@ bundle: $(VENV)/.dev ## dist/functions/<name>/: folders that nuctl deploy takes
 	@$(BIN)/modelmon bundle
 
 bench: $(VENV)/.dev ## measure against limits taken in the same run; writes build/bench.json
-	@$(BIN)/python -m tests.bench
+	@PYTHONPATH=tests $(BIN)/python -m tests.bench
 
 clean: ## remove .venv, build output and caches
 	@rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

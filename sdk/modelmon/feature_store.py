@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from modelmon.errors import ConfigError, RejectedError
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 URI = re.compile(r"store://feature-sets/(?P<project>[^/]+)/(?P<name>[^/]+)")
-Time = datetime | str | None
+DAY = re.compile(r"\d{4}-\d\d-\d\d")
+Time = date | str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ def get_offline_features(
     """The samples of one endpoint in [start, end), by time: a pandas DataFrame, or with `as_arrow` a table.
 
     `endpoint` is an endpoint, its id or name, or its monitoring feature set (object, name or uri). Times are
-    datetimes or ISO texts (without offset: UTC); None is no bound. `columns` reads just these, in their
+    datetimes, days or ISO texts (without offset: UTC); None is no bound. `columns` reads just these, in their
     order; otherwise there are `timestamp`, features, labels and metadata. The project is `project`, else the
     one in `context` or around the current folder. Raises ConfigError for an endpoint, column or time that
     can't be, UnavailableError when a store does not answer.
@@ -102,11 +103,11 @@ def get_offline_features(
         settings = endpoint.settings
     else:
         settings = settings_of(project, context)
-    endpoint_id = endpoint if isinstance(endpoint, str) else endpoint.endpoint_id
-    if isinstance(endpoint, str):
-        endpoint_id = _find(settings, endpoint).endpoint_id
+    found = _find(settings, endpoint) if isinstance(endpoint, str) else endpoint
+    if not isinstance(found, Endpoint | MonitoringFeatureSet):
+        raise ConfigError(f"endpoint: must be an endpoint, its id or name, or its feature set, got {found!r}")
     with opened(settings) as database:
-        table = read_sample(database, open_samples(settings), endpoint_id, start_us, end_us, columns)
+        table = read_sample(database, open_samples(settings), found.endpoint_id, start_us, end_us, columns)
     return table if as_arrow else _to_pandas(table)
 
 
@@ -123,10 +124,13 @@ def _to_pandas(table: pa.Table) -> pd.DataFrame:
 def _us(moment: Time, argument: str, default: int) -> int:
     if moment is None:
         return default
-    if isinstance(moment, datetime):
+    if isinstance(moment, datetime) and moment == moment:  # NaT is a datetime unequal to itself
         return to_us(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    text = moment.isoformat() if isinstance(moment, date) else moment
+    if isinstance(text, str) and DAY.fullmatch(text):
+        text += " 00:00:00"
     try:
-        return read_moment(moment, argument)
+        return read_moment(text, argument)
     except RejectedError as error:
         raise ConfigError(str(error)) from error
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -25,10 +26,10 @@ def main(wanted: list[str]) -> None:
             continue
         print(f"… {path.stem}", file=sys.stderr, flush=True)
         entries += importlib.import_module(f"tests.bench.{path.stem}").measure()
-    OUTPUT.parent.mkdir(exist_ok=True)
+    OUTPUT.parent.mkdir(parents=True, exist_ok=True)
     OUTPUT.write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")
     Console(width=150).print(_table(entries))
-    print(f"written to {OUTPUT.relative_to(HERE.parents[1])}")
+    print(f"written to {os.path.relpath(OUTPUT)}")
 
 
 def _table(entries: list[dict]) -> Table:

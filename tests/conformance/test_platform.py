@@ -179,14 +179,17 @@ class TestHttp:
             )
         assert statuses == [200, 503, 503]
 
-    def test_two_workers_handle_two_events_at_a_time(self, platform: Platform) -> None:
-        slow = json.dumps({"answer": "wait", "seconds": 0.3}).encode()
-        with ThreadPoolExecutor(8) as pool:
-            statuses = {
-                answer.status_code for answer in pool.map(lambda _: platform.post("pair", slow), range(8))
-            }
-        assert statuses == {200}
-        assert len({note["pid"] for note in platform.notes("pair", "event")}) == 2
+    def test_two_workers_share_the_events(self, platform: Platform) -> None:
+        slow = json.dumps({"answer": "wait", "seconds": 0.1}).encode()
+
+        def share() -> set[int]:
+            with ThreadPoolExecutor(8) as pool:
+                answers = list(pool.map(lambda _: platform.post("pair", slow), range(8)))
+            assert {answer.status_code for answer in answers} == {200}
+            return {note["pid"] for note in platform.notes("pair", "event")}
+
+        # The kernel says which worker gets a connection; on a busy machine one may get the first eight.
+        assert len(eventually(share, lambda pids: len(pids) == 2)) == 2
 
     def test_it_listens_on_this_machine_alone(self, platform: Platform) -> None:
         assert platform.runner.address("web").startswith("127.0.0.1:")

@@ -17,7 +17,7 @@ import pytest
 
 from deploying import HTTP, deploy, eventually, make_project, runner_report, stream_trigger, workers_of
 from modelmon.settings import Settings
-from modelmon.stores import registry
+from modelmon.stores import registry, schema
 from modelmon.stores.records import open_records
 from modelmon.streams import open_stream
 
@@ -152,3 +152,12 @@ def test_a_second_one_is_refused_in_one_line(project: Path) -> None:
         assert second.returncode == 2
         assert f"error: this project is run already, by process {first.pid}" in said
         assert "Traceback" not in said
+
+
+def test_until_idle_ends_where_no_controller_is_left_to_look_at_the_rows(project: Path) -> None:
+    records = open_records(Settings.load(project))
+    with records.write() as connection:
+        connection.execute(schema.dirty.insert().values(endpoint_id="e", minute_us=0, version=1, rows=1))
+    records.close()
+    with up(project, "--until-idle", "--timeout", "30") as process:
+        assert process.wait(60) == 0

@@ -116,6 +116,30 @@ def test_an_alert_is_resolved_when_the_newer_window_says_nothing_of_its_result(c
     assert opened(chain) == []
 
 
+def test_an_alert_stays_open_while_newer_windows_have_no_verdict(chain):
+    first, second, third = windows(chain)
+    chain.report(result(first, 2), done(first))
+    chain.report(result(second, -1), done(second))
+    assert opened(chain) == [("data-drift-detected", 0)]
+    chain.report(result(third, 0), done(third))
+    assert opened(chain) == []
+
+
+def test_a_late_alert_stays_open_when_the_newest_window_has_no_verdict(chain):
+    first, second, _ = windows(chain)
+    chain.report(result(second, -1), done(second))
+    chain.report(result(first, 2), done(first))
+    assert opened(chain) == [("data-drift-detected", 0)]
+
+
+def test_a_higher_revision_without_a_verdict_resolves_the_windows_alert(chain):
+    first, *_ = windows(chain)
+    chain.report(result(first, 2), done(first))
+    again = revision(first, 2)
+    chain.report(result(again, -1), done(again))
+    assert opened(chain) == []
+
+
 def test_a_calm_result_does_not_resolve_the_alert_of_another_result(chain):
     first, *_ = windows(chain)
     chain.report(result(first, 2, name="a"), result(first, 0, name="b"), done(first))

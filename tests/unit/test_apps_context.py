@@ -274,6 +274,30 @@ def test_without_times_the_window_is_the_first_ten_minutes_of_1970() -> None:
         assert seen == [Window(epoch, epoch + timedelta(minutes=10))]
 
 
+@pytest.mark.parametrize("name", ["y", ["y"]])
+def test_evaluate_takes_iso_texts_and_one_label(name: str | list[str]) -> None:
+    seen: list[MonitoringApplicationContext] = []
+
+    class Looking(ModelMonitoringApplicationBase):
+        def do_tracking(self, monitoring_context: MonitoringApplicationContext) -> None:
+            seen.append(monitoring_context)
+
+    Looking.evaluate(sample_data=FRAME, label_names=name, start="2025-01-01", end="2025-01-01T02:00:00+01:00")
+    assert seen[0].label_names == ["y"]
+    assert seen[0].window == Window(datetime(2025, 1, 1, tzinfo=UTC), datetime(2025, 1, 1, 1, tzinfo=UTC))
+
+
+@pytest.mark.parametrize("moment", ["noon", 5])
+def test_evaluate_refuses_what_is_no_time(moment: object) -> None:
+    with pytest.raises(ConfigError, match=str(moment)):
+        Share.evaluate(sample_data=FRAME, start=moment, end=moment)
+
+
+def test_evaluate_refuses_a_frame_with_two_columns_of_one_name() -> None:
+    with pytest.raises(ConfigError, match="has 'x' more than once"):
+        Share.evaluate(sample_data=pd.concat([FRAME, FRAME[["x"]]], axis=1))
+
+
 def test_evaluate_refuses_what_is_no_frame() -> None:
     with pytest.raises(ConfigError, match="pandas DataFrame or a pyarrow Table"):
         Share.evaluate(sample_data=[1, 2])

@@ -236,7 +236,7 @@ def test_an_empty_window_is_done_without_calling_the_app(project: Project) -> No
         (raising(KeyError("hist")), "KeyError: 'hist'"),
         (raising(SystemExit(3)), "SystemExit: 3"),
         (raising(RejectedError("bad", "x")), "RejectedError: x: bad"),
-        (raising(ValueError("\ud800")), "ValueError: \\ud800"),
+        pytest.param(raising(ValueError("\ud800")), "ValueError: \\ud800", id="surrogate"),
         (lambda _: "drifted", "ConfigError: an app can't return 'drifted' (str); return a"),
         (lambda _: {"m": float("nan")}, "ConfigError: metric m: the value must be finite, got nan"),
     ],
@@ -249,6 +249,16 @@ def test_what_the_app_does_wrong_is_a_failed_attempt_with_its_message(
     assert answer(report)["outcome"] == "failed"
     assert answer(report)["error"].startswith(error)
     assert project.acknowledged == [(0, 0)]
+
+
+def test_a_failure_is_logged_with_its_reason_in_text_that_can_be_written(
+    project: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    project.judge(Acting(raising(ValueError("half \ud800"))))
+    (told,) = [record.getMessage() for record in caplog.records if "failed on" in record.message]
+    first, *trace = told.encode().decode().splitlines()
+    assert first.endswith("+00:00: ValueError: half \\ud800")
+    assert trace[0].startswith("Traceback")
 
 
 def test_a_failure_does_not_stop_the_next_window(project: Project) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,8 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
-from deploying import HTTP, deploy, make_project
-from modelmon.cli import main, output
+from deploying import HTTP, deploy, make_project, stream_trigger
+from modelmon.cli import main, output, status
 from modelmon.local.function_yaml import parse
 from modelmon.settings import Settings
 from modelmon.streams import open_stream
@@ -91,6 +92,22 @@ class TestErrors:
         done = modelmon("status")
         assert (done.code, done.err) == (2, "error: base_period: expected int, got [1]\n")
 
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ["init", "file"],
+            ["app", "new", "mine", "--in", "file/below"],
+            ["deadletters", "resend", "01234567.1.7.0", "--body", "nowhere.json"],
+        ],
+    )
+    def test_a_file_or_folder_that_cannot_be_is_one_line_too(
+        self, modelmon: Any, letters: list[str], project: Path, arguments: list[str]
+    ) -> None:
+        (project / "file").touch()
+        done = modelmon(*arguments)
+        assert (done.code, done.err.count("\n"), done.err.startswith("error: ")) == (1, 1, True)
+        assert "file" in done.err or "nowhere.json" in done.err
+
     def test_debugging_shows_the_traceback(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, project: Path
     ) -> None:
@@ -141,6 +158,17 @@ class TestPublish:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"{}\n" * 2500)))
         assert modelmon("publish", "-", "--stream", "writer", "--json").json["published"] == 2500
 
+    @pytest.mark.parametrize("name", ["event", "../elsewhere", ""])
+    def test_a_stream_that_nobody_reads_is_refused_with_those_there_are(
+        self, modelmon: Any, project: Path, name: str
+    ) -> None:
+        deploy(project, "reader", "", {"mine": stream_trigger("orders")})
+        deploy(project, "wrong", "", {"http": {"kind": "mqtt"}})
+        (project / "f.jsonl").write_text("{}")
+        done = modelmon("publish", "f.jsonl", "--stream", name)
+        assert (done.code, "events, orders, writer" in done.err) == (2, True)
+        assert modelmon("publish", "f.jsonl", "--stream", "orders").code == 0
+
     def test_a_file_that_is_not_there_is_an_error(self, modelmon: Any, project: Path) -> None:
         done = modelmon("publish", "nowhere.jsonl")
         assert (done.code, done.err) == (1, "error: nowhere.jsonl can't be read: No such file or directory\n")
@@ -185,6 +213,14 @@ class TestDeadLetters:
         assert (shown["body"], shown["field"], shown["resent"]) == ('{"bad": 1}', "resp.outputs", None)
         assert '{"bad": 1}' in modelmon("deadletters", "show", letters[0]).out
 
+    def test_ids_are_whole_in_a_narrow_terminal(
+        self, modelmon: Any, letters: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(output.console, "width", 60)
+        shown = modelmon("deadletters", "list").out
+        assert all(letter in shown for letter in letters)
+        assert "…" not in shown
+
     def test_an_unknown_id_is_refused(self, modelmon: Any, letters: list[str]) -> None:
         done = modelmon("deadletters", "show", "01234567.1.8.0")
         assert (done.code, "no dead letter '01234567.1.8.0'" in done.err) == (2, True)
@@ -217,9 +253,15 @@ class TestApps:
         assert {path.name for path in folder.iterdir()} == {"function.yaml", "main.py", "README.md"}
         assert modelmon("app", "new", "slow-answers").code == 2
 
-    def test_a_name_that_cannot_be_is_refused(self, modelmon: Any, project: Path) -> None:
-        done = modelmon("app", "new", "a/b")
-        assert (done.code, "letters, digits" in done.err) == (2, True)
+    @pytest.mark.parametrize(
+        ("name", "reason"), [("a/b", "letters, digits"), ("mlrun-infra", "reserved"), ("x-batch", "-batch")]
+    )
+    def test_a_name_that_cannot_be_is_refused(
+        self, modelmon: Any, project: Path, name: str, reason: str
+    ) -> None:
+        done = modelmon("app", "new", name)
+        assert (done.code, reason in done.err) == (2, True)
+        assert not (project / "functions").exists()
 
 
 class TestFunctions:
@@ -255,6 +297,34 @@ class TestStatus:
         } == set(found)
         assert (found["project"], found["endpoints"], found["results"]) == ("test", [], [])
         assert "none yet" in modelmon("status").out
+
+    def test_what_is_wrong_with_an_endpoint_is_shown(
+        self, modelmon: Any, project: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        found = status.read_status(Settings.load(project))
+        place = {"endpoint_name": "delay", "application_name": "drift"}
+        place |= {"start_infer_time": "2026-01-01 10:00:00.000000+00:00"}
+        drift = {"kind": "data-drift-detected", "result_name": "feature_drift", "result_value": 0.875}
+        drift |= {"detail": '{"feature":"wind"}', "resolved": None}
+        failure = {"kind": "mm-app-failed", "result_name": "", "result_value": None}
+        failure |= {"detail": "KeyError: 'no [such] thing'", "resolved": None}
+        over = drift | {"kind": "data-drift-suspected", "resolved": "2026-01-01 11:00:00.000000+00:00"}
+        calm = {"end_infer_time": "2026-01-01 11:00:00.000000+00:00", "result_name": "feature_drift"}
+        calm |= {"result_value": 0.5, "result_status": -1, "result_extra_data": '{"state":"warming up"}'}
+        found |= {
+            "alerts": [place | each for each in (drift, drift, failure, over)],
+            "results": [place | calm],
+        }
+        monkeypatch.setattr(status, "read_status", lambda *_: found)
+        shown = modelmon("status").out
+        assert "irrelevant:" in shown
+        assert "warming up" in shown
+        assert "data-drift-suspected" not in shown
+        (line,) = [line for line in shown.splitlines() if "data-drift-detected" in line]
+        assert re.split(r"\s{2,}", line.strip()) == [
+            "delay", "drift", "data-drift-detected", "2", "2026-01-01 10:00", "feature_drift 0.875 (wind)",
+        ]  # fmt: skip
+        assert "KeyError: 'no [such] thing'" in shown
 
     def test_dead_letters_are_counted(self, modelmon: Any, letters: list[str]) -> None:
         assert modelmon("status", "--json").json["dead_letters"] == 2

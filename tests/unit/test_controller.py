@@ -194,6 +194,16 @@ def test_a_clock_message_from_the_future_is_not_believed(chain):
     assert starts(chain.app_events()) == [0]
 
 
+def test_one_clock_message_from_the_future_stops_no_window_for_longer_than_the_next_proof(chain):
+    chain.serve(at(0), at(9), now=at(9))
+    chain.events.publish([("", wire.write_nop_event(at(10**6)))], partition=0)
+    chain.catch_up(at(10))
+    chain.tick(at(11))
+    chain.catch_up(at(11))
+    chain.tick(at(11))
+    assert starts(chain.app_events()) == [0]
+
+
 # --- batch jobs
 
 

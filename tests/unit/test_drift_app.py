@@ -332,8 +332,24 @@ def test_an_unknown_distance_is_refused_at_the_start() -> None:
         HistogramDataDriftApplication(distances=["euclid"])
 
 
-@pytest.mark.parametrize(("potential", "detected"), [(0.7, 0.5), (0.5, 0.5), (0, 0.5), (0.5, 1)])
-def test_thresholds_must_ascend_between_zero_and_one(potential: float, detected: float) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ({"distances": "euclid"}, "unknown distance 'euclid'"),
+        ({"value_classifier": 0.7}, "value_classifier: must have value_to_status"),
+        ({"min_rows": -1}, "min_rows: must be a whole number of at least 0, got -1"),
+        ({"min_rows": 1.5}, "min_rows: .* got 1.5"),
+    ],
+)
+def test_a_wrong_argument_is_refused_at_the_start(arguments: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ConfigError, match=reason):
+        HistogramDataDriftApplication(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("potential", "detected"), [(0.7, 0.5), (0.5, 0.5), (0, 0.5), (0.5, 1), (0.5, "high"), (None, 0.7)]
+)
+def test_thresholds_must_ascend_between_zero_and_one(potential: Any, detected: Any) -> None:
     with pytest.raises(ConfigError, match="0 < potential < detected < 1"):
         HistogramDataDriftApplication(potential_threshold=potential, detected_threshold=detected)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from typer.testing import CliRunner
 
 from modelmon.apps import HistogramDataDriftApplication
@@ -21,6 +22,7 @@ from modelmon.nuclio.bridge import HEARD
 from modelmon.project import Project
 from modelmon.stores import registry
 from modelmon.stores.records import open_records
+from modelmon.stores.schema import alerts
 from modelmon.streams import open_stream
 from project_support import APP, again, deployed, make, write
 
@@ -203,6 +205,23 @@ def test_removing_an_app_removes_it_from_project_and_store(project: Project) -> 
     with pytest.raises(ConfigError, match="no app 'one' in project flights; there are: three"):
         project.remove_model_monitoring_function(["three", "one"])
     assert deployed(project) == {"three"}
+    with pytest.raises(ConfigError, match="name: must be an app's name or a list of names, got 3"):
+        project.remove_model_monitoring_function(3)  # type: ignore[arg-type]
+
+
+def test_the_alerts_of_an_app_that_is_removed_do_not_stay_open(project: Project) -> None:
+    for name in ("one", "two"):
+        project.set_model_monitoring_function(name, "rows_app.py").deploy()
+    records = open_records(project.settings)
+    row = {"endpoint_id": "e", "start_us": 0, "name": "", "kind": "mm-app-failed", "severity": "high"}
+    row |= {"value": None, "revision": 1, "detail": "", "raised_us": 1, "resolved_us": None}
+    with records.write() as connection:
+        connection.execute(alerts.insert(), [row | {"application_name": name} for name in ("one", "two")])
+    project.remove_model_monitoring_function("one")
+    with records.read() as connection:
+        found = connection.execute(select(alerts)).all()
+    records.close()
+    assert {each.application_name for each in found if each.resolved_us is None} == {"two"}
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +102,8 @@ def test_a_table_with_nan_and_odd_columns_can_be_logged(project: Project) -> Non
         ({"training_set": frame(), "label_column": "none"}, "no column 'none'; it has a, b, late"),
         ({"training_set": frame().select(["late"]), "label_column": "late"}, "no column beside label_column"),
         ({"training_set": frame(), "inputs": ["a"]}, "inputs: come from training_set"),
+        ({"training_set": frame(), "label_column": 2}, "label_column: must be a column's name .* got 2"),
+        ({"training_set": pa.table([[1], [2]], ["a", "a"])}, "has 'a' more than once"),
         ({"label_column": "late"}, "label_column: goes together with training_set"),
         ({"inputs": ["a", "a"]}, "inputs: must be names, each one once"),
         ({"outputs": "y"}, "outputs: must be a list of names"),
@@ -228,6 +230,10 @@ def test_endpoints_are_listed_by_name_function_labels_and_id(project: Project) -
     assert ids(uids="e1", function_name="g") == []
     with pytest.raises(ConfigError, match="names: must be texts"):
         ids(names=[5])
+    with pytest.raises(ConfigError, match="names: must be texts, got 5"):
+        ids(names=5)
+    with pytest.raises(ConfigError, match="labels: must be texts, got 5"):
+        ids(labels=5)
 
 
 def test_a_project_by_name_is_found_around_the_current_folder(
@@ -311,6 +317,8 @@ def test_times_are_half_open_and_columns_are_those_asked_for(project: Project, e
     assert rows(None, None) == [1, 2, 3]
     assert rows(hour_later, None) == [3]
     assert rows("1970-02-11T16:00:00Z", "1970-02-11 16:00:01") == [1]
+    assert rows("1970-02-11", date(1970, 2, 12)) == [1, 2, 3]
+    assert rows("1970-02-12", None) == []
     assert rows(START.replace(tzinfo=None), pd.Timestamp(hour_later)) == [1, 2]
     whole = get_offline_features(endpoint, project=project)
     assert {"timestamp", "hour", "wind", "late", "endpoint_id", "latency"} <= set(whole.columns)
@@ -321,10 +329,13 @@ def test_times_are_half_open_and_columns_are_those_asked_for(project: Project, e
     [
         ({"endpoint": "nobody"}, "no endpoint or feature set 'nobody' in project flights; endpoints: delay"),
         ({"endpoint": "store://feature-sets/trains/x"}, "of another project"),
+        ({"endpoint": None}, "endpoint: must be an endpoint, its id or name, .* got None"),
         ({"columns": "wind"}, "columns: must be a list of names, got 'wind'"),
         ({"columns": ["none"]}, "no column 'none'"),
         ({"start": "yesterday"}, "start: 'yesterday' is no time"),
         ({"start": 5}, "start: 5 is a number"),
+        ({"start": "2025-02-30"}, "start: .* is no time"),
+        ({"start": pd.NaT}, "start: .* is no time"),
         ({"start": START, "end": START}, "end: must come after start"),
     ],
 )

@@ -216,8 +216,12 @@ def test_the_mock_server_answers_without_a_deployment(project: Project, serving:
         ({"model_path": 5}, "model_path: must be the path"),
         ({"endpoint_id": "a b"}, "endpoint_id: must be at most 64"),
         ({"endpoint_id": "a" * 65}, "endpoint_id"),
+        ({"endpoint_id": 5}, "endpoint_id: .* got 5"),
         ({"labels": {"a": 5}}, "labels"),
+        ({"labels": "a"}, "labels: must be a dict of texts, got 'a'"),
         ({"inputs": [5]}, "inputs"),
+        ({"inputs": "abc"}, "inputs: must be a list of names, each one once, got 'abc'"),
+        ({"outputs": ["y", "y"]}, "outputs: must be a list of names, each one once"),
         ({"version": 2}, "version"),
         ({"factor": object()}, "parameters must be JSON values"),
         ({"model_url": "http://x"}, "model_url='http://x' is not supported"),
@@ -367,6 +371,8 @@ def test_invoking_sends_the_body_as_it_is_meant(serving: ServingFunction, runnin
     assert (running.method, running.body) == ("GET", b"")
     serving.invoke("/", "text", method="PUT")
     assert (running.method, running.body) == ("PUT", b"text")
+    with pytest.raises(ConfigError, match=r"path: must be a text .* got None"):
+        serving.invoke(None)  # type: ignore[arg-type]
 
 
 def test_an_answer_that_refuses_is_an_error_with_its_text(serving: ServingFunction, running: Seen) -> None:

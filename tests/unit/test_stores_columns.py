@@ -38,7 +38,12 @@ def test_any_other_name_is_its_own_column(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "words"), [("x" * 241, "240 characters, got 241"), ("a\0b", "NUL"), ("\ud800", "Unicode")]
+    ("name", "words"),
+    [
+        ("x" * 241, "240 characters, got 241"),
+        ("a\0b", "NUL"),
+        pytest.param("\ud800", "Unicode", id="surrogate"),
+    ],
 )
 def test_a_name_that_no_column_can_have_is_refused(name: str, words: str) -> None:
     with pytest.raises(RejectedError, match=words) as caught:

@@ -23,7 +23,7 @@ from modelmon.stores.database import Database
 from modelmon.stores.maintenance import REST_US, SWEEP_EVERY_US, maintain, prune
 from modelmon.stores.reading import read_sample
 from modelmon.stores.samples import ParquetSamples
-from modelmon.stores.schema import compactions, dirty, files, positions, windows
+from modelmon.stores.schema import compactions, dirty, files, positions, void_ranges, windows
 from modelmon.stores.series import SqlSeries
 from modelmon.stores.sweep import sweep
 from sample_files import HOUR_US, STREAM, add_file, path_of, table
@@ -456,6 +456,24 @@ def test_maintenance_does_all_and_then_rests(house: House, settings: Settings) -
     # A clock that went back stops nothing.
     house.fill(8, OLD - 2 * HOUR_US)
     assert maintain(house.database, everything, NOW)["compacted_hours"] == 1
+
+
+def test_files_of_a_batch_that_was_given_up_go_once_its_messages_are_applied(
+    house: House, settings: Settings
+) -> None:
+    house.apply(5)
+    maintain(house.database, settings, NOW)
+    maintain(house.database, settings, NOW + 1)
+    _strange(house, path_of(OLD, 6, 9))
+    with house.database.write() as connection:
+        connection.execute(
+            insert(void_ranges), [{"stream_id": STREAM, "partition": 0, "first": 6, "last": 9}]
+        )
+    assert maintain(house.database, settings, NOW + 2) == {}
+    house.apply(9)
+    assert maintain(house.database, settings, NOW + 3)["swept_files"] == 1
+    assert house.on_disk() == []
+    assert maintain(house.database, settings, NOW + 4) == {}
 
 
 def test_maintenance_that_runs_out_of_time_goes_on_at_once(house: House, settings: Settings) -> None:

@@ -52,6 +52,12 @@ def test_received_is_stored_and_errors_and_rejected_in_rows(tmp_path: Path) -> N
     assert bed.table("traffic", "last_error") == ["", "boom"]
 
 
+def test_an_error_event_from_the_future_is_set_aside(tmp_path: Path) -> None:
+    bed = written(tmp_path, event(), error_event(when_us=NOW_US + 10**12), error_event())
+    assert bed.table("traffic", *COUNTS) == [(ENDPOINT, 3, 1, 1, 1)]
+    assert bed.table("dead_letters", "offset", "endpoint_id", "field") == [(1, ENDPOINT, "when")]
+
+
 def test_an_undecodable_message_is_a_dead_letter_with_its_bytes_place_and_reason(tmp_path: Path) -> None:
     bed = written(tmp_path, event(), b"\xff\xfe")
     letters = bed.table("dead_letters", "partition", "offset", "item", "stream", "endpoint_id", "body")
@@ -184,6 +190,13 @@ def test_numbers_of_errors_and_of_events_set_aside_are_not_missing(tmp_path: Pat
     assert bed.table("publishers", "publisher_id", "last_number") == [("p", 5), ("q", 2)]
 
 
+def test_numbers_that_no_publisher_can_have_counted_stop_nothing(tmp_path: Path) -> None:
+    bed = written(tmp_path, *(event(publisher_id=publisher, number=2**63 - 1) for publisher in "pqr"))
+    assert bed.table("traffic", "stored", "missing") == [(3, 10**12)]
+    run(feed(bed, bed.publish(event(publisher_id="s", number=2**63 - 1))))
+    assert bed.table("traffic", "stored", "missing") == [(4, 2 * 10**12)]
+
+
 def test_batch_completion_and_the_controllers_clock_are_kept_and_not_counted(tmp_path: Path) -> None:
     complete = BatchComplete(ENDPOINT, NOW_US - 5, NOW_US)
     bed = written(
@@ -194,7 +207,7 @@ def test_batch_completion_and_the_controllers_clock_are_kept_and_not_counted(tmp
         write_nop_event(NOW_US + 2),
     )
     assert bed.table("traffic", "received", "completed_us") == [(1, NOW_US)]
-    assert bed.table("positions", "applied", "nop_us") == [(3, NOW_US + 3)]
+    assert bed.table("positions", "applied", "nop_us") == [(3, NOW_US + 2)]
 
 
 def test_an_event_is_set_aside_from_among_neighbours_that_can_t_be_read(tmp_path: Path) -> None:

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from modelmon.errors import RejectedError
 from modelmon.wire import RejectedItem, ServingEvent, read_message
+from modelmon.wire.rows import read_rows
 
 ONE: list[Any] = [[0]]
 
@@ -111,3 +113,9 @@ def test_bytes_that_are_not_base64_are_rejected(text: Any) -> None:
     item = read([[1]], [{"$bytes": text}])
     assert isinstance(item, RejectedItem)
     assert item.field == "resp.outputs"
+
+
+def test_rows_that_each_bring_their_own_names_are_rejected_before_they_fill_the_memory() -> None:
+    rows = [{f"name {row}": 1} for row in range(4_000)]
+    with pytest.raises(RejectedError, match="4,000 rows with 4,000 different names"):
+        read_rows(rows, [0] * 4_000, None, None)

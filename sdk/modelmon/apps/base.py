@@ -50,8 +50,8 @@ class ModelMonitoringApplicationBase(ABC):
         reference_data: Frame | Mapping[str, Any] | None = None,
         class_arguments: Mapping[str, Any] | None = None,
         label_names: Sequence[str] = (),
-        start: datetime | None = None,
-        end: datetime | None = None,
+        start: datetime | str | None = None,
+        end: datetime | str | None = None,
         window_incomplete: int = 0,
         settings: Settings | None = None,
     ) -> list[Output]:
@@ -59,8 +59,9 @@ class ModelMonitoringApplicationBase(ABC):
 
         `sample_data` is a pandas DataFrame or Arrow table, `reference_data` another one or reference
         statistics as `modelmon.stats.describe` makes them. `label_names` says which columns are
-        predictions. The window is [start, end); without them it spans the column `timestamp`, else the
-        first ten minutes of 1970. `class_arguments` go to the constructor. Exceptions of the app are raised;
+        predictions. The window is [start, end), datetimes or ISO texts; without them it spans the column
+        `timestamp`, else the first ten minutes of 1970. `class_arguments` go to the constructor. Exceptions
+        of the app are raised;
         ConfigError when something else than rows is given or something else than outputs comes back.
         """
         from modelmon.apps.offline import offline_context

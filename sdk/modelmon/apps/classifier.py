@@ -30,10 +30,11 @@ class DataDriftClassifier:
     detected: float = 0.7
 
     def __post_init__(self) -> None:
-        if not 0 < self.potential < self.detected < 1:
+        numbers = all(isinstance(each, int | float) for each in (self.potential, self.detected))
+        if not (numbers and 0 < self.potential < self.detected < 1):
             raise ConfigError(
                 "drift thresholds must keep 0 < potential < detected < 1, "
-                f"got potential {self.potential} and detected {self.detected}"
+                f"got potential {self.potential!r} and detected {self.detected!r}"
             )
 
     def value_to_status(self, value: float) -> ResultStatusApp:

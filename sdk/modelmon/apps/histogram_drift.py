@@ -13,6 +13,7 @@ from modelmon.apps.results import (
     ModelMonitoringApplicationStats,
     Output,
 )
+from modelmon.errors import ConfigError
 from modelmon.model import ResultKindApp, ResultStatusApp
 
 if TYPE_CHECKING:
@@ -60,10 +61,14 @@ class HistogramDataDriftApplication(ModelMonitoringApplicationBase):
     ) -> None:
         from modelmon.stats.distances import distance
 
-        for name in distances:
+        for name in [distances] if isinstance(distances, str) else distances:
             distance(name)  # raises for an unknown one, at the start
+        if value_classifier is not None and not hasattr(value_classifier, "value_to_status"):
+            raise ConfigError(f"value_classifier: must have value_to_status(value), got {value_classifier!r}")
+        if min_rows is not None and (not isinstance(min_rows, int) or min_rows < 0):
+            raise ConfigError(f"min_rows: must be a whole number of at least 0, got {min_rows!r}")
         self._classifier = value_classifier or DataDriftClassifier(potential_threshold, detected_threshold)
-        self._distances = tuple(distances)
+        self._distances = (distances,) if isinstance(distances, str) else tuple(distances)
         self._min_rows = min_rows
         self._judge_predictions = judge_predictions
         self._artifacts = {"json": produce_json_artifact, "html": produce_plotly_artifact}

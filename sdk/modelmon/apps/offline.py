@@ -26,13 +26,14 @@ def offline_context(
     reference: Frame | Mapping[str, Any] | None = None,
     *,
     label_names: Sequence[str] = (),
-    start: datetime | None = None,
-    end: datetime | None = None,
+    start: datetime | str | None = None,
+    end: datetime | str | None = None,
     window_incomplete: int = 0,
     settings: Settings | None = None,
 ) -> MonitoringApplicationContext:
     """The context of a window whose rows are `sample`, for an endpoint whose reference is `reference`."""
     settings = settings or Settings.load()
+    label_names = [label_names] if isinstance(label_names, str) else label_names
     stats = _reference_stats(reference)
     names = [name for name in stats or columns(sample) if name != TIMESTAMP]
     endpoint = Endpoint(
@@ -62,7 +63,7 @@ def _reference_stats(reference: Frame | Mapping[str, Any] | None) -> Mapping[str
     return describe(reference, [name for name in columns(reference) if name != TIMESTAMP])
 
 
-def _window(sample: Frame, start: datetime | None, end: datetime | None) -> Window:
+def _window(sample: Frame, start: datetime | str | None, end: datetime | str | None) -> Window:
     if (start is None) != (end is None):
         raise ConfigError("give both start and end of the window, or neither")
     if start is None or end is None:
@@ -89,8 +90,11 @@ def _span(sample: Frame) -> tuple[datetime, datetime] | None:
     return first, last + MICROSECOND
 
 
-def _utc(moment: datetime) -> datetime:
+def _utc(moment: datetime | str) -> datetime:
     """A naive time is taken as UTC, as MLRun does; a pandas one becomes a plain datetime."""
-    if hasattr(moment, "to_pydatetime"):
-        moment = moment.to_pydatetime(warn=False)
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    read = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    if not isinstance(read, datetime):
+        raise ConfigError(f"start and end must be datetimes or ISO texts, got {moment!r}")
+    if hasattr(read, "to_pydatetime"):
+        read = read.to_pydatetime(warn=False)
+    return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+import traceback
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TypeVar
@@ -103,9 +104,14 @@ class AppStage:
             return report.done(event, found, context.rows)
         except UnavailableError:
             raise
-        except (Exception, SystemExit) as error:  # a seam: this is the user's code
-            logger.exception("%s failed on %s, %s", event.application_name, event.endpoint_name, event.window)
-            return report.failed(event, f"{type(error).__name__}: {error}")
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a seam: this is the user's code
+            told = f"{type(error).__name__}: {error}"
+            logger.error(
+                "%s failed on %s, window %s to %s: %s\n%s",
+                event.application_name, event.endpoint_name, event.window.start, event.window.end,
+                *map(_printable, (told, traceback.format_exc())),
+            )  # fmt: skip
+            return report.failed(event, told)
 
     def _context(self, event: wire.AppEvent, endpoint: Endpoint) -> MonitoringApplicationContext:
         start_us, end_us = to_us(event.window.start), to_us(event.window.end)
@@ -165,3 +171,8 @@ class AppStage:
             return stream.stream_id
         finally:
             stream.close()
+
+
+def _printable(text: str) -> str:
+    """Half a surrogate pair in the user's message can't be written to a log."""
+    return text.encode(errors="backslashreplace").decode()

@@ -41,11 +41,17 @@ app.command()(bundle.bundle)
 
 
 def main() -> None:
-    """Run the command line; an error of ours is one line on stderr, exit code 2 (configuration) or 1."""
+    """Run the command line; our and files' errors are one line on stderr, exit code 2 (settings) or 1."""
     try:
         app()
-    except ModelMonError as error:
+    except (ModelMonError, OSError) as error:
         if os.environ.get("MODELMON_DEBUG") == "1":
             raise
-        errors.print(f"[red]error:[/red] {escape(str(error))}", soft_wrap=True)
+        errors.print(f"[red]error:[/red] {escape(_told(error))}", soft_wrap=True)
         sys.exit(2 if isinstance(error, ConfigError) else 1)
+
+
+def _told(error: ModelMonError | OSError) -> str:
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)

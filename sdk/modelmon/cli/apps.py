@@ -12,7 +12,6 @@ from rich.markup import escape
 from modelmon.cli.output import console
 from modelmon.errors import ConfigError
 from modelmon.local.folders import template
-from modelmon.settings import APP_NAME
 
 app = typer.Typer(no_args_is_help=True, help="Monitoring apps of your own.")
 
@@ -35,9 +34,9 @@ def new(
 
       modelmon app new slow-answers
     """
-    if not APP_NAME.fullmatch(name):
-        raise ConfigError(f"an app's name has only letters, digits, '_' and '-', got {name!r}")
-    made = folder / name
+    from modelmon.project.names import check_app_name
+
+    made = folder / check_app_name(name)
     if made.exists():
         raise ConfigError(f"{made} is there already; choose another name")
     shutil.copytree(template("apps/_template"), made, ignore=shutil.ignore_patterns("__pycache__"))
@@ -46,4 +45,5 @@ def new(
         f'  project.set_model_monitoring_function("{name}", func="{made}/main.py")',
         highlight=False,
         markup=False,
+        soft_wrap=True,  # to be copied
     )

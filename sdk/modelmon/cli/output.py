@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -46,9 +47,19 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]
     if not rows:
         console.print(f"[bold]{title}[/bold]: none yet", highlight=False)
         return
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
+    # No frames: in a terminal of 80 columns they take the room that names need.
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        header_style="dim",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
     for column in columns:
-        table.add_column(column.removeprefix("#"), justify="right" if column.startswith("#") else "left")
+        justify: Literal["left", "right"] = "right" if column.startswith("#") else "left"
+        # Folded, never cut, an id in one piece: names and ids are there to be copied.
+        table.add_column(column.removeprefix("#"), justify=justify, overflow="fold", no_wrap=column == "id")
     for row in rows:
         table.add_row(*row)
     console.print(table)

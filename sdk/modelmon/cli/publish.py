@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
 from modelmon.cli.output import AsJson, ProjectDir, console, errors, load_settings, print_json
-from modelmon.errors import RejectedError, UnavailableError
+from modelmon.errors import ConfigError, RejectedError, UnavailableError
 
 if TYPE_CHECKING:
+    from modelmon.settings import Settings
     from modelmon.streams import Record, Stream
 
 BATCH_LINES, BATCH_BYTES = 1_000, 4 * 2**20
@@ -41,7 +42,7 @@ def publish(
     from modelmon.local.topics import open_topic
 
     settings = load_settings(project_dir)
-    opened = open_topic(settings, settings.events_stream if stream == "events" else stream)
+    opened = open_topic(settings, _topic(settings, stream))
     try:
         with _source(file) as (source, size):
             published = _publish(opened, file, source, size)
@@ -52,6 +53,33 @@ def publish(
         print_json({"stream": name, "published": published})
     else:
         console.print(f"published on {name}: {published:,} messages", highlight=False)
+
+
+def _topic(settings: Settings, stream: str) -> str:
+    """A stream's URL, or the name of a stream that is read; ConfigError for a name that nobody reads."""
+    if stream == "events":
+        return settings.events_stream
+    known = {settings.events_stream, settings.writer_stream, *_topics_read(settings)}
+    if "://" not in stream and stream not in known:
+        raise ConfigError(
+            f"--stream: no function of this project reads a stream {stream!r}; there are: "
+            f"{', '.join(sorted(name for name in known if '://' not in name))}"
+        )
+    return stream
+
+
+def _topics_read(settings: Settings) -> Iterator[str]:
+    """What the deployed functions read; one whose function.yaml is wrong reads nothing."""
+    from modelmon.local.deployment import deployed
+    from modelmon.local.folders import functions_folder
+    from modelmon.local.function_yaml import read_function
+    from modelmon.local.triggers import StreamTrigger
+
+    for folder in deployed(functions_folder(Path(settings.project_dir))).values():
+        with suppress(ConfigError):
+            for trigger in read_function(folder, settings).triggers:
+                if isinstance(trigger, StreamTrigger):
+                    yield from trigger.topics
 
 
 @contextmanager

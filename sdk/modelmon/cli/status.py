@@ -6,9 +6,11 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import msgspec
 import typer
 from rich.markup import escape
 
@@ -35,7 +37,7 @@ def status(
     project_dir: ProjectDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show endpoints with counts, windows and last results; lag; functions.
+    """Show endpoints with counts, windows, last results, open alerts; lag; functions.
 
     Works whether the project is up or not.
 
@@ -101,8 +103,12 @@ def _show(settings: Settings, found: dict[str, Any]) -> None:
         ["endpoint", *(f"#{name}" for name in COUNTS), "last request", "windows"],
         map(_endpoint, found["endpoints"]),
     )
-    columns = ["endpoint", "app", "result", "#value", "status", "window"]
+    columns = ["endpoint", "result, app", "#value", "status", "window from"]
     print_table("Last results", columns, _results(found["results"]))
+    alerts = _alerts(found["alerts"])
+    if alerts:
+        columns = ["endpoint", "app", "alert", "#windows", "last window", "what"]
+        print_table("Open alerts", columns, alerts)
     print_table("Lag", ["stream", "group", "#messages"], _lags(found["lag"]))
     idle = [function["name"] for function in found["functions"] if not function["workers"]]
     if idle:
@@ -117,7 +123,7 @@ def _endpoint(endpoint: dict[str, Any]) -> tuple[str, ...]:
         escape(endpoint["endpoint_name"]),
         *(f"{endpoint[name]:,}" for name in COUNTS),
         _minute(endpoint["last_request"]),
-        ", ".join(windows),
+        "\n".join(windows),
     )
 
 
@@ -134,13 +140,49 @@ def _results(results: list[dict[str, Any]]) -> list[tuple[str, ...]]:
     last = {(each["endpoint_name"], each["application_name"], each["result_name"]): each for each in results}
     return [
         (
-            *map(escape, names),
+            escape(endpoint),
+            escape(f"{result}\n{app}"),
             f"{each['result_value']:.3f}",
-            STATUSES.get(each["result_status"], ""),
-            f"{_minute(each['start_infer_time'])} to {_minute(each['end_infer_time'])}",
+            _status(each),
+            _minute(each["start_infer_time"]),
         )
-        for names, each in sorted(last.items())
+        for (endpoint, app, result), each in sorted(last.items())
     ]
+
+
+def _status(result: dict[str, Any]) -> str:
+    """ "irrelevant" says little: with the state that the app gave as its reason."""
+    state = _extra(result["result_extra_data"]).get("state") if result["result_status"] == -1 else None
+    shown = STATUSES.get(result["result_status"], "")
+    return f"{shown}:\n{escape(str(state))}" if state else shown
+
+
+def _alerts(alerts: list[dict[str, Any]]) -> list[tuple[str, ...]]:
+    """One line for each finding that is open, with the newest window's; `alerts` come newest first."""
+    found: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for each in alerts:
+        if each["resolved"] is None:
+            names = each["endpoint_name"], each["application_name"], each["kind"], each["result_name"]
+            found.setdefault(names, []).append(each)
+    return [
+        (*map(escape, names[:3]), f"{len(each):,}", *_newest(max(each, key=itemgetter("start_infer_time"))))
+        for names, each in sorted(found.items())
+    ]
+
+
+def _newest(alert: dict[str, Any]) -> tuple[str, str]:
+    feature = _extra(alert["detail"]).get("feature")
+    what = f"{alert['result_name']} {alert['result_value']:.3f}" if alert["result_name"] else alert["detail"]
+    return _minute(alert["start_infer_time"]), escape(f"{what} ({feature})" if feature else what)
+
+
+def _extra(text: str) -> dict[str, Any]:
+    """Extra data of a result; an app failure's text has none."""
+    try:
+        value = msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def _minute(moment: str | None) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.local.deployment import Deployment
 from modelmon.local.topics import open_topic
-from modelmon.local.triggers import StreamTrigger
+from modelmon.local.triggers import CronTrigger, StreamTrigger
 from modelmon.nuclio.lifecycle import WRONG_CONFIGURATION
 from modelmon.settings import Settings
 from modelmon.streams import Stream
@@ -68,7 +68,9 @@ class Idle:
 
     def _left(self, deployments: tuple[Deployment, ...]) -> str:
         try:
-            return self.unready(deployments) or self._lag(deployments) or self._ledger()
+            left = self.unready(deployments) or self._lag(deployments)
+            # Without a controller nobody will look at minutes and windows: they wait for it to come back.
+            return left or (self._ledger() if any(map(_ticks, deployments)) else "")
         except UnavailableError as error:
             return f"waiting: {error}"
 
@@ -102,6 +104,11 @@ def _stream_triggers(deployment: Deployment) -> Iterator[StreamTrigger]:
     for trigger in deployment.spec.triggers if deployment.spec else ():
         if isinstance(trigger, StreamTrigger):
             yield trigger
+
+
+def _ticks(deployment: Deployment) -> bool:
+    triggers = deployment.spec.triggers if deployment.spec else ()
+    return any(isinstance(trigger, CronTrigger) for trigger in triggers)
 
 
 def _check(deployment: Deployment) -> None:

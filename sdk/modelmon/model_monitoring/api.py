@@ -104,7 +104,11 @@ def _check(name: str, endpoint_id: str, function_name: str, monitoring_mode: str
 
 def check_endpoint_id(endpoint_id: str) -> None:
     """ "" or an id that everyone takes; ConfigError otherwise."""
-    if endpoint_id and (len(endpoint_id) > LONGEST_ID or not ENDPOINT_ID.fullmatch(endpoint_id)):
+    if endpoint_id != "" and (
+        not isinstance(endpoint_id, str)
+        or len(endpoint_id) > LONGEST_ID
+        or not ENDPOINT_ID.fullmatch(endpoint_id)
+    ):
         raise ConfigError(
             f"endpoint_id: must be at most {LONGEST_ID} letters, digits, '_' and '-', got {endpoint_id!r}"
         )
@@ -171,7 +175,9 @@ def _reference(statistics: Mapping[str, Any] | None, artifact: ModelArtifact | N
 
 def _several(argument: str, value: Collection[str] | str | None) -> Collection[str] | None:
     values = [value] if isinstance(value, str) else value
-    if values is not None and not all(isinstance(entry, str) for entry in values):
+    if values is not None and not (
+        isinstance(values, Collection) and all(isinstance(entry, str) for entry in values)
+    ):
         raise ConfigError(f"{argument}: must be texts, got {value!r}")
     return values
 

@@ -31,6 +31,8 @@ def invoke(
     A request with a body is a POST, one without a GET, unless `method` says otherwise. Raises
     UnavailableError when the function is not running, RejectedError for an answer of 400 or above.
     """
+    if not isinstance(path, str):
+        raise ConfigError(f"path: must be a text like '/v2/models/<model>/infer', got {path!r}")
     sent, content_type = _encoded(body)
     address = _address(settings, function)
     connection = http.client.HTTPConnection(address, timeout=timeout_seconds)

@@ -104,6 +104,8 @@ def _schema(
 
 
 def _labels(label_column: str | Sequence[str] | None, known: list[str]) -> tuple[str, ...]:
+    if not isinstance(label_column, str | Sequence | None):
+        raise ConfigError(f"label_column: must be a column's name or a list of names, got {label_column!r}")
     labels = (label_column,) if isinstance(label_column, str) else tuple(label_column or ())
     for label in labels:
         if label not in known:

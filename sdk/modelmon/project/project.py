@@ -13,7 +13,7 @@ from modelmon.model import Endpoint
 from modelmon.model_monitoring.api import Labels
 from modelmon.model_monitoring.api import list_model_endpoints as find_endpoints
 from modelmon.model_monitoring.artifacts import ModelArtifact, model_keys, read_model
-from modelmon.model_monitoring.locating import opened
+from modelmon.model_monitoring.locating import now_us, opened
 from modelmon.project import functions, monitoring
 from modelmon.project.applications import AppFunction, describe_app, read_app
 from modelmon.project.credentials import set_credentials
@@ -22,7 +22,7 @@ from modelmon.project.names import check_function_name, refuse
 from modelmon.project.serving import ServingFunction, read_serving
 from modelmon.serving import ServingSpec
 from modelmon.settings import Settings
-from modelmon.stores import registry
+from modelmon.stores import alerts, registry
 
 Function = ServingFunction | AppFunction
 logger = logging.getLogger(__name__)
@@ -211,8 +211,10 @@ class Project:
         return [read_app(self, each.spec) for each in found if name in (None, each.name)]
 
     def remove_model_monitoring_function(self, name: str | Collection[str]) -> None:
-        """Stop these apps and remove them from the project; what they found stays."""
-        names = [name] if isinstance(name, str) else list(name)
+        """Stop these apps and remove them from the project; what they found stays, their open alerts end."""
+        names = [name] if isinstance(name, str) else name
+        if not isinstance(names, Collection):
+            raise ConfigError(f"name: must be an app's name or a list of names, got {name!r}")
         known = [app.name for app in self.list_model_monitoring_functions()]
         for each in names:
             if each not in known:
@@ -221,6 +223,9 @@ class Project:
                 )
         for each in names:
             functions.withdraw(self.settings, each, forget=True)
+        with opened(self.settings) as database, database.write() as connection:
+            for each in names:
+                alerts.resolve_app(connection, each, now_us())
 
     delete_model_monitoring_function = remove_model_monitoring_function
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,6 +101,8 @@ class ServingFunction:
         if getattr(creation_strategy, "value", creation_strategy) not in (None, "inplace"):
             raise ConfigError(f"creation_strategy: only 'inplace' is supported, got {creation_strategy!r}")
         check_endpoint_id(endpoint_id)
+        if not isinstance(labels, Mapping | None):
+            raise ConfigError(f"labels: must be a dict of texts, got {labels!r}")
         model = _model_spec(
             key=key,
             class_name=self._class_name(class_name),
@@ -109,8 +111,8 @@ class ServingFunction:
             parameters=class_args,
             labels=dict(labels or {}),
             endpoint_id=endpoint_id,
-            inputs=list(inputs or ()),
-            outputs=list(outputs or ()),
+            inputs=_names("inputs", inputs),
+            outputs=_names("outputs", outputs),
         )
         self.spec = msgspec.structs.replace(self.spec, models=[*self.spec.models, model])
         self.save()
@@ -287,6 +289,17 @@ class _Deployment:
     model: ModelSpec
     endpoint: Endpoint
     artifact: ModelArtifact | None
+
+
+def _names(argument: str, names: Sequence[str] | None) -> list[str]:
+    """Names of features or labels; each stands for one value of a row, so none may be there twice."""
+    if (
+        isinstance(names, str)
+        or not isinstance(names, Sequence | None)
+        or len(set(names or ())) < len(names or ())
+    ):
+        raise ConfigError(f"{argument}: must be a list of names, each one once, got {names!r}")
+    return list(names or ())
 
 
 def _model_spec(**fields: Any) -> ModelSpec:

@@ -59,7 +59,10 @@ class Column:
 
 
 def columns(frame: Frame) -> dict[str, Column]:
-    """The columns of a frame by name; ConfigError for anything but a pandas DataFrame or Arrow table."""
+    """The columns of a frame by name.
+
+    ConfigError for anything but a pandas DataFrame or Arrow table, and for a name that is there twice.
+    """
     library = type(frame).__module__.split(".")[0]
     if library not in READERS or not hasattr(frame, "columns"):
         raise ConfigError(
@@ -67,4 +70,9 @@ def columns(frame: Frame) -> dict[str, Column]:
             f"{type(frame).__qualname__}"
         )
     reader: ColumnReader = import_module(READERS[library])
-    return {name: Column(reader, data) for name, data in reader.columns(frame).items()}
+    found = {name: Column(reader, data) for name, data in reader.columns(frame).items()}
+    names = [str(name) for name in getattr(frame, "column_names", frame.columns)]
+    if len(found) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ConfigError(f"a frame's columns have different names; this one has {twice!r} more than once")
+    return found

@@ -13,7 +13,8 @@ from modelmon.stores.schema import alerts, verdicts
 from modelmon.stores.sql import upsert
 from modelmon.stores.windows import WindowKey, key_values
 
-_ALARMING = (1, 2)
+_NO_VERDICT = -1  # too few rows, half a window: that a finding no longer holds is not said by it
+_BEARS_OUT = (_NO_VERDICT, 1, 2)
 
 
 def _is_app(table: Table) -> ColumnElement[bool]:
@@ -44,6 +45,7 @@ def settle_alerts(
 
     `final`: if the app failed, it will not be asked again. `newest`: the app has judged no newer window of
     the endpoint; an alert of an older one is resolved at once unless the newest verdict still bears it out.
+    A newer window without a verdict (irrelevant) resolves nothing.
     """
     holding = {alert.name: alert for result in report.results for alert in alerts_of(result)}
     if report.failed and final and report.answer is not None:
@@ -57,20 +59,28 @@ def settle_alerts(
     return raised
 
 
+def resolve_app(connection: Connection, application_name: str, now_us: int) -> None:
+    """Resolve what an app that is gone has open: nobody will say that it no longer holds."""
+    of_app = and_(alerts.c.application_name == application_name, alerts.c.resolved_us.is_(None))
+    connection.execute(update(alerts).where(of_app).values(resolved_us=now_us))
+
+
 def _resolve(connection: Connection, report: Report, holding: Mapping[str, Alert], now_us: int) -> None:
     """Resolve the open alerts of this window and those before it that this report ends."""
     key = key_values(report.key)
-    reported = {result.name for result in report.results}
+    statuses = {result.name: result.status for result in report.results}
     for row in connection.execute(_OPEN, {**key, "held": list(holding)}).all():
-        if _is_over(row, report, reported):
+        if _is_over(row, report, statuses):
             place = {**key, "a_start": row.start_us, "a_name": row.name}
             connection.execute(_SET_RESOLVED, {**place, "now_us": now_us})
 
 
-def _is_over(row: Row[tuple[object, ...]], report: Report, reported: set[str]) -> bool:
+def _is_over(row: Row[tuple[object, ...]], report: Report, statuses: Mapping[str, int | None]) -> bool:
     if row.name == "":
         return report.done
-    if report.done or row.name in reported:
+    if row.start_us < report.key.start_us and statuses.get(row.name) == _NO_VERDICT:
+        return False
+    if report.done or row.name in statuses:
         return True
     replaced = row.start_us == report.key.start_us and row.revision < report.revision
     return report.failed and bool(replaced)
@@ -96,5 +106,5 @@ def _raise(connection: Connection, report: Report, alert: Alert, still: bool, no
 
 
 def _is_shown(connection: Connection, key: WindowKey, name: str) -> bool:
-    """Whether the newest verdict on this result is an alarm."""
-    return connection.scalar(_SHOWN_STATUS, {**key_values(key), "a_name": name}) in _ALARMING
+    """Whether the newest word on this result is an alarm, or no verdict."""
+    return connection.scalar(_SHOWN_STATUS, {**key_values(key), "a_name": name}) in _BEARS_OUT

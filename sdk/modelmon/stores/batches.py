@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, case, select, update
+from sqlalchemy import Connection, select, update
 from sqlalchemy.engine import Row
 
 from modelmon.model import BatchRange, DeadLetter, Endpoint, SampleFile, to_us
@@ -20,6 +20,8 @@ from modelmon.stores.endpoints import register_discovered
 from modelmon.stores.sql import chunks, insert_missing, upsert
 
 NAME = schema.NAME
+MOST_MISSING = 10**12
+"""More are not counted at once: a number that jumps further is no count, and sums must fit 64 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ class Derived:
 
     `names`: endpoint to the names it gets where it has none. `numbers`: (publisher, endpoint) to the
     numbers seen. `dirty`: (endpoint, minute) to stored rows. `types`: (endpoint, column) to type. `nop_us`:
-    newest clock of the controller, 0 when none came.
+    clock of the controller that came last, 0 when none came.
     """
 
     files: Sequence[SampleFile] = ()
@@ -221,7 +223,7 @@ def _apply(connection: Connection, epoch: int, batch: BatchRange, nop_us: int, n
         .values(
             applied=batch.last,
             applied_us=now_us,
-            nop_us=case((rows.c.nop_us < nop_us, nop_us), else_=rows.c.nop_us),
+            nop_us=nop_us or rows.c.nop_us,
             open_first=None,
             open_last=None,
             open_tries=None,
@@ -288,7 +290,8 @@ def _count_missing(
         new = {number for number in seen if number > before}
         if new:
             publisher, endpoint_id = key
-            missing[endpoint_id] = missing.get(endpoint_id, 0) + max(new) - before - len(new)
+            skipped = missing.get(endpoint_id, 0) + max(new) - before - len(new)
+            missing[endpoint_id] = min(skipped, MOST_MISSING)
             rows.append({"publisher_id": publisher, "endpoint_id": endpoint_id, "last_number": max(new)})
     upsert(connection, schema.publishers, rows)
     return missing

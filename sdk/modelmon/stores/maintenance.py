@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, select
+from sqlalchemy import Connection, bindparam, delete, func, select
 
 from modelmon.settings import Settings
 from modelmon.stores import registry
@@ -15,7 +15,7 @@ from modelmon.stores.base import SampleStore, SeriesStore
 from modelmon.stores.compaction import compact
 from modelmon.stores.database import Database
 from modelmon.stores.samples import open_samples
-from modelmon.stores.schema import files, windows
+from modelmon.stores.schema import files, positions, void_ranges, windows
 from modelmon.stores.series import SqlSeries, open_series
 from modelmon.stores.sql import CHUNK, chunks
 from modelmon.stores.sweep import sweep
@@ -32,11 +32,14 @@ def maintain(database: Database, settings: Settings, now_us: int) -> dict[str, A
     """Prune, compact and sweep for at most about `maintenance_seconds`; the next call goes on from there.
 
     Returns how many files were pruned and swept and how many hours compacted; nothing while there is
-    nothing to do, which is looked up every ten minutes. Raises UnavailableError and ConfigError.
+    nothing to do, which is looked up every ten minutes, or when a batch that was given up has left files.
+    Raises UnavailableError and ConfigError.
     """
     with database.read() as connection:
         state = registry.get_value(connection, STATE, {})
-    if not settings.maintenance_seconds or 0 <= now_us - state.get("rested_us", -REST_US) < REST_US:
+        given_up = _given_up(connection)
+    rests = 0 <= now_us - state.get("rested_us", -REST_US) < REST_US and given_up == state.get("given_up", 0)
+    if not settings.maintenance_seconds or rests:
         return {}
     deadline = time.monotonic() + settings.maintenance_seconds
     samples = open_samples(settings)
@@ -46,7 +49,7 @@ def maintain(database: Database, settings: Settings, now_us: int) -> dict[str, A
             before_us = now_us - round(settings.retention_days * DAY_US)
             pruned = prune(database, samples, series, before_us, deadline)
     hours, finished = compact(database, samples, now_us, deadline, min_files=settings.compact_min_files)
-    swept, state = _sweep_when_due(database, samples, state, now_us, deadline)
+    swept, state = _sweep_when_due(database, samples, state, given_up, now_us, deadline)
     finished = finished and not state["sweep_after"] and time.monotonic() < deadline
     with database.write() as connection:
         registry.set_value(connection, STATE, {**state, "rested_us": now_us if finished else -REST_US})
@@ -123,11 +126,30 @@ def _series(database: Database, settings: Settings) -> Iterator[SeriesStore]:
         series.close()
 
 
+def _given_up(connection: Connection) -> int:
+    """How many batches were given up and have since been applied in smaller ones: what they left on disk
+    counts nowhere, and the sweep may take it."""
+    same = (void_ranges.c.stream_id == positions.c.stream_id) & (
+        void_ranges.c.partition == positions.c.partition
+    )
+    query = select(func.count()).select_from(void_ranges.join(positions, same))
+    return connection.scalar(query.where(positions.c.applied >= void_ranges.c.last)) or 0
+
+
 def _sweep_when_due(
-    database: Database, samples: SampleStore, state: dict[str, Any], now_us: int, deadline: float
+    database: Database,
+    samples: SampleStore,
+    state: dict[str, Any],
+    given_up: int,
+    now_us: int,
+    deadline: float,
 ) -> tuple[int, dict[str, Any]]:
+    """Sweep once an hour, and when batches have been given up since: plain readers see their files."""
     after, since_us = state.get("sweep_after", ""), state.get("swept_us", -SWEEP_EVERY_US)
-    if not after and 0 <= now_us - since_us < SWEEP_EVERY_US:
-        return 0, {"sweep_after": "", "swept_us": since_us}
+    seen = state.get("given_up", 0)
+    if not after:
+        if seen == given_up and 0 <= now_us - since_us < SWEEP_EVERY_US:
+            return 0, {"sweep_after": "", "swept_us": since_us, "given_up": seen}
+        seen = given_up
     swept, after = sweep(database, samples, now_us, deadline, after=after)
-    return swept, {"sweep_after": after, "swept_us": since_us if after else now_us}
+    return swept, {"sweep_after": after, "swept_us": since_us if after else now_us, "given_up": seen}

@@ -95,7 +95,7 @@ positions = Table(
     Column("open_last", BIG),
     Column("open_tries", Integer),
     Column("open_us", BIG),  # wall clock of its first start: what a repeated batch takes as now
-    Column("nop_us", BIG, nullable=False),  # newest controller clock seen in this partition
+    Column("nop_us", BIG, nullable=False),  # the controller's clock that came last in this partition
 )  # fmt: skip
 
 void_ranges = Table(  # batches that were cut smaller after failing: series points under them don't count

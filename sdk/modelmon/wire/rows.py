@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 from modelmon.errors import RejectedError
 from modelmon.wire.identity import shown
 
 BYTES_KEY = "$bytes"
+MOST_NAMED_CELLS = 10_000_000  # rows that each bring names of their own grow by the square
 _LISTS: set[type] = {list}
 _DICTS: set[type] = {dict}
 _NESTED: set[type] = {list, dict}
@@ -28,6 +29,8 @@ def read_rows(
     The names of dict rows come from the rows; those given decide their order. Raises RejectedError
     when there is no row at all.
     """
+    if _is_one_row(inputs) and _is_one_row(outputs):  # most events; the general way costs a microsecond more
+        return inputs, outputs, input_names, output_names
     in_rows, input_names = _input_rows(inputs, input_names)
     out_rows, output_names = _output_rows(outputs, len(in_rows), output_names)
     if len(in_rows) != len(out_rows):
@@ -36,6 +39,10 @@ def read_rows(
     if not in_rows:
         raise RejectedError("must hold at least one row, got none", "request.inputs")
     return in_rows, out_rows, input_names, output_names
+
+
+def _is_one_row(value: Any) -> bool:
+    return type(value) is list and len(value) == 1 and type(value[0]) is list
 
 
 def _input_rows(value: Any, names: Names) -> tuple[Rows, Names]:
@@ -78,10 +85,15 @@ def _named_rows(rows: list[dict[str, Any]], names: Names) -> tuple[Rows, Names]:
     return [[row.get(name) for name in order] for row in rows], order
 
 
-def _order(rows: Iterable[dict[str, Any]], names: Names) -> tuple[str, ...]:
+def _order(rows: Sequence[dict[str, Any]], names: Names) -> tuple[str, ...]:
     order = dict.fromkeys(names or ())
     for row in rows:
         order.update(dict.fromkeys(row))
+    if len(order) * len(rows) > MOST_NAMED_CELLS:
+        raise RejectedError(
+            f"{len(rows):,} rows with {len(order):,} different names make more than "
+            f"{MOST_NAMED_CELLS:,} cells; send fewer rows in one event"
+        )
     return tuple(order)
 
 

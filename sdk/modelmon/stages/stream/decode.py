@@ -9,7 +9,7 @@ from modelmon.errors import RejectedError
 from modelmon.model import UNKNOWN_ENDPOINT, DeadLetter, Endpoint, Message, from_us
 from modelmon.settings import Settings
 from modelmon.stages.stream.batch import Batch, Decoded, EndpointEvents
-from modelmon.stages.stream.items import item_body, publisher_of
+from modelmon.stages.stream.items import item_body
 from modelmon.stores.columns import stored_names
 from modelmon.wire import (
     BatchComplete,
@@ -55,22 +55,26 @@ def _decode_message(decoded: Decoded, settings: Settings, message: Message, hori
             group.offsets.append(offset)
             group.items.append(number)
         else:
-            _decode_other(decoded, settings, message, item)
+            _decode_other(decoded, settings, message, number, item, horizon_us)
 
 
 def _decode_other(
     decoded: Decoded,
     settings: Settings,
     message: Message,
+    number: int,
     item: ServingEvent | ErrorEvent | BatchComplete | NopEvent | RejectedItem,
+    horizon_us: int,
 ) -> None:
     match item:
+        case ErrorEvent() if item.when_us > horizon_us:
+            _reject_event(decoded, settings, message, number, item, _in_the_future(item, settings))
         case ErrorEvent():
             decoded.errors.append(item)
         case BatchComplete():
             decoded.completed[item.endpoint_id] = item
         case NopEvent():
-            decoded.nop_us = max(decoded.nop_us, item.timestamp_us)
+            decoded.nop_us = item.timestamp_us  # the last one to come, so a clock that went back counts
         case RejectedItem():
             _set_aside(
                 decoded,
@@ -82,19 +86,20 @@ def _decode_other(
                 field=item.field,
                 body=item.body,
             )
-            published = publisher_of(item.body)
-            if published is not None:
-                decoded.numbers.setdefault((published[0], item.endpoint_id), []).append(published[1])
+            if item.publisher_id is not None and item.number is not None:
+                decoded.numbers.setdefault((item.publisher_id, item.endpoint_id), []).append(item.number)
 
 
 def _objection(event: ServingEvent, horizon_us: int, settings: Settings) -> RejectedError | None:
     """Why an event that could be read can't be kept."""
     if event.when_us > horizon_us:
-        return RejectedError(
-            f"{from_us(event.when_us).isoformat()} is more than {settings.future_seconds:g} s in the future",
-            "when",
-        )
+        return _in_the_future(event, settings)
     return _objection_to_names(event.input_names or (), event.output_names or ())
+
+
+def _in_the_future(event: ServingEvent | ErrorEvent, settings: Settings) -> RejectedError:
+    when = from_us(event.when_us).isoformat()
+    return RejectedError(f"{when} is more than {settings.future_seconds:g} s in the future", "when")
 
 
 @lru_cache(maxsize=4096)
@@ -111,7 +116,7 @@ def _reject_event(
     settings: Settings,
     message: Message,
     number: int,
-    event: ServingEvent,
+    event: ServingEvent | ErrorEvent,
     error: RejectedError,
 ) -> None:
     _set_aside(
@@ -123,7 +128,7 @@ def _reject_event(
         error.reason,
         field=error.field,
         body=item_body(message.body, number),
-        rows=max(1, len(event.inputs)),
+        rows=len(event.inputs) if isinstance(event, ServingEvent) else 1,
     )
     _note_numbers(decoded, [event])
     _note_endpoint(decoded, event, settings)

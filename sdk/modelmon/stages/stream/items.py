@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
-
-import msgspec
 
 from modelmon.wire import read_message
 from modelmon.wire.decoding import decode_any, split_array
-from modelmon.wire.identity import LONGEST_ID
 
 
 def item_body(body: bytes, number: int) -> bytes:
@@ -25,24 +21,6 @@ def item_body(body: bytes, number: int) -> bytes:
             return element if items == 1 else _micro_row(element, number)
         number -= items
     raise IndexError(f"the message ends {number + 1} items before this one")
-
-
-def publisher_of(body: bytes) -> tuple[str, int] | None:
-    """The publisher and number of an item that was rejected, so that it does not count as lost as well."""
-    try:
-        publisher = msgspec.json.decode(body, type=_Published).publisher
-    except (msgspec.MsgspecError, ValueError, RecursionError):
-        return None
-    return (publisher.id, publisher.number) if 0 < publisher.number < 2**63 else None
-
-
-class _Publisher(msgspec.Struct):
-    id: Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_ID, pattern="^[^\\x00]*$")]
-    number: int
-
-
-class _Published(msgspec.Struct):
-    publisher: _Publisher
 
 
 def _micro_row(body: bytes, row: int) -> bytes:

@@ -65,7 +65,11 @@ class StreamStage:
         self._held_bytes = 0
         self._writing = asyncio.Lock()
         self._something_held = asyncio.Event()
-        self._timer = asyncio.get_running_loop().create_task(self._write_by_time())
+        loop = asyncio.get_running_loop()
+        self._timer = loop.create_task(self._write_by_time())
+        self._ending = loop.create_task(self._flow.await_termination())
+        for task in (self._timer, self._ending):
+            task.add_done_callback(_retrieve)
 
     async def accept(self, message: Message) -> None:
         """Hold one message, and write what is then ready; waits while too many bytes are held."""
@@ -206,6 +210,12 @@ class StreamStage:
     def _raise_failure(self) -> None:
         if self._timer.done() and not self._timer.cancelled():
             self._timer.result()
+
+
+def _retrieve(task: asyncio.Task[Any]) -> None:
+    # What a step raises reaches us through `emit`; unread in its task it would be logged once more.
+    if not task.cancelled():
+        task.exception()
 
 
 def _look_up(parts: Parts, position: Position) -> Position:
