@@ -88,8 +88,7 @@ class Worker:
         await _resolved(self.platform._on_signal("drain"))
 
     async def stop(self) -> None:
-        """The end: what the function holds first, then what it has open."""
-        await self.drain()
+        """The end: the function acknowledges what it holds and releases what it has open."""
         await _resolved(self.platform._on_signal("termination"))
 
     async def _on_control(self, message: dict[str, Any]) -> None:
