@@ -28,6 +28,20 @@ def handler(context, event):
     return context.user_data.answer
 """
 
+# Nuclio takes the init_context that stands beside the handler's own definition.
+IMPORTED = """
+import sys, types
+
+other = types.ModuleType("other")
+exec("def handler(context, event): return str(getattr(context.user_data, 'by', 'nobody'))", other.__dict__)
+other.init_context = lambda context: setattr(context.user_data, "by", "the other module's")
+sys.modules["other"] = other
+handler = other.handler
+
+def init_context(context):
+    context.user_data.by = "main's"
+"""
+
 # Starts only when it is tried for the second time.
 STUMBLING = """
 import os, pathlib
@@ -53,6 +67,7 @@ def platform(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         made.deploy("pair", http=HTTP | {"numWorkers": 2})
         made.deploy("victim", http=HTTP | {"workerAvailabilityTimeoutMilliseconds": 50})
         made.deploy("plain", SYNCHRONOUS, http=HTTP)
+        made.deploy("imported", IMPORTED, http=HTTP)
         made.deploy("stumbling", STUMBLING, http=HTTP)
         made.deploy(
             "clock",
@@ -82,6 +97,9 @@ class TestStart:
 
     def test_init_context_and_handler_may_be_plain_functions(self, platform: Platform) -> None:
         assert platform.post("plain").text == "from init_context"
+
+    def test_init_context_is_that_of_the_module_the_handler_is_from(self, platform: Platform) -> None:
+        assert platform.post("imported").text == "the other module's"
 
     def test_a_function_whose_init_context_raises_is_started_again(self, platform: Platform) -> None:
         assert platform.post("stumbling").text == "started"

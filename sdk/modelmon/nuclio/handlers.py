@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -12,7 +13,7 @@ from nuclio_sdk import QualifiedOffset, Response
 
 from modelmon.errors import ConfigError
 from modelmon.model import Message
-from modelmon.nuclio.lifecycle import die, finish, prepare, watch
+from modelmon.nuclio.lifecycle import FAILURES, die, finish, prepare, watch
 from modelmon.nuclio.protocols import Acknowledge, HttpStage, MessageStage, TickStage
 from modelmon.nuclio.replies import body_bytes, failure, reply
 from modelmon.settings import Settings
@@ -48,11 +49,11 @@ def message_handlers(
             stage = await data.making
             async with data.turn:
                 await stage.accept(Message(partition, event.offset, "", body_bytes(event)))
-        except Exception as error:
+        except FAILURES as error:
             die(error)
         return Response(body="")
 
-    return init_context, handler
+    return _of_the_caller(init_context, handler)
 
 
 def app_handlers(app_class: Callable[..., Any], **arguments: Any) -> tuple[InitContext, Handler]:
@@ -84,10 +85,10 @@ def tick_handlers(
         try:
             stage = await context.user_data.making
             return reply(200, await stage.tick(time.time_ns() // 1000))
-        except Exception as error:
+        except FAILURES as error:
             return failure(event, error)
 
-    return init_context, handler
+    return _of_the_caller(init_context, handler)
 
 
 def http_handlers(
@@ -106,9 +107,22 @@ def http_handlers(
             answer = stage.handle(event.method, event.path, headers, event.body)
             status, body, content_type = await answer if inspect.isawaitable(answer) else answer
             return Response(body=body, content_type=content_type, status_code=status)
-        except Exception as error:
+        except FAILURES as error:
             return failure(event, error)
 
+    return _of_the_caller(init_context, handler)
+
+
+def _of_the_caller(init_context: InitContext, handler: Handler) -> tuple[InitContext, Handler]:
+    """The pair as if it were written in the main.py that asks for it.
+
+    Nuclio calls the `init_context` of the module that the handler says it is from, and no other.
+    """
+    frame = sys._getframe(1)
+    while frame.f_globals["__name__"] == __name__ and frame.f_back is not None:
+        frame = frame.f_back
+    for each in (init_context, handler):
+        each.__module__ = frame.f_globals["__name__"]
     return init_context, handler
 
 

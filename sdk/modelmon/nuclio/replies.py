@@ -32,7 +32,7 @@ def reply(status: int, value: Mapping[str, Any]) -> Response:
     return Response(body=body, content_type="application/json", status_code=status)
 
 
-def failure(event: Any, error: Exception) -> Response:
+def failure(event: Any, error: BaseException) -> Response:
     """The answer to a request that failed: our own errors say why, a bug only where to look."""
     if isinstance(error, ModelMonError):
         status = (
