@@ -88,7 +88,7 @@ class Platform:
 
     def stream(self, name: str, partitions: int = 1) -> Stream:
         url = self.settings.stream_url(self.topic(name))
-        return open_stream(url, partitions, durability="process", settings=self.settings)
+        return open_stream(url, partitions, self.settings)
 
     def committed(self, name: str) -> int | None:
         """Position of the group of `reads(name)` in partition 0."""

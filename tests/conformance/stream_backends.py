@@ -14,6 +14,8 @@ from modelmon.settings import Settings
 from modelmon.streams import Stream, memory, open_stream
 from services import kafka
 
+QUICK = Settings(durability="process")
+
 
 @dataclass
 class Backend:
@@ -22,14 +24,14 @@ class Backend:
     scheme: str
     base: str
     delete: Callable[[str], None]
-    settings: Settings | None = None
+    settings: Settings = QUICK
     opened: list[Stream] = field(default_factory=list)
 
     def url(self, name: str = "events") -> str:
         return f"{self.base}{name}"
 
     def open(self, name: str = "events", partitions: int = 1) -> Stream:
-        stream = open_stream(self.url(name), partitions, durability="process", settings=self.settings)
+        stream = open_stream(self.url(name), partitions, self.settings)
         self.opened.append(stream)
         return stream
 

@@ -7,6 +7,7 @@ import os
 import time
 import traceback
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from functools import partial
 from typing import TypeVar
 
@@ -54,12 +55,7 @@ class AppStage:
         self._acknowledge = acknowledge
         self._database = open_records(settings)
         self._samples = open_samples(settings)
-        self._writer = open_stream(
-            settings.writer_url,
-            settings.writer_partitions,
-            durability=settings.durability,
-            settings=settings,
-        )
+        self._writer = open_stream(settings.writer_url, settings.writer_partitions, settings)
 
     async def accept(self, message: Message) -> None:
         """Judge the message's window, publish the report, acknowledge."""
@@ -161,16 +157,9 @@ class AppStage:
 
     def _stream_id(self) -> str:
         settings = self._settings
-        stream = open_stream(
-            settings.app_url(self._name),
-            settings.app_partitions,
-            durability=settings.durability,
-            settings=settings,
-        )
-        try:
+        url = settings.app_url(self._name)
+        with closing(open_stream(url, settings.app_partitions, settings)) as stream:
             return stream.stream_id
-        finally:
-            stream.close()
 
 
 def _printable(text: str) -> str:

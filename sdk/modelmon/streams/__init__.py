@@ -19,12 +19,11 @@ BACKENDS = {
 }
 
 
-def open_stream(
-    url: str, partitions: int = 1, *, durability: str = "power", settings: Settings | None = None
-) -> Stream:
+def open_stream(url: str, partitions: int = 1, settings: Settings | None = None) -> Stream:
     """Open the stream at `url`, created with `partitions` when it does not exist.
 
-    `settings` say how its technology is reached (`kafka_*`); without them the environment does.
+    `settings` say how durable it is and how its technology is reached (`kafka_*`); without them the
+    environment does.
 
     Raises ConfigError for an unknown scheme, UnavailableError when the log can't be reached.
     """
@@ -39,5 +38,5 @@ def open_stream(
         raise ConfigError(
             f"{scheme}:// streams need {error.name}: pip install 'modelmon[{extra}]'"
         ) from error
-    stream: Stream = backend.open(url, partitions, durability=durability, settings=settings)
+    stream: Stream = backend.open(url, partitions, settings or Settings.load())
     return stream

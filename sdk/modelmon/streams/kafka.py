@@ -20,15 +20,12 @@ from modelmon.streams.kafka_topic import KafkaTopic, TopicDescription
 from modelmon.streams.partitioned import split_by_partition
 
 
-def open(  # noqa: A001 - the hook's name
-    url: str, partitions: int = 1, *, durability: str = "power", settings: Settings | None = None
-) -> Stream:
+def open(url: str, partitions: int, settings: Settings) -> Stream:  # noqa: A001 - the hook's name
     """Open the topic, or create it with `partitions`; one that exists keeps the number it has.
 
-    The options of the connection are the `kafka_*` settings; without `settings` those of the environment.
+    The options of the connection are the `kafka_*` settings.
     """
     address = read_address(url)
-    settings = settings or Settings.load()
     topic = KafkaTopic(address, settings)
     try:
         description = topic.open(partitions)

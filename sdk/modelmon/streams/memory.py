@@ -31,10 +31,8 @@ _logs: dict[str, _Log] = {}
 _logs_lock = Lock()
 
 
-def open(  # noqa: A001 - the hook's name
-    url: str, partitions: int = 1, *, durability: str = "power", settings: Settings | None = None
-) -> Stream:
-    """Open the stream of this name in this process, or create it; `durability` means nothing here."""
+def open(url: str, partitions: int, settings: Settings) -> Stream:  # noqa: A001 - the hook's name
+    """Open the stream of this name in this process, or create it; no setting means anything here."""
     name = _name(url)
     if partitions < 1:
         raise ConfigError(f"stream {url}: at least 1 partition, got {partitions}")
