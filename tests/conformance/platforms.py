@@ -20,7 +20,6 @@ from services import kafka
 from services.nuclio import NEEDS_NUCLIO, Processor
 
 PROBE = (Path(__file__).parent / "probe" / "main.py").read_text()
-SESSION = {"sessionTimeout": "1500ms", "heartbeatInterval": "300ms"}  # who died is missed soon
 
 
 class Platform:
@@ -81,7 +80,7 @@ class Platform:
     def reads(self, name: str, mode: str = "explicitOnly", **more: Any) -> dict[str, Any]:
         """A trigger on the stream called `name`, in a group of its own."""
         trigger = stream_trigger(self.topic(name), self.group(name), mode, **more)
-        return {**trigger, "attributes": {"initialOffset": "earliest", **SESSION, **trigger["attributes"]}}
+        return {**trigger, "attributes": {"initialOffset": "earliest", **trigger["attributes"]}}
 
     def group(self, name: str) -> str:
         return f"readers-{self.topic(name)}"

@@ -27,6 +27,7 @@ VARIABLES = ("NUCLIO_PROCESSOR", "NUCLIO_PYTHON_WRAPPER_PATH")
 START_SECONDS = 60.0
 TERMINATION = "1s"  # how long a processor waits for its workers, always, at a rebalance and at its end
 STOP_SECONDS = 30.0  # it sleeps five more before it is gone
+SESSION = {"sessionTimeout": "3s", "heartbeatInterval": "500ms"}  # who died is missed soon
 AGAIN_SECONDS = 0.2  # before it is started again
 NOT_INHERITED = ("PYTHONPATH", "KUBERNETES_SERVICE_HOST")
 
@@ -47,13 +48,17 @@ def processor_config(function: Mapping[str, Any], port: int) -> dict[str, Any]:
     """The function.yaml as a processor on this machine can take it: its address, short waits."""
     spec = dict(function["spec"])
     spec["disableDefaultHTTPTrigger"] = False  # true, without an HTTP trigger, would open port 8080
-    spec["triggers"] = {
-        name: trigger
-        | {"name": name, "workerTerminationTimeout": TERMINATION}
-        | ({"url": f"127.0.0.1:{port}"} if trigger["kind"] == "http" else {})
-        for name, trigger in spec["triggers"].items()
-    }
+    spec["triggers"] = {name: _trigger(name, trigger, port) for name, trigger in spec["triggers"].items()}
     return {**function, "spec": spec}
+
+
+def _trigger(name: str, trigger: Mapping[str, Any], port: int) -> dict[str, Any]:
+    changed = {**trigger, "name": name, "workerTerminationTimeout": TERMINATION}
+    if trigger["kind"] == "http":
+        changed["url"] = f"127.0.0.1:{port}"
+    if trigger["kind"] == "kafka-cluster":
+        changed["attributes"] = {**trigger["attributes"], **SESSION}
+    return changed
 
 
 def platform_config(health_port: int, level: str) -> dict[str, Any]:
@@ -156,6 +161,13 @@ class Processor:
         with self._changing:
             assert self._process is not None, "it was not started"
             self._end(self._process, signal.SIGKILL)
+
+    def pause(self) -> None:
+        """Stop its clock and its workers', as when a machine sleeps; `wake` lets them go on."""
+        os.killpg(self.pid, signal.SIGSTOP)
+
+    def wake(self) -> None:
+        os.killpg(self.pid, signal.SIGCONT)
 
     def _start(self) -> None:
         files = ["--config", self._config, "--platform-config", self._platform]
