@@ -21,6 +21,7 @@ from sqlalchemy import (
     case,
     delete,
     func,
+    or_,
     select,
     update,
 )
@@ -267,7 +268,7 @@ def raise_attempt(
         update(windows)
         .where(is_key())
         .values(
-            attempts=case((newer, 1), else_=windows.c.attempts + 1),
+            attempts=case((or_(newer, judged), 1), else_=windows.c.attempts + 1),
             attempt_revision=case((newer, revision), else_=windows.c.attempt_revision),
         )
     )
