@@ -259,11 +259,13 @@ def raise_attempt(
     """Count one more start of an app on a window and return its number, from 1.
 
     A new revision starts anew. One below the newest counts on, so that two revisions that come again
-    and again, because one of them kills its app, come to an end. A window without a row (the app event
-    was not our controller's) is always at its first attempt.
+    and again, because one of them kills its app, come to an end. One that was judged starts anew too: only
+    its acknowledgement got lost. A window without a row (the app event was not our controller's) is always
+    at its first attempt.
     """
     key = WindowKey(endpoint_id, application_name, start_us)
     newer = windows.c.attempt_revision < revision
+    judged = and_(windows.c.answered == revision, windows.c.outcome == "done")
     statement = (
         update(windows)
         .where(is_key())
