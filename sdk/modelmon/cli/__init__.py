@@ -8,7 +8,7 @@ import sys
 import typer
 from rich.markup import escape
 
-from modelmon.cli import apps, bundle, deadletters, functions, init, publish, running, status
+from modelmon.cli import apps, bundle, check, deadletters, deploy, functions, init, publish, running, status
 from modelmon.cli.output import errors
 from modelmon.errors import ConfigError, ModelMonError
 
@@ -37,7 +37,9 @@ app.add_typer(deadletters.app, name="deadletters")
 app.command()(running.demo)
 app.add_typer(apps.app, name="app")
 app.command()(functions.functions)
+app.command()(check.check)
 app.command()(bundle.bundle)
+app.command()(deploy.deploy)
 
 
 def main() -> None:
