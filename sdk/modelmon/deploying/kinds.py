@@ -72,7 +72,9 @@ TEXT = Scalar("text", lambda value: isinstance(value, str), 'write it in quotes,
 FLAG = Scalar("true or false", lambda value: isinstance(value, bool), "write true or false, without quotes")
 WHOLE = Scalar("a whole number", _is_whole, "write for example 1, without quotes")
 COUNT = Scalar(
-    "a whole number of at least 0", lambda value: _is_whole(value) and value >= 0, "write for example 1"
+    "a whole number of at least 0",
+    lambda value: _is_whole(value) and value >= 0,
+    "write for example 1, without quotes",
 )
 DURATION = Scalar("a Go duration in quotes or plain", _is_duration, "write for example 10s, 5m or 1h30m")
 QUANTITY = Scalar(
@@ -87,7 +89,7 @@ KNOWN_MISTAKES = {
     "meta": "write metadata",
     "avatar": "Nuclio has no such key, leave it out",
     "minVersion": "write minimumVersion",
-    "maxWorkers": "write numWorkers; maxWorkers is deprecated and a bare processor does not read it",
+    "maxWorkers": "write numWorkers (maxWorkers is deprecated, and a bare processor does not read it)",
     "topic": "write topics, a list",
     "broker": "write brokers, a list",
 }
