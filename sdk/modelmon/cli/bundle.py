@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,9 +13,7 @@ from modelmon.errors import ConfigError
 from modelmon.local.folders import find_project
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from modelmon.deploying.findings import Finding
+    from modelmon.deploying.steps import Prepared
     from modelmon.settings import Settings
 
 OUTPUT = Path("dist/functions")
@@ -54,23 +51,18 @@ def bundle(
 
       nuctl deploy NAME --path dist/functions/NAME
     """
-    from modelmon.deploying.bundling import bundle as write
-    from modelmon.deploying.bundling import find_wheel, functions_to_bundle
-    from modelmon.deploying.plan import make_plan, out_of_reach
     from modelmon.deploying.secrets import secret_files, secret_variables
+    from modelmon.deploying.steps import prepare
 
-    settings = chosen_settings(project_dir)
-    plan, folders = make_plan(settings, platform, brokers), functions_to_bundle(settings)
-    with TemporaryDirectory() as scratch:
-        findings = write(plan, folders, output, find_wheel(wheel or settings.nuclio_wheel, Path(scratch)))
-    warn(findings, out_of_reach(plan))
+    written = prepare(chosen_settings(project_dir), output, platform=platform, brokers=brokers, wheel=wheel)
+    warn(written)
     if as_json:
-        print_json({"functions": [{"name": name, "folder": str(output / name)} for name in folders]})
+        print_json({"functions": [{"name": name, "folder": str(output / name)} for name in written.names]})
         return
-    for name in folders:
+    for name in written.names:
         console.print(f"  {escape(str(output / name))}", highlight=False)
     console.print("nuctl deploy NAME --path FOLDER takes each of them, modelmon deploy all.")
-    for name in secret_variables(plan) | secret_files(plan):
+    for name in secret_variables(written.plan) | secret_files(written.plan):
         console.print(
             f"{name} is secret, so it is in none of them: docs/deploy.md says how functions get it."
         )
@@ -88,7 +80,7 @@ def chosen_settings(project_dir: Path | None) -> Settings:
     return load_settings(project_dir)
 
 
-def warn(findings: Iterable[Finding], unreachable: Iterable[str]) -> None:
+def warn(prepared: Prepared) -> None:
     """Say on stderr what may be meant so."""
-    for text in (*map(str, findings), *unreachable):
+    for text in (*map(str, prepared.findings), *prepared.unreachable):
         errors.print(f"[yellow]{escape(text)}[/yellow]", highlight=False, soft_wrap=True)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
 
 from modelmon.cli.bundle import OUTPUT, Brokers, Output, Platform, Wheel, chosen_settings, warn
 from modelmon.cli.output import ProjectDir, console
-from modelmon.errors import ConfigError
 
 
 def deploy(
@@ -44,24 +41,20 @@ def deploy(
 
       modelmon deploy --platform kube --registry registry.example.com/flights
     """
-    from modelmon.deploying import bundling, nuctl
-    from modelmon.deploying.plan import make_plan, out_of_reach
+    from modelmon.deploying import steps
 
-    settings = chosen_settings(project_dir)
     given = {"nuclio_registry": registry, "nuclio_run_registry": run_registry,
              "nuclio_namespace": namespace, "nuclio_project": project_name}  # fmt: skip
-    settings = replace(settings, **{name: value for name, value in given.items() if value})  # type: ignore[arg-type]
-    plan = make_plan(settings, platform, brokers)
-    unreachable = list(out_of_reach(plan))
-    if unreachable and not dry_run:
-        raise ConfigError("\n".join(unreachable))
-    folders = bundling.choose(bundling.functions_to_bundle(settings), function or [])
-    with TemporaryDirectory() as scratch:
-        found = bundling.find_wheel(wheel or settings.nuclio_wheel, Path(scratch))
-        warn(bundling.bundle(plan, folders, output, found), unreachable)
-    made = nuctl.calls(plan, list(folders), output)
+    settings = replace(
+        chosen_settings(project_dir),
+        **{name: value for name, value in given.items() if value},  # type: ignore[arg-type]
+    )
+    prepared = steps.prepare(
+        settings, output, platform=platform, brokers=brokers, names=function or (), wheel=wheel
+    )
     if dry_run:
-        for call in made:
+        warn(prepared)
+        for call in prepared.calls:
             console.print(str(call), markup=False, highlight=False, soft_wrap=True)
         return
-    nuctl.deploy(plan, made, lambda name: console.print(f"deployed {name}", highlight=False))
+    steps.deploy(prepared, lambda name: console.print(f"deployed {name}", highlight=False))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 import modelmon
@@ -15,7 +19,7 @@ from modelmon.deploying.plan import Plan
 from modelmon.deploying.rendering import function_yaml
 from modelmon.deploying.target import Target
 from modelmon.errors import ConfigError, UnavailableError
-from modelmon.local.deployment import deployed
+from modelmon.local.deployment import deployed, fingerprint
 from modelmon.local.folders import functions_folder, template, template_names
 from modelmon.local.function_yaml import FILE
 from modelmon.settings import Settings
@@ -57,10 +61,11 @@ def bundle(plan: Plan, folders: Mapping[str, Path], output: Path, wheel: Path) -
     return findings
 
 
-def find_wheel(given: str | Path | None, scratch: Path) -> Path:
-    """ModelMon's wheel: the one given, else built from this checkout into `scratch`."""
+def find_wheel(given: str | Path | None) -> Path:
+    """ModelMon's wheel: the one given, else built from this checkout, once for each state of it."""
     if not given:
-        return _build_wheel(scratch)
+        checkout = Path(modelmon.__file__).parents[2]
+        return _built_wheel(checkout, fingerprint(checkout / "sdk") + fingerprint(checkout / "functions"))
     wheel = Path(given)
     if wheel.suffix != ".whl" or not wheel.is_file():
         raise ConfigError(f"--wheel: {wheel} is not a wheel file")
@@ -91,8 +96,6 @@ def _rendered(folder: Path, name: str, plan: Plan, wheel: str) -> str:
 
 def _checked(text: str, folder: Path, plan: Plan, name: str) -> list[Finding]:
     """The lines are those of the rendered file, so it is named by the function."""
-    from dataclasses import replace
-
     settings = plan.settings
     partitions = {
         settings.app_stream.format(name=name): settings.app_partitions,
@@ -103,13 +106,15 @@ def _checked(text: str, folder: Path, plan: Plan, name: str) -> list[Finding]:
     return [replace(finding, file=f"{name}/{FILE}") for finding in found]
 
 
-def _build_wheel(folder: Path) -> Path:
-    checkout = Path(modelmon.__file__).parents[2]
+@lru_cache(maxsize=1)
+def _built_wheel(checkout: Path, state: str) -> Path:
     if not (checkout / "pyproject.toml").is_file():
         raise ConfigError(
             "this ModelMon is not a checkout that a wheel could be built from: name one by --wheel "
             "or the setting nuclio_wheel"
         )
+    folder = Path(tempfile.mkdtemp(prefix="modelmon-wheel-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     command = [sys.executable, "-m", "build", "--wheel", "--outdir", str(folder), str(checkout)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own arguments
     if done.returncode:

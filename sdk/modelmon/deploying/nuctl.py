@@ -17,7 +17,7 @@ from modelmon.errors import ConfigError, UnavailableError
 
 NUCTL = "nuctl"
 TAIL = 800
-EXISTS = "already exist"
+EXISTS, GONE = "already exist", "not found"  # in what nuctl says
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,7 @@ class Call:
 
 def calls(plan: Plan, names: Sequence[str], output: Path) -> list[Call]:
     """What nuctl is to do for the functions `names`, whose bundle is in `output`."""
-    settings = plan.settings
-    where = ("--platform", plan.platform, "--namespace", settings.nuclio_namespace)
+    settings, where = plan.settings, _where(plan)
     registries = (("--registry", settings.nuclio_registry), ("--run-registry", settings.nuclio_run_registry))
     images = [part for option, value in registries if value for part in (option, value)]
     variables = secret_variables(plan) if plan.platform == LOCAL else {}
@@ -60,22 +59,43 @@ def deploy(plan: Plan, made: Sequence[Call], tell: Callable[[str], None]) -> Non
     A project that is there already is as good as a new one. Raises ConfigError without nuctl or without a
     value of a secret, UnavailableError at the first call that fails, with what it said and how far this got.
     """
-    if shutil.which(NUCTL) is None:
-        raise ConfigError(
-            f"{NUCTL} is not on the PATH: get it from Nuclio's release page on GitHub, make it executable "
-            "and put it there, or see what it would be asked by --dry-run"
-        )
+    _check_there()
     _check_variables(made)
     if plan.platform == LOCAL:
         write_secret_files(plan)
     for index, call in enumerate(made):
-        done = subprocess.run(  # noqa: S603 - our own arguments
-            call.command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
-        )
+        done = _run(call)
         if done.returncode and (call.function or EXISTS not in done.stdout + done.stderr):
             raise UnavailableError(_said(plan, made, index, done))
         if call.function:
             tell(call.function)
+
+
+def delete(plan: Plan, name: str) -> None:
+    """Delete a function; one that is not there is as good as deleted. Raises as `deploy`."""
+    _check_there()
+    call = Call(("delete", "function", name, *_where(plan)), name)
+    done = _run(call)
+    if done.returncode and GONE not in (done.stdout + done.stderr).lower():
+        raise UnavailableError(f"{_failed(plan, call, done)}\n{name} may still be running")
+
+
+def _where(plan: Plan) -> tuple[str, ...]:
+    return ("--platform", plan.platform, "--namespace", plan.settings.nuclio_namespace)
+
+
+def _check_there() -> None:
+    if shutil.which(NUCTL) is None:
+        raise ConfigError(
+            f"{NUCTL} is not on the PATH: get it from Nuclio's release page on GitHub, make it executable "
+            "and put it there; `modelmon deploy --dry-run` shows what it would be asked"
+        )
+
+
+def _run(call: Call) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 - our own arguments
+        call.command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, errors="replace"
+    )
 
 
 def _check_variables(made: Sequence[Call]) -> None:
@@ -88,16 +108,19 @@ def _check_variables(made: Sequence[Call]) -> None:
 
 
 def _said(plan: Plan, made: Sequence[Call], index: int, done: subprocess.CompletedProcess[str]) -> str:
-    call = made[index]
     reached = [each.function for each in made[:index] if each.function]
     left = [each.function for each in made[index:] if each.function]
-    tail = _without_secrets(f"{done.stdout}\n{done.stderr}".strip(), plan)[-TAIL:]
-    what = f"nuctl {' '.join(call.arguments[:3])} failed (exit code {done.returncode})"
     return (
-        f"{what}: {tail or 'it said nothing'}\n"
+        f"{_failed(plan, made[index], done)}\n"
         f"deployed: {', '.join(reached) or 'none'}; not deployed: {', '.join(left)}. "
         "Call it again when that is mended: what is deployed is only deployed anew"
     )
+
+
+def _failed(plan: Plan, call: Call, done: subprocess.CompletedProcess[str]) -> str:
+    tail = _without_secrets(f"{done.stdout}\n{done.stderr}".strip(), plan)[-TAIL:]
+    what = f"nuctl {' '.join(call.arguments[:3])} failed (exit code {done.returncode})"
+    return f"{what}: {tail or 'it said nothing'}"
 
 
 def _without_secrets(text: str, plan: Plan) -> str:

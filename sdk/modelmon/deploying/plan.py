@@ -72,7 +72,7 @@ def out_of_reach(plan: Plan) -> Iterator[str]:
             yield f"{name}: a SQLite file of this machine is not in the functions' containers; name a server"
     for name in ("samples_path", "artifacts_path"):
         value = getattr(settings, name)
-        if plan.state is None and "://" not in value:
+        if "://" not in value and (value or plan.state is None):
             yield f"{name}: {value!r} is no folder that all functions share; write for example s3://bucket/folder"
 
 
