@@ -13,9 +13,6 @@ from typing import Any
 
 import yaml
 
-from modelmon.deploying.check import check_file
-from modelmon.deploying.target import Target
-
 WHEEL = "modelmon-0.1.0-py3-none-any.whl"
 SERVERS = {
     "records_url": "postgresql+psycopg://mm:hunter2@db/mm",
@@ -89,6 +86,9 @@ def _create(project: Path) -> int:
 
 def look_at(folder: Path, arguments: list[str]) -> list[str]:
     """What is wrong with the folder of a function."""
+    from modelmon.deploying.check import check_file
+    from modelmon.deploying.target import Target
+
     platform = arguments[arguments.index("--platform") + 1]
     found = check_file(folder / "function.yaml", Target(platform))
     problems = [str(finding) for finding in found if finding.level == "error"]

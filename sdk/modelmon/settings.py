@@ -149,6 +149,9 @@ class Settings:
     nuclio_namespace: str = _setting("nuclio", "Namespace that the functions are deployed to.")
     nuclio_registry: str = _setting("", "Registry that images are pushed to. Empty: none, or NUCTL_REGISTRY.")
     nuclio_run_registry: str = _setting("", "Registry that images are pulled from. Empty: the same.")
+    nuclio_brokers: str = _setting(
+        "", "Kafka's host:port as functions under Nuclio reach it. Empty: the hosts of stream_path."
+    )
     nuclio_secret: str = _setting("modelmon", "Kubernetes Secret that holds the passwords and certificates.")
     nuclio_wheel: str = _setting(
         "", "ModelMon's wheel that functions under Nuclio install. Empty: built from this checkout."

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from function_yaml_mistakes import EVENTS, MISTAKES, RIGHT, TWICE, V3IO, WARNINGS
@@ -151,6 +151,7 @@ def places(value: Any, place: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 ALL = yaml.safe_load(RIGHT + V3IO)
 
 
+@settings(deadline=None)
 @given(st.sampled_from(places(ALL)[1:]), anything)
 def test_whatever_stands_in_a_place_the_check_ends_with_findings(place: tuple[Any, ...], value: Any) -> None:
     document = yaml.safe_load(RIGHT + V3IO)

@@ -79,6 +79,7 @@ def _name(folder: Path) -> str:
 
 def _project(project_dir: Path | None) -> tuple[Settings, list[Path]]:
     """The settings to fill in, and what to check when nothing is said."""
+    from modelmon.local.deployment import deployed
     from modelmon.settings import Settings
 
     if project_dir is None:
@@ -87,4 +88,5 @@ def _project(project_dir: Path | None) -> tuple[Settings, list[Path]]:
         except ConfigError:
             return Settings.load(), [each for each in USUAL_FOLDERS if each.is_dir()] or [templates()]
     settings = load_settings(project_dir)
-    return settings, [functions_folder(Path(settings.project_dir))]
+    folder = functions_folder(Path(settings.project_dir))
+    return settings, [folder if deployed(folder) else templates()]

@@ -49,12 +49,14 @@ class Plan:
 def make_plan(settings: Settings, platform: str = "", brokers: str = "") -> Plan:
     """The plan for `platform` (empty: the setting, on Kubernetes if that is embedded).
 
-    `brokers` are host:port as the functions reach them, with commas between; empty: those of `stream_path`.
+    `brokers` are host:port as the functions reach them, with commas between; empty: the setting, else
+    those of `stream_path`.
     Raises ConfigError for another platform.
     """
     platform = platform or (settings.platform if settings.platform in PLATFORMS else KUBE)
     if platform not in PLATFORMS:
         raise ConfigError(f"--platform: must be one of {', '.join(PLATFORMS)}, got {platform!r}")
+    brokers = brokers or settings.nuclio_brokers
     hosts = tuple(host for host in brokers.split(",") if host) or _brokers_of(settings.stream_path)
     project_dir = settings.project_dir
     state = Path(project_dir).absolute() / STATE_FOLDER if _shares_state(settings, platform) else None

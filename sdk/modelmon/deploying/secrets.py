@@ -36,6 +36,8 @@ CERTIFICATES = {  # setting: (file's name, Nuclio's annotation)
 def secret_variables(plan: Plan, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Environment variables that must not stand in a bundle, with their values ("" when not known here)."""
     found = {name: value for name, value in plan.settings.environment().items() if _is_secret(name, value)}
+    if _with_password(plan.settings):
+        found[PASSWORD] = plan.settings.kafka_sasl_password
     if plan.on_v3io:
         found[V3IO_ACCESS_KEY] = environ.get(V3IO_ACCESS_KEY, "")
     return found
@@ -45,7 +47,7 @@ def secret_files(plan: Plan) -> dict[str, str]:
     """Name of each file that the functions need among their secrets, to where its content comes from:
     the variable PASSWORD, or a path of this machine."""
     settings = plan.settings
-    found = {PASSWORD: PASSWORD} if settings.kafka_sasl_password else {}
+    found = {PASSWORD: PASSWORD} if _with_password(settings) else {}
     return found | {
         CERTIFICATES[setting][0]: path for setting, path in _certificates(settings).items() if path
     }
@@ -84,7 +86,7 @@ def kafka_annotations(settings: Settings) -> dict[str, str]:
     found = {
         CERTIFICATES[key][1]: CERTIFICATES[key][0] for key, path in _certificates(settings).items() if path
     }
-    if settings.kafka_sasl_password:
+    if _with_password(settings):
         found["nuclio.io/kafka-sasl-password"] = PASSWORD
     return {"nuclio.io/kafka-secret-path": FOLDER, **found} if found else {}
 
@@ -111,6 +113,11 @@ def _certificates(settings: Settings) -> dict[str, str]:
         "kafka_ssl_certfile": settings.kafka_ssl_certfile,
         "kafka_ssl_keyfile": settings.kafka_ssl_keyfile,
     }
+
+
+def _with_password(settings: Settings) -> bool:
+    """Whether Kafka asks for one, be it known on this machine or not."""
+    return settings.kafka_security_protocol.startswith("SASL_") or bool(settings.kafka_sasl_password)
 
 
 def _is_secret(name: str, value: str) -> bool:

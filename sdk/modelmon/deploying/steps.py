@@ -12,6 +12,8 @@ from modelmon.deploying.findings import Finding
 from modelmon.deploying.plan import Plan, make_plan, out_of_reach
 from modelmon.deploying.target import EMBEDDED
 from modelmon.errors import ConfigError
+from modelmon.local.deployment import deployed
+from modelmon.local.folders import functions_folder
 from modelmon.settings import STATE_FOLDER, Settings
 
 
@@ -52,6 +54,11 @@ def deploy(prepared: Prepared, tell: Callable[[str], None]) -> None:
 
     Raises ConfigError when the functions could not find what the settings name, and as `nuctl.deploy`.
     """
+    if prepared.plan.project_dir and not deployed(functions_folder(Path(prepared.plan.project_dir))):
+        raise ConfigError(
+            f"no function of project {prepared.plan.settings.project!r} is deployed: "
+            "project.enable_model_monitoring() begins with that, and registers the apps"
+        )
     if prepared.unreachable:
         raise ConfigError("\n".join(prepared.unreachable))
     nuctl.deploy(prepared.plan, prepared.calls, tell)
