@@ -154,7 +154,7 @@ MISTAKES = [
         "name: events\n      numW",
         "name: events\n      maxW",
         "maxWorkers",
-        "no key",
+        "is deprecated",
         "write numWorkers",
     ),
     ("ack-mode", "explicitOnly", "explicit", "explicitAckMode", "is unknown", "explicitOnly"),

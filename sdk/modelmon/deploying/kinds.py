@@ -84,12 +84,14 @@ QUANTITY = Scalar(
 )
 ANYTHING = Scalar("anything", lambda value: True, "")
 
+DEPRECATED = {
+    "maxWorkers": ("is deprecated, and a processor outside Nuclio's platforms ignores it", "write numWorkers")
+}
 # What Nuclio's own pages or older versions call it: key as written, what to write.
 KNOWN_MISTAKES = {
     "meta": "write metadata",
     "avatar": "Nuclio has no such key, leave it out",
     "minVersion": "write minimumVersion",
-    "maxWorkers": "write numWorkers (maxWorkers is deprecated, and a bare processor does not read it)",
     "topic": "write topics, a list",
     "broker": "write brokers, a list",
 }
@@ -122,6 +124,8 @@ def _check_keys(node: Node, kind: Keys, elsewhere: Mapping[str, str]) -> Iterato
     for name, entry in node.entries.items():
         if name in kind.of:
             yield from check_kind(entry, kind.of[name], elsewhere)
+        elif name in DEPRECATED:
+            yield error(entry, *DEPRECATED[name])
         else:
             yield error(
                 entry, "is no key that Nuclio knows here: it is ignored", _mend(name, kind, elsewhere)

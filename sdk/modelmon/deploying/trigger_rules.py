@@ -15,7 +15,7 @@ def any_trigger(document: Node, target: Target) -> Iterator[Finding]:
     """Something has to call the function, and one http trigger at most."""
     found, spec = triggers(document), document.at("spec")
     if not found and spec is not None:
-        yield missing(spec, "triggers", "is missing: nothing calls the function", "add a trigger")
+        yield missing(spec, "triggers", "is missing: nothing of ours calls the function", "add a trigger")
     for trigger in [each for each in found if each.get("kind") == "http"][1:]:
         yield error(
             trigger, "is a second http trigger, which Nuclio refuses", "give the first more numWorkers"
