@@ -15,6 +15,7 @@ from modelmon.deploying.secrets import secret_variables
 from modelmon.deploying.target import KUBE, LOCAL, Target
 from modelmon.errors import ConfigError
 from modelmon.local.folders import template, template_names
+from modelmon.local.function_yaml import read_function
 from modelmon.settings import Settings
 from nuctl_stand_in import SASL, SERVERS, WHEEL
 
@@ -75,6 +76,11 @@ def test_a_v3io_address_needs_a_container(path: str) -> None:
         return
     with pytest.raises(ConfigError, match="v3io://host/container"):
         rendered("stream", KUBE, stream_path=path)
+
+
+def test_the_embedded_runner_runs_as_many_workers() -> None:
+    found = read_function(template("stream"), Settings(stream_workers=3))
+    assert [trigger.workers for trigger in found.triggers] == [3]
 
 
 @pytest.mark.parametrize("platform", [LOCAL, KUBE])

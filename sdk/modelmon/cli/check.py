@@ -57,16 +57,17 @@ def check(
 def checked(paths: list[Path], settings: Settings, platform: str) -> list[Finding]:
     """Findings in every function.yaml among and below `paths`, with these settings filled in."""
     from modelmon.deploying.check import check_file, files_in
-    from modelmon.deploying.rendering import placeholders_on_nuclio
+    from modelmon.deploying.plan import make_plan
+    from modelmon.deploying.rendering import placeholders_of
     from modelmon.deploying.target import PLATFORMS, Target
 
     if platform not in ("", *PLATFORMS):
         raise ConfigError(f"--platform: must be one of {', '.join(PLATFORMS)}, got {platform!r}")
-    target = Target(platform)
+    target, plan = Target(platform), make_plan(settings, platform)
     return [
         finding
         for path in files_in(paths)
-        for finding in check_file(path, target, placeholders_on_nuclio(settings, _name(path.parent)))
+        for finding in check_file(path, target, placeholders_of(plan, _name(path.parent)))
     ]
 
 

@@ -57,4 +57,4 @@ def deploy(
         for call in prepared.calls:
             console.print(str(call), markup=False, highlight=False, soft_wrap=True)
         return
-    steps.deploy(prepared, lambda name: console.print(f"deployed {name}", highlight=False))
+    steps.deploy(prepared, lambda what: console.print(what, highlight=False, soft_wrap=True))

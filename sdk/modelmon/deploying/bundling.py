@@ -13,10 +13,10 @@ from functools import lru_cache
 from pathlib import Path
 
 import modelmon
-from modelmon.deploying.check import check_text, refuse_errors
+from modelmon.deploying.check import check_file, check_text, refuse_errors
 from modelmon.deploying.findings import Finding
 from modelmon.deploying.plan import Plan
-from modelmon.deploying.rendering import function_yaml
+from modelmon.deploying.rendering import function_yaml, placeholders_of
 from modelmon.deploying.target import Target
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.local.deployment import deployed, fingerprint
@@ -47,11 +47,9 @@ def bundle(plan: Plan, folders: Mapping[str, Path], output: Path, wheel: Path) -
 
     Raises ConfigError with everything that is wrong, before anything is written.
     """
-    rendered = {name: _rendered(folder, name, plan, wheel.name) for name, folder in folders.items()}
-    findings = [
-        finding for name in folders for finding in _checked(rendered[name], folders[name], plan, name)
-    ]
+    findings = [finding for name, folder in folders.items() for finding in _checked(folder, plan, name)]
     refuse_errors(findings)
+    rendered = {name: _rendered(folder, name, plan, wheel.name) for name, folder in folders.items()}
     for name, folder in folders.items():
         target = output / name
         shutil.rmtree(target, ignore_errors=True)
@@ -87,23 +85,31 @@ def _place(name: str, folder: Path) -> tuple[int, str]:
     return (10 if reads else 30) if name not in LAST else 20, name
 
 
+def _checked(folder: Path, plan: Plan, name: str) -> list[Finding]:
+    """What is wrong with the function.yaml that a bundled one is made of: the user knows its lines."""
+    return check_file(folder / FILE, _target(plan, name, folder), placeholders_of(plan, name))
+
+
 def _rendered(folder: Path, name: str, plan: Plan, wheel: str) -> str:
+    """The function.yaml for the bundle. What rendering has added is checked too."""
+    path = folder / FILE
     try:
-        return function_yaml((folder / FILE).read_text(encoding="utf-8"), name, plan, wheel)
+        text = function_yaml(path.read_text(encoding="utf-8"), name, plan, wheel)
     except ConfigError as error:
-        raise ConfigError(f"{folder / FILE}: {error}") from error
+        raise ConfigError(f"{path}: {error}") from error
+    found = check_text(text, _target(plan, name, folder))
+    refuse_errors(replace(finding, file=f"{path}, rendered") for finding in found)
+    return text
 
 
-def _checked(text: str, folder: Path, plan: Plan, name: str) -> list[Finding]:
-    """The lines are those of the rendered file, so it is named by the function."""
+def _target(plan: Plan, name: str, folder: Path) -> Target:
     settings = plan.settings
     partitions = {
         settings.app_stream.format(name=name): settings.app_partitions,
         settings.events_stream: settings.events_partitions,
         settings.writer_stream: settings.writer_partitions,
     }
-    found = check_text(text, Target(plan.platform, partitions, folder))
-    return [replace(finding, file=f"{name}/{FILE}") for finding in found]
+    return Target(plan.platform, partitions, folder)
 
 
 @lru_cache(maxsize=1)

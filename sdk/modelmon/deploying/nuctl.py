@@ -54,7 +54,7 @@ def calls(plan: Plan, names: Sequence[str], output: Path) -> list[Call]:
 
 
 def deploy(plan: Plan, made: Sequence[Call], tell: Callable[[str], None]) -> None:
-    """Make the calls one after the other, telling each function that is deployed.
+    """Make the calls one after the other, telling what is done: an image takes a minute.
 
     A project that is there already is as good as a new one. Raises ConfigError without nuctl or without a
     value of a secret, UnavailableError at the first call that fails, with what it said and how far this got.
@@ -64,11 +64,13 @@ def deploy(plan: Plan, made: Sequence[Call], tell: Callable[[str], None]) -> Non
     if plan.platform == LOCAL:
         write_secret_files(plan)
     for index, call in enumerate(made):
+        if call.function:
+            tell(f"deploying {call.function} …")
         done = _run(call)
         if done.returncode and (call.function or EXISTS not in done.stdout + done.stderr):
             raise UnavailableError(_said(plan, made, index, done))
         if call.function:
-            tell(call.function)
+            tell(f"deployed {call.function}")
 
 
 def delete(plan: Plan, name: str) -> None:

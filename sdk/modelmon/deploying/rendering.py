@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import yaml
 
 from modelmon.deploying.packages import install_command
-from modelmon.deploying.plan import MOUNTED_PROJECT, Plan, make_plan, run_as
+from modelmon.deploying.plan import MOUNTED_PROJECT, Plan, run_as
 from modelmon.deploying.secrets import kafka_annotations, secret_variables, with_secrets
 from modelmon.errors import ConfigError
 from modelmon.local.function_yaml import parse, placeholders, render
@@ -22,9 +22,13 @@ STATE_VOLUME = "modelmon-state"
 NOT_FOR_FUNCTIONS = ("http_host", "http_port", "platform")  # mean nothing there, as nuclio_… does
 
 
-def placeholders_on_nuclio(settings: Settings, function: str) -> dict[str, str]:
+def placeholders_of(plan: Plan, function: str) -> dict[str, str]:
     """What `${…}` stands for when a function goes to Nuclio."""
-    return _placeholders(make_plan(settings), function)
+    settings = plan.settings
+    return placeholders(settings, function) | {
+        "brokers": '", "'.join(plan.brokers),  # stands between quotes, in a list
+        "controller_interval": f"{settings.base_period}m",
+    }
 
 
 def function_yaml(text: str, name: str, plan: Plan, wheel: str) -> str:
@@ -33,7 +37,7 @@ def function_yaml(text: str, name: str, plan: Plan, wheel: str) -> str:
 
     Raises ConfigError for an unknown placeholder and for what is no function.yaml.
     """
-    text = render(text, _placeholders(plan, name))
+    text = render(text, placeholders_of(plan, name))
     parse(text)
     document = yaml.safe_load(text)
     spec = document["spec"]
@@ -50,14 +54,6 @@ def function_yaml(text: str, name: str, plan: Plan, wheel: str) -> str:
     spec.setdefault("build", {}).setdefault("commands", ["@nuclio.postCopy", install])
     dumped: str = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=1000)
     return dumped
-
-
-def _placeholders(plan: Plan, function: str) -> dict[str, str]:
-    settings = plan.settings
-    return placeholders(settings, function) | {
-        "brokers": '", "'.join(plan.brokers),  # stands between quotes, in a list
-        "controller_interval": f"{settings.base_period}m",
-    }
 
 
 def _triggers(spec: Mapping[str, Any]) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def prepare(
 
 
 def deploy(prepared: Prepared, tell: Callable[[str], None]) -> None:
-    """Deploy what is prepared, telling each function's name when it is up.
+    """Deploy what is prepared, telling what is done.
 
     Raises ConfigError when the functions could not find what the settings name, and as `nuctl.deploy`.
     """
@@ -68,7 +68,7 @@ def deploy_function(settings: Settings, name: str) -> None:
     """Deploy one function of a project whose `platform` is Nuclio; nothing happens on the embedded one."""
     if settings.platform != EMBEDDED:
         output = Path(settings.project_dir) / STATE_FOLDER / "bundle"
-        deploy(prepare(settings, output, names=[name]), lambda name: None)
+        deploy(prepare(settings, output, names=[name]), lambda what: None)
 
 
 def delete_function(settings: Settings, name: str) -> None:
