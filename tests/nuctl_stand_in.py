@@ -15,6 +15,7 @@ import yaml
 
 WHEEL = "modelmon-0.1.0-py3-none-any.whl"
 SERVERS = {
+    "stream_path": "kafka://kafka:9092",
     "records_url": "postgresql+psycopg://mm:hunter2@db/mm",
     "samples_path": "s3://bucket/samples",
     "artifacts_path": "s3://bucket/artifacts",

@@ -98,11 +98,11 @@ def test_deploying_again_is_safe(modelmon: Any, notes: Path) -> None:
 
 def test_single_functions_can_be_deployed(modelmon: Any, notes: Path) -> None:
     chosen = ("--function", "modelmon-serving", "--function", "modelmon-stream")
-    code, _, _ = modelmon("deploy", *chosen, "--wheel", WHEEL, **environment(**SERVERS))
+    code, _, _ = modelmon("deploy", *chosen, "--platform", "kube", "--wheel", WHEEL, **environment(**SERVERS))
     assert (code, [call[1] for call in nuctl_stand_in.calls(notes)]) == (
         0, ["project", "modelmon-stream", "modelmon-serving"],
     )  # fmt: skip
-    code, _, error = modelmon("deploy", "--function", "nothing", "--wheel", WHEEL)
+    code, _, error = modelmon("deploy", "--platform", "kube", "--function", "nothing", "--wheel", WHEEL)
     assert (code, "no function 'nothing'; there are: modelmon-writer" in error) == (2, True)
 
 
@@ -151,7 +151,7 @@ def test_on_docker_secrets_go_by_variables_and_by_files_of_the_owner(
 def test_a_secret_that_can_not_be_handed_over_stops_before_nuctl(
     modelmon: Any, notes: Path, place: Path, settings: dict[str, str], said: str
 ) -> None:
-    make_project(place, **settings)
+    make_project(place, **{"stream_path": "kafka://a", **settings})
     deploy(place, "web", "", {"http": HTTP})
     code, _, error = modelmon("deploy", "--platform", "local", "--wheel", WHEEL)
     assert (code, said in error, nuctl_stand_in.calls(notes)) == (2, True, []), error
@@ -184,6 +184,24 @@ def test_without_nuctl_the_error_says_where_to_get_it(
     assert (code, error.startswith("error: nuctl is not on the PATH")) == (2, True)
 
 
+def test_deploying_has_to_know_where_to(modelmon: Any, notes: Path) -> None:
+    code, _, error = modelmon("deploy", "--wheel", WHEEL, **environment(**SERVERS))
+    assert (code, error.startswith("error: --platform: say local"), nuctl_stand_in.calls(notes)) == (
+        2,
+        True,
+        [],
+    )
+
+
+def test_a_project_in_which_nothing_is_deployed_begins_with_its_sdk(
+    modelmon: Any, notes: Path, place: Path
+) -> None:
+    make_project(place, **SERVERS)
+    code, _, error = modelmon("deploy", "--platform", "kube", "--wheel", WHEEL)
+    assert (code, "enable_model_monitoring() begins with that" in error) == (2, True)
+    assert nuctl_stand_in.calls(notes) == []
+
+
 def test_functions_that_would_find_no_stores_are_not_deployed(modelmon: Any, notes: Path) -> None:
     code, _, error = modelmon("deploy", "--platform", "kube", "--wheel", WHEEL)
     assert (code, "records_url: not set, and on Kubernetes" in error) == (2, True)
@@ -193,7 +211,7 @@ def test_functions_that_would_find_no_stores_are_not_deployed(modelmon: Any, not
 def test_a_wrong_function_yaml_is_neither_bundled_nor_deployed(
     modelmon: Any, notes: Path, place: Path
 ) -> None:
-    make_project(place)
+    make_project(place, nuclio_brokers="kafka:9092")
     deploy(place, "right", "", {"http": HTTP})
     deploy(place, "wrong", "", {"events": stream_trigger(numWorkers=1, eventTimeout="5m")})
     code, _, error = modelmon("deploy", "--platform", "local", "--wheel", WHEEL)
@@ -241,7 +259,9 @@ class TestCheckCommand:
 class TestProject:
     @pytest.fixture
     def project(self, place: Path) -> Any:
-        return project_support.make(place / "flights", platform="local", nuclio_wheel=str(place / WHEEL))
+        return project_support.make(
+            place / "flights", platform="local", nuclio_brokers="kafka:9092", nuclio_wheel=str(place / WHEEL)
+        )
 
     def test_deploy_function_hands_it_to_nuclio(self, project: Any, notes: Path) -> None:
         app = project.set_model_monitoring_function("rows", "rows_app.py", "Rows")

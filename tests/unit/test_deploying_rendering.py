@@ -36,7 +36,7 @@ STREAMS = {"kafka": "kafka://a:1,b", "v3io": "v3io:///users/flights"}
 @pytest.mark.parametrize("name", [each for each in template_names() if "_template" not in each])
 def test_every_function_is_right_in_each_variant(name: str, platform: str, streams: str) -> None:
     own = name.rpartition("/")[2].replace("_", "-")
-    spec = rendered(own, platform, name, stream_path=STREAMS[streams], **SERVERS)["spec"]
+    spec = rendered(own, platform, name, **{**SERVERS, "stream_path": STREAMS[streams]})["spec"]
     kinds = {trigger["kind"] for trigger in spec["triggers"].values()} - {"http", "cron"}
     assert kinds <= {{"kafka": "kafka-cluster", "v3io": "v3ioStream"}[streams]}
     assert f"{streams}]'" in spec["build"]["commands"][1]
@@ -134,12 +134,16 @@ def test_on_docker_the_containers_of_a_project_share_its_folder(tmp_path: Path) 
     ("settings", "platform", "names"),
     [
         (SERVERS, KUBE, []),
-        ({}, KUBE, ["records_url", "samples_path", "artifacts_path"]),
+        ({}, KUBE, ["stream_path", "records_url", "samples_path", "artifacts_path"]),
         ({**SERVERS, "records_url": "sqlite:////a.db"}, LOCAL, ["records_url"]),
         ({**SERVERS, "series_url": "sqlite:////a.db"}, KUBE, ["series_url"]),
-        ({"project_dir": "/p"}, LOCAL, []),
-        ({"project_dir": "/p"}, KUBE, ["records_url", "samples_path", "artifacts_path"]),
-        ({"project_dir": "/p", "samples_path": "/data"}, LOCAL, ["samples_path"]),
+        ({"project_dir": "/p"}, LOCAL, ["stream_path"]),
+        (
+            {"project_dir": "/p", "nuclio_brokers": "a"},
+            KUBE,
+            ["records_url", "samples_path", "artifacts_path"],
+        ),
+        ({"project_dir": "/p", "samples_path": "/data", "stream_path": "kafka://a"}, LOCAL, ["samples_path"]),
     ],
     ids=["servers", "nothing", "sqlite", "series", "docker-project", "kube-project", "docker-folder"],
 )

@@ -9,6 +9,7 @@ import typer
 
 from modelmon.cli.bundle import OUTPUT, Brokers, Output, Platform, Wheel, chosen_settings, warn
 from modelmon.cli.output import ProjectDir, console
+from modelmon.errors import ConfigError
 
 
 def deploy(
@@ -42,11 +43,15 @@ def deploy(
       modelmon deploy --platform kube --registry registry.example.com/flights
     """
     from modelmon.deploying import steps
+    from modelmon.deploying.target import PLATFORMS
 
+    settings = chosen_settings(project_dir)
+    if not platform and settings.platform not in PLATFORMS:
+        raise ConfigError("--platform: say local (Docker) or kube, or set `platform` in modelmon.yaml")
     given = {"nuclio_registry": registry, "nuclio_run_registry": run_registry,
              "nuclio_namespace": namespace, "nuclio_project": project_name}  # fmt: skip
     settings = replace(
-        chosen_settings(project_dir),
+        settings,
         **{name: value for name, value in given.items() if value},  # type: ignore[arg-type]
     )
     prepared = steps.prepare(

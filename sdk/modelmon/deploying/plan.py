@@ -24,6 +24,7 @@ class Plan:
     """`settings` as the functions get them, `platform` Nuclio's name of where to, `brokers` Kafka's.
 
     `state` is the folder of this machine that containers share, None where servers hold the state.
+    `has_streams` says whether somebody named the streams, or the brokers are only the usual ones.
     """
 
     settings: Settings
@@ -31,6 +32,7 @@ class Plan:
     brokers: tuple[str, ...]
     project_dir: str
     state: Path | None
+    has_streams: bool
 
     @property
     def nuclio_project(self) -> str:
@@ -58,14 +60,17 @@ def make_plan(settings: Settings, platform: str = "", brokers: str = "") -> Plan
         raise ConfigError(f"--platform: must be one of {', '.join(PLATFORMS)}, got {platform!r}")
     brokers = brokers or settings.nuclio_brokers
     hosts = tuple(host for host in brokers.split(",") if host) or _brokers_of(settings.stream_path)
+    has_streams = bool(brokers) or settings.stream_path.startswith((KAFKA, V3IO))
     project_dir = settings.project_dir
     state = Path(project_dir).absolute() / STATE_FOLDER if _shares_state(settings, platform) else None
-    return Plan(_inside(settings, hosts, state), platform, hosts, project_dir, state)
+    return Plan(_inside(settings, hosts, state), platform, hosts, project_dir, state, has_streams)
 
 
 def out_of_reach(plan: Plan) -> Iterator[str]:
     """What of the settings a function on this platform could not find: the setting, and what would do."""
     settings = plan.settings
+    if not plan.has_streams:
+        yield "stream_path: Nuclio reads Kafka or V3IO; write kafka://host:9092, or name brokers by --brokers"
     if plan.state is None and not settings.records_url:
         where = "on Docker outside a project" if plan.platform == LOCAL else "on Kubernetes"
         yield f"records_url: not set, and {where} functions share no folder; name a server, postgresql://…"
