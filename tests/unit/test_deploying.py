@@ -108,8 +108,7 @@ def test_single_functions_can_be_deployed(modelmon: Any, notes: Path) -> None:
 
 def test_a_failure_stops_says_how_far_it_got_and_shows_no_secret(modelmon: Any, notes: Path) -> None:
     (notes / "fail-histogram-data-drift").touch()
-    settings = {**SERVERS, "project_dir": "", "kafka_sasl_password": "hunter3"}
-    code, out, error = modelmon("deploy", "--platform", "local", "--wheel", WHEEL, **environment(**settings))
+    code, out, error = modelmon("deploy", "--platform", "local", "--wheel", WHEEL, **environment(**SERVERS))
     assert (code, done(out)) == (1, ["modelmon-writer", "modelmon-stream"])
     assert "nuctl deploy histogram-data-drift --path failed (exit code 1): Failed to deploy" in error
     assert (
@@ -155,6 +154,13 @@ def test_a_secret_that_can_not_be_handed_over_stops_before_nuctl(
     deploy(place, "web", "", {"http": HTTP})
     code, _, error = modelmon("deploy", "--platform", "local", "--wheel", WHEEL)
     assert (code, said in error, nuctl_stand_in.calls(notes)) == (2, True, []), error
+
+
+def test_secret_files_need_a_project(modelmon: Any, notes: Path, place: Path) -> None:
+    settings = environment(**SERVERS, kafka_sasl_password="hunter3")
+    code, _, error = modelmon("deploy", "--platform", "local", "--wheel", WHEEL, **settings)
+    assert (code, "by files of a project" in error, nuctl_stand_in.calls(notes)) == (2, True, [])
+    assert not (place / ".modelmon").exists()
 
 
 def test_a_dry_run_prints_commands_that_a_shell_takes_and_runs_none(modelmon: Any, notes: Path) -> None:
@@ -275,10 +281,13 @@ class TestProject:
         assert project_support.deployed(project) == {"rows"}
 
     def test_monitoring_is_enabled_on_nuclio_and_disabled_there(self, project: Any, notes: Path) -> None:
-        project.enable_model_monitoring(wait_for_deployment=True)
+        project.enable_model_monitoring(base_period=60, wait_for_deployment=True)
         deployed = [call[1] for call in nuctl_stand_in.calls(notes) if call[0] == "deploy"]
         assert sorted(deployed) == sorted(ORDER[:4])
         assert deployed[-1] == "modelmon-controller"
+        controller = project.context / ".modelmon" / "bundle" / "modelmon-controller" / "function.yaml"
+        triggers = yaml.safe_load(controller.read_text())["spec"]["triggers"]
+        assert triggers["tick"]["attributes"]["interval"] == "60m"
         project.disable_model_monitoring()
         deleted = [call[2] for call in nuctl_stand_in.calls(notes) if call[0] == "delete"]
         assert deleted == ["modelmon-controller", "histogram-data-drift"]

@@ -54,9 +54,17 @@ def secret_files(plan: Plan) -> dict[str, str]:
 
 
 def write_secret_files(plan: Plan) -> None:
-    """Put the files where containers on Docker mount them. Raises ConfigError for one that is not there."""
+    """Put the files where containers on Docker mount them: in the project, which no repository takes up.
+
+    Raises ConfigError for one that is not there, and outside a project.
+    """
     from modelmon.model_monitoring.folders import write_private
 
+    if secret_files(plan) and not plan.project_dir:
+        raise ConfigError(
+            "on Docker, Kafka's password and certificates reach the functions by files of a project: "
+            "deploy from a folder with modelmon.yaml (`modelmon init`)"
+        )
     for name, source in secret_files(plan).items():
         if name == PASSWORD:
             content = plan.settings.kafka_sasl_password.encode()

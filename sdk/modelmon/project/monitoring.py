@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from modelmon.deploying.target import EMBEDDED
@@ -49,9 +50,8 @@ def enable(project: HasSettings, base_period: int | None, *, drift_app: bool, wa
         _deploy(settings, name)
     if drift_app:
         AppFunction(project, AppSpec(DRIFT_APP, template=DRIFT_TEMPLATE)).deploy()
-    _deploy(
-        settings, CONTROLLER
-    )  # the last: with it monitoring is enabled, so what fails before can be repeated
+    # the last: with it monitoring is enabled, so what fails before can be repeated
+    _deploy(replace(settings, base_period=minutes), CONTROLLER)
     if wait:
         wait_until_ready(settings, [*INFRASTRUCTURE, *([DRIFT_APP] if drift_app else [])])
 
@@ -65,7 +65,7 @@ def update(project: HasSettings, base_period: int, *, wait: bool) -> None:
             f"monitoring of project {settings.project!r} is not enabled: call enable_model_monitoring first"
         )
     _set_period(settings, _advise(minutes), given=True)
-    _deploy(settings, CONTROLLER)
+    _deploy(replace(settings, base_period=minutes), CONTROLLER)
     if wait:
         wait_until_ready(settings, [CONTROLLER])
 
