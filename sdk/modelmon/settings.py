@@ -130,6 +130,13 @@ class Settings:
         1.0, "The publisher sends what it has at least this often.", least=0.01
     )
 
+    heartbeat_seconds: float = _setting(
+        5.0, "A worker says this often how it is; it counts as gone after three times as long.", least=0.1
+    )
+    behind_after_seconds: float = _setting(
+        60.0, "A function whose messages wait longer than this is `behind`.", least=0
+    )
+
     http_host: str = _setting("127.0.0.1", "Address that embedded HTTP triggers listen on.")
     http_port: int = _setting(0, "First port of embedded HTTP triggers; 0 takes any free one.", least=0)
     unavailable_first_wait_seconds: float = _setting(

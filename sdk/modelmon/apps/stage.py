@@ -22,6 +22,7 @@ from modelmon.stores.reading import read_sample
 from modelmon.stores.records import open_records
 from modelmon.stores.samples import open_samples
 from modelmon.streams import open_stream
+from modelmon.streams.subscriptions import Subscription, windows_of
 from modelmon.waiting import when_available
 
 logger = logging.getLogger(__name__)
@@ -57,6 +58,11 @@ class AppStage:
         self._writer = open_stream(
             settings.writer_url, settings.writer_partitions, durability=settings.durability
         )
+
+    @property
+    def subscription(self) -> Subscription:
+        """What it reads."""
+        return windows_of(self._settings, self._name)
 
     async def accept(self, message: Message) -> None:
         """Judge the message's window, publish the report, acknowledge."""
@@ -157,8 +163,8 @@ class AppStage:
             verdicts.set_aside(connection, [letter])
 
     def _stream_id(self) -> str:
-        url, durability = self._settings.app_url(self._name), self._settings.durability
-        stream = open_stream(url, self._settings.app_partitions, durability=durability)
+        reads = self.subscription
+        stream = open_stream(reads.url, reads.partitions, durability=self._settings.durability)
         try:
             return stream.stream_id
         finally:

@@ -8,7 +8,7 @@ import sys
 import typer
 from rich.markup import escape
 
-from modelmon.cli import apps, bundle, deadletters, functions, init, publish, running, status
+from modelmon.cli import apps, bundle, deadletters, functions, health, init, publish, running, status
 from modelmon.cli.output import errors
 from modelmon.errors import ConfigError, ModelMonError
 
@@ -32,6 +32,7 @@ Commands find it from the folder they are called in, or by --project-dir. Begin 
 app.command()(init.init)
 app.command()(running.up)
 app.command()(status.status)
+app.command()(health.health)
 app.command()(publish.publish)
 app.add_typer(deadletters.app, name="deadletters")
 app.command()(running.demo)
