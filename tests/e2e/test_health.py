@@ -61,7 +61,8 @@ def test_every_function_says_how_it_is_from_its_start_to_its_end(tmp_path: Path)
         os.kill(killed, signal.SIGSTOP)  # as if its machine were gone
         try:
             eventually(
-                lambda: asked(chain, "modelmon-stream")[1]["modelmon-stream"]["state"] == "not running", 60
+                lambda: asked(chain, "modelmon-stream")[1]["modelmon-stream"]["state"] == "not running",
+                within=60,
             )
             assert asked(chain, "modelmon-writer", APP)[0] == 0
         finally:
