@@ -51,7 +51,7 @@ class Chain:
         self._rng = np.random.default_rng(1)
         self.sent: list[tuple[str, bytes]] = []
         self._register()
-        self.stream = open_stream(self.settings.events_url, 2, durability="process")
+        self.stream = open_stream(self.settings.events_url, 2, self.settings)
 
     def _register(self) -> None:
         reference = pa.table(

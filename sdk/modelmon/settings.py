@@ -58,7 +58,7 @@ class Settings:
 
     stream_path: str = _setting(
         "",
-        "Where streams live: sqlite:///folder or memory://. Empty: SQLite under the project folder.",
+        "Where streams live: sqlite:///folder, kafka://host:9092, memory://. Empty: in the project folder.",
         secret=True,
     )
     events_stream: str = _setting("events", "Name or URL of the stream of serving events.")
@@ -147,6 +147,41 @@ class Settings:
     unavailable_max_wait_seconds: float = _setting(
         5.0, "Longest wait between two tries of a dependency that is down.", least=0.001
     )
+
+    kafka_replication: int = _setting(
+        0, "Copies of each partition of a topic that is created; 0: the broker's default.", least=0
+    )
+    kafka_max_message_bytes: int = _setting(
+        8 * 2**20, "A topic that is created takes messages and batches of at most this size.", least=1024
+    )
+    kafka_compression: str = _setting(
+        "none",
+        "How messages are compressed; gzip needs no library of its own.",
+        choices=("none", "gzip", "lz4", "snappy", "zstd"),
+    )
+    kafka_timeout_seconds: float = _setting(
+        10.0, "How long a call waits for Kafka before it is unavailable.", least=0.1
+    )
+    kafka_session_seconds: float = _setting(
+        10.0, "A consumer that is silent for this long has died: its partitions go to others.", least=0.1
+    )
+    kafka_security_protocol: str = _setting(
+        "PLAINTEXT",
+        "How Kafka is talked to.",
+        choices=("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"),
+    )
+    kafka_sasl_mechanism: str = _setting(
+        "",
+        "How we say who we are, with SASL_PLAINTEXT and SASL_SSL.",
+        choices=("", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"),
+    )
+    kafka_sasl_username: str = _setting("", "User that Kafka knows us by.")
+    kafka_sasl_password: str = _setting("", "The user's password; never shown.", secret=True)
+    kafka_ssl_cafile: str = _setting(
+        "", "PEM file of who signed the brokers' certificates; empty: the system's."
+    )
+    kafka_ssl_certfile: str = _setting("", "PEM file of our own certificate, where the brokers ask for one.")
+    kafka_ssl_keyfile: str = _setting("", "PEM file of its private key.")
 
     def __post_init__(self) -> None:
         if not PROJECT_NAME.fullmatch(self.project):
@@ -277,7 +312,8 @@ def _convert(name: str, value: Any, kind: type) -> Any:
     if kind is str and value is None:
         return ""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise ConfigError(f"{name}: expected {kind.__name__}, got {value!r}")
+        shown = type(value).__name__ if name.endswith("_password") else repr(value)
+        raise ConfigError(f"{name}: expected {kind.__name__}, got {shown}")
     try:
         converted = kind(value)
         if kind is int and float(value) != converted:

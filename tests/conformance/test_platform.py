@@ -49,7 +49,7 @@ class Platform:
         return self.post(function, json.dumps({"answer": answer}).encode(), headers=JSON)
 
     def stream(self, name: str, partitions: int = 1) -> Stream:
-        return open_stream(self.runner.settings.stream_url(name), partitions, durability="process")
+        return open_stream(self.runner.settings.stream_url(name), partitions, self.runner.settings)
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import re
 import subprocess
@@ -39,7 +40,8 @@ def start(backend: Backend) -> Iterator[Start]:
 
     def run(command: str, *arguments: object) -> subprocess.Popen[str]:
         line = [sys.executable, str(script), command, backend.url(), *map(str, arguments)]
-        processes.append(subprocess.Popen(line, stdout=subprocess.PIPE, text=True))
+        environment = os.environ | (backend.settings.environment() if backend.settings else {})
+        processes.append(subprocess.Popen(line, stdout=subprocess.PIPE, text=True, env=environment))
         return processes[-1]
 
     yield run

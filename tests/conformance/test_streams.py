@@ -188,7 +188,9 @@ def test_any_records_come_back_in_order(backend, records):
     stream = backend.open(f"s{crc32(repr(records).encode())}", partitions=2)
     before = sum(stream.end_offsets().values())
     stream.publish(records)
-    messages = read(stream.consumer("g"), before + len(records))[before:]
+    consumer = stream.consumer("g")
+    messages = read(consumer, before + len(records))[before:]
+    consumer.close()
     for partition in (0, 1):
         placed = [r for r in records if crc32(r[0].encode()) % 2 == partition]
         kept = [(m.key, m.body) for m in messages if m.partition == partition]

@@ -208,7 +208,7 @@ class Function:
     def __init__(self, settings: Settings, *, commits: bool = True) -> None:
         self._commits = commits
         self.subscription = events_of(settings)
-        self.stream = open_stream(self.subscription.url, self.subscription.partitions, durability="process")
+        self.stream = open_stream(self.subscription.url, self.subscription.partitions, settings)
         self.init_context, self.handler = message_handlers(Reading)
         self.reader, self.http = self._context("kafka-cluster", "events"), self._context("http", "health")
 

@@ -7,6 +7,7 @@ import os
 import time
 import traceback
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from functools import partial
 from typing import TypeVar
 
@@ -55,9 +56,7 @@ class AppStage:
         self._acknowledge = acknowledge
         self._database = open_records(settings)
         self._samples = open_samples(settings)
-        self._writer = open_stream(
-            settings.writer_url, settings.writer_partitions, durability=settings.durability
-        )
+        self._writer = open_stream(settings.writer_url, settings.writer_partitions, settings)
 
     @property
     def subscription(self) -> Subscription:
@@ -164,11 +163,8 @@ class AppStage:
 
     def _stream_id(self) -> str:
         reads = self.subscription
-        stream = open_stream(reads.url, reads.partitions, durability=self._settings.durability)
-        try:
+        with closing(open_stream(reads.url, reads.partitions, self._settings)) as stream:
             return stream.stream_id
-        finally:
-            stream.close()
 
 
 def _printable(text: str) -> str:

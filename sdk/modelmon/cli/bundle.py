@@ -151,11 +151,13 @@ def _environment(settings: Settings, brokers: list[str]) -> dict[str, str]:
 
 
 def _secrets(settings: Settings) -> list[str]:
-    """Environment names of the settings whose URL holds a password."""
+    """Environment names of the settings that are a password or whose URL holds one."""
     from urllib.parse import urlsplit
 
     return [
-        key for key, value in settings.environment().items() if "://" in value and urlsplit(value).password
+        key
+        for key, value in settings.environment().items()
+        if key.endswith("_PASSWORD") or ("://" in value and urlsplit(value).password)
     ]
 
 

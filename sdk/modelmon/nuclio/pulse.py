@@ -73,9 +73,7 @@ class Pulse:
         with self._turn:
             try:
                 if self._stream is None:
-                    self._stream = open_stream(
-                        subscription.url, subscription.partitions, durability=self._settings.durability
-                    )
+                    self._stream = open_stream(subscription.url, subscription.partitions, self._settings)
                 end, committed = self._stream.end_offsets(), self._stream.committed(subscription.group)
             except (ConfigError, UnavailableError) as error:
                 self._close_stream()

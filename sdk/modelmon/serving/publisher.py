@@ -45,9 +45,7 @@ class Publisher:
         connect: Callable[[], Stream] | None = None,
     ) -> None:
         self._url = url
-        self._connect = connect or (
-            lambda: open_stream(url, settings.events_partitions, durability=settings.durability)
-        )
+        self._connect = connect or (lambda: open_stream(url, settings.events_partitions, settings))
         self._capacity = settings.publish_buffer_events
         self._flush_seconds = settings.publish_flush_seconds
         self._first_wait = settings.unavailable_first_wait_seconds

@@ -61,5 +61,5 @@ class ProjectStreams:
 
     def _stream(self, url: str, partitions: int) -> Stream:
         if url not in self._open:
-            self._open[url] = open_stream(url, partitions, durability=self._settings.durability)
+            self._open[url] = open_stream(url, partitions, self._settings)
         return self._open[url]

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -238,11 +238,8 @@ def _check_lost(buffer: PartitionBuffer, message: Message) -> None:
 
 
 def _take_over(settings: Settings, parts: Parts, message: Message) -> Position:
-    stream = open_stream(settings.events_url, settings.events_partitions, durability=settings.durability)
-    try:
+    with closing(open_stream(settings.events_url, settings.events_partitions, settings)) as stream:
         stream_id, end = stream.stream_id, stream.end_offsets().get(message.partition, 0)
-    finally:
-        stream.close()
     if message.offset >= end:
         raise ConfigError(
             f"events_stream: partition {message.partition} of {settings.events_url} ends before offset "

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import closing
 
 from modelmon.model import Message, from_us
 from modelmon.settings import Settings
@@ -62,11 +63,8 @@ class Writer:
     @classmethod
     def open(cls, settings: Settings, acknowledge: Acknowledge) -> Writer:
         """A writer on the project's stores. Raises ConfigError and UnavailableError."""
-        stream = open_stream(settings.writer_url, settings.writer_partitions, durability=settings.durability)
-        try:
+        with closing(open_stream(settings.writer_url, settings.writer_partitions, settings)) as stream:
             stream_id = stream.stream_id
-        finally:
-            stream.close()
         database, series = open_records(settings), open_series(settings)
         return cls(settings, acknowledge, database, series, stream_id)
 

@@ -1,0 +1,80 @@
+"""Installs Apache Kafka with Maven, by name, into a folder outside the repository, once.
+
+    python -m tests.services.install [VERSION ...]
+
+The folder is $MODELMON_SERVICES, else $XDG_CACHE_HOME/modelmon/services, else ~/.cache/modelmon/services.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+KAFKA_VERSION, KAFKA_4_VERSION = "3.9.1", "4.1.0"
+SLF4J_VERSION = "1.7.36"  # what Kafka is built with; without it there is no log
+_POM = """\
+<project><modelVersion>4.0.0</modelVersion><groupId>modelmon</groupId><artifactId>services</artifactId><version>1</version>
+<dependencies><dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>{kafka}</version></dependency>
+<dependency><groupId>org.slf4j</groupId><artifactId>slf4j-simple</artifactId><version>{slf4j}</version></dependency></dependencies>
+</project>
+"""
+
+
+def services_folder() -> Path:
+    given = os.environ.get("MODELMON_SERVICES")
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return Path(given) if given else cache / "modelmon" / "services"
+
+
+def kafka_jars(version: str) -> Path:
+    """The folder with Kafka's jars, whether it is installed or not."""
+    return services_folder() / f"kafka-{version}" / "libs"
+
+
+def missing_programs() -> str:
+    """What Kafka needs and this machine lacks, as a sentence; empty when all is there."""
+    missing = [name for name in ("java", "mvn") if shutil.which(name) is None]
+    return f"Kafka needs {' and '.join(missing)} on the PATH" if missing else ""
+
+
+def install_kafka(version: str = KAFKA_VERSION) -> bool:
+    """Install Kafka unless it is there; says whether it had to. Raises RuntimeError with Maven's reason."""
+    libs = kafka_jars(version)
+    if libs.is_dir():
+        return False
+    libs.parent.mkdir(parents=True, exist_ok=True)
+    pom = libs.with_name("pom.xml")
+    pom.write_text(_POM.format(kafka=version, slf4j=SLF4J_VERSION), encoding="utf-8")
+    # Under another name until it is whole: a killed install is no install.
+    partial = libs.with_name(f"libs-{os.getpid()}")
+    command = ["mvn", "--batch-mode", "--quiet", "--file", str(pom), "dependency:copy-dependencies"]
+    command += ["-DincludeScope=runtime", f"-DoutputDirectory={partial}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    if done.returncode:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise RuntimeError(
+            f"mvn could not fetch Kafka {version}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
+        )
+    try:
+        partial.rename(libs)
+    except OSError:  # another process was first
+        shutil.rmtree(partial)
+    return True
+
+
+def main(versions: list[str]) -> int:
+    if missing := missing_programs():
+        print(f"{missing}; install a JRE 17 and Maven, and run this again", file=sys.stderr)
+        return 1
+    for version in versions or [KAFKA_VERSION, KAFKA_4_VERSION]:
+        did = "installed" if install_kafka(version) else "is there already"
+        size = sum(jar.stat().st_size for jar in kafka_jars(version).iterdir())
+        print(f"Apache Kafka {version} {did}: {kafka_jars(version)} ({size / 2**20:.0f} MB)")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
