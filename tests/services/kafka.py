@@ -17,6 +17,7 @@ import pytest
 
 from modelmon.settings import Settings
 
+from . import free_ports
 from .install import KAFKA_VERSION, install_kafka, kafka_jars, missing_programs
 
 START_SECONDS = 90.0
@@ -51,7 +52,7 @@ class KafkaBroker:
         self._version = version
         self._folder = Path(tempfile.mkdtemp(prefix="modelmon-kafka-"))
         self._process: subprocess.Popen[bytes] | None = None
-        self.port, self.sasl_port, self._controller = _free_ports(3)
+        self.port, self.sasl_port, self._controller = free_ports(3)
         self._properties = self._folder / "server.properties"
         self._properties.write_text(
             _PROPERTIES.format(
@@ -136,14 +137,6 @@ class KafkaBroker:
             "-cp",
             f"{kafka_jars(self._version)}/*",
         ]
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 NEEDS_KAFKA = [

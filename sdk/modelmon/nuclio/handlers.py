@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -15,10 +16,10 @@ from modelmon.model import Message
 from modelmon.nuclio.bridge import bridge_logging
 from modelmon.nuclio.health import answer_health, asks_health, health_reply, is_http
 from modelmon.nuclio.heartbeat import StreamPulse, TickPulse
-from modelmon.nuclio.lifecycle import die, finish, prepare, watch
+from modelmon.nuclio.lifecycle import FAILURES, die, finish, prepare, watch
 from modelmon.nuclio.progress import Progress
 from modelmon.nuclio.protocols import Acknowledge, HttpStage, MessageStage, TickStage
-from modelmon.nuclio.replies import body_bytes, failure, reply
+from modelmon.nuclio.replies import body_bytes, failure, reply, told
 from modelmon.settings import Settings
 
 InitContext = Callable[[Any], Awaitable[None]]
@@ -52,18 +53,18 @@ def message_handlers(
         partition, data = event.shard_id, context.user_data
         if is_http(context) or partition is None or partition < 0:
             if event.method == "GET":
-                return await answer_health(Settings.load())
+                return await answer_health(event)
             return reply(400, {"error": "this function reads a stream: publish the message there"})
         try:
             data.acknowledge.see(event.topic or event.path, partition, event.offset)
             stage = await data.making
             async with data.turn:
                 await stage.accept(Message(partition, event.offset, "", body_bytes(event)))
-        except Exception as error:
+        except FAILURES as error:
             die(error)
         return Response(body="")
 
-    return init_context, handler
+    return _of_the_caller(init_context, handler)
 
 
 def app_handlers(app_class: Callable[..., Any], **arguments: Any) -> tuple[InitContext, Handler]:
@@ -94,17 +95,17 @@ def tick_handlers(
 
     async def handler(context: Any, event: Any) -> Response:
         if asks_health(event):
-            return await answer_health(context.user_data.settings)
+            return await answer_health(event)
         try:
             stage = await context.user_data.making
             done = await stage.tick(time.time_ns() // 1000)
-        except Exception as error:
-            await context.user_data.pulse.ticked(str(error))
+        except FAILURES as error:
+            await context.user_data.pulse.ticked(told(error))
             return failure(event, error)
         await context.user_data.pulse.ticked()
         return reply(200, done)
 
-    return init_context, handler
+    return _of_the_caller(init_context, handler)
 
 
 def http_handlers(
@@ -125,9 +126,22 @@ def http_handlers(
             answer = stage.handle(event.method, event.path, headers, event.body)
             status, body, content_type = await answer if inspect.isawaitable(answer) else answer
             return Response(body=body, content_type=content_type, status_code=status)
-        except Exception as error:
+        except FAILURES as error:
             return failure(event, error)
 
+    return _of_the_caller(init_context, handler)
+
+
+def _of_the_caller(init_context: InitContext, handler: Handler) -> tuple[InitContext, Handler]:
+    """The pair as if it were written in the main.py that asks for it.
+
+    Nuclio calls the `init_context` of the module that the handler says it is from, and no other.
+    """
+    frame = sys._getframe(1)
+    while frame.f_globals["__name__"] == __name__ and frame.f_back is not None:
+        frame = frame.f_back
+    for each in (init_context, handler):
+        each.__module__ = frame.f_globals["__name__"]
     return init_context, handler
 
 

@@ -10,8 +10,9 @@ from nuclio_sdk import Response
 
 from modelmon.errors import UnavailableError
 from modelmon.model import WorkerState
+from modelmon.nuclio.lifecycle import FAILURES
 from modelmon.nuclio.pulse import function_name
-from modelmon.nuclio.replies import reply
+from modelmon.nuclio.replies import failure, reply
 from modelmon.settings import Settings
 
 PATH = "/health"
@@ -27,9 +28,12 @@ def asks_health(event: Any) -> bool:
     return bool(event.method == "GET" and event.path == PATH)
 
 
-async def answer_health(settings: Settings) -> Response:
+async def answer_health(event: Any) -> Response:
     """200 when the function does its work, be it late; 503 with the reason when it does not."""
-    return health_reply(await asyncio.to_thread(_look, settings))
+    try:
+        return health_reply(await asyncio.to_thread(_look, Settings.load()))
+    except FAILURES as error:
+        return failure(event, error)
 
 
 def health_reply(state: dict[str, Any]) -> Response:

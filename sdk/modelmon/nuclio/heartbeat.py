@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -47,10 +48,7 @@ class StreamPulse:
 
     async def _beat_for_ever(self) -> None:
         while True:
-            try:
-                await asyncio.to_thread(self._beat)
-            except Exception:
-                logger.exception("the heartbeat failed; the messages are not concerned")
+            await _beat(self._beat)
             await asyncio.sleep(self._settings.heartbeat_seconds)
 
     def _beat(self) -> None:
@@ -87,11 +85,18 @@ class TickPulse:
         """A tick has ended, well or with this failure; two more may be missed before it counts as gone."""
         state = WorkerState.WAITING if failure else WorkerState.READY
         reason = f"the last tick failed: {failure}" if failure else ""
-        await asyncio.to_thread(self._pulse.beat, state, reason, self._seconds)
+        await _beat(lambda: self._pulse.beat(state, reason, self._seconds))
 
     async def end(self) -> None:
         """Take the heartbeat back."""
         await _end(self._pulse)
+
+
+async def _beat(beat: Callable[[], None]) -> None:
+    try:
+        await asyncio.to_thread(beat)
+    except Exception:
+        logger.exception("the heartbeat failed; what the function does is not concerned")
 
 
 async def _end(pulse: Pulse) -> None:
