@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
 from threading import Condition, Event, Lock, Thread
 from typing import Any
 
@@ -21,7 +20,7 @@ from modelmon.model import Message
 from modelmon.settings import Settings
 from modelmon.streams.base import Consumer
 from modelmon.streams.group import HANDOVER_SECONDS, POLL_MAX_BYTES
-from modelmon.streams.kafka_client import connect, port_error
+from modelmon.streams.kafka_client import CLIENT_ERRORS, connect, leave, port_error
 from modelmon.streams.kafka_settings import KafkaAddress, timeout_milliseconds
 from modelmon.streams.kafka_topic import KafkaTopic
 
@@ -31,7 +30,6 @@ READ_SECONDS, WAIT_SECONDS = 0.2, 0.02
 READ_RECORDS = 1_000
 BUFFER_RECORDS, BUFFER_BYTES = 5_000, POLL_MAX_BYTES
 HEARTBEAT_SECONDS = 1.0
-POLL_INTERVAL_SECONDS = 300.0
 _LOST = (
     errors.CommitFailedError,
     errors.RebalanceInProgressError,
@@ -68,7 +66,7 @@ class KafkaGroupConsumer(Consumer):
         self._closed = Event()
         try:
             self._consumer = self._connect()
-        except (errors.KafkaError, OSError) as error:
+        except CLIENT_ERRORS as error:
             topic.close()
             raise port_error(error, address, settings, f"join group {group!r}") from error
         self._reader = Thread(target=self._read, name=f"kafka-{address.topic}", daemon=True)
@@ -111,8 +109,8 @@ class KafkaGroupConsumer(Consumer):
         self._reader.join()
         with self._committing:
             # When the broker is down the group misses us after the session timeout.
-            with suppress(errors.KafkaError):
-                self._consumer.close(autocommit=False, timeout_ms=timeout_milliseconds(self._settings))
+            consumer, timeout_ms = self._consumer, timeout_milliseconds(self._settings)
+            leave(lambda: consumer.close(autocommit=False, timeout_ms=timeout_ms), consumer._client)
             self._topic.close()
 
     # What our user's thread does
@@ -177,7 +175,7 @@ class KafkaGroupConsumer(Consumer):
             self._consumer.commit(wanted, timeout_ms=timeout_milliseconds(self._settings))
         except _LOST:
             return
-        except (errors.KafkaError, OSError) as error:
+        except CLIENT_ERRORS as error:
             raise port_error(error, self._address, self._settings, "commit") from error
         with self._changed:
             self._committed.update(offsets)
@@ -208,7 +206,7 @@ class KafkaGroupConsumer(Consumer):
                 self._keep(found)
             elif self._assigned:
                 self._start()
-        except (errors.KafkaError, OSError) as error:
+        except CLIENT_ERRORS as error:
             self._fail(port_error(error, self._address, self._settings, "read"))
         except ModelMonError as error:
             self._fail(error)
@@ -298,6 +296,7 @@ class KafkaGroupConsumer(Consumer):
 
     def _connect(self) -> KafkaConsumer:
         session_ms = round(self._settings.kafka_session_seconds * 1000)
+        timeout_ms = timeout_milliseconds(self._settings)
         consumer = connect(
             KafkaConsumer,
             self._address,
@@ -308,7 +307,7 @@ class KafkaGroupConsumer(Consumer):
             isolation_level="read_committed",
             session_timeout_ms=session_ms,
             heartbeat_interval_ms=round(min(HEARTBEAT_SECONDS * 1000, session_ms / 5)),
-            max_poll_interval_ms=max(session_ms, round(POLL_INTERVAL_SECONDS * 1000)),
+            max_poll_interval_ms=session_ms + round(HANDOVER_SECONDS * 1000) + 5 * timeout_ms,
             partition_assignment_strategy=(RangePartitionAssignor,),
             metrics_enabled=False,
         )
