@@ -21,8 +21,8 @@ from services.kafka import KafkaBroker
 
 pytestmark = kafka.needs_kafka("kafka-faults", install.KAFKA_VERSION, install.KAFKA_4_VERSION)
 PATIENCE_SECONDS = 60.0
-SLACK_SECONDS = 2.0  # for a machine that is busy
-SETTINGS = replace(kafka.SETTINGS, kafka_timeout_seconds=5.0)
+SLACK_SECONDS = 5.0  # for a machine that is busy
+SETTINGS = kafka.SETTINGS
 HASTY = replace(SETTINGS, kafka_timeout_seconds=1.5)
 SASL = replace(
     SETTINGS,
@@ -85,12 +85,15 @@ def test_a_broker_that_is_down_or_frozen_is_unavailable_within_the_time_until_it
         finally:
             comes_back()
     publish_again(stream, [("k", b"2")])
-    assert [message.body for message in read_all(stream)] == [b"1", b"2"]
+    patient = open_stream(stream.url, settings=SETTINGS)
+    streams.append(patient)
+    assert [message.body for message in read_all(patient)] == [b"1", b"2"]
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while dict(stream.committed("g")) != {0: 2}:  # a group that missed its member asks it to begin again
+    while dict(patient.committed("g")) != {0: 2}:  # a group that missed its member asks it to begin again
         assert time.monotonic() < deadline, "what the broker did not hear is not committed in the end"
-        messages = consumer.poll(10, 0.2)
-        consumer.commit({message.partition: message.offset + 1 for message in messages})
+        with suppress(UnavailableError):
+            messages = consumer.poll(10, 0.2)
+            consumer.commit({message.partition: message.offset + 1 for message in messages})
 
 
 def check_unavailable(stream: Stream, consumer: Consumer) -> None:
@@ -145,7 +148,7 @@ def publish_again(stream: Stream, records: list[tuple[str, bytes]]) -> int:
 
 
 def test_a_broker_killed_under_load_loses_nothing_and_doubles_only_what_failed(broker, streams):
-    stream = open_stream(f"{broker.url}/killed", 3, settings=SETTINGS)
+    stream = open_stream(f"{broker.url}/killed", 3, settings=replace(SETTINGS, kafka_timeout_seconds=3.0))
     streams.append(stream)
     failed: Counter[int] = Counter()
     sent = 0
@@ -172,7 +175,9 @@ def test_a_broker_killed_under_load_loses_nothing_and_doubles_only_what_failed(b
     thread.join()
     found: Counter[tuple[int, int]] = Counter()
     last: dict[str, tuple[int, int]] = {}
-    for message in sorted(read_all(stream), key=lambda message: (message.partition, message.offset)):
+    patient = open_stream(stream.url, settings=SETTINGS)
+    streams.append(patient)
+    for message in sorted(read_all(patient), key=lambda message: (message.partition, message.offset)):
         batch, number = map(int, message.body.split())
         found[batch, number] += 1
         assert last.get(message.key, (-1, -1))[0] <= batch, "a key lost its order"
