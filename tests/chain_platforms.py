@@ -21,6 +21,7 @@ from modelmon.settings import Settings
 from services import kafka
 from services.nuclio import NEEDS_NUCLIO, Processor
 
+START_SECONDS = 120.0
 REPLICA = "modelmon-stream-2"
 
 
@@ -29,7 +30,7 @@ def on_kafka(broker: kafka.KafkaBroker) -> dict[str, Any]:
     run = uuid4().hex[:8]
     return {
         "stream_path": broker.url, "events_stream": f"events-{run}", "writer_stream": f"writer-{run}",
-        "app_stream": f"{run}-{{name}}", "kafka_session_seconds": 2.0, "kafka_timeout_seconds": 3.0,
+        "app_stream": f"{run}-{{name}}", "kafka_session_seconds": 4.0,
     }  # fmt: skip
 
 
@@ -76,12 +77,16 @@ class OnRunner:
             os.kill(pid, signal.SIGCONT)
         self._paused = []
 
+    def restart(self, function: str) -> None:
+        """Let it end as a new deployment does, and start again."""
+        (self._functions / function / "touched").touch()
+
     def add_replica(self) -> None:
         """A second replica of the stream function, ready to read."""
         written = self._functions / f".{REPLICA}"
         shutil.copytree(self._functions / "modelmon-stream", written)
         written.rename(self._functions / REPLICA)
-        eventually(lambda: self.workers(REPLICA), within=60)
+        eventually(lambda: self.workers(REPLICA), within=START_SECONDS)
 
     def remove_replica(self, how: signal.Signals) -> None:
         pids = self.workers(REPLICA)
@@ -89,7 +94,7 @@ class OnRunner:
         if how is signal.SIGKILL:
             for pid in pids:
                 os.kill(pid, signal.SIGKILL)
-        eventually(lambda: not workers_of(self._project, REPLICA), within=60)
+        eventually(lambda: not workers_of(self._project, REPLICA), within=START_SECONDS)
         shutil.rmtree(self._functions / f".{REPLICA}")
 
 
@@ -141,6 +146,10 @@ class OnProcessors:
         if self._paused is not None:
             self._paused.wake()
         self._paused = None
+
+    def restart(self, function: str) -> None:
+        self._processors[function].stop()
+        self._processors[function].start()
 
     def add_replica(self) -> None:
         self._processors[REPLICA] = self._processor(REPLICA, self._folders["modelmon-stream"])

@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
+import served
 from chain import APP, FUNCTIONS, Chain, State
-from chain_platforms import PLATFORMS, ChainPlatform, chain_on
+from chain_platforms import PLATFORMS, ChainPlatform, chain_on, on_kafka
 from deploying import eventually
+from modelmon.model import ResultStatusApp
 from modelmon.streams import open_stream
 from services import kafka
 
@@ -26,7 +30,7 @@ pytestmark = [*kafka.NEEDS_KAFKA, pytest.mark.slow, pytest.mark.timeout(900)]
 MINUTES, PER_MINUTE = 30, 100
 EVENTS = MINUTES * PER_MINUTE
 TIMES = 10  # each fault
-DONE_SECONDS = 180.0
+PATIENCE_SECONDS = 180.0
 Results = dict[tuple[str, int, str], tuple[float, int | None]]
 
 
@@ -67,7 +71,7 @@ class Load:
     def finish(self, what: str, undisturbed: Results) -> None:
         """Publish the rest, wait until everything is judged, print and check what became of it."""
         self.publish(MINUTES)
-        state = eventually(self.chain.state, is_whole, within=DONE_SECONDS, every=1.0)
+        state = eventually(self.chain.state, is_whole, within=PATIENCE_SECONDS, every=1.0)
         twice = sum(times - 1 for times in state.requests.values())
         lost = EVENTS - len(state.requests)
         print(
@@ -85,6 +89,11 @@ def is_whole(state: State) -> bool:
     return len(state.requests) == EVENTS and len(answered) == len(state.windows) == MINUTES
 
 
+def send_to_one_partition(chain: Chain, count: int) -> None:
+    """Events of one partition, so that what is full is known."""
+    chain.stream.publish(list(chain.events(count)), partition=0)
+
+
 def progress(chain: Chain, function: str) -> Callable[[], int]:
     """Something that grows while the function works."""
     settings = chain.settings
@@ -100,6 +109,55 @@ def progress(chain: Chain, function: str) -> Callable[[], int]:
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
+def test_requests_of_a_drifted_model_end_as_its_drift_result(
+    platform: type[ChainPlatform], tmp_path: Path
+) -> None:
+    project = served.Served(tmp_path / "project", **on_kafka(kafka.shared_broker()))
+    with platform(project.folder) as running:
+        project.ask(f"http://{running.address('serving')}")
+        found = eventually(project.results, within=PATIENCE_SECONDS, every=1.0)
+    assert {place: value for place, (value, _) in found.items()} == pytest.approx(project.evaluated())
+    # The first window began before the first request, the last one ended after the last: no verdict.
+    verdicts = {place: status for place, (_, status) in found.items() if 0 < place[1] < served.MINUTES - 1}
+    assert verdicts == {
+        (model, minute): status
+        for model, status in (("same", ResultStatusApp.no_detection), ("drifted", ResultStatusApp.detected))
+        for minute in range(1, served.MINUTES - 1)
+    }
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_the_stream_function_writes_by_size_by_time_when_drained_and_at_its_end(
+    platform: type[ChainPlatform], tmp_path: Path
+) -> None:
+    def chain(name: str, **settings: Any) -> Chain:
+        made = chain_on(kafka.shared_broker(), tmp_path / name, **settings)
+        for other in set(FUNCTIONS) - {"modelmon-stream"}:  # the controller would put its clock on the stream
+            shutil.rmtree(made.project / ".modelmon" / "functions" / other)
+        return made
+
+    by_size, by_time = (
+        chain("size", batch_max_events=10, flush_after_seconds=3600.0),
+        chain("time", flush_after_seconds=0.5),
+    )
+    done = progress(by_size, "modelmon-stream")
+    with platform(by_size.project) as running:
+        send_to_one_partition(by_size, 25)
+        eventually(done, lambda now: now == 20, within=PATIENCE_SECONDS, every=0.1)
+        running.add_replica()
+        eventually(done, lambda now: now == 25, within=PATIENCE_SECONDS, every=0.1)
+        running.remove_replica(signal.SIGTERM)
+        send_to_one_partition(by_size, 5)
+        time.sleep(2.0)  # the function has them by now, and writes them as it ends
+        running.restart("modelmon-stream")
+        eventually(done, lambda now: now == 30, within=PATIENCE_SECONDS, every=0.1)
+    done = progress(by_time, "modelmon-stream")
+    with platform(by_time.project):
+        send_to_one_partition(by_time, 3)
+        eventually(done, lambda now: now == 3, within=PATIENCE_SECONDS, every=0.1)
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_killing_a_worker_under_load_loses_nothing(
     function: str, platform: type[ChainPlatform], tmp_path: Path, undisturbed: Results
@@ -112,9 +170,9 @@ def test_killing_a_worker_under_load_loses_nothing(
         for _ in range(TIMES):
             before = done()
             load.publish(2)
-            eventually(done, lambda now, before=before: now > before, within=60, every=0.05)
+            eventually(done, lambda now, before=before: now > before, within=PATIENCE_SECONDS, every=0.05)
             load.publish(1)
-            workers = eventually(lambda: running.workers(function), within=60)
+            workers = eventually(lambda: running.workers(function), within=PATIENCE_SECONDS)
             time.sleep(seed.uniform(0.0, 0.3))  # the moment of the kill is the random part of this test
             os.kill(seed.choice(workers), signal.SIGKILL)
         load.finish(f"kill -9 of a worker of {function}, {TIMES} times, {platform.name}", undisturbed)
@@ -148,17 +206,19 @@ def test_an_owner_that_slept_through_a_rebalance_writes_nothing_when_it_wakes(
     with platform(chain.project) as running:
         for _ in range(3):
             load.publish(2)
-            eventually(done, lambda now: now > 0, within=60)
+            eventually(done, lambda now: now > 0, within=PATIENCE_SECONDS)
             load.publish(2)
             time.sleep(0.5)  # some of it is delivered by now, and held
             running.pause("modelmon-stream")
             running.add_replica()
             all_read = sum(chain.stream.end_offsets().values())
-            eventually(done, lambda now, end=all_read: now == end, within=60)
+            eventually(done, lambda now, end=all_read: now == end, within=PATIENCE_SECONDS)
             running.wake()
             load.publish(2)
             time.sleep(1.0)  # who wakes may try to write now
             running.remove_replica(signal.SIGTERM)
+        # Else it held nothing, and this proved nothing.
+        assert "another owner took partition" in running.log("modelmon-stream")
         load.finish(f"an owner sleeps through a rebalance, 3 times, {platform.name}", undisturbed)
 
 

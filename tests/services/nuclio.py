@@ -24,10 +24,10 @@ import yaml
 from . import free_ports
 
 VARIABLES = ("NUCLIO_PROCESSOR", "NUCLIO_PYTHON_WRAPPER_PATH")
-START_SECONDS = 60.0
+START_SECONDS = 120.0
 TERMINATION = "1s"  # how long a processor waits for its workers, always, at a rebalance and at its end
 STOP_SECONDS = 30.0  # it sleeps five more before it is gone
-SESSION = {"sessionTimeout": "3s", "heartbeatInterval": "500ms"}  # who died is missed soon
+SESSION = {"sessionTimeout": "4s", "heartbeatInterval": "500ms"}  # who died is missed soon
 AGAIN_SECONDS = 0.2  # before it is started again
 NOT_INHERITED = ("PYTHONPATH", "KUBERNETES_SERVICE_HOST")
 
