@@ -8,7 +8,19 @@ import sys
 import typer
 from rich.markup import escape
 
-from modelmon.cli import apps, bundle, deadletters, functions, health, init, publish, running, status
+from modelmon.cli import (
+    apps,
+    bundle,
+    check,
+    deadletters,
+    deploy,
+    functions,
+    health,
+    init,
+    publish,
+    running,
+    status,
+)
 from modelmon.cli.output import errors
 from modelmon.errors import ConfigError, ModelMonError
 
@@ -38,7 +50,9 @@ app.add_typer(deadletters.app, name="deadletters")
 app.command()(running.demo)
 app.add_typer(apps.app, name="app")
 app.command()(functions.functions)
+app.command()(check.check)
 app.command()(bundle.bundle)
+app.command()(deploy.deploy)
 
 
 def main() -> None:
