@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint bundle bench clean
+.PHONY: help setup demo test check lint services bundle bench clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -42,6 +42,9 @@ lint: $(VENV)/.dev
 	@$(BIN)/ruff format --quiet --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+
+services: $(VENV)/.dev ## install Apache Kafka (needs java and mvn) and MLRun for the tests, outside the repository
+	@$(BIN)/python -m tests.services.install
 
 bundle: $(VENV)/.dev ## dist/functions/<name>/: folders that nuctl deploy takes
 	@$(BIN)/modelmon bundle

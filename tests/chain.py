@@ -31,19 +31,18 @@ FUNCTIONS = ("modelmon-stream", "modelmon-controller", "modelmon-writer", APP)
 MINUTE_US = 60_000_000
 FAR_US = 2**62
 ENDPOINT = endpoint_id_of("chain", "serving", "model")
+QUICK: dict[str, Any] = {
+    "base_period": 1, "durability": "process", "grace_seconds": 0.5, "controller_interval_seconds": 0.3,
+    "flush_after_seconds": 0.1, "app_retry_seconds": 0.2, "unavailable_max_wait_seconds": 0.2,
+}  # fmt: skip
 
 
 class Chain:
     """A project with everything deployed. Events lie in whole minutes, an hour ago: `minutes` windows."""
 
     def __init__(self, folder: Path, *, minutes: int = 6, **settings: Any) -> None:
-        quick = {
-            "base_period": 1, "durability": "process", "grace_seconds": 0.5,
-            "controller_interval_seconds": 0.3,
-            "flush_after_seconds": 0.1, "app_retry_seconds": 0.2, "unavailable_max_wait_seconds": 0.2,
-        }  # fmt: skip
         self.project = folder
-        project = get_or_create_project("chain", context=folder, **{**quick, **settings})
+        project = get_or_create_project("chain", context=folder, **{**QUICK, **settings})
         project.enable_model_monitoring()
         self.settings = Settings.load(self.project)
         self.minutes = minutes
@@ -51,7 +50,7 @@ class Chain:
         self._rng = np.random.default_rng(1)
         self.sent: list[tuple[str, bytes]] = []
         self._register()
-        self.stream = open_stream(self.settings.events_url, 2, durability="process")
+        self.stream = open_stream(self.settings.events_url, 2, self.settings)
 
     def _register(self) -> None:
         reference = pa.table(

@@ -72,10 +72,12 @@ def workers_of(project: Path, name: str) -> list[dict[str, Any]]:
     ]
 
 
-def eventually(get: Callable[[], T], until: Callable[[T], bool] = bool, within: float = 30.0) -> T:
+def eventually(
+    get: Callable[[], T], until: Callable[[T], bool] = bool, within: float = 30.0, every: float = 0.02
+) -> T:
     """What `get` gives, as soon as it is right; fails with the last value otherwise."""
     deadline = time.monotonic() + within
     while not until(value := get()):
         assert time.monotonic() < deadline, f"still {value!r} after {within} s"
-        time.sleep(0.02)
+        time.sleep(every)
     return value

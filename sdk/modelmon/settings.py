@@ -130,6 +130,13 @@ class Settings:
         1.0, "The publisher sends what it has at least this often.", least=0.01
     )
 
+    heartbeat_seconds: float = _setting(
+        5.0, "A worker says this often how it is; it counts as gone after three times as long.", least=0.1
+    )
+    behind_after_seconds: float = _setting(
+        60.0, "A function whose messages wait longer than this is `behind`.", least=0
+    )
+
     stream_workers: int = _setting(1, "Worker processes of the stream function, in each replica.", least=1)
     stream_replicas: int = _setting(1, "Replicas of the stream function under Nuclio.", least=1)
     app_workers: int = _setting(1, "Worker processes of an app, in each replica.", least=1)

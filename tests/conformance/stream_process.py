@@ -12,6 +12,7 @@ import random
 import sys
 from itertools import count, islice
 
+from modelmon.settings import Settings
 from modelmon.streams import open_stream
 
 KEYS = 5
@@ -28,7 +29,7 @@ def batch_records(name: str, batch: int, size: int) -> list[tuple[str, bytes]]:
 
 
 def publish(url: str, name: str, durability: str, size: str, batches: str) -> None:
-    stream = open_stream(url, 3, durability=durability)
+    stream = open_stream(url, 3, Settings.load(durability=durability))
     for batch in islice(count(), int(batches) or None):
         stream.publish(batch_records(name, batch, int(size)))
         print(batch, flush=True)

@@ -251,7 +251,7 @@ def test_a_stream_that_was_made_anew_is_said_and_its_events_count_on(tmp_path: P
         runner.wait_until_idle(120)
         chain.stream.close()
         shutil.rmtree(chain.project / ".modelmon" / "streams" / "events")
-        chain.stream = open_stream(chain.settings.events_url, 2, durability="process")
+        chain.stream = open_stream(chain.settings.events_url, 2, chain.settings)
         # It looks again and again, so it may see the moment without a folder or the new one.
         eventually(lambda: re.search("made anew|was deleted", log_of(chain.project, "modelmon-stream")))
         chain.publish(records[EVENTS // 2 :])

@@ -98,7 +98,7 @@ def deploy_holding(project: Path, hold: int) -> Path:
 
 
 def events(runner: Runner, count: int) -> Stream:
-    stream = open_stream(runner.settings.events_url, 1, durability="process")
+    stream = open_stream(runner.settings.events_url, 1, runner.settings)
     stream.publish([(str(number), b"{}") for number in range(count)])
     return stream
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from modelmon.errors import UnavailableError
+from modelmon.settings import Settings
 from modelmon.streams import memory
 from modelmon.streams.base import Consumer, Record, Stream
 
@@ -15,8 +16,8 @@ AFTER_PUBLISH: dict[str, Callable[[], None]] = {}
 """What happens when a publish to the stream of this name has become durable."""
 
 
-def open(url: str, partitions: int = 1, *, durability: str = "power") -> Stream:  # noqa: A001 - the hook's name
-    return FlakyStream(url, memory.open(url.replace("flaky://", "memory://"), partitions))
+def open(url: str, partitions: int, settings: Settings) -> Stream:  # noqa: A001 - the hook's name
+    return FlakyStream(url, memory.open(url.replace("flaky://", "memory://"), partitions, settings))
 
 
 class FlakyStream(Stream):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import math
 import subprocess
 import sys
@@ -18,22 +17,9 @@ from nuclio_sdk import Context, Event, Logger, Platform
 
 from modelmon.errors import ConfigError, RejectedError, UnavailableError
 from modelmon.model import Message
-from modelmon.nuclio import http_handlers, lifecycle, message_handlers, tick_handlers
+from modelmon.nuclio import app_handlers, http_handlers, lifecycle, message_handlers, tick_handlers
 from modelmon.nuclio.replies import body_bytes, reply
 from modelmon.settings import Settings
-
-
-@pytest.fixture(autouse=True)
-def _own_logging() -> Any:
-    root = logging.getLogger()
-    handlers, levels = (
-        root.handlers[:],
-        {name: logging.getLogger(name).level for name in ("modelmon", "main")},
-    )
-    yield
-    root.handlers[:] = handlers
-    for name, level in levels.items():
-        logging.getLogger(name).setLevel(level)
 
 
 class Called:
@@ -103,6 +89,13 @@ def test_a_reply_is_strict_json_whatever_numbers_it_holds() -> None:
     answer = reply(200, value)
     assert body_of(answer) == {"nan": None, "inf": None, "scalar": 0.5, "array": [0, 1], "list": [1]}
     assert (answer.content_type, answer.status_code) == ("application/json", 200)
+
+
+@pytest.mark.parametrize("make", [message_handlers, tick_handlers, http_handlers, app_handlers])
+def test_init_context_stands_where_nuclio_looks_for_it(make: Any) -> None:
+    """In the module that the handler is from: that of its caller, as if it were written there."""
+    init_context, handler = make(lambda *arguments: None)
+    assert handler.__module__ == init_context.__module__ == __name__
 
 
 def test_a_message_reaches_the_stage_and_its_acknowledgement_names_topic_partition_and_offset() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from modelmon.errors import ConfigError, RejectedError, UnavailableError
+from modelmon.settings import Settings
 from modelmon.streams import Stream, open_stream, sqlite_partition
 from modelmon.streams.sqlite_partition import MAX_BODY_BYTES, file_name
 
@@ -64,14 +65,9 @@ def test_a_url_without_a_path_is_refused(url):
         open_stream(url)
 
 
-def test_an_unknown_durability_is_refused(folder):
-    with pytest.raises(ConfigError, match="power or process"):
-        open_stream(f"sqlite:///{folder}", durability="maybe")
-
-
 @pytest.mark.parametrize("durability", ["power", "process"])
 def test_durability_decides_what_sqlite_syncs(folder, durability):
-    stream = open_stream(f"sqlite:///{folder}", durability=durability)
+    stream = open_stream(f"sqlite:///{folder}", settings=Settings(durability=durability))
     connection = stream._logs[0]._connection  # type: ignore[attr-defined]
     assert connection.execute("PRAGMA synchronous").fetchone() == ({"power": 2, "process": 1}[durability],)
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)

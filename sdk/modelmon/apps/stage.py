@@ -7,6 +7,7 @@ import os
 import time
 import traceback
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from functools import partial
 from typing import TypeVar
 
@@ -22,6 +23,7 @@ from modelmon.stores.reading import read_sample
 from modelmon.stores.records import open_records
 from modelmon.stores.samples import open_samples
 from modelmon.streams import open_stream
+from modelmon.streams.subscriptions import Subscription, windows_of
 from modelmon.waiting import when_available
 
 logger = logging.getLogger(__name__)
@@ -54,9 +56,12 @@ class AppStage:
         self._acknowledge = acknowledge
         self._database = open_records(settings)
         self._samples = open_samples(settings)
-        self._writer = open_stream(
-            settings.writer_url, settings.writer_partitions, durability=settings.durability
-        )
+        self._writer = open_stream(settings.writer_url, settings.writer_partitions, settings)
+
+    @property
+    def subscription(self) -> Subscription:
+        """What it reads."""
+        return windows_of(self._settings, self._name)
 
     async def accept(self, message: Message) -> None:
         """Judge the message's window, publish the report, acknowledge."""
@@ -157,12 +162,9 @@ class AppStage:
             verdicts.set_aside(connection, [letter])
 
     def _stream_id(self) -> str:
-        url, durability = self._settings.app_url(self._name), self._settings.durability
-        stream = open_stream(url, self._settings.app_partitions, durability=durability)
-        try:
+        reads = self.subscription
+        with closing(open_stream(reads.url, reads.partitions, self._settings)) as stream:
             return stream.stream_id
-        finally:
-            stream.close()
 
 
 def _printable(text: str) -> str:

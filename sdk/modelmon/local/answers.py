@@ -60,7 +60,8 @@ def answer_of(output: Any) -> Answer:
 
 def failed(error: BaseException) -> Response:
     """What Nuclio answers when a handler raises: 500 with the traceback."""
-    return Response(body=f"Exception caught in handler: {traceback_of(error)}", status_code=500)
+    body = f'Exception caught in handler - "{error}": {traceback_of(error)}'
+    return Response(body=body, status_code=500)
 
 
 def traceback_of(error: BaseException) -> str:

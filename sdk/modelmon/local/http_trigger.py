@@ -19,7 +19,8 @@ from modelmon.local.worker import Worker
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
-TOO_LARGE = Answer(413, b"the body is larger than maxRequestBodySize", "text/plain", {})
+# In these words, though they say less than 413 would: so does Nuclio's server.
+TOO_LARGE = Answer(400, b"Error when parsing request", "text/plain; charset=utf-8", {"Connection": "close"})
 NO_WORKER = Answer(503, b"", "text/plain", {})
 
 

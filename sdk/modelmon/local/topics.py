@@ -12,4 +12,4 @@ def open_topic(settings: Settings, topic: str) -> Stream:
         settings.events_stream: settings.events_partitions,
         settings.writer_stream: settings.writer_partitions,
     }.get(topic, settings.app_partitions)
-    return open_stream(settings.stream_url(topic), partitions, durability=settings.durability)
+    return open_stream(settings.stream_url(topic), partitions, settings)

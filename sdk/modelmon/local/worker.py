@@ -67,15 +67,18 @@ class Worker:
         if handler is None:
             raise ConfigError(f"spec.handler: {module.__file__} has no {function!r}")
         self._handler = handler
-        init_context = getattr(module, "init_context", None)
+        # As Nuclio looks for it: not in main.py, when the handler was imported from elsewhere.
+        init_context = getattr(sys.modules.get(handler.__module__), "init_context", None)
         if init_context is not None:
-            await _resolved(init_context(self.context))
+            started = init_context(self.context)
+            if inspect.iscoroutinefunction(init_context):
+                await started
 
     async def deliver(self, event: Any) -> Any:
         """The handler's output for one event. What it raises becomes a 500, as under Nuclio."""
         try:
             output = self._handler(self.context, event)
-            if inspect.isawaitable(output):
+            if inspect.iscoroutine(output):
                 output = await output
             check_output(output)
         except (Exception, SystemExit) as error:
@@ -88,8 +91,7 @@ class Worker:
         await _resolved(self.platform._on_signal("drain"))
 
     async def stop(self) -> None:
-        """The end: what the function holds first, then what it has open."""
-        await self.drain()
+        """The end: the function acknowledges what it holds and releases what it has open."""
         await _resolved(self.platform._on_signal("termination"))
 
     async def _on_control(self, message: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import logging
 import os
+import traceback
 from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn, TypeVar
 
@@ -19,16 +20,18 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 BUG, WRONG_CONFIGURATION = 70, 78  # exit codes, as in sysexits.h
+FAILURES = (Exception, SystemExit)
+"""What a stage, a model or an app may raise. Nuclio would turn either into an answer, and go on."""
 INIT_SECONDS = 5.0  # how long a start waits for a dependency before it goes on without it
 
 
 async def prepare(context: Any, make: Callable[[Settings], Awaitable[T] | T]) -> None:
-    """Start making the stage; handlers await `context.user_data.making`.
+    """Load the settings and start making the stage; handlers await `context.user_data.making`.
 
     A wrong setting or a bug fails the start. A dependency that is down does not: the events wait.
     """
     bridge_logging(context.logger)
-    settings = Settings.load()
+    settings = context.user_data.settings = Settings.load()
     making = asyncio.ensure_future(when_awaitable(lambda: _made(make, settings), settings, "the start"))
     context.user_data.making = making
     await asyncio.wait({making}, timeout=INIT_SECONDS)
@@ -52,7 +55,7 @@ async def finish(context: Any, *steps: str) -> None:
                 action = getattr(making.result(), step, None)
                 if action is not None:
                     await action()
-    except Exception as error:
+    except FAILURES as error:
         die(error)
 
 
@@ -62,15 +65,17 @@ async def watch(context: Any) -> None:
         failed = getattr(await context.user_data.making, "failed", None)
         if failed is not None:
             await failed()
-    except Exception as error:
+    except FAILURES as error:
         die(error)
 
 
-def die(error: Exception) -> NoReturn:
+def die(error: BaseException) -> NoReturn:
     """End this process at once; what was not acknowledged comes again."""
     if isinstance(error, ConfigError):
         logger.error("stopping: %s", error)
     else:
         logger.error("stopping with nothing of it acknowledged: %s", error, exc_info=error)
+    # Nuclio ends with us, and may not read the log any more that goes through it.
+    traceback.print_exception(error)
     logging.shutdown()
     os._exit(WRONG_CONFIGURATION if isinstance(error, ConfigError) else BUG)

@@ -6,6 +6,7 @@ from importlib import import_module
 from urllib.parse import urlsplit
 
 from modelmon.errors import ConfigError
+from modelmon.settings import Settings
 from modelmon.streams.base import Consumer, Record, Stream
 
 __all__ = ["Consumer", "Record", "Stream", "open_stream"]
@@ -14,11 +15,15 @@ __all__ = ["Consumer", "Record", "Stream", "open_stream"]
 BACKENDS = {
     "sqlite": ("modelmon.streams.sqlite", ""),
     "memory": ("modelmon.streams.memory", ""),
+    "kafka": ("modelmon.streams.kafka", "kafka"),
 }
 
 
-def open_stream(url: str, partitions: int = 1, *, durability: str = "power") -> Stream:
+def open_stream(url: str, partitions: int = 1, settings: Settings | None = None) -> Stream:
     """Open the stream at `url`, created with `partitions` when it does not exist.
+
+    `settings` say how durable it is and how its technology is reached (`kafka_*`); without them the
+    environment does.
 
     Raises ConfigError for an unknown scheme, UnavailableError when the log can't be reached.
     """
@@ -33,5 +38,5 @@ def open_stream(url: str, partitions: int = 1, *, durability: str = "power") -> 
         raise ConfigError(
             f"{scheme}:// streams need {error.name}: pip install 'modelmon[{extra}]'"
         ) from error
-    stream: Stream = backend.open(url, partitions, durability=durability)
+    stream: Stream = backend.open(url, partitions, settings or Settings.load())
     return stream

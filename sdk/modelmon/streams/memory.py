@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from modelmon.errors import ConfigError
 from modelmon.model import Message
+from modelmon.settings import Settings
 from modelmon.streams.base import Consumer, Record, Stream
 from modelmon.streams.group import join
 from modelmon.streams.partitioned import PartitionedStream
@@ -30,8 +31,8 @@ _logs: dict[str, _Log] = {}
 _logs_lock = Lock()
 
 
-def open(url: str, partitions: int = 1, *, durability: str = "power") -> Stream:  # noqa: A001 - the hook's name
-    """Open the stream of this name in this process, or create it; `durability` means nothing here."""
+def open(url: str, partitions: int, settings: Settings) -> Stream:  # noqa: A001 - the hook's name
+    """Open the stream of this name in this process, or create it; no setting means anything here."""
     name = _name(url)
     if partitions < 1:
         raise ConfigError(f"stream {url}: at least 1 partition, got {partitions}")

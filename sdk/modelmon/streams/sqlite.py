@@ -15,6 +15,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from modelmon.errors import ConfigError, UnavailableError
+from modelmon.settings import Settings
 from modelmon.streams.base import Consumer, Stream
 from modelmon.streams.group import join
 from modelmon.streams.partitioned import PartitionedStream
@@ -25,25 +26,23 @@ PREFIX = "sqlite:///"
 MAX_PARTITIONS = 1024
 
 
-def open(url: str, partitions: int = 1, *, durability: str = "power") -> Stream:  # noqa: A001 - the hook's name
+def open(url: str, partitions: int, settings: Settings) -> Stream:  # noqa: A001 - the hook's name
     """Open the stream, or create it with `partitions`; one that exists keeps the number it has.
 
-    `durability` is "power" (every publish is fsynced) or "process" (survives kill -9, not a power cut).
+    With `durability: power` every publish is fsynced; `process` survives kill -9, not a power cut.
     """
     folder = _folder(url)
-    if durability not in ("power", "process"):
-        raise ConfigError(f"durability must be power or process, got {durability!r}")
     if not (folder / file_name(0)).exists():
         _create(folder, partitions)
         if not (folder / file_name(0)).exists():
             raise ConfigError(
                 f"stream {folder}: the folder holds something else; empty it or take another name"
             )
-    files = _open_files(folder, durability)
+    files = _open_files(folder, settings.durability)
     stream_id = files[0].stream_id
 
     def enter(group: str) -> Consumer:
-        own = _open_files(folder, durability)
+        own = _open_files(folder, settings.durability)
         if own[0].stream_id != stream_id:
             _close(own)
             raise ConfigError(f"stream {folder} was made anew under us; open the stream again")

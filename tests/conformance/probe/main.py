@@ -23,8 +23,9 @@ def note(**values):
 async def init_context(context):
     note(what="init", worker=context.worker_id, trigger=[context.trigger.kind, context.trigger.name])
     context.user_data.background = asyncio.get_running_loop().create_task(live())
-    context.platform.set_drain_callback(lambda: note(what="drain"))
-    context.platform.set_termination_callback(end)
+    context.user_data.held = []
+    context.platform.set_drain_callback(lambda: end(context, "drain"))
+    context.platform.set_termination_callback(lambda: end(context, "termination"))
 
 
 async def live():
@@ -33,9 +34,11 @@ async def live():
         note(what="alive")
 
 
-async def end():
-    await asyncio.sleep(0)
-    note(what="termination")
+async def end(context, what):
+    held, context.user_data.held = context.user_data.held, []
+    for offset in held:
+        await context.platform.explicit_ack(offset)
+    note(what=what, acknowledged=len(held))
 
 
 async def handler(context, event):
@@ -57,6 +60,11 @@ def parsed(body):
 
 async def acknowledge(context, event, asked):
     await context.platform.explicit_ack(nuclio_sdk.QualifiedOffset.from_event(event))
+
+
+async def hold(context, event, asked):
+    """Acknowledged when the platform takes the partition away or ends."""
+    context.user_data.held.append(nuclio_sdk.QualifiedOffset.from_event(event))
 
 
 async def fail(context, event, asked):
@@ -90,6 +98,7 @@ ANSWERS = {
     "response": give(nuclio_sdk.Response({"X-Own": "yes"}, '{"a":1}', "application/json", 418)),
     "no ack": give(nuclio_sdk.Response({"X-Nuclio-Stream-No-Ack": True}, "")),
     "acknowledge": acknowledge,
+    "hold": hold,
     "fail": fail,
     "leave": leave,
     "wait": wait,

@@ -7,14 +7,7 @@ from collections.abc import Iterable
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.settings import Settings
 from modelmon.streams import Stream, open_stream
-
-STREAM_GROUP = "modelmon-stream"
-WRITER_GROUP = "modelmon-writer"
-
-
-def app_group(application_name: str) -> str:
-    """The consumer group of an app."""
-    return f"modelmon-app-{application_name}"
+from modelmon.streams.subscriptions import STREAM_GROUP, WRITER_GROUP, app_group
 
 
 class ProjectStreams:
@@ -68,5 +61,5 @@ class ProjectStreams:
 
     def _stream(self, url: str, partitions: int) -> Stream:
         if url not in self._open:
-            self._open[url] = open_stream(url, partitions, durability=self._settings.durability)
+            self._open[url] = open_stream(url, partitions, self._settings)
         return self._open[url]

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -23,6 +23,7 @@ from modelmon.stores.records import open_records
 from modelmon.stores.samples import open_samples
 from modelmon.stores.series import open_series
 from modelmon.streams import open_stream
+from modelmon.streams.subscriptions import Subscription, events_of
 from modelmon.waiting import when_available
 
 logger = logging.getLogger(__name__)
@@ -70,6 +71,11 @@ class StreamStage:
         self._ending = loop.create_task(self._flow.await_termination())
         for task in (self._timer, self._ending):
             task.add_done_callback(_retrieve)
+
+    @property
+    def subscription(self) -> Subscription:
+        """What it reads."""
+        return events_of(self._settings)
 
     async def accept(self, message: Message) -> None:
         """Hold one message, and write what is then ready; waits while too many bytes are held."""
@@ -232,11 +238,8 @@ def _check_lost(buffer: PartitionBuffer, message: Message) -> None:
 
 
 def _take_over(settings: Settings, parts: Parts, message: Message) -> Position:
-    stream = open_stream(settings.events_url, settings.events_partitions, durability=settings.durability)
-    try:
+    with closing(open_stream(settings.events_url, settings.events_partitions, settings)) as stream:
         stream_id, end = stream.stream_id, stream.end_offsets().get(message.partition, 0)
-    finally:
-        stream.close()
     if message.offset >= end:
         raise ConfigError(
             f"events_stream: partition {message.partition} of {settings.events_url} ends before offset "

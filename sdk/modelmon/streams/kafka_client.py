@@ -1,0 +1,161 @@
+"""Clients of kafka-python that we can live with, and its errors in the port's words."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from kafka import errors
+from kafka.cluster import ClusterMetadata
+from kafka.net.compat import KafkaNetClient
+from kafka.net.manager import KafkaConnectionManager
+from kafka.net.selector import NetworkSelector
+
+from modelmon.errors import ConfigError, ModelMonError, RejectedError, UnavailableError
+from modelmon.settings import Settings
+from modelmon.streams.kafka_settings import KafkaAddress, client_options, timeout_milliseconds
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+_WRONG = (
+    errors.KafkaConfigurationError,
+    errors.InvalidTopicError,
+    errors.InvalidPartitionsError,
+    errors.InvalidReplicationFactorError,
+    errors.InvalidConfigurationError,
+    errors.InvalidSessionTimeoutError,
+    errors.InvalidGroupIdError,
+    errors.InconsistentGroupProtocolError,
+    errors.PolicyViolationError,
+    errors.UnsupportedVersionError,
+    errors.UnsupportedCodecError,
+    errors.UnsupportedCompressionTypeError,
+)
+"""What trying again does not mend."""
+_REFUSED = (errors.SaslAuthenticationFailedError, errors.UnsupportedSaslMechanismError)
+
+
+CLIENT_ERRORS = (errors.KafkaError, OSError, RuntimeError)
+"""What kafka-python raises; a RuntimeError when a connection ends while a request is written to it."""
+
+
+def connect(client: Callable[..., T], address: KafkaAddress, settings: Settings, **options: Any) -> T:
+    """An admin client, producer or consumer that has found its brokers. Raises CLIENT_ERRORS."""
+    networks: list[KafkaNetClient] = []
+
+    def network(**configuration: Any) -> KafkaNetClient:
+        selector = NetworkSelector(**configuration)
+        networks.append(KafkaNetClient(selector, _Connections(settings, selector, **configuration)))
+        return networks[-1]
+
+    try:
+        return client(kafka_client=network, **client_options(address, settings), **options)
+    except BaseException as error:
+        refused = [problem for opened in networks for problem in opened._manager.refused]
+        for opened in networks:
+            end(opened)
+        if refused:
+            raise refused[0] from error
+        raise
+
+
+def leave(close: Callable[[], None], network: KafkaNetClient) -> None:
+    """Close a client; whatever comes of that, no connection and no thread of its `network` is left."""
+    try:
+        close()
+    except CLIENT_ERRORS as error:
+        log.debug("A Kafka client did not leave in order: %s", error)
+    finally:
+        end(network)
+
+
+def end(network: KafkaNetClient) -> None:
+    """Close the connections and stop the thread; twice is harmless."""
+    network.close()
+    network._net.stop()
+
+
+class _Connections(KafkaConnectionManager):  # type: ignore[misc]  # kafka-python is untyped
+    """Connections of kafka-python 3.0.12 that tell a refusal, and that wait for nothing for ever."""
+
+    def __init__(self, settings: Settings, *others: Any, **options: Any) -> None:
+        timeout_ms = timeout_milliseconds(settings)
+        super().__init__(
+            *others,
+            **options,
+            socket_connection_setup_timeout_ms=timeout_ms,
+            socket_connection_setup_timeout_max_ms=timeout_ms,
+        )
+        self.refused: list[Exception] = []
+        # It takes the option allow_auto_create_topics and forgets it: a client that still asks for a deleted
+        # topic would make the broker create it anew, with one partition.
+        self.cluster.config["allow_auto_create_topics"] = False
+        self.cluster.start_refresh_loop = _restarting(self.cluster)
+
+    async def _build_transport(self, node: Any, timeout_at: float) -> Any:
+        # Alone, it would wait without end for a broker that accepts a connection and then is silent.
+        building = self.call_soon(super()._build_transport, node, timeout_at)
+        try:
+            transport = await self.wait_for(building, max(0.0, timeout_at - time.monotonic()) * 1000)
+        except errors.KafkaTimeoutError:
+            building.add_callback(lambda late: late.close())
+            raise
+        receive = transport._sock_recv
+
+        def receive_whole() -> tuple[bytes, Exception | None]:
+            # A broker that refuses hangs up after it has said so. What came together with the end of a
+            # connection would be thrown away; the next read meets that end again.
+            data, error = receive()
+            return data, None if data else error
+
+        transport._sock_recv = receive_whole
+        return transport
+
+    async def _connect(self, node: Any, connection: Any, *others: Any, **options: Any) -> None:
+        await super()._connect(node, connection, *others, **options)
+        error = connection.init_future.exception
+        if isinstance(error, _REFUSED):
+            # It means to keep this itself: it would try the credentials again until its time is over.
+            self.refused.append(error)
+            self._auth_failures[node.node_id] = error
+
+
+def _restarting(cluster: ClusterMetadata) -> Callable[[], None]:
+    """What starts the loop that asks who leads a partition: it ends with any error that is no KafkaError,
+    and would never be started again."""
+    start = cluster.start_refresh_loop
+
+    def start_or_restart() -> None:
+        loop = cluster._refresh_loop_future
+        if loop is not None and loop.is_done and not cluster.closed:
+            cluster._refresh_loop_future = None
+        start()
+
+    return start_or_restart
+
+
+def port_error(error: Exception, address: KafkaAddress, settings: Settings, what: str) -> ModelMonError:
+    """What the port calls an error of kafka-python that came while `what` was tried."""
+    reason = str(error) or type(error).__name__
+    if isinstance(error, errors.SaslAuthenticationFailedError):
+        return ConfigError(
+            f"{address}: the broker refused user {settings.kafka_sasl_username!r} "
+            f"({settings.kafka_sasl_mechanism}); check kafka_sasl_username and kafka_sasl_password"
+        )
+    if isinstance(error, errors.UnsupportedSaslMechanismError | errors.IllegalSaslStateError):
+        return ConfigError(f"{address}: the broker does not offer {settings.kafka_sasl_mechanism}: {reason}")
+    if isinstance(error, errors.AuthorizationError):
+        return ConfigError(
+            f"{address}: user {settings.kafka_sasl_username!r} may not {what} ({type(error).__name__})"
+        )
+    if isinstance(error, errors.MessageSizeTooLargeError | errors.RecordListTooLargeError):
+        return RejectedError(f"the broker takes no message of this size: {reason}", "body")
+    if isinstance(error, _WRONG):
+        return ConfigError(f"{address}: can't {what}: {reason}")
+    return UnavailableError(
+        f"{address}: could not {what} within {settings.kafka_timeout_seconds:g} s over "
+        f"{settings.kafka_security_protocol}: {reason}"
+    )

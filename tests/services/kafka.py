@@ -1,0 +1,211 @@
+"""A Kafka broker of our own: one node (KRaft), on free loopback ports, in a folder that goes away with it."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from modelmon.settings import Settings
+
+from . import free_ports
+from .install import KAFKA_VERSION, install_kafka, kafka_jars, missing_programs
+
+START_SECONDS = 90.0
+CLUSTER_ID = "bW9kZWxtb24ta2Fma2EtMQ"
+QUICK_START = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]  # these brokers live for seconds
+USER, GUEST, PASSWORD = "modelmon", "guest", "open-sesame-7"  # of the SASL listener
+_PROPERTIES = """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller}
+listeners=PLAINTEXT://127.0.0.1:{port},SASL_PLAINTEXT://127.0.0.1:{sasl_port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},SASL_PLAINTEXT://127.0.0.1:{sasl_port}
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT
+sasl.enabled.mechanisms=PLAIN
+listener.name.sasl_plaintext.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule \
+required user_{user}="{password}" user_{guest}="{password}";
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=5
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=500
+# A broker that was killed is forgotten after this long, and can't come back before.
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
+log.cleaner.enable=false
+log.dirs={folder}/data
+"""
+
+
+class KafkaBroker:
+    """A broker that runs until `stop`. `kill` is `kill -9`; `start` brings it back with what it had."""
+
+    def __init__(self, version: str = KAFKA_VERSION) -> None:
+        install_kafka(version)
+        self._version = version
+        self._folder = Path(tempfile.mkdtemp(prefix="modelmon-kafka-"))
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port, self.sasl_port, self._controller = free_ports(3)
+        self._properties = self._folder / "server.properties"
+        self._properties.write_text(
+            _PROPERTIES.format(
+                port=self.port, sasl_port=self.sasl_port, controller=self._controller,
+                folder=self._folder, user=USER, guest=GUEST, password=PASSWORD,
+            ),
+            encoding="utf-8",
+        )  # fmt: skip
+        self._format()
+
+    @property
+    def url(self) -> str:
+        return f"kafka://127.0.0.1:{self.port}"
+
+    @property
+    def sasl_url(self) -> str:
+        return f"kafka://127.0.0.1:{self.sasl_port}"
+
+    @property
+    def log(self) -> str:
+        return (self._folder / "log").read_text(encoding="utf-8", errors="replace")
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        with (self._folder / "log").open("ab") as log:
+            command = [*self._java("-Xmx512m", "-Xms128m"), "kafka.Kafka", str(self._properties)]
+            self._process = subprocess.Popen(
+                command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"Kafka {self._version} did not start:\n{self.log[-3000:]}")
+            time.sleep(0.1)
+
+    def kill(self) -> None:
+        """`kill -9`."""
+        self._end(signal.SIGKILL)
+
+    def forget_guest(self) -> None:
+        """The next time that it starts it does not know GUEST any more."""
+        text = self._properties.read_text(encoding="utf-8")
+        self._properties.write_text(text.replace(f"user_{GUEST}=", "user_nobody="), encoding="utf-8")
+
+    def freeze(self) -> None:
+        """From now on it accepts connections and answers nothing, until `thaw`."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def stop(self) -> None:
+        """End it and remove what it wrote."""
+        self._end(signal.SIGKILL)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._process is not None, "started first"
+        self._process.send_signal(number)
+
+    def _end(self, how: signal.Signals) -> None:
+        if self._process is not None:
+            self._signal(how)
+            self._process.wait()
+            self._process = None
+
+    def _answers(self) -> bool:
+        from kafka import KafkaAdminClient
+        from kafka.errors import KafkaError
+
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1):
+                pass
+            admin = KafkaAdminClient(bootstrap_servers=f"127.0.0.1:{self.port}", bootstrap_timeout_ms=2_000)
+        except (OSError, KafkaError):
+            return False
+        admin.close()
+        return True
+
+    def _format(self) -> None:
+        tool = [
+            "kafka.tools.StorageTool",
+            "format",
+            "-t",
+            CLUSTER_ID,
+            "-c",
+            str(self._properties),
+        ]
+        done = subprocess.run(self._java("-Xmx128m") + tool, capture_output=True, text=True, timeout=120)
+        if done.returncode:
+            raise RuntimeError(f"Kafka {self._version} could not be formatted:\n{done.stderr[-3000:]}")
+
+    def _java(self, *options: str) -> list[str]:
+        return [
+            "java",
+            *options,
+            *QUICK_START,
+            "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+            "-cp",
+            f"{kafka_jars(self._version)}/*",
+        ]
+
+
+def needs_kafka(group: str, *versions: str) -> list[pytest.MarkDecorator]:
+    """Marks of tests on a broker of one of `versions`; those of one `group` run in one process."""
+    missing = missing_programs(*versions or (KAFKA_VERSION,))
+    return [
+        pytest.mark.e2e,
+        pytest.mark.xdist_group(group),
+        pytest.mark.skipif(bool(missing), reason=missing),
+    ]
+
+
+NEEDS_KAFKA = needs_kafka("kafka")
+"""Of tests that share a broker, which nobody stops."""
+SETTINGS = Settings(kafka_timeout_seconds=60.0, kafka_max_message_bytes=64 * 2**20)
+"""For tests that are not about time, also on a machine that is very busy; messages may be huge."""
+
+
+@cache
+def shared_broker() -> KafkaBroker:
+    """The broker that the tests of this process share; it ends with the process."""
+    broker = KafkaBroker()
+    atexit.register(broker.stop)
+    broker.start()
+    return broker
+
+
+def delete_topic(url: str) -> None:
+    """Delete a topic, and wait until the broker has forgotten it."""
+    from kafka import KafkaAdminClient
+
+    server, _, topic = url.removeprefix("kafka://").partition("/")
+    admin = KafkaAdminClient(bootstrap_servers=server)
+    admin.delete_topics([topic])
+    deadline = time.monotonic() + START_SECONDS
+    while topic in admin.list_topics():
+        assert time.monotonic() < deadline, f"{topic} does not go away"
+    admin.close()
+
+
+if __name__ == "__main__":  # a broker to try things with: python -m tests.services.kafka [VERSION]
+    import sys
+
+    broker = KafkaBroker(*sys.argv[1:])
+    broker.start()
+    print(broker.url, broker.sasl_url, os.getpid(), flush=True)
+    try:
+        signal.pause()
+    finally:
+        broker.stop()
