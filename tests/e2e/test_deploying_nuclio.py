@@ -19,10 +19,9 @@ from modelmon.deploying.bundling import bundle, functions_to_bundle
 from modelmon.deploying.plan import make_plan
 from modelmon.deploying.secrets import PASSWORD, write_secret_files
 from modelmon.settings import Settings
+from modelmon.streams import Stream, open_stream
 from nuctl_stand_in import WHEEL
-
-kafka = pytest.importorskip("services.kafka", reason="needs the services of the Kafka tests")
-nuclio = pytest.importorskip("services.nuclio", reason="needs the services of the Nuclio tests")
+from services import kafka, nuclio
 
 pytestmark = [*kafka.NEEDS_KAFKA, *nuclio.NEEDS_NUCLIO, pytest.mark.slow]
 
@@ -128,8 +127,6 @@ def test_the_kafka_trigger_takes_its_password_from_a_file(
     assert kafka.PASSWORD not in (folder / "function.yaml").read_text(encoding="utf-8")
 
 
-def kafka_stream(broker: kafka.KafkaBroker, settings: Settings) -> object:
+def kafka_stream(broker: kafka.KafkaBroker, settings: Settings) -> Stream:
     """The same topic through the broker's open door."""
-    from modelmon.streams import open_stream
-
     return open_stream(f"{broker.url}/{settings.events_stream}", 2, Settings())

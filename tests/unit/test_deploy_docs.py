@@ -126,8 +126,7 @@ def test_the_readme_deploys_word_for_word(notes: Path) -> None:
     Path("churn.pkl").touch()
     frame = "import pandas as pd\nframe = pd.DataFrame({'visits': [1, 2, 3], 'churned': [1, 0, 0]})\n"
     Path("deploy.py").write_text(frame + script, encoding="utf-8")
-    settings, commands = README
-    for block in (settings, Block("", "sh", "python deploy.py"), commands):
+    for block in README:
         do(block)
     deployed = [call[1] for call in nuctl_stand_in.calls(notes) if call[0] == "deploy"]
     everything = [*nuctl_stand_in.ORDER[:4], "serving"]
