@@ -230,6 +230,16 @@ def delete_topic(url: str) -> None:
     admin.close()
 
 
+def add_partitions(url: str, count: int) -> None:
+    """Make the partitions of a topic `count`."""
+    from kafka import KafkaAdminClient
+
+    server, _, topic = url.removeprefix("kafka://").partition("/")
+    admin = KafkaAdminClient(bootstrap_servers=server)
+    admin.create_partitions({topic: count})
+    admin.close()
+
+
 if __name__ == "__main__":  # a broker to try things with: python -m tests.services.kafka [VERSION]
     import sys
 
