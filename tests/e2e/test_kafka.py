@@ -11,11 +11,12 @@ from contextlib import suppress
 from dataclasses import replace
 
 import pytest
+from kafka.coordinator.base import BaseCoordinator
 
 from modelmon.errors import ConfigError, RejectedError, UnavailableError
 from modelmon.model import Message
 from modelmon.settings import Settings
-from modelmon.streams import Consumer, Stream, open_stream
+from modelmon.streams import Consumer, Stream, kafka_consumer, open_stream
 from services import install, kafka
 from services.kafka import KafkaBroker
 
@@ -186,6 +187,34 @@ def test_a_broker_killed_under_load_loses_nothing_and_doubles_only_what_failed(b
     for (batch, _), times in found.items():
         assert times <= 1 + failed[batch]
     print(f"sent {sent * 20}, stored {sum(found.values())}, lost 0, tries that failed {sum(failed.values())}")
+
+
+# Groups
+
+
+def test_a_member_that_joins_again_over_several_polls_reads_on(broker, streams, monkeypatch):
+    stream = open_stream(f"{broker.url}/grows", settings=SETTINGS)
+    streams.append(stream)
+    stream.publish([("k", b"1")])
+    consumer = stream.consumer("g")
+    read_until(consumer, b"1")
+    join = BaseCoordinator._do_join_and_sync_async
+
+    async def join_slowly(coordinator: BaseCoordinator) -> bytes:
+        assignment = await join(coordinator)
+        await coordinator._net.sleep(1.5 * kafka_consumer.READ_SECONDS)
+        return assignment
+
+    monkeypatch.setattr(BaseCoordinator, "_do_join_and_sync_async", join_slowly)
+    consumer.commit({0: 1})
+    kafka.add_partitions(stream.url, 2)
+    consumer._consumer._manager.cluster.request_update()  # type: ignore[attr-defined]
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while consumer.assignment != {0, 1}:
+        assert time.monotonic() < deadline, "it did not join again"
+        consumer.poll(1, 0.05)
+    stream.publish([("k", b"2")])
+    read_until(consumer, b"2")
 
 
 # Topics

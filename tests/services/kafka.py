@@ -18,6 +18,7 @@ import pytest
 from modelmon.settings import Settings
 
 from . import free_ports
+from .certificates import make_certificates
 from .install import KAFKA_VERSION, install_kafka, kafka_jars, missing_programs
 
 START_SECONDS = 90.0
@@ -47,21 +48,40 @@ broker.heartbeat.interval.ms=500
 log.cleaner.enable=false
 log.dirs={folder}/data
 """
+_TLS_PROPERTIES = """\
+listeners=PLAINTEXT://127.0.0.1:{port},SASL_PLAINTEXT://127.0.0.1:{sasl_port},CONTROLLER://127.0.0.1:{controller},\
+SSL://127.0.0.1:{tls_port},SASL_SSL://127.0.0.1:{sasl_tls_port}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},SASL_PLAINTEXT://127.0.0.1:{sasl_port},\
+SSL://127.0.0.1:{tls_port},SASL_SSL://127.0.0.1:{sasl_tls_port}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT,SSL:SSL,\
+SASL_SSL:SASL_SSL
+ssl.keystore.type=PEM
+ssl.keystore.location={folder}/broker.pem
+ssl.truststore.type=PEM
+ssl.truststore.location={folder}/ca.pem
+listener.name.ssl.ssl.client.auth=required
+listener.name.sasl_ssl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule \
+required user_{user}="{password}";
+"""
 
 
 class KafkaBroker:
     """A broker that runs until `stop`. `kill` is `kill -9`; `start` brings it back with what it had."""
 
-    def __init__(self, version: str = KAFKA_VERSION) -> None:
+    def __init__(self, version: str = KAFKA_VERSION, *, tls: bool = False) -> None:
+        """With `tls` it also listens for SSL, where clients need a certificate, and for SASL_SSL."""
         install_kafka(version)
         self._version = version
         self._folder = Path(tempfile.mkdtemp(prefix="modelmon-kafka-"))
         self._process: subprocess.Popen[bytes] | None = None
-        self.port, self.sasl_port, self._controller = free_ports(3)
+        self.port, self.sasl_port, self.tls_port, self.sasl_tls_port, controller = free_ports(5)
         self._properties = self._folder / "server.properties"
+        if tls:
+            make_certificates(self._folder)
         self._properties.write_text(
-            _PROPERTIES.format(
-                port=self.port, sasl_port=self.sasl_port, controller=self._controller,
+            (_PROPERTIES + _TLS_PROPERTIES * tls).format(
+                port=self.port, sasl_port=self.sasl_port, tls_port=self.tls_port,
+                sasl_tls_port=self.sasl_tls_port, controller=controller,
                 folder=self._folder, user=USER, guest=GUEST, password=PASSWORD,
             ),
             encoding="utf-8",
@@ -75,6 +95,10 @@ class KafkaBroker:
     @property
     def sasl_url(self) -> str:
         return f"kafka://127.0.0.1:{self.sasl_port}"
+
+    def certificate(self, name: str) -> str:
+        """File of `ca`, `broker` or `client`, the latter two with their keys."""
+        return str(self._folder / f"{name}.pem")
 
     @property
     def log(self) -> str:
@@ -196,6 +220,16 @@ def delete_topic(url: str) -> None:
     deadline = time.monotonic() + START_SECONDS
     while topic in admin.list_topics():
         assert time.monotonic() < deadline, f"{topic} does not go away"
+    admin.close()
+
+
+def add_partitions(url: str, count: int) -> None:
+    """Make the partitions of a topic `count`."""
+    from kafka import KafkaAdminClient
+
+    server, _, topic = url.removeprefix("kafka://").partition("/")
+    admin = KafkaAdminClient(bootstrap_servers=server)
+    admin.create_partitions({topic: count})
     admin.close()
 
 

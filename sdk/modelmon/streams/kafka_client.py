@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import ssl
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -35,7 +36,13 @@ _WRONG = (
     errors.UnsupportedCompressionTypeError,
 )
 """What trying again does not mend."""
-_REFUSED = (errors.SaslAuthenticationFailedError, errors.UnsupportedSaslMechanismError)
+
+
+class CertificateError(errors.KafkaError):  # type: ignore[misc]  # kafka-python is untyped
+    """One side of a TLS connection does not take the other's certificate."""
+
+
+_REFUSED = (errors.SaslAuthenticationFailedError, errors.UnsupportedSaslMechanismError, CertificateError)
 
 
 CLIENT_ERRORS = (errors.KafkaError, OSError, RuntimeError)
@@ -103,13 +110,15 @@ class _Connections(KafkaConnectionManager):  # type: ignore[misc]  # kafka-pytho
         except errors.KafkaTimeoutError:
             building.add_callback(lambda late: late.close())
             raise
+        except errors.KafkaConnectionError as error:
+            raise _told(error, error.__context__) from error.__context__
         receive = transport._sock_recv
 
         def receive_whole() -> tuple[bytes, Exception | None]:
             # A broker that refuses hangs up after it has said so. What came together with the end of a
             # connection would be thrown away; the next read meets that end again.
             data, error = receive()
-            return data, None if data else error
+            return data, None if data or error is None else _told(error, error.args[0])
 
         transport._sock_recv = receive_whole
         return transport
@@ -121,6 +130,14 @@ class _Connections(KafkaConnectionManager):  # type: ignore[misc]  # kafka-pytho
             # It means to keep this itself: it would try the credentials again until its time is over.
             self.refused.append(error)
             self._auth_failures[node.node_id] = error
+
+
+def _told(error: errors.KafkaError, reason: object) -> errors.KafkaError:
+    """The error of a connection that ended for this reason, which kafka-python makes a text of."""
+    named = (reason.reason or "") if isinstance(reason, ssl.SSLError) else ""
+    if "CERTIFICATE" in named or "UNKNOWN_CA" in named:
+        return CertificateError(str(reason))
+    return error
 
 
 def _restarting(cluster: ClusterMetadata) -> Callable[[], None]:
@@ -144,6 +161,11 @@ def port_error(error: Exception, address: KafkaAddress, settings: Settings, what
         return ConfigError(
             f"{address}: the broker refused user {settings.kafka_sasl_username!r} "
             f"({settings.kafka_sasl_mechanism}); check kafka_sasl_username and kafka_sasl_password"
+        )
+    if isinstance(error, CertificateError):
+        return ConfigError(
+            f"{address}: a certificate was refused ({error.args[0]}); check kafka_ssl_cafile, "
+            "kafka_ssl_certfile and kafka_ssl_keyfile"
         )
     if isinstance(error, errors.UnsupportedSaslMechanismError | errors.IllegalSaslStateError):
         return ConfigError(f"{address}: the broker does not offer {settings.kafka_sasl_mechanism}: {reason}")

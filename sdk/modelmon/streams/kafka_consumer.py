@@ -201,6 +201,7 @@ class KafkaGroupConsumer(Consumer):
     def _read_once(self) -> None:
         try:
             full = self._is_full()
+            self._go_on_joining()
             found = self._consumer.poll(0 if full else int(READ_SECONDS * 1000), max_records=READ_RECORDS)
             if self._is_started:
                 self._keep(found)
@@ -214,6 +215,12 @@ class KafkaGroupConsumer(Consumer):
             if full:
                 with self._changed:
                     self._changed.wait(READ_SECONDS)
+
+    def _go_on_joining(self) -> None:
+        """Ask for the join that a poll began and did not end: when the group's leader learns meanwhile which
+        partitions there are, kafka-python 3.0.12 takes it for done, and is in no group for ever."""
+        if self._consumer._coordinator.rejoining:
+            self._consumer._coordinator.request_rejoin()
 
     def _is_full(self) -> bool:
         """Whether the buffers hold enough; reading is then paused, staying in the group is not."""
