@@ -21,11 +21,17 @@ import served
 from chain import APP, FUNCTIONS, Chain, State
 from chain_platforms import PLATFORMS, ChainPlatform, chain_on, on_kafka
 from deploying import eventually
+from modelmon.errors import UnavailableError
 from modelmon.model import ResultStatusApp
 from modelmon.streams import open_stream
 from services import kafka
 
-pytestmark = [*kafka.NEEDS_KAFKA, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [
+    pytest.mark.xdist_group("chain"),  # not with the other tests of Kafka, they would take turns for long
+    *kafka.NEEDS_KAFKA,
+    pytest.mark.slow,
+    pytest.mark.timeout(900),
+]
 
 MINUTES, PER_MINUTE = 30, 100
 EVENTS = MINUTES * PER_MINUTE
@@ -105,7 +111,14 @@ def progress(chain: Chain, function: str) -> Callable[[], int]:
         APP: (settings.app_url(APP), f"modelmon-app-{APP}"),
     }[function]
     stream = open_stream(url, settings=settings)
-    return lambda: sum(stream.committed(group).values())
+
+    def committed() -> int:
+        try:
+            return sum(stream.committed(group).values())
+        except UnavailableError:  # it may be kept waiting while who died is missed
+            return -1
+
+    return committed
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
@@ -212,7 +225,7 @@ def test_an_owner_that_slept_through_a_rebalance_writes_nothing_when_it_wakes(
             running.pause("modelmon-stream")
             running.add_replica()
             all_read = sum(chain.stream.end_offsets().values())
-            eventually(done, lambda now, end=all_read: now == end, within=PATIENCE_SECONDS)
+            eventually(done, lambda now, end=all_read: now >= end, within=PATIENCE_SECONDS)
             running.wake()
             load.publish(2)
             time.sleep(1.0)  # who wakes may try to write now
