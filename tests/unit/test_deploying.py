@@ -307,3 +307,12 @@ class TestProject:
         serving = project.set_function("model.py", name="web")
         with pytest.raises(UnavailableError, match="nuctl get function web"):
             serving.invoke("/v2/models")
+
+
+@pytest.mark.parametrize("platform", ["local", "kube"])
+def test_functions_that_nuclio_runs_are_not_run_here_too(modelmon: Any, place: Path, platform: str) -> None:
+    make_project(place, platform=platform, **SERVERS)
+    code, _, err = modelmon("up", "--until-idle")
+    assert code == 2
+    assert f"platform: {platform} means that Nuclio runs" in err
+    assert not (place / ".modelmon" / "runner.json").exists()
