@@ -68,8 +68,8 @@ def _check_platform(settings: Settings) -> None:
     if settings.platform != "embedded":
         raise ConfigError(
             f"platform: {settings.platform} means that Nuclio runs this project's functions, and `modelmon "
-            "up` would run them a second time; `modelmon deploy` deploys them, platform: embedded has them run "
-            "here"
+            "up` would run them a second time; `modelmon deploy` deploys them, with platform: embedded they "
+            "run here"
         )
 
 
