@@ -43,7 +43,7 @@ lint: $(VENV)/.dev
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
-services: $(VENV)/.dev ## install Apache Kafka for the tests, outside the repository (needs java and mvn)
+services: $(VENV)/.dev ## install Apache Kafka (needs java and mvn) and MLRun for the tests, outside the repository
 	@$(BIN)/python -m tests.services.install
 
 bundle: $(VENV)/.dev ## dist/functions/<name>/: folders that nuctl deploy takes

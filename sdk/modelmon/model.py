@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import Any
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -203,3 +203,47 @@ class DeadLetter:
     body: bytes
     created: datetime
     resent: datetime | None = None
+
+
+class WorkerState(StrEnum):
+    """The state of a worker, the best first; a function is as its worst live worker."""
+
+    READY = "ready"
+    BEHIND = "behind"
+    STARTING = "starting"
+    WAITING = "waiting"
+    UNCOMMITTED = "not committing"
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionProgress:
+    """Positions of a group in one partition: each is the offset that comes next.
+
+    `delivered` and `acknowledged` are this worker's, None for a partition it was given nothing of.
+    """
+
+    partition: int
+    end: int
+    committed: int
+    delivered: int | None = None
+    acknowledged: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """One worker of a function at `beat_us`; it speaks again before `expires_us`, or is gone.
+
+    `state` holds since `since_us` and `reason` says why it is not ready. `behind_seconds` is how long
+    ago the oldest message came that the group has not committed, as far as the worker saw it.
+    """
+
+    function_name: str
+    worker: str
+    trigger: str
+    state: WorkerState
+    reason: str
+    since_us: int
+    beat_us: int
+    expires_us: int
+    behind_seconds: float = 0.0
+    partitions: Sequence[PartitionProgress] = ()

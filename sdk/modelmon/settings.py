@@ -130,6 +130,40 @@ class Settings:
         1.0, "The publisher sends what it has at least this often.", least=0.01
     )
 
+    heartbeat_seconds: float = _setting(
+        5.0, "A worker says this often how it is; it counts as gone after three times as long.", least=0.1
+    )
+    behind_after_seconds: float = _setting(
+        60.0, "A function whose messages wait longer than this is `behind`.", least=0
+    )
+
+    stream_workers: int = _setting(1, "Worker processes of the stream function, in each replica.", least=1)
+    stream_replicas: int = _setting(1, "Replicas of the stream function under Nuclio.", least=1)
+    app_workers: int = _setting(1, "Worker processes of an app, in each replica.", least=1)
+    app_replicas: int = _setting(1, "Replicas of an app under Nuclio.", least=1)
+    writer_workers: int = _setting(1, "Worker processes of the writer, in each replica.", least=1)
+    writer_replicas: int = _setting(1, "Replicas of the writer under Nuclio.", least=1)
+    serving_workers: int = _setting(1, "Worker processes of a serving function, in each replica.", least=1)
+    serving_replicas: int = _setting(1, "Replicas of a serving function under Nuclio.", least=1)
+
+    platform: str = _setting(
+        "embedded",
+        "What functions are deployed to: `modelmon up` (embedded), Nuclio on Docker (local) or on Kubernetes "
+        "(kube).",
+        choices=("embedded", "local", "kube"),
+    )
+    nuclio_project: str = _setting("", "Nuclio's project of the functions. Empty: the project's name.")
+    nuclio_namespace: str = _setting("nuclio", "Namespace that the functions are deployed to.")
+    nuclio_registry: str = _setting("", "Registry that images are pushed to. Empty: none, or NUCTL_REGISTRY.")
+    nuclio_run_registry: str = _setting("", "Registry that images are pulled from. Empty: the same.")
+    nuclio_brokers: str = _setting(
+        "", "Kafka's host:port as functions under Nuclio reach it. Empty: the hosts of stream_path."
+    )
+    nuclio_secret: str = _setting("modelmon", "Kubernetes Secret that holds the passwords and certificates.")
+    nuclio_wheel: str = _setting(
+        "", "ModelMon's wheel that functions under Nuclio install. Empty: built from this checkout."
+    )
+
     http_host: str = _setting("127.0.0.1", "Address that embedded HTTP triggers listen on.")
     http_port: int = _setting(0, "First port of embedded HTTP triggers; 0 takes any free one.", least=0)
     unavailable_first_wait_seconds: float = _setting(

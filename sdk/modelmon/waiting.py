@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from modelmon.errors import UnavailableError
@@ -18,6 +19,22 @@ T = TypeVar("T")
 REMIND_SECONDS = 60.0
 
 
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """A dependency that this process waits for, and what it last said."""
+
+    what: str
+    reason: str
+
+
+_outages: dict[int, Outage] = {}
+
+
+def outages() -> Sequence[Outage]:
+    """What this process waits for now, each dependency once."""
+    return tuple({outage.what: outage for outage in list(_outages.values())}.values())
+
+
 async def when_available(action: Callable[[], T], settings: Settings, what: str) -> T:
     """The result of the blocking `action`, run in a thread and tried again while it is unavailable.
 
@@ -28,34 +45,28 @@ async def when_available(action: Callable[[], T], settings: Settings, what: str)
 
 async def when_awaitable(action: Callable[[], Awaitable[T]], settings: Settings, what: str) -> T:
     """As `when_available`, for an `action` that is asynchronous itself."""
-    outage = _Outage(settings, what)
-    while True:
-        try:
-            result = await action()
-        except UnavailableError as error:
-            await asyncio.sleep(outage.next_wait(error))
-        else:
-            outage.over()
-            return result
+    with _Wait(settings, what) as wait:
+        while True:
+            try:
+                return await action()
+            except UnavailableError as error:
+                await asyncio.sleep(wait.next(error))
 
 
 def when_available_blocking(
     action: Callable[[], T], settings: Settings, what: str, sleep: Callable[[float], None] = time.sleep
 ) -> T:
     """As `when_available`, for a thread: `action` runs here. `sleep` may raise to end the wait."""
-    outage = _Outage(settings, what)
-    while True:
-        try:
-            result = action()
-        except UnavailableError as error:
-            sleep(outage.next_wait(error))
-        else:
-            outage.over()
-            return result
+    with _Wait(settings, what) as wait:
+        while True:
+            try:
+                return action()
+            except UnavailableError as error:
+                sleep(wait.next(error))
 
 
-class _Outage:
-    """How long to wait next, and what the log has heard so far."""
+class _Wait:
+    """How long to wait next, and what the log has heard so far; it ends with the `with`."""
 
     def __init__(self, settings: Settings, what: str) -> None:
         self._waits = _doubling(
@@ -65,8 +76,12 @@ class _Outage:
         self._began: float | None = None
         self._told = 0.0
 
-    def next_wait(self, error: UnavailableError) -> float:
+    def __enter__(self) -> _Wait:
+        return self
+
+    def next(self, error: UnavailableError) -> float:
         """Seconds until the next try; logs the first failure, then one a minute."""
+        _outages[id(self)] = Outage(self._what, str(error))
         now = time.monotonic()
         if self._began is None:
             self._began = self._told = now
@@ -76,8 +91,9 @@ class _Outage:
             logger.warning("still waiting for %s after %.0f s: %s", self._what, now - self._began, error)
         return next(self._waits)
 
-    def over(self) -> None:
-        if self._began is not None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        _outages.pop(id(self), None)
+        if self._began is not None and kind is None:
             logger.warning("%s is back after %.1f s", self._what, time.monotonic() - self._began)
 
 

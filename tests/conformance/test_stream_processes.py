@@ -10,6 +10,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from modelmon.streams import Stream
 
 pytestmark = pytest.mark.e2e
 PATIENCE_SECONDS = 60.0
+SESSION_SECONDS = 1.5  # a member that was killed is missed after this
 KILLS = 10
 Start = Callable[..., "subprocess.Popen[str]"]
 
@@ -28,6 +30,7 @@ Start = Callable[..., "subprocess.Popen[str]"]
 @pytest.fixture(params=SHARED_BACKENDS, ids=lambda make: make.__name__.removesuffix("_backend"))
 def backend(request: pytest.FixtureRequest, tmp_path) -> Iterator[Backend]:
     backend = request.param(tmp_path)
+    backend.settings = replace(backend.settings, kafka_session_seconds=SESSION_SECONDS)
     yield backend
     backend.close()
 
@@ -40,7 +43,7 @@ def start(backend: Backend) -> Iterator[Start]:
 
     def run(command: str, *arguments: object) -> subprocess.Popen[str]:
         line = [sys.executable, str(script), command, backend.url(), *map(str, arguments)]
-        environment = os.environ | (backend.settings.environment() if backend.settings else {})
+        environment = os.environ | backend.settings.environment()
         processes.append(subprocess.Popen(line, stdout=subprocess.PIPE, text=True, env=environment))
         return processes[-1]
 

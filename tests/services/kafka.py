@@ -18,11 +18,13 @@ import pytest
 from modelmon.settings import Settings
 
 from . import free_ports
+from .certificates import make_certificates
 from .install import KAFKA_VERSION, install_kafka, kafka_jars, missing_programs
 
 START_SECONDS = 90.0
 CLUSTER_ID = "bW9kZWxtb24ta2Fma2EtMQ"
-USER, PASSWORD = "modelmon", "open-sesame-7"  # of the SASL listener
+QUICK_START = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]  # these brokers live for seconds
+USER, GUEST, PASSWORD = "modelmon", "guest", "open-sesame-7"  # of the SASL listener
 _PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
@@ -33,31 +35,54 @@ controller.listener.names=CONTROLLER
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT
 sasl.enabled.mechanisms=PLAIN
 listener.name.sasl_plaintext.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule \
-required user_{user}="{password}";
+required user_{user}="{password}" user_{guest}="{password}";
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=5
 transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=500
+# A broker that was killed is forgotten after this long, and can't come back before.
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
+log.cleaner.enable=false
 log.dirs={folder}/data
+"""
+_TLS_PROPERTIES = """\
+listeners=PLAINTEXT://127.0.0.1:{port},SASL_PLAINTEXT://127.0.0.1:{sasl_port},CONTROLLER://127.0.0.1:{controller},\
+SSL://127.0.0.1:{tls_port},SASL_SSL://127.0.0.1:{sasl_tls_port}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},SASL_PLAINTEXT://127.0.0.1:{sasl_port},\
+SSL://127.0.0.1:{tls_port},SASL_SSL://127.0.0.1:{sasl_tls_port}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT,SSL:SSL,\
+SASL_SSL:SASL_SSL
+ssl.keystore.type=PEM
+ssl.keystore.location={folder}/broker.pem
+ssl.truststore.type=PEM
+ssl.truststore.location={folder}/ca.pem
+listener.name.ssl.ssl.client.auth=required
+listener.name.sasl_ssl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule \
+required user_{user}="{password}";
 """
 
 
 class KafkaBroker:
     """A broker that runs until `stop`. `kill` is `kill -9`; `start` brings it back with what it had."""
 
-    def __init__(self, version: str = KAFKA_VERSION) -> None:
+    def __init__(self, version: str = KAFKA_VERSION, *, tls: bool = False) -> None:
+        """With `tls` it also listens for SSL, where clients need a certificate, and for SASL_SSL."""
         install_kafka(version)
         self._version = version
         self._folder = Path(tempfile.mkdtemp(prefix="modelmon-kafka-"))
         self._process: subprocess.Popen[bytes] | None = None
-        self.port, self.sasl_port, self._controller = free_ports(3)
+        self.port, self.sasl_port, self.tls_port, self.sasl_tls_port, controller = free_ports(5)
         self._properties = self._folder / "server.properties"
+        if tls:
+            make_certificates(self._folder)
         self._properties.write_text(
-            _PROPERTIES.format(
-                port=self.port, sasl_port=self.sasl_port, controller=self._controller,
-                folder=self._folder, user=USER, password=PASSWORD,
+            (_PROPERTIES + _TLS_PROPERTIES * tls).format(
+                port=self.port, sasl_port=self.sasl_port, tls_port=self.tls_port,
+                sasl_tls_port=self.sasl_tls_port, controller=controller,
+                folder=self._folder, user=USER, guest=GUEST, password=PASSWORD,
             ),
             encoding="utf-8",
         )  # fmt: skip
@@ -70,6 +95,10 @@ class KafkaBroker:
     @property
     def sasl_url(self) -> str:
         return f"kafka://127.0.0.1:{self.sasl_port}"
+
+    def certificate(self, name: str) -> str:
+        """File of `ca`, `broker` or `client`, the latter two with their keys."""
+        return str(self._folder / f"{name}.pem")
 
     @property
     def log(self) -> str:
@@ -92,14 +121,30 @@ class KafkaBroker:
         """`kill -9`."""
         self._end(signal.SIGKILL)
 
+    def forget_guest(self) -> None:
+        """The next time that it starts it does not know GUEST any more."""
+        text = self._properties.read_text(encoding="utf-8")
+        self._properties.write_text(text.replace(f"user_{GUEST}=", "user_nobody="), encoding="utf-8")
+
+    def freeze(self) -> None:
+        """From now on it accepts connections and answers nothing, until `thaw`."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+
     def stop(self) -> None:
         """End it and remove what it wrote."""
         self._end(signal.SIGKILL)
         shutil.rmtree(self._folder, ignore_errors=True)
 
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._process is not None, "started first"
+        self._process.send_signal(number)
+
     def _end(self, how: signal.Signals) -> None:
         if self._process is not None:
-            self._process.send_signal(how)
+            self._signal(how)
             self._process.wait()
             self._process = None
 
@@ -121,7 +166,7 @@ class KafkaBroker:
             "kafka.tools.StorageTool",
             "format",
             "-t",
-            "bW9kZWxtb24ta2Fma2EtMQ",
+            CLUSTER_ID,
             "-c",
             str(self._properties),
         ]
@@ -133,19 +178,27 @@ class KafkaBroker:
         return [
             "java",
             *options,
+            *QUICK_START,
             "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
             "-cp",
             f"{kafka_jars(self._version)}/*",
         ]
 
 
-NEEDS_KAFKA = [
-    pytest.mark.e2e,
-    pytest.mark.xdist_group("kafka"),  # one worker, one broker
-    pytest.mark.skipif(bool(missing_programs()), reason=missing_programs()),
-]
-SETTINGS = Settings(kafka_session_seconds=1.5, kafka_max_message_bytes=64 * 2**20)
-"""A member that dies is missed soon, and messages may be huge."""
+def needs_kafka(group: str, *versions: str) -> list[pytest.MarkDecorator]:
+    """Marks of tests on a broker of one of `versions`; those of one `group` run in one process."""
+    missing = missing_programs(*versions or (KAFKA_VERSION,))
+    return [
+        pytest.mark.e2e,
+        pytest.mark.xdist_group(group),
+        pytest.mark.skipif(bool(missing), reason=missing),
+    ]
+
+
+NEEDS_KAFKA = needs_kafka("kafka")
+"""Of tests that share a broker, which nobody stops."""
+SETTINGS = Settings(kafka_timeout_seconds=60.0, kafka_max_message_bytes=64 * 2**20)
+"""For tests that are not about time, also on a machine that is very busy; messages may be huge."""
 
 
 @cache
@@ -167,6 +220,16 @@ def delete_topic(url: str) -> None:
     deadline = time.monotonic() + START_SECONDS
     while topic in admin.list_topics():
         assert time.monotonic() < deadline, f"{topic} does not go away"
+    admin.close()
+
+
+def add_partitions(url: str, count: int) -> None:
+    """Make the partitions of a topic `count`."""
+    from kafka import KafkaAdminClient
+
+    server, _, topic = url.removeprefix("kafka://").partition("/")
+    admin = KafkaAdminClient(bootstrap_servers=server)
+    admin.create_partitions({topic: count})
     admin.close()
 
 

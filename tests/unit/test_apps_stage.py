@@ -363,25 +363,6 @@ def test_an_incomplete_window_reaches_the_app(project: Project) -> None:
     assert json.loads(general["result_extra_data"])["state"] == "incomplete"
 
 
-def test_live_and_evaluate_send_the_same(project: Project) -> None:
-    (report,) = project.judge(HistogramDataDriftApplication())
-    sample = pa.table({"x": [float(row) for row in range(ROWS)], "y": [row % 2 for row in range(ROWS)]})
-    expected = HistogramDataDriftApplication.evaluate(
-        sample_data=sample, reference_data=sample, label_names=["y"], start=START, end=END
-    )
-    assert len(report) == len(expected) + 1
-    for envelope, output in zip(report, expected, strict=False):
-        data = envelope.data
-        if isinstance(output, ModelMonitoringApplicationMetric):
-            assert data == {"metric_name": output.name, "metric_value": output.value}
-        elif isinstance(output, ModelMonitoringApplicationResult):
-            assert (data["result_name"], data["result_value"]) == (output.name, output.value)
-            assert json.loads(data["result_extra_data"]) == output.extra_data
-        else:
-            assert (data["stats_name"], data["stats"]) == (output.name, output.stats)
-            assert wire.read_moment(data["timestamp"], "timestamp") == to_us(END)
-
-
 def test_a_schema_that_changed_inside_the_window_is_read_as_one(project: Project) -> None:
     with project.database.write() as connection:
         connection.execute(update(schema.endpoints).values(feature_names='["x","new"]'))

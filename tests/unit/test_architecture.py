@@ -84,6 +84,7 @@ IMPORT_BUDGETS = [
     ("modelmon.stages.writer", {"pandas", "pyarrow", "scipy", "storey"}),
     ("modelmon.stages.controller", {"pandas", "pyarrow", "scipy", "storey"}),
     ("modelmon.apps", {"pandas", "pyarrow", "scipy", "storey"}),
+    ("modelmon.deploying.steps", {"pandas", "pyarrow", "scipy", "storey", "sqlalchemy", "numpy"}),
     ("modelmon.cli", {"pandas", "pyarrow", "scipy", "storey", "sqlalchemy", "numpy"}),
 ]
 

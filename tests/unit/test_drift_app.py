@@ -193,17 +193,36 @@ def test_a_window_that_the_data_cover_in_part_is_incomplete(bits: int) -> None:
 def test_a_missing_feature_costs_only_that_feature() -> None:
     reference = three_features()
     judgement = judged(reference.drop(columns="b"), reference)
-    for name in ("general_drift", "feature_drift"):
-        result = judgement.assert_status(name, "no_detection")
-        assert (result.value, result.extra_data["missing_features"]) == (0.0, ["b"])
+    scores = judgement.stats("drift_measures").stats
+    assert {name: scores[name]["score"] for name in reference} == {"a": 0.0, "b": 1.0, "label": 0.0}
+    assert judgement.assert_status("general_drift", "no_detection").value == pytest.approx(1 / 3)
+    worst = judgement.assert_status("feature_drift", "detected").extra_data
+    assert (worst["feature"], worst["empty_features"], worst["scored_features"]) == ("b", ["b"], 3)
 
 
-def test_a_sample_with_none_of_the_features_has_a_state_of_its_own() -> None:
+@pytest.mark.parametrize("library", ["pandas", "arrow"])
+def test_a_column_that_is_not_there_is_one_without_values(library: str) -> None:
+    reference = three_features().assign(name=["x", "y"] * 1000)
+    gone, empty = reference.drop(columns=["b", "name"]), reference.assign(b=np.nan, name=None)
+    frames = [gone, empty] if library == "pandas" else [pa.Table.from_pandas(each) for each in (gone, empty)]
+    first, second = (HistogramDataDriftApplication.evaluate(sample_data=each, reference_data=reference)
+                     for each in frames)  # fmt: skip
+    assert first == second
+
+
+def test_a_sample_with_none_of_the_features_is_detected_and_names_them() -> None:
     judgement = judged(pd.DataFrame({"z": range(100)}), three_features())
+    result = judgement.assert_status("general_drift", "detected")
+    assert (result.value, result.extra_data["empty_features"]) == (1.0, ["a", "b", "label"])
+
+
+def test_a_reference_that_can_not_be_scored_has_a_state_of_its_own() -> None:
+    times = pd.DataFrame({"when": pd.date_range("2025-01-01", periods=100)})
+    judgement = judged(times, times)
     assert len(judgement.outputs) == 2
     result = judgement.assert_status("general_drift", "irrelevant")
     assert result.extra_data["state"] == "no features"
-    assert result.extra_data["missing_features"] == ["a", "b", "label"]
+    assert list(result.extra_data["unscored_features"]) == ["when"]
 
 
 def test_without_a_reference_there_is_a_state_instead_of_silence() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import math
 import subprocess
 import sys
@@ -21,19 +20,6 @@ from modelmon.model import Message
 from modelmon.nuclio import app_handlers, http_handlers, lifecycle, message_handlers, tick_handlers
 from modelmon.nuclio.replies import body_bytes, reply
 from modelmon.settings import Settings
-
-
-@pytest.fixture(autouse=True)
-def _own_logging() -> Any:
-    root = logging.getLogger()
-    handlers, levels = (
-        root.handlers[:],
-        {name: logging.getLogger(name).level for name in ("modelmon", "main")},
-    )
-    yield
-    root.handlers[:] = handlers
-    for name, level in levels.items():
-        logging.getLogger(name).setLevel(level)
 
 
 class Called:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import json
-import logging
 import sys
 import types
 from pathlib import Path
@@ -18,7 +17,6 @@ from typer.testing import CliRunner
 from modelmon.apps import HistogramDataDriftApplication
 from modelmon.errors import ConfigError
 from modelmon.local.function_yaml import read_function
-from modelmon.nuclio.bridge import HEARD
 from modelmon.project import Project
 from modelmon.stores import registry
 from modelmon.stores.records import open_records
@@ -57,6 +55,7 @@ def started_app(project: Project, name: str, monkeypatch: pytest.MonkeyPatch) ->
     context = types.SimpleNamespace(
         user_data=types.SimpleNamespace(),
         logger=types.SimpleNamespace(),
+        trigger=types.SimpleNamespace(kind="kafka-cluster", name="windows"),
         platform=types.SimpleNamespace(
             set_drain_callback=lambda callback: None, set_termination_callback=lambda callback: None
         ),
@@ -68,14 +67,9 @@ def started_app(project: Project, name: str, monkeypatch: pytest.MonkeyPatch) ->
         await stage.close()
         return stage._app
 
-    root = logging.getLogger()
-    handlers, levels = root.handlers[:], {name: logging.getLogger(name).level for name in HEARD}
     try:
         return asyncio.run(start())
     finally:
-        root.handlers[:] = handlers
-        for heard, level in levels.items():
-            logging.getLogger(heard).setLevel(level)
         for module in [key for key, value in sys.modules.items() if is_in(folder, value)]:
             del sys.modules[module]
 

@@ -188,7 +188,8 @@ def test_a_reference_that_can_not_be_used_says_why(stats: object, reason: str) -
 def test_a_comparison_names_what_it_could_not_use() -> None:
     reference = describe(pd.DataFrame({"x": [1.0, 2.0], "gone": [1.0, 2.0], "when": pd.to_datetime([0, 1])}))
     found = compare(pd.DataFrame({"x": ["1.0", "what"], "when": [1, 2], "extra": [1, 2]}), reference)
-    assert (found.features, found.absent) == (("x",), ("gone",))
+    assert (found.features, found.empty) == (("x", "gone"), ("gone",))
+    assert found.scores[1] == 1
     assert list(found.unscored) == ["when"]
     assert found.invalid == {"x": 1}
     assert found.sample_stats["x"]["missing"] == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import string
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -102,6 +103,35 @@ def test_any_bytes(body: bytes) -> None:
 @given(JSON)
 def test_any_json(value: Any) -> None:
     check(json.dumps(value).encode())
+
+
+def paths(value: Any) -> Iterator[tuple[Any, ...]]:
+    """Where each value of a JSON document stands, the document itself first."""
+    yield ()
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, each in inner:
+        yield from ((key, *path) for path in paths(each))
+
+
+def replaced(value: Any, path: tuple[Any, ...], new: Any) -> Any:
+    if not path:
+        return new
+    copy = dict(value) if isinstance(value, dict) else list(value)
+    copy[path[0]] = replaced(value[path[0]], path[1:], new)
+    return copy
+
+
+PUBLISHERS: list[Any] = ["\ud800", {"id": "\ud800", "number": 1}, {"id": "a", "number": "\ud800"}, {"id": {}}]
+
+
+@pytest.mark.parametrize("surrogate", ["\ud800", {"\ud800": 1}, ["\ud800"]], ids=["text", "key", "list"])
+def test_half_a_surrogate_pair_anywhere_and_a_publisher_that_is_none(surrogate: Any) -> None:
+    for golden in map(json.loads, GOLDEN):
+        for path in paths(golden):
+            changed = replaced(golden, path, surrogate)
+            for publisher in PUBLISHERS if isinstance(changed, dict) else ():
+                check(json.dumps({**changed, "publisher": publisher}).encode())
+            check(json.dumps(changed).encode())
 
 
 @settings(max_examples=500, deadline=None)

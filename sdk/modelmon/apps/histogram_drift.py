@@ -39,8 +39,8 @@ class HistogramDataDriftApplication(ModelMonitoringApplicationBase):
 
     A verdict is `irrelevant`, with the reason as `state` in its extra data, over fewer than `min_rows` rows
     ("warming up"), in a window that the data only partly cover ("incomplete"), without reference statistics
-    ("no reference") and when the sample has none of the reference's features ("no features"). The first
-    two still carry the value.
+    ("no reference") and when none of the reference's features can be scored ("no features"). The first two
+    still carry the value.
 
     Arguments: `potential_threshold` and `detected_threshold`, or a `value_classifier` of your own;
     `distances`, names of `modelmon.stats.DISTANCES`; `min_rows`, by default the setting `app_min_rows`;
@@ -153,7 +153,6 @@ class HistogramDataDriftApplication(ModelMonitoringApplicationBase):
             found |= {
                 name: value
                 for name, value in (
-                    ("missing_features", list(comparison.absent)),
                     ("empty_features", list(comparison.empty)),
                     ("unscored_features", comparison.unscored),
                     ("invalid_values", comparison.invalid),

@@ -23,6 +23,7 @@ from modelmon.stores.reading import read_sample
 from modelmon.stores.records import open_records
 from modelmon.stores.samples import open_samples
 from modelmon.streams import open_stream
+from modelmon.streams.subscriptions import Subscription, windows_of
 from modelmon.waiting import when_available
 
 logger = logging.getLogger(__name__)
@@ -56,6 +57,11 @@ class AppStage:
         self._database = open_records(settings)
         self._samples = open_samples(settings)
         self._writer = open_stream(settings.writer_url, settings.writer_partitions, settings)
+
+    @property
+    def subscription(self) -> Subscription:
+        """What it reads."""
+        return windows_of(self._settings, self._name)
 
     async def accept(self, message: Message) -> None:
         """Judge the message's window, publish the report, acknowledge."""
@@ -156,9 +162,8 @@ class AppStage:
             verdicts.set_aside(connection, [letter])
 
     def _stream_id(self) -> str:
-        settings = self._settings
-        url = settings.app_url(self._name)
-        with closing(open_stream(url, settings.app_partitions, settings)) as stream:
+        reads = self.subscription
+        with closing(open_stream(reads.url, reads.partitions, self._settings)) as stream:
             return stream.stream_id
 
 

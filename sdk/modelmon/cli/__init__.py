@@ -8,7 +8,19 @@ import sys
 import typer
 from rich.markup import escape
 
-from modelmon.cli import apps, bundle, deadletters, functions, init, publish, running, status
+from modelmon.cli import (
+    apps,
+    bundle,
+    check,
+    deadletters,
+    deploy,
+    functions,
+    health,
+    init,
+    publish,
+    running,
+    status,
+)
 from modelmon.cli.output import errors
 from modelmon.errors import ConfigError, ModelMonError
 
@@ -32,12 +44,15 @@ Commands find it from the folder they are called in, or by --project-dir. Begin 
 app.command()(init.init)
 app.command()(running.up)
 app.command()(status.status)
+app.command()(health.health)
 app.command()(publish.publish)
 app.add_typer(deadletters.app, name="deadletters")
 app.command()(running.demo)
 app.add_typer(apps.app, name="app")
 app.command()(functions.functions)
+app.command()(check.check)
 app.command()(bundle.bundle)
+app.command()(deploy.deploy)
 
 
 def main() -> None:

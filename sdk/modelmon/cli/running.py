@@ -45,6 +45,7 @@ def up(
     from modelmon.local import Runner
 
     settings = load_settings(project_dir)
+    _check_platform(settings)
     _enable_monitoring(settings)
     runner = Runner(settings.project_dir, tell=_tell)
     signal.signal(signal.SIGTERM, _interrupt)
@@ -59,6 +60,17 @@ def up(
         errors.print("stopping: the functions write what they hold", style="dim")
     finally:
         _stop(runner)
+
+
+def _check_platform(settings: Settings) -> None:
+    from modelmon.errors import ConfigError
+
+    if settings.platform != "embedded":
+        raise ConfigError(
+            f"platform: {settings.platform} means that Nuclio runs this project's functions, and `modelmon "
+            "up` would run them a second time; `modelmon deploy` deploys them, with platform: embedded they "
+            "run here"
+        )
 
 
 def demo(

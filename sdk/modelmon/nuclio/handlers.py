@@ -13,9 +13,13 @@ from nuclio_sdk import QualifiedOffset, Response
 
 from modelmon.errors import ConfigError
 from modelmon.model import Message
+from modelmon.nuclio.bridge import bridge_logging
+from modelmon.nuclio.health import answer_health, asks_health, health_reply, is_http
+from modelmon.nuclio.heartbeat import StreamPulse, TickPulse
 from modelmon.nuclio.lifecycle import FAILURES, die, finish, prepare, watch
+from modelmon.nuclio.progress import Progress
 from modelmon.nuclio.protocols import Acknowledge, HttpStage, MessageStage, TickStage
-from modelmon.nuclio.replies import body_bytes, failure, reply
+from modelmon.nuclio.replies import body_bytes, failure, reply, told
 from modelmon.settings import Settings
 
 InitContext = Callable[[Any], Awaitable[None]]
@@ -28,24 +32,31 @@ def message_handlers(
     """A function that reads a stream trigger in mode `explicitOnly`.
 
     An exception of the stage ends the process with nothing acknowledged: under `explicitOnly` a message
-    that merely failed would be passed over by the next acknowledgement.
+    that merely failed would be passed over by the next acknowledgement. A worker of an HTTP trigger has no
+    stage: it answers GET with the health of the function.
     """
 
     async def init_context(context: Any) -> None:
         data = context.user_data
+        if is_http(context):
+            bridge_logging(context.logger)
+            return
         data.acknowledge = _Acknowledgements(context.platform)
         data.turn = asyncio.Lock()  # the platform may drain while a message waits
         await prepare(context, lambda settings: make(settings, data.acknowledge))
+        data.pulse = StreamPulse(context, data.acknowledge.progress)
         context.platform.set_drain_callback(lambda: finish(context, "drain"))
-        context.platform.set_termination_callback(lambda: finish(context, "drain", "close"))
+        context.platform.set_termination_callback(lambda: _end(context, "drain", "close"))
         data.watching = asyncio.ensure_future(watch(context))
 
     async def handler(context: Any, event: Any) -> Response:
         partition, data = event.shard_id, context.user_data
-        if partition is None or partition < 0:
+        if is_http(context) or partition is None or partition < 0:
+            if event.method == "GET":
+                return await answer_health(event)
             return reply(400, {"error": "this function reads a stream: publish the message there"})
         try:
-            data.acknowledge.see(event.topic or event.path)
+            data.acknowledge.see(event.topic or event.path, partition, event.offset)
             stage = await data.making
             async with data.turn:
                 await stage.accept(Message(partition, event.offset, "", body_bytes(event)))
@@ -74,19 +85,25 @@ def tick_handlers(
     """A function that works on every event, be it a cron tick, an HTTP request or a CronJob's request.
 
     The time is the clock's: a cron event carries 1970. A tick that fails is logged and answered with its
-    error; the next one tries again.
+    error; the next one tries again. `GET /health` is no tick, it is answered with the function's health.
     """
 
     async def init_context(context: Any) -> None:
         await prepare(context, make)
-        context.platform.set_termination_callback(lambda: finish(context, "close"))
+        context.user_data.pulse = TickPulse(context)
+        context.platform.set_termination_callback(lambda: _end(context, "close"))
 
     async def handler(context: Any, event: Any) -> Response:
+        if asks_health(event):
+            return await answer_health(event)
         try:
             stage = await context.user_data.making
-            return reply(200, await stage.tick(time.time_ns() // 1000))
+            done = await stage.tick(time.time_ns() // 1000)
         except FAILURES as error:
+            await context.user_data.pulse.ticked(told(error))
             return failure(event, error)
+        await context.user_data.pulse.ticked()
+        return reply(200, done)
 
     return _of_the_caller(init_context, handler)
 
@@ -94,7 +111,7 @@ def tick_handlers(
 def http_handlers(
     make: Callable[[Settings], Awaitable[HttpStage] | HttpStage],
 ) -> tuple[InitContext, Handler]:
-    """A function that answers HTTP requests."""
+    """A function that answers HTTP requests; `GET /health` with what the stage says of itself."""
 
     async def init_context(context: Any) -> None:
         await prepare(context, make)
@@ -103,6 +120,8 @@ def http_handlers(
     async def handler(context: Any, event: Any) -> Response:
         try:
             stage = await context.user_data.making
+            if asks_health(event):
+                return health_reply(stage.health())
             headers = {name.lower(): value for name, value in event.headers.items()}
             answer = stage.handle(event.method, event.path, headers, event.body)
             status, body, content_type = await answer if inspect.isawaitable(answer) else answer
@@ -126,17 +145,26 @@ def _of_the_caller(init_context: InitContext, handler: Handler) -> tuple[InitCon
     return init_context, handler
 
 
+async def _end(context: Any, *steps: str) -> None:
+    await finish(context, *steps)
+    await context.user_data.pulse.end()
+
+
 class _Acknowledgements:
     """Acknowledges stream positions; they go by the topic that the events came from."""
 
     def __init__(self, platform: Any) -> None:
         self._platform = platform
         self._topic = ""
+        self.progress = Progress()
 
-    def see(self, topic: str) -> None:
+    def see(self, topic: str, partition: int, offset: int) -> None:
+        """A message was delivered."""
         if topic != self._topic and self._topic:
             raise ConfigError(f"one trigger reads one topic, this one reads {self._topic!r} and {topic!r}")
         self._topic = topic
+        self.progress.deliver(partition, offset)
 
     async def __call__(self, partition: int, offset: int) -> None:
         await self._platform.explicit_ack(QualifiedOffset(self._topic, partition, offset))
+        self.progress.acknowledge(partition, offset)

@@ -26,12 +26,12 @@ INIT_SECONDS = 5.0  # how long a start waits for a dependency before it goes on 
 
 
 async def prepare(context: Any, make: Callable[[Settings], Awaitable[T] | T]) -> None:
-    """Start making the stage; handlers await `context.user_data.making`.
+    """Load the settings and start making the stage; handlers await `context.user_data.making`.
 
     A wrong setting or a bug fails the start. A dependency that is down does not: the events wait.
     """
     bridge_logging(context.logger)
-    settings = Settings.load()
+    settings = context.user_data.settings = Settings.load()
     making = asyncio.ensure_future(when_awaitable(lambda: _made(make, settings), settings, "the start"))
     context.user_data.making = making
     await asyncio.wait({making}, timeout=INIT_SECONDS)

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 from modelmon.model import Message
+from modelmon.streams.subscriptions import Subscription
 
 Acknowledge = Callable[[int, int], Awaitable[None]]
 """(partition, offset): everything of the partition up to this offset is done and durable."""
@@ -14,8 +15,12 @@ Acknowledge = Callable[[int, int], Awaitable[None]]
 class MessageStage(Protocol):
     """What reads a stream. `accept` and `drain` are never called at the same time.
 
+    `subscription` is what it reads; the platform reads it for us, this is for looking how far it is.
     A stage with tasks of its own may have an `async failed()`, which raises what one of them failed with.
     """
+
+    @property
+    def subscription(self) -> Subscription: ...
 
     async def accept(self, message: Message) -> None:
         """Take one message; may wait (back-pressure). Raises on a bug or a wrong configuration only."""
@@ -46,6 +51,9 @@ class HttpStage(Protocol):
         Names of `headers` are in lower case. `body` is bytes, or the parsed value where the content type
         is exactly application/json.
         """
+
+    def health(self) -> dict[str, Any]:
+        """What `GET /health` answers: `state`, `healthy` and what else there is to say."""
 
     async def close(self) -> None:
         """Release everything; no request follows."""

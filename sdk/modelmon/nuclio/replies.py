@@ -32,6 +32,11 @@ def reply(status: int, value: Mapping[str, Any]) -> Response:
     return Response(body=body, content_type="application/json", status_code=status)
 
 
+def told(error: BaseException) -> str:
+    """What others than the log may know of a failure: our own errors say why, a bug only where to look."""
+    return str(error) if isinstance(error, ModelMonError) else "internal error, see the function's log"
+
+
 def failure(event: Any, error: BaseException) -> Response:
     """The answer to a request that failed: our own errors say why, a bug only where to look."""
     if isinstance(error, ModelMonError):
@@ -39,9 +44,9 @@ def failure(event: Any, error: BaseException) -> Response:
             400 if isinstance(error, RejectedError) else 503 if isinstance(error, UnavailableError) else 500
         )
         logger.warning("answered %d: %s", status, error)
-        return reply(status, {"error": str(error), "id": str(event.id)})
+        return reply(status, {"error": told(error), "id": str(event.id)})
     logger.error("event %s failed: %s", event.id, error, exc_info=error)
-    return reply(500, {"error": "internal error, see the function's log", "id": str(event.id)})
+    return reply(500, {"error": told(error), "id": str(event.id)})
 
 
 def _plain(value: Any) -> Any:

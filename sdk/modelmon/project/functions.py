@@ -10,7 +10,8 @@ from typing import Any
 
 import yaml
 
-from modelmon.errors import ConfigError
+from modelmon.deploying.steps import delete_function, deploy_function
+from modelmon.errors import ConfigError, ModelMonError
 from modelmon.local import folders
 from modelmon.local.function_yaml import FILE
 from modelmon.local.topics import open_topic
@@ -42,14 +43,26 @@ def is_deployed(settings: Settings, name: str) -> bool:
 def write_function(
     settings: Settings, name: str, fill: Callable[[Path], None], environment: Mapping[str, str]
 ) -> Path:
-    """Make the function's folder what `fill` writes, with `environment` added to its function.yaml."""
+    """Make the function's folder what `fill` writes, with `environment` added to its function.yaml, and
+    hand it to Nuclio where the project's `platform` says so.
+
+    A function whose first deployment there fails is not deployed here either.
+    """
 
     def filled(folder: Path) -> None:
         fill(folder)
         path = folder / FILE
         path.write_text(with_environment(path.read_text(encoding="utf-8"), environment), encoding="utf-8")
 
-    return replace_folder(deployed_folder(settings, name), filled)
+    before = is_deployed(settings, name)
+    folder = replace_folder(deployed_folder(settings, name), filled)
+    try:
+        deploy_function(settings, name)
+    except ModelMonError:
+        if not before:
+            remove_folder(folder)
+        raise
+    return folder
 
 
 def with_environment(text: str, environment: Mapping[str, str]) -> str:
@@ -130,7 +143,10 @@ def recorded(settings: Settings, name: str) -> RegisteredFunction | None:
 
 
 def withdraw(settings: Settings, name: str, *, forget: bool) -> bool:
-    """Remove the function's folder, so that it stops; `forget` its record too. False when it is unknown."""
+    """Remove the function's folder, so that it stops, on Nuclio too; `forget` its record as well. False when
+    it is unknown."""
+    if is_deployed(settings, name):
+        delete_function(settings, name)
     removed = remove_folder(deployed_folder(settings, name))
     with opened(settings) as database, database.write() as connection:
         found = registry.get_function(connection, name)

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from modelmon.deploying.target import EMBEDDED
 from modelmon.errors import ConfigError, RejectedError, UnavailableError
 from modelmon.local.folders import address_file
 from modelmon.settings import Settings
@@ -58,6 +59,11 @@ def _address(settings: Settings, function: str) -> str:
     try:
         return address_file(Path(settings.project_dir), function).read_text(encoding="utf-8").strip()
     except FileNotFoundError:
+        if settings.platform != EMBEDDED:
+            raise UnavailableError(
+                f"function {function!r} runs on Nuclio: `nuctl get function {function}` tells its port, "
+                "`nuctl invoke` calls it"
+            ) from None
         raise UnavailableError(
             f"function {function!r} is not running: start `modelmon up` in {settings.project_dir}, "
             "after deploying it"

@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from modelmon.deploying.target import EMBEDDED
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.local.running import read_report
 from modelmon.model_monitoring.folders import copy_into
@@ -48,9 +50,8 @@ def enable(project: HasSettings, base_period: int | None, *, drift_app: bool, wa
         _deploy(settings, name)
     if drift_app:
         AppFunction(project, AppSpec(DRIFT_APP, template=DRIFT_TEMPLATE)).deploy()
-    _deploy(
-        settings, CONTROLLER
-    )  # the last: with it monitoring is enabled, so what fails before can be repeated
+    # the last: with it monitoring is enabled, so what fails before can be repeated
+    _deploy(replace(settings, base_period=minutes), CONTROLLER)
     if wait:
         wait_until_ready(settings, [*INFRASTRUCTURE, *([DRIFT_APP] if drift_app else [])])
 
@@ -64,7 +65,7 @@ def update(project: HasSettings, base_period: int, *, wait: bool) -> None:
             f"monitoring of project {settings.project!r} is not enabled: call enable_model_monitoring first"
         )
     _set_period(settings, _advise(minutes), given=True)
-    _deploy(settings, CONTROLLER)
+    _deploy(replace(settings, base_period=minutes), CONTROLLER)
     if wait:
         wait_until_ready(settings, [CONTROLLER])
 
@@ -97,8 +98,10 @@ def wait_until_ready(settings: Settings, names: Sequence[str], within_seconds: f
     """Until the runner says that every worker of these functions is ready.
 
     Raises UnavailableError when no runner runs, or not all are ready in time; ConfigError with what it
-    says when a function can't run.
+    says when a function can't run. On Nuclio nothing is waited for: nuctl has done so.
     """
+    if settings.platform != EMBEDDED:
+        return
     deadline = time.monotonic() + within_seconds
     while True:
         report = read_report(Path(settings.project_dir))

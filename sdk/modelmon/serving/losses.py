@@ -22,6 +22,7 @@ class Losses:
         self._reason = ""
         self.dropped = 0
         self.unreadable = 0
+        self.refusal = ""  # why the stream takes no events now
 
     def drop(self, events: int, reason: str) -> None:
         """Count events for which there was no room or no time."""
@@ -45,6 +46,7 @@ class Losses:
 
     def outage(self, held: int, error: Exception) -> None:
         """Log that the stream does not take events now, at most once a minute."""
+        self.refusal = f"{self._url} does not take events now: {error}"
         if time.monotonic() - self._last_outage >= REPORT_SECONDS:
             logger.warning("%s does not take events now, %s wait: %s", self._url, held, error)
             self._last_outage = time.monotonic()

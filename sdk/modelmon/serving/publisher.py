@@ -98,6 +98,11 @@ class Publisher:
             "bad_timestamps": self.bad_timestamps,
         }
 
+    @property
+    def outage(self) -> str:
+        """Why the stream does not take events now; "" while it does."""
+        return self._losses.refusal
+
     def close(self, timeout_seconds: float = EXIT_SECONDS) -> None:
         """Publish what is held, for at most so long; the rest is dropped, counted and reported.
 
@@ -167,6 +172,7 @@ class Publisher:
         while self._delivery.waiting and not self._abandoned.is_set():
             try:
                 self._delivery.send()
+                self._losses.refusal = ""
             except Exception as error:  # noqa: BLE001 - seam: no stream may end tracking for good
                 self._losses.outage(self._in_flight, error)
                 self._losses.report()

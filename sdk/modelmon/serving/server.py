@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from modelmon.errors import ConfigError
+from modelmon.model import WorkerState
 from modelmon.serving import protocol
 from modelmon.serving.inference import Clock, ServedModel
 from modelmon.serving.loading import load_class
@@ -54,6 +55,20 @@ class ModelServing:
     def stats(self) -> dict[str, int | str]:
         """What the publisher held, sent and dropped; empty when nothing is tracked."""
         return self._publisher.stats() if self._publisher else {}
+
+    def health(self) -> dict[str, Any]:
+        """The state of this worker: requests are answered in each; `waiting` says that their log is not."""
+        outage = self._publisher.outage if self._publisher else ""
+        unready = [name for name, model in self.models.items() if not model.ready]
+        state = WorkerState.WAITING if outage else WorkerState.STARTING if unready else WorkerState.READY
+        reason = outage or (f"not loaded yet: {', '.join(unready)}" if unready else "")
+        return {
+            "state": state.value,
+            "healthy": not unready,
+            "reason": reason,
+            "models": {name: model.ready for name, model in self.models.items()},
+            "tracking": self.stats(),
+        }
 
     async def close(self) -> None:
         """Publish what is held, within EXIT_SECONDS; no request may follow."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from modelmon.stats.describe import Stats, measure
 from modelmon.stats.distances import distance
-from modelmon.stats.frames import Frame, columns
+from modelmon.stats.frames import Frame, columns, without_values
 from modelmon.stats.reference import Intervals, read_reference
 
 SCORED_BY = ("tvd", "hellinger")
@@ -25,10 +25,8 @@ class Comparison:
     distances: dict[str, NDArray[np.float64]]
     scores: NDArray[np.float64]
     """Per feature the mean of its total variation and Hellinger distances, in [0, 1]."""
-    absent: tuple[str, ...]
-    """Features of the reference that the sample does not have."""
     empty: tuple[str, ...]
-    """Scored features without a single value in the sample."""
+    """Scored features without a single value in the sample, be it that it has no such column."""
     unscored: dict[str, str]
     """Features of the reference that can't be scored, and why."""
     invalid: dict[str, int]
@@ -42,8 +40,9 @@ def compare(frame: Frame, reference: Mapping[str, Any], distances: Collection[st
     """Compare a sample (pandas DataFrame or Arrow table) with reference statistics as `describe` makes them.
 
     `distances` names those wanted besides `tvd` and `hellinger`. Missing values are a bin of their own, so
-    a feature that is missing everywhere scores 1 where the reference was never missing. An empty frame has
-    no features to compare. Columns that the reference does not know are ignored.
+    a feature that is missing everywhere scores 1 where the reference was never missing; one that the sample
+    has no column for is missing everywhere. An empty frame has no features to compare. Columns that the
+    reference does not know are ignored.
 
     >>> import pyarrow as pa
     >>> from modelmon.stats import describe
@@ -51,22 +50,22 @@ def compare(frame: Frame, reference: Mapping[str, Any], distances: Collection[st
     >>> compare(table, describe(table)).scores.tolist()
     [0.0]
     """
-    found, rows = columns(frame), len(frame)
-    bins, unscored = read_reference(reference)
-    present = {name: on for name, on in bins.items() if name in found and rows}
-    measured = {name: measure(found[name], on, with_quartiles=False) for name, on in present.items()}
-    numeric = [name for name, on in present.items() if isinstance(on, Intervals)]
-    expected = _matrix([on.counts for on in present.values()])
+    rows = len(frame)
+    read, unscored = read_reference(reference)
+    bins = read if rows else {}
+    found = {**dict.fromkeys(bins, without_values(rows)), **columns(frame)}
+    measured = {name: measure(found[name], on, with_quartiles=False) for name, on in bins.items()}
+    numeric = [name for name, on in bins.items() if isinstance(on, Intervals)]
+    expected = _matrix([on.counts for on in bins.values()])
     counted = _matrix([counts for counts, _ in measured.values()])
     names = dict.fromkeys((*SCORED_BY, *distances))
     values = {name: distance(name)(expected, counted) for name in names}
     return Comparison(
-        features=tuple(present),
+        features=tuple(bins),
         distances=values,
         scores=np.clip((values["tvd"] + values["hellinger"]) / 2, 0.0, 1.0),
-        absent=tuple(name for name in reference if name not in found),
         empty=tuple(name for name, (_, stats) in measured.items() if not stats["count"]),
-        unscored={name: reason for name, reason in unscored.items() if name in found},
+        unscored=unscored,
         invalid={name: found[name].numbers[1] for name in numeric if found[name].numbers[1]},
         rows=rows,
         sample_stats={name: stats for name, (_, stats) in measured.items()},

@@ -19,13 +19,34 @@ READERS = {"pyarrow": "modelmon.stats.arrow_columns", "pandas": "modelmon.stats.
 
 
 class ColumnReader(Protocol):
-    """What `arrow_columns` and `pandas_columns` offer."""
+    """What can be asked of one column."""
 
-    def columns(self, frame: Any) -> dict[str, Any]: ...
     def kind(self, column: Any) -> str: ...
     def numbers(self, column: Any) -> tuple[NDArray[np.float64], int]: ...
     def categories(self, column: Any) -> tuple[dict[str, int], int]: ...
     def missing(self, column: Any) -> int: ...
+
+
+class FrameReader(ColumnReader, Protocol):
+    """What `arrow_columns` and `pandas_columns` offer."""
+
+    def columns(self, frame: Any) -> dict[str, Any]: ...
+
+
+class NoValues:
+    """Reads a column without a single value, given as the range of its rows."""
+
+    def kind(self, column: range) -> str:
+        return "numeric"
+
+    def numbers(self, column: range) -> tuple[NDArray[np.float64], int]:
+        return np.full(len(column), np.nan), 0
+
+    def categories(self, column: range) -> tuple[dict[str, int], int]:
+        return {}, len(column)
+
+    def missing(self, column: range) -> int:
+        return len(column)
 
 
 @dataclass(frozen=True)
@@ -58,6 +79,11 @@ class Column:
         return len(self.data)
 
 
+def without_values(rows: int) -> Column:
+    """What a feature is that the frame does not have: a column that is missing in every row."""
+    return Column(NoValues(), range(rows))
+
+
 def columns(frame: Frame) -> dict[str, Column]:
     """The columns of a frame by name.
 
@@ -69,7 +95,7 @@ def columns(frame: Frame) -> dict[str, Column]:
             f"a frame is a pandas DataFrame or a pyarrow Table, got {type(frame).__module__}."
             f"{type(frame).__qualname__}"
         )
-    reader: ColumnReader = import_module(READERS[library])
+    reader: FrameReader = import_module(READERS[library])
     found = {name: Column(reader, data) for name, data in reader.columns(frame).items()}
     names = [str(name) for name in getattr(frame, "column_names", frame.columns)]
     if len(found) < len(names):

@@ -314,11 +314,26 @@ value_series = Table(
 )  # fmt: skip
 
 
+heartbeats = Table(  # what each worker of a function last said of itself
+    "heartbeats", metadata,
+    Column("function_name", String(NAME), primary_key=True),
+    Column("worker", String(NAME), primary_key=True),
+    Column("trigger", String(NAME), nullable=False),
+    Column("state", String(32), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("since_us", BIG, nullable=False),
+    Column("beat_us", BIG, nullable=False),
+    Column("expires_us", BIG, nullable=False),
+    Column("behind_seconds", Float, nullable=False),
+    Column("partitions", Text, nullable=False),
+)  # fmt: skip
+
+
 def _create_all(connection: Connection) -> None:
     metadata.create_all(connection)
 
 
-MIGRATIONS: dict[int, Callable[[Connection], None]] = {1: _create_all}
-"""Version to the step that makes it from the version before; forward only."""
+MIGRATIONS: dict[int, Callable[[Connection], None]] = {1: _create_all, 2: _create_all}
+"""Version to the step that makes it from the version before; forward only. 2 added `heartbeats`."""
 
 VERSION = max(MIGRATIONS)

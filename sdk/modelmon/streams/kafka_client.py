@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import logging
+import ssl
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from kafka import errors
+from kafka.cluster import ClusterMetadata
 from kafka.net.compat import KafkaNetClient
 from kafka.net.manager import KafkaConnectionManager
 from kafka.net.selector import NetworkSelector
 
 from modelmon.errors import ConfigError, ModelMonError, RejectedError, UnavailableError
 from modelmon.settings import Settings
-from modelmon.streams.kafka_settings import KafkaAddress, client_options
+from modelmon.streams.kafka_settings import KafkaAddress, client_options, timeout_milliseconds
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 _WRONG = (
     errors.KafkaConfigurationError,
@@ -31,54 +36,122 @@ _WRONG = (
     errors.UnsupportedCompressionTypeError,
 )
 """What trying again does not mend."""
-_REFUSED = (errors.SaslAuthenticationFailedError, errors.UnsupportedSaslMechanismError)
+
+
+class CertificateError(errors.KafkaError):  # type: ignore[misc]  # kafka-python is untyped
+    """One side of a TLS connection does not take the other's certificate."""
+
+
+_REFUSED = (errors.SaslAuthenticationFailedError, errors.UnsupportedSaslMechanismError, CertificateError)
+
+
+CLIENT_ERRORS = (errors.KafkaError, OSError, RuntimeError)
+"""What kafka-python raises; a RuntimeError when a connection ends while a request is written to it."""
 
 
 def connect(client: Callable[..., T], address: KafkaAddress, settings: Settings, **options: Any) -> T:
-    """An admin client, producer or consumer that has found its brokers. Raises kafka-python's errors."""
+    """An admin client, producer or consumer that has found its brokers. Raises CLIENT_ERRORS."""
     networks: list[KafkaNetClient] = []
 
     def network(**configuration: Any) -> KafkaNetClient:
         selector = NetworkSelector(**configuration)
-        networks.append(KafkaNetClient(selector, _Connections(selector, **configuration)))
-        # kafka-python 3.0.12 takes the option allow_auto_create_topics and forgets it: a client that still
-        # asks for a deleted topic would make the broker create it anew, with one partition.
-        networks[-1].cluster.config["allow_auto_create_topics"] = False
+        networks.append(KafkaNetClient(selector, _Connections(settings, selector, **configuration)))
         return networks[-1]
 
     try:
         return client(kafka_client=network, **client_options(address, settings), **options)
     except BaseException as error:
         refused = [problem for opened in networks for problem in opened._manager.refused]
-        for opened in networks:  # it leaves its thread behind
-            opened.close()
-            opened._net.stop()
+        for opened in networks:
+            end(opened)
         if refused:
             raise refused[0] from error
         raise
 
 
-class _Connections(KafkaConnectionManager):  # type: ignore[misc]  # kafka-python is untyped
-    """Notes that credentials were refused, which 3.0.12 means to do: it would try them again until its time
-    is over, and say no more than that."""
+def leave(close: Callable[[], None], network: KafkaNetClient) -> None:
+    """Close a client; whatever comes of that, no connection and no thread of its `network` is left."""
+    try:
+        close()
+    except CLIENT_ERRORS as error:
+        log.debug("A Kafka client did not leave in order: %s", error)
+    finally:
+        end(network)
 
-    def __init__(self, *others: Any, **options: Any) -> None:
-        super().__init__(*others, **options)
+
+def end(network: KafkaNetClient) -> None:
+    """Close the connections and stop the thread; twice is harmless."""
+    network.close()
+    network._net.stop()
+
+
+class _Connections(KafkaConnectionManager):  # type: ignore[misc]  # kafka-python is untyped
+    """Connections of kafka-python 3.0.12 that tell a refusal, and that wait for nothing for ever."""
+
+    def __init__(self, settings: Settings, *others: Any, **options: Any) -> None:
+        timeout_ms = timeout_milliseconds(settings)
+        super().__init__(
+            *others,
+            **options,
+            socket_connection_setup_timeout_ms=timeout_ms,
+            socket_connection_setup_timeout_max_ms=timeout_ms,
+        )
         self.refused: list[Exception] = []
+        # It takes the option allow_auto_create_topics and forgets it: a client that still asks for a deleted
+        # topic would make the broker create it anew, with one partition.
+        self.cluster.config["allow_auto_create_topics"] = False
+        self.cluster.start_refresh_loop = _restarting(self.cluster)
+
+    async def _build_transport(self, node: Any, timeout_at: float) -> Any:
+        # Alone, it would wait without end for a broker that accepts a connection and then is silent.
+        building = self.call_soon(super()._build_transport, node, timeout_at)
+        try:
+            transport = await self.wait_for(building, max(0.0, timeout_at - time.monotonic()) * 1000)
+        except errors.KafkaTimeoutError:
+            building.add_callback(lambda late: late.close())
+            raise
+        except errors.KafkaConnectionError as error:
+            raise _told(error, error.__context__) from error.__context__
+        receive = transport._sock_recv
+
+        def receive_whole() -> tuple[bytes, Exception | None]:
+            # A broker that refuses hangs up after it has said so. What came together with the end of a
+            # connection would be thrown away; the next read meets that end again.
+            data, error = receive()
+            return data, None if data or error is None else _told(error, error.args[0])
+
+        transport._sock_recv = receive_whole
+        return transport
 
     async def _connect(self, node: Any, connection: Any, *others: Any, **options: Any) -> None:
-        close = connection.close
-
-        def note(error: Exception | None = None) -> None:
-            # What the connection keeps as its end may be the broker's hanging up after this.
-            if isinstance(error, _REFUSED):
-                self.refused.append(error)
-            close(error)
-
-        connection.close = note
         await super()._connect(node, connection, *others, **options)
-        if self.refused:
-            self._auth_failures[node.node_id] = self.refused[0]
+        error = connection.init_future.exception
+        if isinstance(error, _REFUSED):
+            # It means to keep this itself: it would try the credentials again until its time is over.
+            self.refused.append(error)
+            self._auth_failures[node.node_id] = error
+
+
+def _told(error: errors.KafkaError, reason: object) -> errors.KafkaError:
+    """The error of a connection that ended for this reason, which kafka-python makes a text of."""
+    named = (reason.reason or "") if isinstance(reason, ssl.SSLError) else ""
+    if "CERTIFICATE" in named or "UNKNOWN_CA" in named:
+        return CertificateError(str(reason))
+    return error
+
+
+def _restarting(cluster: ClusterMetadata) -> Callable[[], None]:
+    """What starts the loop that asks who leads a partition: it ends with any error that is no KafkaError,
+    and would never be started again."""
+    start = cluster.start_refresh_loop
+
+    def start_or_restart() -> None:
+        loop = cluster._refresh_loop_future
+        if loop is not None and loop.is_done and not cluster.closed:
+            cluster._refresh_loop_future = None
+        start()
+
+    return start_or_restart
 
 
 def port_error(error: Exception, address: KafkaAddress, settings: Settings, what: str) -> ModelMonError:
@@ -88,6 +161,11 @@ def port_error(error: Exception, address: KafkaAddress, settings: Settings, what
         return ConfigError(
             f"{address}: the broker refused user {settings.kafka_sasl_username!r} "
             f"({settings.kafka_sasl_mechanism}); check kafka_sasl_username and kafka_sasl_password"
+        )
+    if isinstance(error, CertificateError):
+        return ConfigError(
+            f"{address}: a certificate was refused ({error.args[0]}); check kafka_ssl_cafile, "
+            "kafka_ssl_certfile and kafka_ssl_keyfile"
         )
     if isinstance(error, errors.UnsupportedSaslMechanismError | errors.IllegalSaslStateError):
         return ConfigError(f"{address}: the broker does not offer {settings.kafka_sasl_mechanism}: {reason}")

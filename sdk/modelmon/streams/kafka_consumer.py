@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
 from threading import Condition, Event, Lock, Thread
 from typing import Any
 
@@ -21,7 +20,7 @@ from modelmon.model import Message
 from modelmon.settings import Settings
 from modelmon.streams.base import Consumer
 from modelmon.streams.group import HANDOVER_SECONDS, POLL_MAX_BYTES
-from modelmon.streams.kafka_client import connect, port_error
+from modelmon.streams.kafka_client import CLIENT_ERRORS, connect, leave, port_error
 from modelmon.streams.kafka_settings import KafkaAddress, timeout_milliseconds
 from modelmon.streams.kafka_topic import KafkaTopic
 
@@ -31,7 +30,6 @@ READ_SECONDS, WAIT_SECONDS = 0.2, 0.02
 READ_RECORDS = 1_000
 BUFFER_RECORDS, BUFFER_BYTES = 5_000, POLL_MAX_BYTES
 HEARTBEAT_SECONDS = 1.0
-POLL_INTERVAL_SECONDS = 300.0
 _LOST = (
     errors.CommitFailedError,
     errors.RebalanceInProgressError,
@@ -68,7 +66,7 @@ class KafkaGroupConsumer(Consumer):
         self._closed = Event()
         try:
             self._consumer = self._connect()
-        except (errors.KafkaError, OSError) as error:
+        except CLIENT_ERRORS as error:
             topic.close()
             raise port_error(error, address, settings, f"join group {group!r}") from error
         self._reader = Thread(target=self._read, name=f"kafka-{address.topic}", daemon=True)
@@ -111,8 +109,8 @@ class KafkaGroupConsumer(Consumer):
         self._reader.join()
         with self._committing:
             # When the broker is down the group misses us after the session timeout.
-            with suppress(errors.KafkaError):
-                self._consumer.close(autocommit=False, timeout_ms=timeout_milliseconds(self._settings))
+            consumer, timeout_ms = self._consumer, timeout_milliseconds(self._settings)
+            leave(lambda: consumer.close(autocommit=False, timeout_ms=timeout_ms), consumer._client)
             self._topic.close()
 
     # What our user's thread does
@@ -177,7 +175,7 @@ class KafkaGroupConsumer(Consumer):
             self._consumer.commit(wanted, timeout_ms=timeout_milliseconds(self._settings))
         except _LOST:
             return
-        except (errors.KafkaError, OSError) as error:
+        except CLIENT_ERRORS as error:
             raise port_error(error, self._address, self._settings, "commit") from error
         with self._changed:
             self._committed.update(offsets)
@@ -203,12 +201,13 @@ class KafkaGroupConsumer(Consumer):
     def _read_once(self) -> None:
         try:
             full = self._is_full()
+            self._go_on_joining()
             found = self._consumer.poll(0 if full else int(READ_SECONDS * 1000), max_records=READ_RECORDS)
             if self._is_started:
                 self._keep(found)
             elif self._assigned:
                 self._start()
-        except (errors.KafkaError, OSError) as error:
+        except CLIENT_ERRORS as error:
             self._fail(port_error(error, self._address, self._settings, "read"))
         except ModelMonError as error:
             self._fail(error)
@@ -216,6 +215,12 @@ class KafkaGroupConsumer(Consumer):
             if full:
                 with self._changed:
                     self._changed.wait(READ_SECONDS)
+
+    def _go_on_joining(self) -> None:
+        """Ask for the join that a poll began and did not end: when the group's leader learns meanwhile which
+        partitions there are, kafka-python 3.0.12 takes it for done, and is in no group for ever."""
+        if self._consumer._coordinator.rejoining:
+            self._consumer._coordinator.request_rejoin()
 
     def _is_full(self) -> bool:
         """Whether the buffers hold enough; reading is then paused, staying in the group is not."""
@@ -298,6 +303,7 @@ class KafkaGroupConsumer(Consumer):
 
     def _connect(self) -> KafkaConsumer:
         session_ms = round(self._settings.kafka_session_seconds * 1000)
+        timeout_ms = timeout_milliseconds(self._settings)
         consumer = connect(
             KafkaConsumer,
             self._address,
@@ -308,7 +314,7 @@ class KafkaGroupConsumer(Consumer):
             isolation_level="read_committed",
             session_timeout_ms=session_ms,
             heartbeat_interval_ms=round(min(HEARTBEAT_SECONDS * 1000, session_ms / 5)),
-            max_poll_interval_ms=max(session_ms, round(POLL_INTERVAL_SECONDS * 1000)),
+            max_poll_interval_ms=session_ms + round(HANDOVER_SECONDS * 1000) + 5 * timeout_ms,
             partition_assignment_strategy=(RangePartitionAssignor,),
             metrics_enabled=False,
         )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
-from kafka import KafkaProducer, errors
+from kafka import KafkaProducer, codec
 
 from modelmon.errors import ConfigError, RejectedError
 from modelmon.settings import Settings
 from modelmon.streams.base import Record
-from modelmon.streams.kafka_client import connect, port_error
+from modelmon.streams.kafka_client import CLIENT_ERRORS, connect, port_error
 from modelmon.streams.kafka_settings import KafkaAddress, timeout_milliseconds
 
 LINGER_MS = 60_000
@@ -46,7 +47,7 @@ class KafkaPublisher:
         """
         try:
             self._send(parts)
-        except (errors.KafkaError, OSError) as error:
+        except CLIENT_ERRORS as error:
             # What is not out yet must not go out later: the caller is going to publish it again.
             self._abandon()
             raise port_error(error, self._address, self._settings, "publish") from error
@@ -69,25 +70,24 @@ class KafkaPublisher:
 
     def _connect(self) -> KafkaProducer:
         compression = self._settings.kafka_compression
-        try:
-            return connect(
-                KafkaProducer,
-                self._address,
-                self._settings,
-                acks="all",
-                enable_idempotence=True,
-                compression_type=None if compression == "none" else compression,
-                linger_ms=LINGER_MS,
-                batch_size=self._max_batch_bytes,
-                max_request_size=self._max_batch_bytes,
-                max_block_ms=timeout_milliseconds(self._settings),
-                delivery_timeout_ms=LINGER_MS + 2 * timeout_milliseconds(self._settings),
-                metrics_enabled=False,
-            )
-        except RuntimeError as error:
+        if compression != "none" and not getattr(codec, f"has_{compression}")():
             raise ConfigError(
                 f"kafka_compression: {compression} needs its library (lz4, python-snappy or zstandard)"
-            ) from error
+            )
+        return connect(
+            KafkaProducer,
+            self._address,
+            self._settings,
+            acks="all",
+            enable_idempotence=True,
+            compression_type=None if compression == "none" else compression,
+            linger_ms=LINGER_MS,
+            batch_size=self._max_batch_bytes,
+            max_request_size=self._max_batch_bytes,
+            max_block_ms=timeout_milliseconds(self._settings),
+            delivery_timeout_ms=LINGER_MS + 2 * timeout_milliseconds(self._settings),
+            metrics_enabled=False,
+        )
 
     def _abandon(self) -> None:
         producer, self._producer = self._producer, None
@@ -95,4 +95,5 @@ class KafkaPublisher:
             # Its own close() waits for what can't be sent and, when that takes too long, leaves it all open.
             producer._sender.force_close()
             producer._sender.join(FORCE_SECONDS)
-            producer.close(FORCE_SECONDS)
+            with suppress(*CLIENT_ERRORS):
+                producer.close(FORCE_SECONDS)

@@ -14,7 +14,7 @@ from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec
 
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.settings import Settings
-from modelmon.streams.kafka_client import connect, port_error
+from modelmon.streams.kafka_client import CLIENT_ERRORS, connect, leave, port_error
 from modelmon.streams.kafka_settings import KafkaAddress, timeout_milliseconds
 
 T = TypeVar("T")
@@ -47,6 +47,7 @@ class KafkaTopic:
         self._lock = Lock()
         self._admin: KafkaAdminClient | None = None
         self._known: TopicDescription | None = None
+        self._closed = False
 
     def open(self, partitions: int) -> TopicDescription:
         """The topic, created with `partitions` when it does not exist."""
@@ -121,6 +122,7 @@ class KafkaTopic:
 
     def close(self) -> None:
         """Leave the brokers; twice is harmless."""
+        self._closed = True  # first, so that who tries again in another thread gives up
         with self._lock:
             self._drop()
 
@@ -161,10 +163,12 @@ class KafkaTopic:
         with self._lock:
             while True:
                 try:
+                    if self._closed:  # by another thread meanwhile: nobody would end a new connection
+                        raise ConfigError(f"stream {self._address} was closed; open it again")
                     if self._admin is None:
                         self._admin = connect(KafkaAdminClient, self._address, self._settings)
                     return action(self._admin)
-                except (errors.KafkaError, OSError) as error:
+                except CLIENT_ERRORS as error:
                     problem = port_error(error, self._address, self._settings, what)
                     if not isinstance(problem, UnavailableError) or time.monotonic() >= deadline:
                         self._drop()  # what it knows of the brokers may be out of date
@@ -173,5 +177,5 @@ class KafkaTopic:
 
     def _drop(self) -> None:
         if self._admin is not None:
-            self._admin.close()
+            leave(self._admin.close, self._admin._client)
             self._admin = None

@@ -139,7 +139,7 @@ def _identify(value: dict[str, Any]) -> str:
 def _numbered(publisher: Any) -> tuple[str, int] | tuple[None, None]:
     try:
         return _publisher(msgspec.convert(publisher, RawPublisher))
-    except (msgspec.ValidationError, RejectedError):
+    except (msgspec.ValidationError, UnicodeEncodeError, RejectedError):  # Unicode: half a surrogate pair
         return None, None
 
 

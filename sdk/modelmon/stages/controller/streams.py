@@ -7,14 +7,7 @@ from collections.abc import Iterable
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.settings import Settings
 from modelmon.streams import Stream, open_stream
-
-STREAM_GROUP = "modelmon-stream"
-WRITER_GROUP = "modelmon-writer"
-
-
-def app_group(application_name: str) -> str:
-    """The consumer group of an app."""
-    return f"modelmon-app-{application_name}"
+from modelmon.streams.subscriptions import STREAM_GROUP, WRITER_GROUP, app_group
 
 
 class ProjectStreams:

@@ -23,6 +23,7 @@ from modelmon.stores.records import open_records
 from modelmon.stores.samples import open_samples
 from modelmon.stores.series import open_series
 from modelmon.streams import open_stream
+from modelmon.streams.subscriptions import Subscription, events_of
 from modelmon.waiting import when_available
 
 logger = logging.getLogger(__name__)
@@ -70,6 +71,11 @@ class StreamStage:
         self._ending = loop.create_task(self._flow.await_termination())
         for task in (self._timer, self._ending):
             task.add_done_callback(_retrieve)
+
+    @property
+    def subscription(self) -> Subscription:
+        """What it reads."""
+        return events_of(self._settings)
 
     async def accept(self, message: Message) -> None:
         """Hold one message, and write what is then ready; waits while too many bytes are held."""

@@ -18,6 +18,7 @@ from modelmon.stores.records import open_records
 from modelmon.stores.series import open_series
 from modelmon.stores.verdicts import Raised
 from modelmon.streams import open_stream
+from modelmon.streams.subscriptions import Subscription, reports_of
 from modelmon.waiting import when_available
 
 logger = logging.getLogger(__name__)
@@ -32,8 +33,11 @@ def _wall_clock() -> int:
 
 
 class Writer:
-    """Applies the writer's stream to series and records. Held messages are written together when there are
-    many or the oldest has waited long enough; a failure for good is raised by the next call."""
+    """Applies the writer's stream to series and records.
+
+    Held messages are written together when there are many or the oldest has waited long enough. A failure
+    for good is raised by the next call, and by `failed` at once.
+    """
 
     def __init__(
         self,
@@ -54,6 +58,7 @@ class Writer:
         self._held_bytes = 0
         self._writing = asyncio.Lock()
         self._timer: asyncio.Task[None] | None = None
+        self._broken = asyncio.Event()
 
     @classmethod
     def open(cls, settings: Settings, acknowledge: Acknowledge) -> Writer:
@@ -62,6 +67,11 @@ class Writer:
             stream_id = stream.stream_id
         database, series = open_records(settings), open_series(settings)
         return cls(settings, acknowledge, database, series, stream_id)
+
+    @property
+    def subscription(self) -> Subscription:
+        """What it reads."""
+        return reports_of(self._settings)
 
     async def accept(self, message: Message) -> None:
         """Hold one message; write when enough are held."""
@@ -72,7 +82,7 @@ class Writer:
             await self._write()
         elif self._timer is None or self._timer.done():
             self._timer = asyncio.get_running_loop().create_task(self._write_by_time())
-            self._timer.add_done_callback(_tell)
+            self._timer.add_done_callback(self._watch)
 
     async def drain(self) -> None:
         """Write and acknowledge everything held."""
@@ -88,6 +98,11 @@ class Writer:
                 self._timer.cancel()
             self._database.close()
             self._series.close()
+
+    async def failed(self) -> None:
+        """Raises what the task that writes by time failed with, as soon as it does."""
+        await self._broken.wait()
+        self._raise_failure()
 
     async def _write_by_time(self) -> None:
         while self._held:
@@ -115,10 +130,9 @@ class Writer:
         if self._timer is not None and self._timer.done() and not self._timer.cancelled():
             self._timer.result()
 
-
-def _tell(timer: asyncio.Task[None]) -> None:
-    if not timer.cancelled() and timer.exception() is not None:
-        logger.error("reports can't be written; the next one ends this process", exc_info=timer.exception())
+    def _watch(self, timer: asyncio.Task[None]) -> None:
+        if not timer.cancelled() and timer.exception() is not None:
+            self._broken.set()
 
 
 def _last_offsets(messages: Sequence[Message]) -> dict[int, int]:

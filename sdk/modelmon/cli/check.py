@@ -1,0 +1,93 @@
+"""`modelmon check`: what Nuclio would ignore, refuse or misunderstand in a function.yaml."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from modelmon.cli.output import AsJson, ProjectDir, console, load_settings, print_json
+from modelmon.errors import ConfigError
+from modelmon.local.folders import find_project, functions_folder, templates
+from modelmon.settings import STATE_FOLDER
+
+if TYPE_CHECKING:
+    from modelmon.deploying.findings import Finding
+    from modelmon.settings import Settings
+
+USUAL_FOLDERS = (Path("functions"), Path("dist/functions"))
+
+
+def check(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Files, or folders that hold function.yaml at any depth.")
+    ] = None,
+    platform: Annotated[
+        str, typer.Option(help="Where they go, local (Docker) or kube; without it what holds for both.")
+    ] = "",
+    project_dir: ProjectDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check function.yaml files strictly: unknown keys, wrong values, rules between keys.
+
+    Nuclio ignores what it does not know; this names it with file, line and the mend. Without PATH: the
+    project's deployed functions; outside a project functions/ and dist/functions/ here, else those that
+    come with ModelMon. Exit code 1 when there is an error; warnings alone are 0.
+
+    Examples:
+
+      modelmon check functions/
+
+      modelmon check dist/functions/modelmon-stream/function.yaml --platform local
+    """
+    settings, usual = _project(project_dir)
+    findings = checked(paths or usual, settings, platform)
+    errors = sum(finding.level == "error" for finding in findings)
+    if as_json:
+        print_json({"findings": findings, "errors": errors, "warnings": len(findings) - errors})
+    else:
+        for finding in findings:
+            console.print(str(finding), style="red" if finding.level == "error" else "yellow", markup=False,
+                          highlight=False, soft_wrap=True)  # fmt: skip
+        console.print(f"{errors} errors, {len(findings) - errors} warnings", highlight=False)
+    raise typer.Exit(1 if errors else 0)
+
+
+def checked(paths: list[Path], settings: Settings, platform: str) -> list[Finding]:
+    """Findings in every function.yaml among and below `paths`, with these settings filled in."""
+    from modelmon.deploying.check import check_file, files_in
+    from modelmon.deploying.plan import make_plan
+    from modelmon.deploying.rendering import placeholders_of
+    from modelmon.deploying.target import PLATFORMS, Target
+
+    if platform not in ("", *PLATFORMS):
+        raise ConfigError(f"--platform: must be one of {', '.join(PLATFORMS)}, got {platform!r}")
+    target, plan = Target(platform), make_plan(settings, platform)
+    return [
+        finding
+        for path in files_in(paths)
+        for finding in check_file(path, target, placeholders_of(plan, _name(path.parent)))
+    ]
+
+
+def _name(folder: Path) -> str:
+    """A deployed folder has the function's name; another one may be called as Python likes it."""
+    if STATE_FOLDER in folder.absolute().parts:
+        return folder.name
+    return folder.absolute().name.replace("_", "-").strip("-")
+
+
+def _project(project_dir: Path | None) -> tuple[Settings, list[Path]]:
+    """The settings to fill in, and what to check when nothing is said."""
+    from modelmon.local.deployment import deployed
+    from modelmon.settings import Settings
+
+    if project_dir is None:
+        try:
+            find_project(Path.cwd())
+        except ConfigError:
+            return Settings.load(), [each for each in USUAL_FOLDERS if each.is_dir()] or [templates()]
+    settings = load_settings(project_dir)
+    folder = functions_folder(Path(settings.project_dir))
+    return settings, [folder if deployed(folder) else templates()]

@@ -1,0 +1,83 @@
+"""`modelmon health`: what state each function is in."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from modelmon.cli.output import AsJson, ProjectDir, load_settings, print_json, print_table
+from modelmon.settings import Settings
+
+COLORS = {"ready": "green", "behind": "yellow", "starting": "yellow"}
+
+
+def health(
+    names: Annotated[list[str] | None, typer.Argument(help="Functions; without any, all of them.")] = None,
+    project_dir: ProjectDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what state each function is in, and how far behind.
+
+    Ready, behind, starting, waiting (for what is down), not committing (its
+    acknowledgements do not arrive) or not running. Ends with 1 when one of
+    them does not do its work. Works wherever the records can be reached.
+
+    Examples:
+
+      modelmon health
+
+      modelmon health modelmon-stream --json
+    """
+    found = read_health(load_settings(project_dir), names or [])
+    if as_json:
+        print_json({"functions": found})
+    else:
+        columns = ["function", "state", "#behind", "#for", "why"]
+        print_table("Functions", columns, map(_row, found))
+    if not all(function["healthy"] for function in found):
+        raise typer.Exit(1)
+
+
+def read_health(settings: Settings, names: list[str]) -> list[dict[str, Any]]:
+    """What `health --json` prints. Raises ConfigError for a function that nobody knows."""
+    from modelmon.errors import ConfigError
+    from modelmon.stores.health import every_health
+    from modelmon.stores.records import open_records
+
+    records = open_records(settings)
+    try:
+        found = every_health(records, _deployed(settings), time.time_ns() // 1000)
+    finally:
+        records.close()
+    known = {function["function"]: function for function in found}
+    for name in names:
+        if name not in known:
+            raise ConfigError(f"there is no function {name!r}; there are {', '.join(known) or 'none'}")
+    return [known[name] for name in names] if names else found
+
+
+def _deployed(settings: Settings) -> list[str]:
+    """The functions deployed here that keep a heartbeat: those that serve models answer for themselves."""
+    from modelmon.cli.functions import deployed_functions
+
+    functions = deployed_functions(settings) if settings.project_dir else []
+    return [
+        function["name"]
+        for function in functions
+        if not all(trigger["kind"] == "http" for trigger in function["triggers"])
+    ]
+
+
+def _row(function: dict[str, Any]) -> tuple[str, ...]:
+    state = function["state"]
+    color = COLORS.get(state, "red")
+    return (
+        escape(function["function"]),
+        f"[{color}]{state}[/{color}]",
+        f"{function['behind_messages']:,}",
+        f"{function['behind_seconds']:.0f} s",
+        escape(function["reason"]),
+    )

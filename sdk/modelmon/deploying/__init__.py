@@ -1,0 +1,1 @@
+"""From a function folder to a function under Nuclio: the check, the bundle, nuctl."""

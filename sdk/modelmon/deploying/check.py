@@ -1,0 +1,91 @@
+"""The strict check of a function.yaml: everything Nuclio would ignore, refuse or misunderstand."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import yaml
+
+from modelmon.deploying.document import Node, read_document
+from modelmon.deploying.findings import ERROR, Finding, did_you_mean
+from modelmon.deploying.rules import FUNCTION_RULES
+from modelmon.deploying.shape import check_shape
+from modelmon.deploying.target import Target
+from modelmon.deploying.trigger_rules import TRIGGER_RULES
+from modelmon.errors import ConfigError
+from modelmon.local.function_yaml import FILE, PLACEHOLDER
+
+COMMENT = re.compile(r"(^|\s)#.*")
+
+
+def check_file(path: Path, target: Target, values: Mapping[str, str] | None = None) -> list[Finding]:
+    """What is wrong with a function.yaml, in the order of its lines, `values` filled in for `${…}`.
+
+    The handler's module is looked for beside it. A file that can't be read is a finding too.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        return [Finding(1, "", "", f"can't be read: {problem}", "make it readable", file=str(path))]
+    target = replace(target, folder=path.parent)
+    return [replace(finding, file=str(path)) for finding in check_text(text, target, values)]
+
+
+def check_text(text: str, target: Target, values: Mapping[str, str] | None = None) -> list[Finding]:
+    """As check_file, without the file's name."""
+    unknown = list(_unknown_placeholders(text, values or {}))
+    filled = PLACEHOLDER.sub(lambda match: (values or {}).get(match.group(1), match.group(1)), text)
+    try:
+        document = read_document(filled)
+    except yaml.YAMLError as problem:
+        return [*unknown, _not_yaml(problem)]
+    except ConfigError as problem:
+        return [*unknown, Finding(1, "", "", str(problem), "write it out")]
+    found = [*unknown, *check_shape(document), *_broken_rules(document, target)]
+    return sorted(found, key=lambda finding: (finding.line, finding.level, finding.key))
+
+
+def files_in(paths: Iterable[Path]) -> list[Path]:
+    """Every function.yaml among and below these paths. Raises ConfigError for a path without any."""
+    found: dict[Path, None] = {}
+    for path in paths:
+        inside = [path] if path.is_file() else sorted(path.glob(f"**/{FILE}"))
+        inside = [each for each in inside if not _hidden(each, path)]
+        if not inside:
+            raise ConfigError(f"{path}: no {FILE} there")
+        found.update(dict.fromkeys(inside))
+    return list(found)
+
+
+def refuse_errors(findings: Iterable[Finding]) -> None:
+    """ConfigError that lists the errors among the findings, if there is one."""
+    errors = [str(finding) for finding in findings if finding.level == ERROR]
+    if errors:
+        raise ConfigError("\n".join(errors))
+
+
+def _hidden(file: Path, below: Path) -> bool:
+    """Of a folder that is being written."""
+    return file != below and any(part.startswith(".") for part in file.relative_to(below).parts)
+
+
+def _broken_rules(document: Node, target: Target) -> Iterator[Finding]:
+    for rule in (*FUNCTION_RULES, *TRIGGER_RULES):
+        yield from rule(document, target)
+
+
+def _unknown_placeholders(text: str, values: Mapping[str, str]) -> Iterator[Finding]:
+    for number, line in enumerate(text.splitlines(), start=1):
+        for name in PLACEHOLDER.findall(COMMENT.sub("", line)):
+            if name not in values:
+                mend = did_you_mean(name, values, f"known are {', '.join(sorted(values)) or 'none here'}")
+                yield Finding(number, f"${{{name}}}", "", "is no placeholder", mend)
+
+
+def _not_yaml(problem: yaml.YAMLError) -> Finding:
+    mark = getattr(problem, "problem_mark", None)
+    said = getattr(problem, "problem", None) or str(problem)
+    return Finding(mark.line + 1 if mark else 1, "", "", f"is no YAML: {said}", "mend it there")

@@ -1,0 +1,145 @@
+"""From a function.yaml with placeholders to the one that Nuclio gets: one set of settings, four variants."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import yaml
+
+from modelmon.deploying.packages import install_command
+from modelmon.deploying.plan import MOUNTED_PROJECT, Plan, run_as
+from modelmon.deploying.secrets import kafka_annotations, secret_variables, with_secrets
+from modelmon.errors import ConfigError
+from modelmon.local.function_yaml import parse, placeholders, render
+from modelmon.settings import PREFIX, STATE_FOLDER, Settings
+
+KAFKA_KINDS = ("kafka-cluster", "kafka")
+V3IO_ADDRESS = "http://v3io-webapi:8081"
+READ_BATCH = 64
+STATE_VOLUME = "modelmon-state"
+NOT_FOR_FUNCTIONS = ("http_host", "http_port", "platform")  # mean nothing there, as nuclio_… does
+
+
+def placeholders_of(plan: Plan, function: str) -> dict[str, str]:
+    """What `${…}` stands for when a function goes to Nuclio."""
+    settings = plan.settings
+    return placeholders(settings, function) | {
+        "brokers": '", "'.join(plan.brokers),  # stands between quotes, in a list
+        "controller_interval": f"{settings.base_period}m",
+    }
+
+
+def function_yaml(text: str, name: str, plan: Plan, wheel: str) -> str:
+    """A function.yaml as it is deployed: placeholders filled in, the streams' triggers as the settings say,
+    the project's settings in its environment, the wheel's installation among its build commands.
+
+    Raises ConfigError for an unknown placeholder and for what is no function.yaml.
+    """
+    text = render(text, placeholders_of(plan, name))
+    parse(text)
+    document = yaml.safe_load(text)
+    spec = document["spec"]
+    is_app = any(group.startswith("modelmon-app-") for group in _groups(spec))
+    labels = document.setdefault("metadata", {}).setdefault("labels", {})
+    labels["nuclio.io/project-name"] = plan.nuclio_project
+    _set_streams(document, plan)
+    _set_environment(spec, plan)
+    with_secrets(document, plan)
+    if plan.state is not None:
+        _mount_state(spec, plan)
+    # postCopy: only then are the function's own files there
+    install = install_command(name, plan, wheel, is_app=is_app)
+    spec.setdefault("build", {}).setdefault("commands", ["@nuclio.postCopy", install])
+    dumped: str = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=1000)
+    return dumped
+
+
+def _triggers(spec: Mapping[str, Any]) -> dict[str, Any]:
+    triggers = spec.get("triggers") or {}
+    if not isinstance(triggers, dict) or not all(isinstance(each, dict) for each in triggers.values()):
+        raise ConfigError("spec.triggers: must be `name: {kind: …}` lines")
+    return triggers
+
+
+def _groups(spec: Mapping[str, Any]) -> list[str]:
+    return [
+        str((trigger.get("attributes") or {}).get("consumerGroup", ""))
+        for trigger in _triggers(spec).values()
+    ]
+
+
+def _set_streams(document: dict[str, Any], plan: Plan) -> None:
+    """Stream triggers are written for Kafka; on V3IO they become its own kind."""
+    spec = document["spec"]
+    names = [name for name, each in _triggers(spec).items() if each.get("kind") in KAFKA_KINDS]
+    for name in names:
+        if plan.on_v3io:
+            spec["triggers"][name] = _v3io_trigger(spec["triggers"][name], plan.settings)
+        else:
+            _secure(spec["triggers"][name]["attributes"], plan.settings)
+    annotations = kafka_annotations(plan.settings)
+    if names and annotations and not plan.on_v3io:
+        metadata = document["metadata"]
+        metadata["annotations"] = {**(metadata.get("annotations") or {}), **annotations}
+
+
+def _secure(attributes: dict[str, Any], settings: Settings) -> None:
+    """What the Kafka trigger is told in the open; what is secret it takes from files."""
+    protocol = settings.kafka_security_protocol
+    if protocol.startswith("SASL_"):
+        attributes["sasl"] = {
+            "enable": True,
+            "user": settings.kafka_sasl_username,
+            "mechanism": settings.kafka_sasl_mechanism,
+        }
+    if protocol.endswith("SSL"):
+        attributes["tls"] = {"enable": True}
+
+
+def _v3io_trigger(trigger: dict[str, Any], settings: Settings) -> dict[str, Any]:
+    attributes = trigger["attributes"]
+    if len(attributes["topics"]) != 1:
+        raise ConfigError(f"topics: a V3IO trigger reads one stream, got {attributes['topics']}")
+    address = urlsplit(settings.stream_url(attributes["topics"][0]))
+    container, _, path = address.path.strip("/").partition("/")
+    if not container or not path:
+        raise ConfigError(
+            f"stream_path: {settings.stream_path!r} must be v3io://host/container or v3io:///container, "
+            "with a folder behind it if need be"
+        )
+    host = f"http://{address.netloc.rpartition('@')[2]}" if address.netloc else V3IO_ADDRESS
+    kept = {key: value for key, value in trigger.items() if key not in ("kind", "attributes")}
+    return {
+        "kind": "v3ioStream",
+        **kept,
+        "url": host if host.count(":") > 1 else f"{host}:8081",
+        "password": "$generate",  # Nuclio takes the access key from the variable V3IO_ACCESS_KEY
+        "attributes": {
+            "containerName": container,
+            "streamPath": f"/{path}",
+            "consumerGroup": attributes["consumerGroup"],
+            "seekTo": "earliest",
+            "readBatchSize": READ_BATCH,
+            "workerAllocationMode": "static",
+        },
+    }
+
+
+def _set_environment(spec: dict[str, Any], plan: Plan) -> None:
+    """What the project has set, as far as it holds there and is no secret; the function's own comes first."""
+    own = spec.setdefault("env", [])
+    names = {entry["name"] for entry in own} | set(secret_variables(plan))
+    for name, value in plan.settings.environment().items():
+        setting = name.removeprefix(PREFIX).lower()
+        if name not in names and setting not in NOT_FOR_FUNCTIONS and not setting.startswith("nuclio_"):
+            own.append({"name": name, "value": value})
+
+
+def _mount_state(spec: dict[str, Any], plan: Plan) -> None:
+    """On Docker: the project's state, the same files for every function and for this machine."""
+    volume = {"name": STATE_VOLUME, "hostPath": {"path": str(plan.state)}}
+    mount = {"name": STATE_VOLUME, "mountPath": f"{MOUNTED_PROJECT}/{STATE_FOLDER}"}
+    spec.setdefault("volumes", []).append({"volume": volume, "volumeMount": mount})
+    spec.setdefault("securityContext", run_as())

@@ -1,0 +1,20 @@
+"""What a function.yaml is checked for: the platform it goes to, and the streams it will find there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+EMBEDDED, LOCAL, KUBE = "embedded", "local", "kube"
+PLATFORMS = (LOCAL, KUBE)
+"""Nuclio's names: Docker on one machine, and Kubernetes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """`platform` "" leaves out what differs between them; `partitions` is by topic; `folder` has the code."""
+
+    platform: str = ""
+    partitions: Mapping[str, int] = field(default_factory=dict)
+    folder: Path | None = None

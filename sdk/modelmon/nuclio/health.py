@@ -1,0 +1,57 @@
+"""`GET /health`: the state of a function, answered by a worker of its HTTP trigger."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+from nuclio_sdk import Response
+
+from modelmon.errors import UnavailableError
+from modelmon.model import WorkerState
+from modelmon.nuclio.lifecycle import FAILURES
+from modelmon.nuclio.pulse import function_name
+from modelmon.nuclio.replies import failure, reply
+from modelmon.settings import Settings
+
+PATH = "/health"
+
+
+def is_http(context: Any) -> bool:
+    """Whether this worker belongs to an HTTP trigger: each trigger has workers of its own."""
+    return getattr(context.trigger, "kind", "") == "http"
+
+
+def asks_health(event: Any) -> bool:
+    """Whether the request is for the health; a CronJob's request without a body is a GET too."""
+    return bool(event.method == "GET" and event.path == PATH)
+
+
+async def answer_health(event: Any) -> Response:
+    """200 when the function does its work, be it late; 503 with the reason when it does not."""
+    try:
+        return health_reply(await asyncio.to_thread(_look, Settings.load()))
+    except FAILURES as error:
+        return failure(event, error)
+
+
+def health_reply(state: dict[str, Any]) -> Response:
+    """The reply that says so."""
+    return reply(200 if state["healthy"] else 503, state)
+
+
+def _look(settings: Settings) -> dict[str, Any]:
+    from modelmon.stores.health import health
+    from modelmon.stores.records import open_records
+
+    name = function_name()
+    try:
+        database = open_records(settings)
+        try:
+            return health(database, name, time.time_ns() // 1000)
+        finally:
+            database.close()
+    except UnavailableError as error:
+        reason = f"waiting for the records: {error}"
+        return {"function": name, "state": WorkerState.WAITING.value, "healthy": False, "reason": reason}

@@ -1,0 +1,105 @@
+"""What a worker looks up and writes down at every heartbeat."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from contextlib import suppress
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from modelmon.errors import ConfigError, UnavailableError
+from modelmon.model import Heartbeat, WorkerState
+from modelmon.nuclio.progress import Progress
+from modelmon.settings import Settings
+
+if TYPE_CHECKING:
+    from modelmon.stores.database import Database
+    from modelmon.streams import Stream
+    from modelmon.streams.subscriptions import Subscription
+
+
+def function_name() -> str:
+    """The name the platform runs this function by."""
+    return os.environ.get("NUCLIO_FUNCTION_NAME", "")
+
+
+class Pulse:
+    """Keeps the heartbeat of one worker in the records; threads may share it.
+
+    What can't be written is let go: a worker that is not heard any more counts as gone.
+    """
+
+    def __init__(self, context: Any, progress: Progress) -> None:
+        self._settings: Settings = context.user_data.settings
+        self._trigger = getattr(context.trigger, "name", "")
+        self._worker = f"{socket.gethostname()}/{os.getpid()}"
+        self._database: Database | None = None
+        self._stream: Stream | None = None
+        self._told: tuple[WorkerState, int] | None = None
+        self._turn = Lock()
+        self._ended = False
+        self.progress = progress
+
+    def beat(self, state: WorkerState, reason: str, seconds: float) -> None:
+        """Write that the worker is so; it will be heard again within `seconds`."""
+        from modelmon.stores import heartbeats
+
+        now_us = time.time_ns() // 1000
+        if self._told is None or self._told[0] is not state:
+            self._told = state, now_us
+        beat = Heartbeat(
+            function_name=function_name(),
+            worker=self._worker,
+            trigger=self._trigger,
+            state=state,
+            reason=reason,
+            since_us=self._told[1],
+            beat_us=now_us,
+            expires_us=now_us + round(seconds * 1e6),
+            behind_seconds=round(self.progress.behind_seconds, 1),
+            partitions=self.progress.partitions(),
+        )
+        with suppress(ConfigError, UnavailableError), self._turn:
+            if not self._ended:
+                with self._records().write() as connection:
+                    heartbeats.put(connection, beat)
+
+    def observe(self, subscription: Subscription) -> str:
+        """Look where the stream ends and what its group has committed; returns why that failed, or ""."""
+        from modelmon.streams import open_stream
+
+        with self._turn:
+            try:
+                if self._stream is None:
+                    self._stream = open_stream(subscription.url, subscription.partitions, self._settings)
+                end, committed = self._stream.end_offsets(), self._stream.committed(subscription.group)
+            except (ConfigError, UnavailableError) as error:
+                self._close_stream()
+                return str(error)
+            self.progress.observe(end, committed, time.monotonic())
+        return ""
+
+    def end(self) -> None:
+        """The worker ends in good order: it is not missed."""
+        from modelmon.stores import heartbeats
+
+        with suppress(ConfigError, UnavailableError), self._turn:
+            self._ended = True
+            self._close_stream()
+            with self._records().write() as connection:
+                heartbeats.forget(connection, function_name(), self._worker)
+            self._records().close()
+
+    def _records(self) -> Database:
+        from modelmon.stores.records import open_records
+
+        if self._database is None:
+            self._database = open_records(self._settings)
+        return self._database
+
+    def _close_stream(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None

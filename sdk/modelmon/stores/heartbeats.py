@@ -1,0 +1,46 @@
+"""What the workers of the functions last said of themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+
+import msgspec
+from sqlalchemy import Connection, delete, select
+
+from modelmon.model import Heartbeat, PartitionProgress, WorkerState
+from modelmon.stores.schema import heartbeats
+from modelmon.stores.sql import upsert
+
+FORGOTTEN_US = 24 * 3_600_000_000  # a worker that has not beaten for a day is no longer listed
+
+
+def put(connection: Connection, beat: Heartbeat) -> None:
+    """Keep this in place of what the worker said before; forget those that are long gone."""
+    row = {
+        **asdict(beat),
+        "state": beat.state.value,
+        "partitions": msgspec.json.encode(list(beat.partitions)).decode(),
+    }
+    upsert(connection, heartbeats, [row])
+    old = heartbeats.c.beat_us < beat.beat_us - FORGOTTEN_US
+    connection.execute(delete(heartbeats).where(heartbeats.c.function_name == beat.function_name, old))
+
+
+def forget(connection: Connection, function_name: str, worker: str) -> None:
+    """The worker has ended in good order."""
+    mine = (heartbeats.c.function_name == function_name, heartbeats.c.worker == worker)
+    connection.execute(delete(heartbeats).where(*mine))
+
+
+def by_function(connection: Connection) -> Mapping[str, Sequence[Heartbeat]]:
+    """Function name to the last heartbeats of its workers, the newest first."""
+    found: dict[str, list[Heartbeat]] = {}
+    for row in connection.execute(select(heartbeats).order_by(heartbeats.c.beat_us.desc())).mappings():
+        values = {
+            **row,
+            "state": WorkerState(row["state"]),
+            "partitions": tuple(msgspec.json.decode(row["partitions"], type=list[PartitionProgress])),
+        }
+        found.setdefault(row["function_name"], []).append(Heartbeat(**values))
+    return found

@@ -1,0 +1,141 @@
+"""docs/deploy.md and the README's section on Nuclio: every command is run, or says why it is not.
+
+The stand-in for nuctl looks at what it is given. No broker is here: the streams that deploy.py makes
+are SQLite's.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import nuctl_stand_in
+from modelmon.settings import FILE_NAME, Settings
+
+ROOT = Path(__file__).parents[2]
+NOT_RUN = re.compile(r"# not run: needs \w+")
+FIRST_LINES = {"yaml": "# modelmon.yaml\n", "python": "# deploy.py\n"}
+
+
+class Block(NamedTuple):
+    section: str
+    language: str
+    text: str
+
+
+def blocks(page: str) -> list[Block]:
+    found = []
+    for section in re.split(r"^## ", page, flags=re.MULTILINE)[1:]:
+        for language, text in re.findall(r"^```(\w*)\n(.*?)^```$", section, re.MULTILINE | re.DOTALL):
+            found.append(Block(section.splitlines()[0], language, text))
+    return found
+
+
+GUIDE = blocks((ROOT / "docs/deploy.md").read_text(encoding="utf-8"))
+README_TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+README = [block for block in blocks(README_TEXT) if block.section == "Deploy to Nuclio"]
+DOCKER = "On Docker"
+
+
+def is_run(block: Block) -> bool:
+    return not block.text.startswith("# not run")
+
+
+SECTIONS = list(dict.fromkeys(each.section for each in GUIDE if is_run(each) and each.section != DOCKER))
+
+
+@pytest.fixture
+def notes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("MODELMON_PROJECT_DIR", "V3IO_ACCESS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    wheel = tmp_path / nuctl_stand_in.WHEEL
+    wheel.touch()
+    monkeypatch.setenv("MODELMON_NUCLIO_WHEEL", str(wheel))
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.chdir(tmp_path)
+    return nuctl_stand_in.install(tmp_path / "nuctl", monkeypatch)
+
+
+def do(block: Block) -> str:
+    """Write the file, or run the commands; what they print."""
+    if block.language == "yaml":
+        Path(FILE_NAME).write_text(block.text, encoding="utf-8")
+        Settings.load(Path.cwd())
+        return ""
+    if block.language == "python":
+        Path("deploy.py").write_text(block.text, encoding="utf-8")
+        return ""
+    streams = f"sqlite:///{Path.cwd()}/.modelmon/streams" if "deploy.py" in block.text else ""
+    environ = os.environ | ({"MODELMON_STREAM_PATH": streams} if streams else {})
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", block.text],
+        capture_output=True,
+        text=True,
+        env=environ,
+        check=False,
+    )
+    assert done.returncode == 0, f"{block.text}\n{done.stdout}\n{done.stderr}"
+    return done.stdout + done.stderr
+
+
+def test_every_block_is_run_or_says_why_not() -> None:
+    assert len(GUIDE) > 10
+    assert any(is_run(block) and block.language == "sh" for block in README)
+    for block in [*GUIDE, *README]:
+        assert block.language in ("sh", *FIRST_LINES), f"{block.section}: a block of {block.language!r}"
+        if not is_run(block):
+            assert NOT_RUN.match(block.text), block
+        elif block.language != "sh":
+            assert block.text.startswith(FIRST_LINES[block.language]), block
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("section", SECTIONS, ids=[section.replace(" ", "-").lower() for section in SECTIONS])
+def test_a_section_of_the_guide_does_what_it_says(section: str, notes: Path) -> None:
+    """After what the section on Docker begins with: modelmon.yaml, deploy.py and running it."""
+    first = [block for block in GUIDE if block.section == DOCKER and is_run(block)]
+    for block in first[:2]:
+        do(block)
+    do(Block(DOCKER, "sh", "python deploy.py"))
+    for block in GUIDE:
+        if block.section == section and is_run(block):
+            assert "secret@" not in do(block)
+
+
+@pytest.mark.e2e
+def test_the_section_on_docker_deploys_everything_in_order(notes: Path) -> None:
+    for block in GUIDE:
+        if block.section == DOCKER and is_run(block):
+            do(block)
+    deployed = [call[1] for call in nuctl_stand_in.calls(notes) if call[0] == "deploy"]
+    infrastructure = nuctl_stand_in.ORDER[:4]
+    assert deployed[:4] == ["modelmon-stream", "modelmon-writer", *infrastructure[2:]]  # deploy.py
+    assert deployed[4:] == [*infrastructure, "modelmon-stream"]  # modelmon deploy; the single one
+
+
+@pytest.mark.e2e
+def test_the_readme_deploys_word_for_word(notes: Path) -> None:
+    serving, script, *_ = re.findall(r"```python\n(.*?)```", README_TEXT, re.DOTALL)
+    Path("serving.py").write_text(serving, encoding="utf-8")
+    Path("churn.pkl").touch()
+    frame = "import pandas as pd\nframe = pd.DataFrame({'visits': [1, 2, 3], 'churned': [1, 0, 0]})\n"
+    Path("deploy.py").write_text(frame + script, encoding="utf-8")
+    for block in README:
+        do(block)
+    deployed = [call[1] for call in nuctl_stand_in.calls(notes) if call[0] == "deploy"]
+    everything = [*nuctl_stand_in.ORDER[:4], "serving"]
+    assert sorted(deployed[:5]) == sorted(everything)
+    assert deployed[5:] == everything
+
+
+def test_the_guide_names_every_setting_of_deploying() -> None:
+    text = (ROOT / "docs/deploy.md").read_text(encoding="utf-8") + (ROOT / "docs/cli.md").read_text()
+    for name in Settings.__dataclass_fields__:
+        if name.startswith("nuclio_") or name.endswith(("_workers", "_replicas")) or name == "platform":
+            assert f"`{name}`" in text or f"\n{name}:" in text, name

@@ -1,0 +1,121 @@
+"""The default app live, behind the real stream function, and `evaluate` over the same rows: one list."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from tests.streaming import ENDPOINT, NOW_US, Bed, run
+
+from modelmon import wire
+from modelmon.apps import HistogramDataDriftApplication
+from modelmon.apps.report import done
+from modelmon.apps.stage import AppStage
+from modelmon.model import Message, Window
+from modelmon.stats import describe
+from modelmon.streams import open_stream
+
+APP, ROWS = "histogram-data-drift", 120
+FEATURES, LABELS = ("amount", "age", "kind", "member"), ("p",)
+START = datetime.fromtimestamp(NOW_US // 1_000_000, UTC)
+WINDOW = Window(START, START + timedelta(minutes=10))
+ASKED = wire.AppEvent(
+    endpoint_id=ENDPOINT, endpoint_name="model", application_name=APP, window=WINDOW, window_revision=1,
+    project="flights",
+)  # fmt: skip
+
+
+def frame(rows: int, seed: int) -> pd.DataFrame:
+    random = np.random.default_rng(seed)
+    return pd.DataFrame(
+        {
+            "amount": random.normal(size=rows),
+            "age": random.integers(18, 90, rows),
+            "kind": random.choice(["new", "used", "\u00fcbrig"], rows),
+            "member": random.random(rows) < 0.5,
+            "p": random.random(rows),
+        }
+    )
+
+
+REFERENCE = frame(1000, 1)
+
+
+def event(row: dict[str, Any], number: int) -> bytes:
+    """A request as a client sends it that names its values; the prediction is `p`."""
+    features = {name: value for name, value in row.items() if name not in LABELS}
+    body = {
+        "model": "model", "endpoint_id": ENDPOINT, "function_uri": "flights/serving", "class": "Model",
+        "microsec": 5, "when": f"{START + timedelta(seconds=number)}",
+        "request": {"id": f"r{number}", "inputs": [features]},
+        "resp": {"outputs": [{name: row[name] for name in LABELS if name in row}]},
+    }  # fmt: skip
+    return json.dumps(body).encode()
+
+
+def rows_of(sample: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows of plain Python values; a missing value is None."""
+    return [
+        {name: None if value is None or value != value else value for name, value in row.items()}
+        for row in sample.astype(object).to_dict("records")
+    ]
+
+
+async def live(bed: Bed, bodies: list[bytes]) -> list[wire.Envelope | wire.RejectedItem]:
+    """The report of the app's own stage on what the stream function wrote."""
+    stream, app = bed.stage(), HistogramDataDriftApplication()
+    for message in bed.publish(*bodies):
+        await stream.accept(message)
+    await stream.close()
+    judge = AppStage(app, bed.settings, bed._acknowledge, APP)
+    await judge.accept(Message(0, 0, ENDPOINT, wire.write_app_event(ASKED)))
+    await judge.close()
+    consumer = open_stream(bed.settings.writer_url, bed.settings.writer_partitions).consumer("reader")
+    (message,) = consumer.poll(10, 0)
+    consumer.close()
+    return wire.read_report(message.body)
+
+
+def without(*names: str) -> Any:
+    return lambda sample: sample.drop(columns=list(names))
+
+
+CHANGES: dict[str, Any] = {
+    "as in training": lambda sample: sample,
+    "moved": lambda sample: sample.assign(amount=sample["amount"] + 3, kind="used"),
+    "gaps": lambda sample: sample.assign(amount=sample["amount"].where(sample.index % 3 != 0)),
+    "no values": lambda sample: sample.assign(amount=np.nan, kind=None),
+    "a text among numbers": lambda sample: sample.assign(age=[*sample["age"][:-1].astype(str), "old"]),
+    "a feature is gone": without("amount"),
+    "two features are gone": without("kind", "member"),
+    "all features are gone but one": without("amount", "age", "kind"),
+    "an unknown category": lambda sample: sample.assign(kind="unheard of"),
+    "few rows": lambda sample: sample.head(7),
+}
+
+
+@pytest.mark.parametrize("known", ["names and statistics", "statistics alone"])
+@pytest.mark.parametrize("change", CHANGES)
+def test_evaluate_returns_what_the_live_app_sends(tmp_path: Path, change: str, known: str) -> None:
+    sample = CHANGES[change](frame(ROWS, 2))
+    bed = Bed(tmp_path)
+    names = {"feature_names": FEATURES, "label_names": LABELS} if known.startswith("names") else {}
+    bed.register(**names, feature_stats=json.loads(json.dumps(describe(REFERENCE))), function_name="serving")
+    report = run(live(bed, [event(row, number) for number, row in enumerate(rows_of(sample))]))
+    bed.close()
+    outputs = HistogramDataDriftApplication.evaluate(
+        sample_data=sample, reference_data=REFERENCE, label_names=LABELS,
+        start=WINDOW.start, end=WINDOW.end,
+    )  # fmt: skip
+    assert report == wire.read_report(done(ASKED, outputs, len(sample)))
+    assert [each.event_kind for each in report] == [
+        *["metric"] * 3,
+        *["result"] * 2,
+        *["stats"] * 2,
+        "window",
+    ]

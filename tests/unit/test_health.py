@@ -1,0 +1,389 @@
+"""What state a function is in: from its positions, its heartbeats, and over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from nuclio_sdk import Context, Event, Logger, Platform, TriggerInfo
+
+from modelmon.errors import UnavailableError
+from modelmon.model import Heartbeat, Message, PartitionProgress, WorkerState
+from modelmon.nuclio import heartbeat as beating
+from modelmon.nuclio import http_handlers, message_handlers, tick_handlers
+from modelmon.nuclio.progress import Progress
+from modelmon.settings import Settings
+from modelmon.stores import heartbeats
+from modelmon.stores.database import Database
+from modelmon.stores.health import every_health, function_health, health
+from modelmon.stores.records import open_records
+from modelmon.streams import open_stream
+from modelmon.streams.subscriptions import Subscription, events_of
+from modelmon.waiting import outages, when_available
+
+SECOND = 1_000_000
+BEAT = Heartbeat("modelmon-stream", "host/1", "events", WorkerState.READY, "", 0, 10 * SECOND, 25 * SECOND)
+
+
+# --- positions ------------------------------------------------------------------------------------------
+
+
+def test_a_worker_that_keeps_up_is_not_behind() -> None:
+    progress = Progress()
+    for end in range(5):
+        progress.observe({0: end}, {0: end}, float(end))
+    assert (progress.behind_seconds, progress.uncommitted_seconds) == (0.0, 0.0)
+
+
+def test_behind_is_since_the_end_was_first_seen_where_the_group_is_not_yet() -> None:
+    progress = Progress()
+    progress.observe({0: 10, 1: 4}, {0: 10}, 0.0)
+    assert progress.behind_seconds == 0.0
+    progress.observe({0: 20, 1: 4}, {0: 15}, 7.0)
+    assert progress.behind_seconds == 7.0  # partition 1 was never committed
+    progress.observe({0: 30, 1: 4}, {0: 15, 1: 4}, 9.0)
+    assert progress.behind_seconds == 2.0  # the end at 7.0 is what is not reached
+    progress.observe({0: 30, 1: 4}, {0: 30, 1: 4}, 11.0)
+    assert progress.behind_seconds == 0.0
+
+
+def test_an_acknowledgement_is_owed_until_the_group_has_committed_it() -> None:
+    progress = Progress()
+    progress.deliver(0, 9)
+    progress.acknowledge(0, 4)
+    for now in (0.0, 31.0):
+        progress.observe({0: 10}, {}, now)
+    assert progress.uncommitted_seconds == 31.0
+    assert progress.partitions() == (PartitionProgress(0, 10, 0, 10, 5),)
+    progress.observe({0: 10}, {0: 5}, 32.0)
+    assert progress.uncommitted_seconds == 0.0
+
+
+def test_a_steady_flow_of_commits_a_little_late_owes_little() -> None:
+    progress = Progress()
+    for now in range(1000):
+        progress.acknowledge(0, now)
+        progress.observe({0: now + 1}, {0: max(0, now - 2)}, float(now))
+        assert progress.uncommitted_seconds <= 4.0
+        assert progress.behind_seconds <= 4.0
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 30), st.integers(0, 30)), max_size=60))
+def test_positions_in_any_order_never_give_a_negative_time(
+    steps: list[tuple[int, int, int]],
+) -> None:
+    progress, end, committed = Progress(), dict.fromkeys(range(3), 0), {}
+    for now, (partition, produced, done) in enumerate(steps):
+        end[partition] += produced
+        committed[partition] = min(end[partition], done)
+        progress.acknowledge(partition, done)
+        progress.observe(dict(end), dict(committed), float(now))
+        assert 0 <= progress.behind_seconds <= now
+        assert 0 <= progress.uncommitted_seconds <= now
+    caught_up = {partition: max(offset, 31) for partition, offset in end.items()}
+    progress.observe(end, caught_up, 100.0)
+    assert (progress.behind_seconds, progress.uncommitted_seconds) == (0.0, 0.0)
+
+
+# --- heartbeats -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(
+        project_dir=str(tmp_path), durability="process", heartbeat_seconds=0.1,
+        unavailable_first_wait_seconds=0.01, unavailable_max_wait_seconds=0.02,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def records(settings: Settings) -> Iterator[Database]:
+    database = open_records(settings)
+    yield database
+    database.close()
+
+
+def put(records: Database, *beats: Heartbeat) -> None:
+    with records.write() as connection:
+        for beat in beats:
+            heartbeats.put(connection, beat)
+
+
+def test_a_function_is_as_its_worst_live_worker(records: Database) -> None:
+    late = replace(BEAT, worker="host/2", state=WorkerState.BEHIND, reason="late", behind_seconds=70.0)
+    gone = replace(BEAT, worker="host/3", state=WorkerState.WAITING, expires_us=11 * SECOND)
+    put(records, BEAT, late, gone)
+    found = health(records, "modelmon-stream", 12 * SECOND)
+    assert (found["state"], found["healthy"], found["reason"]) == ("behind", True, "late")
+    assert (found["behind_seconds"], len(found["workers"])) == (70.0, 2)
+
+
+@pytest.mark.parametrize("state", list(WorkerState))
+def test_what_counts_as_healthy(state: WorkerState) -> None:
+    found = function_health("f", [replace(BEAT, state=state)], 12 * SECOND)
+    assert found["healthy"] == (state in (WorkerState.READY, WorkerState.BEHIND))
+
+
+def test_a_worker_that_is_not_heard_any_more_is_not_running_and_its_lag_stays_known(
+    records: Database,
+) -> None:
+    put(records, replace(BEAT, partitions=(PartitionProgress(0, 10, 4, 6, 4),)))
+    found = health(records, "modelmon-stream", 26 * SECOND)
+    assert (found["state"], found["healthy"], found["behind_messages"]) == ("not running", False, 6)
+    assert "heard at 1970-01-01 00:00:10" in found["reason"]
+
+
+def test_each_partition_is_shown_as_the_worker_saw_it_that_reads_it(records: Database) -> None:
+    one = replace(BEAT, partitions=(PartitionProgress(0, 9, 9, 9, 9), PartitionProgress(1, 5, 4)))
+    two = replace(
+        BEAT, worker="host/2", partitions=(PartitionProgress(0, 9, 9), PartitionProgress(1, 5, 4, 5, 4))
+    )
+    put(records, one, two)
+    found = health(records, "modelmon-stream", 12 * SECOND)
+    assert [each["delivered"] for each in found["partitions"]] == [9, 5]
+    assert found["behind_messages"] == 1
+
+
+def test_a_worker_that_ended_in_good_order_leaves_nothing_and_old_ones_are_forgotten(
+    records: Database,
+) -> None:
+    put(records, BEAT, replace(BEAT, worker="host/2", beat_us=heartbeats.FORGOTTEN_US + 11 * SECOND))
+    with records.write() as connection:
+        assert [beat.worker for beat in heartbeats.by_function(connection)["modelmon-stream"]] == ["host/2"]
+        heartbeats.forget(connection, "modelmon-stream", "host/2")
+    (found,) = every_health(records, ["modelmon-stream"], 0)
+    assert (found["state"], found["workers"]) == ("not running", [])
+
+
+def test_what_a_process_waits_for_is_known_while_it_waits(settings: Settings) -> None:
+    async def wait() -> str:
+        answers = iter([UnavailableError("down"), UnavailableError("still down"), "up"])
+        seen = []
+
+        def action() -> str:
+            seen.append([(outage.what, outage.reason) for outage in outages()])
+            answer = next(answers)
+            if isinstance(answer, UnavailableError):
+                raise answer
+            return answer
+
+        found = await when_available(action, settings, "the records")
+        assert seen == [[], [("the records", "down")], [("the records", "still down")]]
+        return found
+
+    assert asyncio.run(wait()) == "up"
+    assert outages() == ()
+
+
+# --- over HTTP ------------------------------------------------------------------------------------------
+
+
+class Reading:
+    """A stage that acknowledges every message at once."""
+
+    def __init__(self, settings: Settings, acknowledge: Any) -> None:
+        self.subscription: Subscription = events_of(settings)
+        self._acknowledge = acknowledge
+
+    async def accept(self, message: Message) -> None:
+        await self._acknowledge(message.partition, message.offset)
+
+    async def drain(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
+
+
+class Function:
+    """Workers of one function with a stream trigger and an HTTP trigger, and the stream it reads."""
+
+    def __init__(self, settings: Settings, *, commits: bool = True) -> None:
+        self._commits = commits
+        self.subscription = events_of(settings)
+        self.stream = open_stream(self.subscription.url, self.subscription.partitions, settings)
+        self.init_context, self.handler = message_handlers(Reading)
+        self.reader, self.http = self._context("kafka-cluster", "events"), self._context("http", "health")
+
+    def _context(self, kind: str, name: str) -> Context:
+        platform = Platform("test", on_control_callback=self._control)
+        return Context(Logger("INFO"), platform, trigger=TriggerInfo(kind, name))
+
+    async def _control(self, message: dict[str, Any]) -> None:
+        attributes = message["attributes"]
+        if self._commits:
+            consumer = self.stream.consumer(self.subscription.group)
+            consumer.poll(1, 0)
+            consumer.commit({attributes["partition"]: attributes["offset"] + 1})
+            consumer.close()
+
+    async def start(self) -> None:
+        await self.init_context(self.reader)
+        await self.init_context(self.http)
+
+    async def stop(self) -> None:
+        await self.reader.platform._on_signal("termination")
+        self.stream.close()
+
+    async def deliver(self, messages: int) -> None:
+        self.stream.publish([("", b"{}")] * messages, partition=0)
+        for offset in range(messages):
+            await self.handler(self.reader, Event(body=b"{}", shard_id=0, offset=offset, topic="events"))
+
+    async def health(self) -> tuple[int, dict[str, Any]]:
+        answer = await self.handler(self.http, Event(method="GET", path="/health", shard_id=-1))
+        return answer.status_code, json.loads(answer.body)
+
+    async def until(self, state: str) -> tuple[int, dict[str, Any]]:
+        async with asyncio.timeout(30):
+            while (found := await self.health())[1]["state"] != state:
+                await asyncio.sleep(0.02)
+        return found
+
+
+@pytest.fixture
+def environment(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.setenv("NUCLIO_FUNCTION_NAME", "modelmon-stream")
+    monkeypatch.setenv("MODELMON_PROJECT_DIR", settings.project_dir)
+    for name, value in settings.environment().items():
+        monkeypatch.setenv(name, value)
+    return settings
+
+
+def test_a_function_answers_get_with_its_health_and_its_positions(environment: Settings) -> None:
+    async def run() -> None:
+        function = Function(environment)
+        assert (await function.health())[0] == 503
+        await function.start()
+        await function.deliver(3)
+        status, found = await function.until("ready")
+        async with asyncio.timeout(30):
+            while found["partitions"][0]["committed"] < 3:
+                await asyncio.sleep(0.02)
+                status, found = await function.health()
+        assert (status, found["function"], found["behind_messages"]) == (200, "modelmon-stream", 0)
+        first = {"partition": 0, "end": 3, "delivered": 3, "acknowledged": 3, "committed": 3}
+        assert found["partitions"][0] == first
+        await function.stop()
+        status, found = await function.health()
+        assert (status, found["state"]) == (503, "not running")
+
+    asyncio.run(run())
+
+
+def test_acknowledgements_that_do_not_arrive_are_seen_and_named(
+    environment: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(beating, "UNCOMMITTED_SECONDS", 0.3)
+
+    async def run() -> None:
+        function = Function(environment, commits=False)
+        await function.start()
+        await function.deliver(2)
+        status, found = await function.until("not committing")
+        assert status == 503
+        assert "Nuclio 1.14 can't commit to Kafka 4" in found["reason"]
+        assert [found["partitions"][0][name] for name in ("acknowledged", "committed")] == [2, 0]
+        await function.stop()
+
+    asyncio.run(run())
+
+
+def test_messages_that_nobody_reads_put_it_behind(
+    environment: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MODELMON_BEHIND_AFTER_SECONDS", "0.3")
+
+    async def run() -> None:
+        function = Function(environment)
+        await function.start()
+        function.stream.publish([("", b"{}")] * 5, partition=0)
+        status, found = await function.until("behind")
+        assert (status, found["healthy"], found["behind_messages"]) == (200, True, 5)
+        assert found["behind_seconds"] > 0
+        await function.stop()
+
+    asyncio.run(run())
+
+
+def test_records_that_are_down_are_the_answer(environment: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MODELMON_RECORDS_URL", "sqlite:////proc/no/such/folder/records.db")
+
+    async def run() -> None:
+        status, found = await Function(environment).health()
+        assert (status, found["state"], found["healthy"]) == (503, "waiting", False)
+        assert "waiting for the records" in found["reason"]
+
+    asyncio.run(run())
+
+
+def test_a_message_that_is_posted_is_still_told_where_to_go(environment: Settings) -> None:
+    async def run() -> None:
+        function = Function(environment)
+        await function.start()
+        answer = await function.handler(function.http, Event(method="POST", body=b"{}", shard_id=-1))
+        assert answer.status_code == 400
+        assert "publish the message" in answer.body
+        await function.stop()
+
+    asyncio.run(run())
+
+
+class Ticking:
+    def __init__(self) -> None:
+        self.ticks = 0
+        self.down = False
+
+    async def tick(self, now_us: int) -> dict[str, Any]:
+        if self.down:
+            raise UnavailableError("the lease does not answer")
+        self.ticks += 1
+        return {}
+
+
+def test_a_ticking_function_is_ready_from_its_first_tick_on_and_says_why_one_failed(
+    environment: Settings,
+) -> None:
+    stage = Ticking()
+    init_context, handler = tick_handlers(lambda settings: stage)
+    context = Context(Logger("INFO"), Platform("test"), trigger=TriggerInfo("http", "http"))
+    asked = Event(method="GET", path="/health")
+
+    async def run() -> None:
+        await init_context(context)
+        assert (await handler(context, asked)).status_code == 503
+        # A CronJob's request without a body is a GET too, to the root.
+        await handler(context, Event(method="GET", path="/", headers={"x-nuclio-invoke-trigger": "cron"}))
+        assert (await handler(context, asked)).status_code == 200
+        stage.down = True
+        assert (await handler(context, Event(method="POST", path="/"))).status_code == 503
+        found = json.loads((await handler(context, asked)).body)
+        assert (found["state"], found["reason"]) == (
+            "waiting", "the last tick failed: the lease does not answer",
+        )  # fmt: skip
+        assert stage.ticks == 1
+
+    asyncio.run(run())
+
+
+def test_a_serving_function_answers_for_itself() -> None:
+    class Serving:
+        def health(self) -> dict[str, Any]:
+            return {"state": "ready", "healthy": True, "tracking": {"dropped": 0}}
+
+    init_context, handler = http_handlers(lambda settings: Serving())
+    context = Context(Logger("INFO"), Platform("test"), trigger=TriggerInfo("http", "http"))
+
+    async def run() -> None:
+        await init_context(context)
+        answer = await handler(context, Event(method="GET", path="/health"))
+        assert (answer.status_code, json.loads(answer.body)["tracking"]) == (200, {"dropped": 0})
+
+    asyncio.run(run())
