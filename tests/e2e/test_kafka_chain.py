@@ -30,7 +30,7 @@ from services import kafka
 pytestmark = kafka.NEEDS_KAFKA
 PATIENCE_SECONDS = 120.0
 APP = "histogram-data-drift"
-GROUPS = {"modelmon-stream", "modelmon-writer", f"modelmon-app-{APP}"}
+GROUPS = {"chain-modelmon-stream", "chain-modelmon-writer", f"chain-modelmon-app-{APP}"}
 MODEL = """
     from modelmon import V2ModelServer
 
@@ -177,7 +177,8 @@ def test_up_until_idle_analyses_what_lies_in_kafka_and_ends(streams, tmp_path):
     recorded = project / "recorded.jsonl"
     recorded.write_text("\n".join(map(event, range(120))))
     published = modelmon(project, streams, "publish", str(recorded), "--json")
-    assert json.loads(published.stdout) == {"stream": streams["events_stream"], "published": 120}
+    topic = f"test-{streams['events_stream']}"  # projects share the broker
+    assert json.loads(published.stdout) == {"stream": topic, "published": 120}
     up = modelmon(project, streams, "up", "--until-idle", "--timeout", f"{PATIENCE_SECONDS - 20:g}")
     assert up.returncode == 0, up.stderr
     found = json.loads(modelmon(project, streams, "status", "--json").stdout)
