@@ -30,7 +30,7 @@ from services import kafka
 pytestmark = kafka.NEEDS_KAFKA
 PATIENCE_SECONDS = 120.0
 APP = "histogram-data-drift"
-GROUPS = {"chain-modelmon-stream", "chain-modelmon-writer", f"chain-modelmon-app-{APP}"}
+GROUPS = {"test-modelmon-stream", "test-modelmon-writer", f"test-modelmon-app-{APP}"}
 MODEL = """
     from modelmon import V2ModelServer
 
