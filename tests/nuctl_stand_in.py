@@ -104,6 +104,8 @@ def look_at(folder: Path, arguments: list[str]) -> list[str]:
     problems += [
         f"{path} is no part of a function"
         for path in folder.rglob("*")
-        if path.is_symlink() or path.name == "__pycache__" or path.name.startswith(".")
+        if path.is_symlink()
+        or path.name == "__pycache__"
+        or (path.name.startswith(".") and path.name != ".modelmon-bundle")
     ]
     return problems if (folder / "main.py").is_file() else [*problems, "no main.py"]

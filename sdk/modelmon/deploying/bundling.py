@@ -15,6 +15,7 @@ from pathlib import Path
 import modelmon
 from modelmon.deploying.check import check_file, check_text, refuse_errors
 from modelmon.deploying.findings import Finding
+from modelmon.deploying.folders import refuse_losses, write_folder
 from modelmon.deploying.plan import Plan
 from modelmon.deploying.rendering import function_yaml, placeholders_of, topic_of
 from modelmon.deploying.target import Target
@@ -29,7 +30,6 @@ NAMES = {  # template folder: the function's name
     "controller": "modelmon-controller", "serving": "modelmon-serving",
 }  # fmt: skip
 FIRST, LAST = ("modelmon-writer", "modelmon-stream"), ("modelmon-controller",)
-LEFT_OUT = shutil.ignore_patterns("__pycache__", ".*", "*.whl")
 
 
 def functions_to_bundle(settings: Settings) -> dict[str, Path]:
@@ -45,17 +45,15 @@ def functions_to_bundle(settings: Settings) -> dict[str, Path]:
 def bundle(plan: Plan, folders: Mapping[str, Path], output: Path, wheel: Path) -> list[Finding]:
     """Write a folder a function under `output`; what the strict check warns of.
 
-    Raises ConfigError with everything that is wrong, before anything is written.
+    Raises ConfigError with everything that is wrong, and for a folder there that no bundle has made, before
+    anything is written.
     """
+    refuse_losses(plan, folders, output)
     findings = [finding for name, folder in folders.items() for finding in _checked(folder, plan, name)]
     refuse_errors(findings)
     rendered = {name: _rendered(folder, name, plan, wheel.name) for name, folder in folders.items()}
     for name, folder in folders.items():
-        target = output / name
-        shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree(folder, target, ignore=LEFT_OUT)
-        (target / FILE).write_text(rendered[name], encoding="utf-8")
-        shutil.copy2(wheel, target)
+        write_folder(folder, rendered[name], wheel, output / name)
     return findings
 
 

@@ -1,0 +1,54 @@
+"""The folders of a bundle: written, and only what a bundle has written before is overwritten."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from modelmon.deploying.plan import Plan
+from modelmon.errors import ConfigError
+from modelmon.local.folders import functions_folder
+from modelmon.local.function_yaml import FILE
+
+MARKER = ".modelmon-bundle"
+LEFT_OUT = shutil.ignore_patterns("__pycache__", ".*", "*.whl")
+
+
+def refuse_losses(plan: Plan, folders: Mapping[str, Path], output: Path) -> None:
+    """ConfigError when writing the bundle of `folders` would delete something that no bundle has made."""
+    kept = [folder.resolve() for folder in folders.values()]
+    if plan.project_dir:
+        kept.append(functions_folder(Path(plan.project_dir)).resolve())
+    for name in folders:
+        target = output / name
+        for folder in kept:
+            if _overlap(target.resolve(), folder):
+                raise ConfigError(
+                    f"--output: {target} and the functions in {folder} would be one; name another folder, "
+                    "for example dist/functions"
+                )
+        if (target.exists() or target.is_symlink()) and not _is_bundled(target):
+            raise ConfigError(
+                f"--output: {target} was not made by modelmon bundle (it has no {MARKER}), so it is kept; "
+                "move it away or name another folder"
+            )
+
+
+def write_folder(source: Path, text: str, wheel: Path, target: Path) -> None:
+    """Put a function's files, its rendered function.yaml and the wheel in `target`, anew."""
+    if target.exists():
+        shutil.rmtree(target)
+    target.mkdir(parents=True)
+    (target / MARKER).write_text("Written by modelmon bundle, which overwrites this folder.\n")
+    shutil.copytree(source, target, ignore=LEFT_OUT, dirs_exist_ok=True)
+    (target / FILE).write_text(text, encoding="utf-8")
+    shutil.copy2(wheel, target)
+
+
+def _overlap(one: Path, other: Path) -> bool:
+    return one == other or one in other.parents or other in one.parents
+
+
+def _is_bundled(target: Path) -> bool:
+    return target.is_dir() and not target.is_symlink() and (target / MARKER).is_file()
