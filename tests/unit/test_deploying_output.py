@@ -34,15 +34,20 @@ def files(folder: Path) -> dict[str, bytes]:
 
 @pytest.mark.parametrize(
     "output",
-    [".modelmon/functions", ".modelmon/functions/web", ".modelmon/functions/web/inside", "dist/../.modelmon/functions"],
+    [
+        ".modelmon/functions",
+        ".modelmon/functions/web",
+        ".modelmon/functions/web/inside",
+        "dist/../.modelmon/functions",
+    ],
     ids=["same", "inside", "deeper", "another-way"],
-)  # fmt: skip
+)
 def test_the_functions_that_are_bundled_are_never_overwritten(
     project: Settings, output: str, tmp_path: Path
 ) -> None:
     (tmp_path / "project" / "dist").mkdir()
     before = files(tmp_path / "project")
-    with pytest.raises(ConfigError, match="--output: .* would be one; name another folder"):
+    with pytest.raises(ConfigError, match=r"--output: .* would be one; name another folder"):
         bundle(project, tmp_path / "project" / output)
     assert files(tmp_path / "project") == before
 

@@ -85,7 +85,9 @@ def test_the_embedded_runner_runs_as_many_workers() -> None:
 
 @pytest.mark.parametrize("platform", [LOCAL, KUBE])
 def test_no_secret_stands_in_a_function_yaml(platform: str, tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").touch()
     settings = {**SERVERS, **SASL, "stream_path": "kafka://a:1", "project_dir": str(tmp_path)}
+    settings["kafka_ssl_cafile"] = str(tmp_path / "ca.pem")
     document = rendered("stream", platform, **settings)
     assert "hunter" not in yaml.safe_dump(document)
     spec, annotations = document["spec"], document["metadata"]["annotations"]

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from modelmon.deploying.addresses import V3IO, check_files, check_names, check_streams, read_brokers
 from modelmon.deploying.target import KUBE, LOCAL, PLATFORMS
 from modelmon.errors import ConfigError
-from modelmon.settings import STATE_FOLDER, Settings
+from modelmon.settings import KAFKA, STATE_FOLDER, Settings
 
-KAFKA, V3IO = "kafka://", "v3io://"
 DEFAULT_BROKERS = ("kafka:9092",)
 FLUSH_AFTER_SECONDS = 30.0  # files of a cluster are worth waiting for
 MOUNTED_PROJECT = "/modelmon"  # where a container finds the project's state
@@ -53,17 +53,22 @@ def make_plan(settings: Settings, platform: str = "", brokers: str = "") -> Plan
 
     `brokers` are host:port as the functions reach them, with commas between; empty: the setting, else
     those of `stream_path`.
-    Raises ConfigError for another platform.
+    Raises ConfigError for another platform, and for a setting that can't work there.
     """
     platform = platform or (settings.platform if settings.platform in PLATFORMS else KUBE)
     if platform not in PLATFORMS:
         raise ConfigError(f"--platform: must be one of {', '.join(PLATFORMS)}, got {platform!r}")
-    brokers = brokers or settings.nuclio_brokers
-    hosts = tuple(host for host in brokers.split(",") if host) or _brokers_of(settings.stream_path)
+    check_names(settings)
+    check_files(settings, platform)
+    named = ("--brokers", brokers) if brokers else ("nuclio_brokers", settings.nuclio_brokers)
+    brokers = named[1]
+    hosts = read_brokers(*named) or _brokers_of(settings.stream_path)
     has_streams = bool(brokers) or settings.stream_path.startswith((KAFKA, V3IO))
     project_dir = settings.project_dir
     state = Path(project_dir).absolute() / STATE_FOLDER if _shares_state(settings, platform) else None
-    return Plan(_inside(settings, hosts, state), platform, hosts, project_dir, state, has_streams)
+    inside = _inside(settings, hosts, state)
+    check_streams(inside)
+    return Plan(inside, platform, hosts, project_dir, state, has_streams)
 
 
 def out_of_reach(plan: Plan) -> Iterator[str]:
@@ -101,8 +106,7 @@ def _inside(settings: Settings, brokers: tuple[str, ...], state: Path | None) ->
 def _brokers_of(stream_path: str) -> tuple[str, ...]:
     if not stream_path.startswith(KAFKA):
         return DEFAULT_BROKERS
-    hosts = urlsplit(stream_path).netloc.rpartition("@")[2]
-    return tuple(host if ":" in host else f"{host}:9092" for host in hosts.split(",") if host)
+    return read_brokers("stream_path", urlsplit(stream_path).netloc.rpartition("@")[2]) or DEFAULT_BROKERS
 
 
 def run_as() -> dict[str, int]:

@@ -13,7 +13,7 @@ from modelmon.deploying.plan import MOUNTED_PROJECT, Plan, run_as
 from modelmon.deploying.secrets import kafka_annotations, secret_variables, with_secrets
 from modelmon.errors import ConfigError
 from modelmon.local.function_yaml import parse, placeholders, render
-from modelmon.settings import PREFIX, STATE_FOLDER, Settings
+from modelmon.settings import KAFKA, PREFIX, STATE_FOLDER, Settings
 from modelmon.streams.kafka_settings import read_address
 from modelmon.streams.subscriptions import app_group
 
@@ -41,7 +41,7 @@ def function_yaml(text: str, name: str, plan: Plan, wheel: str) -> str:
     """
     text = render(text, placeholders_of(plan, name))
     parse(text)
-    document = yaml.safe_load(text)
+    document = _without_empty(yaml.safe_load(text))
     spec = document["spec"]
     is_app = app_group(plan.settings, name) in _groups(spec)
     labels = document.setdefault("metadata", {}).setdefault("labels", {})
@@ -86,12 +86,35 @@ def _set_streams(document: dict[str, Any], plan: Plan) -> None:
             spec["triggers"][name] = _v3io_trigger(spec["triggers"][name], plan.settings)
         else:
             attributes = spec["triggers"][name]["attributes"]
+            _set_brokers(attributes, name, plan.settings)
             attributes["topics"] = [topic_of(plan.settings, stream) for stream in attributes["topics"]]
             _secure(attributes, plan.settings)
     annotations = kafka_annotations(plan.settings)
     if names and annotations and not plan.on_v3io:
         metadata = document["metadata"]
         metadata["annotations"] = {**(metadata.get("annotations") or {}), **annotations}
+
+
+def _set_brokers(attributes: dict[str, Any], trigger: str, settings: Settings) -> None:
+    """A stream that is named by its URL is on the brokers of that URL, whatever the others are on."""
+    named = [stream for stream in attributes["topics"] if stream.startswith(KAFKA)]
+    found = {read_address(settings.stream_url(stream)).brokers for stream in named}
+    if found and (len(found) > 1 or len(named) < len(attributes["topics"])):
+        raise ConfigError(
+            f"spec.triggers.{trigger}.attributes.topics: a trigger reads from one set of brokers, got "
+            f"{', '.join(attributes['topics'])}; make a trigger of each"
+        )
+    if found:
+        attributes["brokers"] = list(found.pop())
+
+
+def _without_empty(value: Any) -> Any:
+    """`key:` with nothing behind it is as if it were not there, to Nuclio too."""
+    if isinstance(value, dict):
+        return {key: _without_empty(inner) for key, inner in value.items() if inner is not None}
+    if isinstance(value, list):
+        return [_without_empty(inner) for inner in value if inner is not None]
+    return value
 
 
 def _secure(attributes: dict[str, Any], settings: Settings) -> None:
