@@ -1,12 +1,14 @@
 """A nuctl for tests: it notes how it is called and looks at the folder it is given as Nuclio's builder would.
 
-NUCTL_STAND_IN names the folder of its notes; a file `fail-<name>` in it makes the call for `name` fail.
+NUCTL_STAND_IN names the folder of its notes; a file `fail-<name>` in it makes the call for `name` fail,
+`hang-<name>` never end, and `there-<name>` holds the project whose function of that name is there.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -61,18 +63,40 @@ def calls(notes: Path) -> list[list[str]]:
 
 def main(arguments: list[str]) -> int:
     notes = Path(os.environ["NUCTL_STAND_IN"])
+    if arguments[0] == "get":
+        return _get(notes, arguments)
     with (notes / "calls.jsonl").open("a") as file:
         file.write(json.dumps(arguments) + "\n")
     what, name = arguments[0], arguments[1] if arguments[0] == "deploy" else arguments[2]
     if (notes / f"fail-{name}").exists():
         print(f"Failed to deploy function with {' '.join(arguments)}", file=sys.stderr)
         return 1
+    if (notes / f"hang-{name}").exists():
+        print(f"Building {' '.join(arguments)}", flush=True)
+        signal.pause()
     if what == "create":
         return _create(notes / f"project-{name}")
     if what == "deploy":
         problems = look_at(Path(arguments[arguments.index("--path") + 1]), arguments)
         print("\n".join(problems), file=sys.stderr)
+        if not problems:
+            project = arguments[arguments.index("--project-name") + 1]
+            (notes / f"there-{name}").write_text(project)
         return 1 if problems else 0
+    return 0
+
+
+def _get(notes: Path, arguments: list[str]) -> int:
+    """As `nuctl get function NAME --output json`, with a line of its log before."""
+    assert arguments[1] == "function", arguments
+    assert arguments[-2:] == ["--output", "json"], arguments
+    found = notes / f"there-{arguments[2]}"
+    if not found.exists():
+        print("Error - No functions found", file=sys.stderr)
+        return 1
+    labels = {"nuclio.io/project-name": found.read_text()}
+    print("26.11.21 12:00:00.000 nuctl (D) Got functions")
+    print(json.dumps({"metadata": {"name": arguments[2], "labels": labels}}, indent=2))
     return 0
 
 

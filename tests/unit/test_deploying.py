@@ -110,7 +110,10 @@ def test_a_failure_stops_says_how_far_it_got_and_shows_no_secret(modelmon: Any, 
     (notes / "fail-histogram-data-drift").touch()
     code, out, error = modelmon("deploy", "--platform", "local", "--wheel", WHEEL, **environment(**SERVERS))
     assert (code, done(out)) == (1, ["modelmon-writer", "modelmon-stream"])
-    assert "nuctl deploy histogram-data-drift --path failed (exit code 1): Failed to deploy" in error
+    assert "histogram-data-drift: `nuctl deploy histogram-data-drift --path dist/functions/histogram" in error
+    assert (
+        '--env MODELMON_RECORDS_URL="$MODELMON_RECORDS_URL"` failed (exit code 1): Failed to deploy' in error
+    )
     assert (
         "deployed: modelmon-writer, modelmon-stream; not deployed: histogram-data-drift, modelmon-c" in error
     )
@@ -139,7 +142,10 @@ def test_on_docker_secrets_go_by_variables_and_by_files_of_the_owner(
     ("settings", "said"),
     [
         ({"kafka_ssl_cafile": "/nowhere.pem"}, "there is no file '/nowhere.pem'"),
-        ({"kafka_sasl_password": "it's"}, "MODELMON_KAFKA_SASL_PASSWORD: holds a '"),
+        (
+            {**SASL, "kafka_ssl_cafile": "", "kafka_sasl_password": "it's"},
+            "MODELMON_KAFKA_SASL_PASSWORD: holds a '",
+        ),
         (
             {"stream_path": "v3io:///users/p"},
             "V3IO_ACCESS_KEY: the functions need it, and it is not set here",
@@ -157,7 +163,7 @@ def test_a_secret_that_can_not_be_handed_over_stops_before_nuctl(
 
 
 def test_secret_files_need_a_project(modelmon: Any, notes: Path, place: Path) -> None:
-    settings = environment(**SERVERS, kafka_sasl_password="hunter3")
+    settings = environment(**SERVERS, **SASL | {"kafka_ssl_cafile": ""})
     code, _, error = modelmon("deploy", "--platform", "local", "--wheel", WHEEL, **settings)
     assert (code, "by files of a project" in error, nuctl_stand_in.calls(notes)) == (2, True, [])
     assert not (place / ".modelmon").exists()

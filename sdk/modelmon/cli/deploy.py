@@ -25,6 +25,10 @@ def deploy(
     ] = "",
     namespace: Annotated[str, typer.Option(help="Nuclio's namespace.", show_default=False)] = "",
     project_name: Annotated[str, typer.Option(help="Nuclio's project.", show_default=False)] = "",
+    timeout: Annotated[
+        float,
+        typer.Option(help="Seconds that one call of nuctl may take, the image's build included.", min=1),
+    ] = 1800,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the commands, run none.")] = False,
     output: Output = OUTPUT,
     brokers: Brokers = "",
@@ -33,8 +37,9 @@ def deploy(
 ) -> None:
     """Bundle the functions and deploy them with nuctl: the project, then who reads, then who writes.
 
-    It stops at the first function that fails and says how far it got; calling it again is safe. Options
-    that are left out are the settings nuclio_… (docs/settings.md).
+    What nuctl says is shown as it comes. It stops at the first function that fails or takes longer than
+    --timeout and says how far it got; calling it again is safe. A function of another project in the
+    namespace is not replaced. Options that are left out are the settings nuclio_… (docs/settings.md).
 
     Examples:
 
@@ -62,4 +67,8 @@ def deploy(
         for call in prepared.calls:
             console.print(str(call), markup=False, highlight=False, soft_wrap=True)
         return
-    steps.deploy(prepared, lambda what: console.print(what, highlight=False, soft_wrap=True))
+    steps.deploy(
+        prepared,
+        lambda what: console.print(what, markup=False, highlight=False, soft_wrap=True),
+        timeout_seconds=timeout,
+    )

@@ -49,8 +49,10 @@ def prepare(
     return Prepared(plan, tuple(folders), output, tuple(calls), tuple(findings), tuple(out_of_reach(plan)))
 
 
-def deploy(prepared: Prepared, tell: Callable[[str], None]) -> None:
-    """Deploy what is prepared, telling what is done.
+def deploy(
+    prepared: Prepared, tell: Callable[[str], None], timeout_seconds: float = nuctl.TIMEOUT_SECONDS
+) -> None:
+    """Deploy what is prepared, telling what is done; no call of nuctl may take longer than `timeout_seconds`.
 
     Raises ConfigError when the functions could not find what the settings name, and as `nuctl.deploy`.
     """
@@ -61,7 +63,7 @@ def deploy(prepared: Prepared, tell: Callable[[str], None]) -> None:
         )
     if prepared.unreachable:
         raise ConfigError("\n".join(prepared.unreachable))
-    nuctl.deploy(prepared.plan, prepared.calls, tell)
+    nuctl.deploy(prepared.plan, prepared.calls, tell, timeout_seconds)
 
 
 def deploy_function(settings: Settings, name: str) -> None:
