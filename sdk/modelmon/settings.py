@@ -179,6 +179,12 @@ class Settings:
     kafka_replication: int = _setting(
         0, "Copies of each partition of a topic that is created; 0: the broker's default.", least=0
     )
+    kafka_missing_topic: str = _setting(
+        "create",
+        "A topic that does not exist: create it, or refuse to go on. A process creates a topic once at most; "
+        "workers of `modelmon up` that are started again refuse.",
+        choices=("create", "refuse"),
+    )
     kafka_max_message_bytes: int = _setting(
         8 * 2**20, "A topic that is created takes messages and batches of at most this size.", least=1024
     )

@@ -13,9 +13,13 @@ from dataclasses import replace
 import pytest
 from kafka.coordinator.base import BaseCoordinator
 
+from deploying import deploy, eventually, log_of, make_project, stream_trigger, workers_of
 from modelmon.errors import ConfigError, RejectedError, UnavailableError
+from modelmon.local import Runner
 from modelmon.model import Message
+from modelmon.serving.publisher import Publisher
 from modelmon.settings import Settings
+from modelmon.stages.controller import ProjectStreams
 from modelmon.streams import Consumer, Stream, kafka_consumer, open_stream
 from services import install, kafka
 from services.kafka import KafkaBroker
@@ -208,6 +212,9 @@ def test_a_member_that_joins_again_over_several_polls_reads_on(broker, streams, 
     monkeypatch.setattr(BaseCoordinator, "_do_join_and_sync_async", join_slowly)
     consumer.commit({0: 1})
     kafka.add_partitions(stream.url, 2)
+    grown = open_stream(stream.url, settings=SETTINGS)
+    streams.append(grown)
+    consumer._topic._known = grown._description  # type: ignore[attr-defined]  # as if opened with two
     consumer._consumer._manager.cluster.request_update()  # type: ignore[attr-defined]
     deadline = time.monotonic() + PATIENCE_SECONDS
     while consumer.assignment != {0, 1}:
@@ -234,6 +241,94 @@ def test_a_deleted_topic_is_not_brought_back_by_who_still_uses_it(broker, stream
         for call in calls:
             with pytest.raises(ConfigError, match="deleted"):
                 call()
+
+
+def test_a_deleted_topic_stays_away_from_who_may_not_make_it(broker, streams):
+    url = f"{broker.url}/refused"
+    refusing = replace(SETTINGS, kafka_missing_topic="refuse")
+    streams.append(open_stream(url, settings=SETTINGS))
+    streams.append(open_stream(url, settings=refusing))
+    kafka.delete_topic(url)
+    for _ in range(3):
+        with pytest.raises(ConfigError, match=r"refused: there is no such topic, or it was deleted"):
+            open_stream(url, settings=refusing)
+    made = open_stream(url, settings=SETTINGS)
+    streams.append(made)
+    again = open_stream(url, settings=refusing)
+    streams.append(again)
+    assert again.stream_id == made.stream_id != streams[0].stream_id
+
+
+def test_a_controller_and_a_publisher_do_not_bring_a_deleted_topic_back(broker, tmp_path):
+    settings = replace(
+        SETTINGS, project="gone", stream_path=broker.url, records_url=f"sqlite:///{tmp_path}/records.db"
+    )
+    streams = ProjectStreams(settings)
+    events = streams.events()
+    connect = Publisher(events.url, settings)._connect
+    connect().close()
+    kafka.delete_topic(events.url)
+    streams.forget(events)
+    for opens in (streams.events, connect):
+        with pytest.raises(ConfigError, match="gone-events: there is no such topic"):
+            opens()
+    streams.close()
+
+
+def test_a_function_whose_topic_is_deleted_stays_down_until_somebody_begins_anew(broker, tmp_path):
+    project = make_project(tmp_path / "stays", stream_path=broker.url)
+    deploy(project, "reader", "def handler(context, event): pass", {"events": stream_trigger()})
+    url = Settings.load(project).events_url
+    runner = Runner(project)
+    for _ in range(2):
+        runner.start()
+        eventually(lambda: url.rpartition("/")[2] in topics(broker))
+        kafka.delete_topic(url)
+        eventually(lambda: workers_of(project, "reader")[0]["restarts"] >= 3)
+        assert "there is no such topic, or it was deleted" in log_of(project, "reader")
+        assert url.rpartition("/")[2] not in topics(broker)
+        runner.stop(within_seconds=1)
+
+
+def topics(broker: KafkaBroker) -> list[str]:
+    from kafka import KafkaAdminClient
+
+    admin = KafkaAdminClient(bootstrap_servers=f"127.0.0.1:{broker.port}")
+    found: list[str] = admin.list_topics()
+    admin.close()
+    return found
+
+
+def test_partitions_that_are_added_stop_who_reads_and_not_who_publishes(broker, streams):
+    stream = open_stream(f"{broker.url}/wider", 2, settings=SETTINGS)
+    streams.append(stream)
+    stream.publish([("k", b"1")])
+    consumer = stream.consumer("g")
+    read_until(consumer, b"1")
+    kafka.add_partitions(stream.url, 4)
+    calls = (
+        stream.end_offsets,
+        lambda: stream.committed("g"),
+        lambda: stream.lag("g"),
+        lambda: [consumer.poll(1, 0.2) for _ in range(10)],
+    )
+    for call in calls:
+        with pytest.raises(ConfigError, match="has 4 partitions, it had 2 when it was opened"):
+            call()
+    stream.publish([("k", b"2")])
+    consumer.close()
+    anew = open_stream(stream.url, settings=SETTINGS)
+    streams.append(anew)
+    anew.publish([("k", b"3")], partition=3)
+    assert sorted(message.body for message in read_all(anew)) == [b"1", b"2", b"3"]
+
+
+def test_a_session_longer_than_the_brokers_take_is_a_config_error(broker, streams):
+    stream = open_stream(f"{broker.url}/session", settings=replace(SETTINGS, kafka_session_seconds=7_200.0))
+    streams.append(stream)
+    consumer = stream.consumer("g")
+    with pytest.raises(ConfigError, match=r"don't take kafka_session_seconds 7200"):
+        [consumer.poll(1, 0.2) for _ in range(100)]
 
 
 def test_a_group_beyond_the_end_of_its_topic_stops(broker, streams):
@@ -286,7 +381,7 @@ def test_a_compression_without_its_library_is_refused(broker, streams):
 
 
 def test_a_user_with_a_password_publishes_and_reads(broker, streams, caplog):
-    with caplog.at_level(logging.DEBUG):
+    with caplog.at_level(logging.DEBUG, logger="kafka"):
         stream = open_stream(f"{broker.sasl_url}/secret", settings=SASL)
         streams.append(stream)
         stream.publish([("k", b"1")])
@@ -298,7 +393,7 @@ def test_a_user_with_a_password_publishes_and_reads(broker, streams, caplog):
 def test_a_wrong_password_is_a_config_error_at_once_that_does_not_show_it(broker, caplog):
     wrong = replace(SASL, kafka_sasl_password="not-the-password-9", kafka_timeout_seconds=30.0)
     before = set(threading.enumerate())
-    with caplog.at_level(logging.DEBUG):
+    with caplog.at_level(logging.DEBUG, logger="kafka"):
         for _ in range(5):
             began = time.monotonic()
             with pytest.raises(ConfigError, match=r"refused user 'modelmon'.*check kafka_sasl_") as refused:

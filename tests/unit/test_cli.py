@@ -292,11 +292,28 @@ class TestStatus:
             "metrics",
             "alerts",
             "lag",
+            "unavailable",
             "dead_letters",
             "functions",
         } == set(found)
         assert (found["project"], found["endpoints"], found["results"]) == ("test", [], [])
         assert "none yet" in modelmon("status").out
+
+    @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # kafka-python about Python 3.11
+    def test_a_stream_that_does_not_answer_hides_nothing_else(
+        self, modelmon: Any, project: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        deploy(project, "reader", "", {"events": stream_trigger("events", "readers")})
+        deploy(project, "other", "", {"events": stream_trigger("writer", "others")})
+        monkeypatch.setenv("MODELMON_STREAM_PATH", "kafka://127.0.0.1:1")
+        monkeypatch.setenv("MODELMON_KAFKA_TIMEOUT_SECONDS", "0.3")
+        shown = modelmon("status", "--json")
+        assert shown.code == 0
+        assert shown.json["lag"] == []
+        assert [each["stream"] for each in shown.json["unavailable"]] == ["test-writer", "test-events"]
+        assert "could not describe the topic within 0.3 s" in shown.json["unavailable"][0]["reason"]
+        assert [each["name"] for each in shown.json["functions"]] == ["other", "reader"]
+        assert "Lag of test-events is not known: kafka://127.0.0.1:1/" in modelmon("status").out
 
     def test_what_is_wrong_with_an_endpoint_is_shown(
         self, modelmon: Any, project: Path, monkeypatch: pytest.MonkeyPatch

@@ -11,6 +11,8 @@ from modelmon.model import UNKNOWN_ENDPOINT
 from modelmon.stages.controller import ProjectStreams
 from modelmon.stores import batches
 from modelmon.stores.status import idle, status
+from modelmon.streams import BACKENDS
+from unit import flaky_stream
 from unit.window_support import E1, E2, GRACE, Chain, at, done, failed, metric, result
 
 
@@ -210,6 +212,16 @@ def test_alerts_are_shown_with_when_they_were_raised_and_resolved(chain):
         "data-drift-suspected", "medium", f"{E1}-name",
     )  # fmt: skip
     assert alert["raised"] < alert["resolved"] == "2023-11-14 22:43:00.000000+00:00"
+
+
+def test_lag_of_a_stream_that_does_not_answer_is_a_reason(tmp_path, monkeypatch):
+    monkeypatch.setitem(BACKENDS, "flaky", ("unit.flaky_stream", ""))
+    monkeypatch.setattr(flaky_stream, "DOWN", {"writer"})
+    chain = Chain(tmp_path, stream_path=f"flaky://{tmp_path.name}")
+    found = read(chain, at(11))
+    chain.close()
+    assert {each["stream"] for each in found["lag"]} == {"events", "app-app"}
+    assert found["unavailable"] == [{"stream": "writer", "reason": "stream writer is down"}]
 
 
 def test_lag_is_shown_per_stream_group_and_partition(chain):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import struct
+import subprocess
+import sys
 
 import pytest
 
-from modelmon.errors import ConfigError
+from modelmon.errors import ConfigError, UnavailableError
 from modelmon.settings import Settings
 from modelmon.streams import open_stream
 
@@ -47,6 +50,10 @@ def test_an_address_names_brokers_and_a_topic(url, brokers, topic):
         ("kafka:///events", "no broker"),
         ("kafka://one:9092,/events", "no broker"),
         ("kafka://one:port/events", "no broker"),
+        ("kafka://one:99999/events", "no port from 1 to 65535"),
+        ("kafka://one:0/events", "no port from 1 to 65535"),
+        ("kafka://one two:9092/events", "has a blank"),
+        ("kafka://one :9092/events", "has a blank"),
     ],
 )
 def test_an_address_that_is_none_is_refused(url, problem):
@@ -63,12 +70,20 @@ def test_credentials_in_an_address_are_refused_and_not_shown():
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"kafka_security_protocol": "PLAINTEXT"}, "kafka_sasl_mechanism is PLAIN"),
+        ({"kafka_security_protocol": "PLAINTEXT"}, "kafka_sasl_mechanism is"),
         ({"kafka_sasl_mechanism": ""}, "kafka_sasl_mechanism: not set"),
         ({"kafka_sasl_username": ""}, "kafka_sasl_username: not set"),
         ({"kafka_sasl_password": ""}, "kafka_sasl_password: not set"),
         ({"kafka_ssl_cafile": "/not/there.pem"}, "kafka_ssl_cafile: there is no file '/not/there.pem'"),
+        ({"kafka_ssl_cafile": __file__}, "kafka_ssl_cafile: .* holds no certificate in PEM"),
+        ({"kafka_ssl_certfile": __file__}, "kafka_ssl_certfile, kafka_ssl_keyfile: .* hold no certificate"),
+        ({"kafka_ssl_keyfile": __file__}, "kafka_ssl_keyfile: needs kafka_ssl_certfile"),
+        ({"kafka_timeout_seconds": 1e9}, "kafka_timeout_seconds: must be at most 86400"),
+        ({"kafka_session_seconds": 1e7}, "kafka_session_seconds: must be at most 86400"),
+        ({"kafka_replication": 40_000}, "kafka_replication: must be at most 32767"),
+        ({"kafka_max_message_bytes": 2**31}, "kafka_max_message_bytes: must be at most 1073741824"),
     ],
+    ids=range(12),
 )
 def test_settings_that_do_not_go_together_are_refused_before_a_broker_is_asked(changes, problem):
     with pytest.raises(ConfigError, match=problem) as refused:
@@ -76,9 +91,44 @@ def test_settings_that_do_not_go_together_are_refused_before_a_broker_is_asked(c
     assert "sesame" not in str(refused.value)
 
 
-def test_a_stream_has_at_least_one_partition():
-    with pytest.raises(ConfigError, match="at least 1 partition"):
-        open_stream("kafka://127.0.0.1:1/events", 0)
+@pytest.mark.parametrize("partitions", [0, 2**31])
+def test_a_stream_has_at_least_one_partition_and_not_more_than_kafka_can_count(partitions):
+    with pytest.raises(ConfigError, match="at least 1 partition, at most 100000, got"):
+        open_stream("kafka://127.0.0.1:1/events", partitions)
+
+
+def test_a_number_that_kafka_has_no_room_for_is_a_config_error():
+    from modelmon.streams.kafka_client import CLIENT_ERRORS, port_error
+    from modelmon.streams.kafka_settings import read_address
+
+    with pytest.raises(CLIENT_ERRORS) as raised:
+        struct.pack(">h", 40_000)
+    problem = port_error(raised.value, read_address("kafka://one/events"), Settings(), "create the topic")
+    assert isinstance(problem, ConfigError)
+    assert "can't create the topic: a number is too large" in str(problem)
+
+
+def test_a_broker_that_is_down_is_told_by_our_error_alone(caplog):
+    settings = Settings(kafka_timeout_seconds=0.3)
+    with (
+        caplog.at_level(logging.INFO),
+        pytest.raises(UnavailableError, match="another kafka_security_protocol than PLAINTEXT"),
+    ):
+        open_stream("kafka://127.0.0.1:1/events", settings=settings)
+    assert [record.name for record in caplog.records if record.name.startswith("kafka")] == []
+
+
+def test_who_has_set_a_level_for_kafka_s_log_keeps_it():
+    script = """
+import logging
+logging.getLogger("kafka").setLevel(logging.INFO)
+import modelmon.streams.kafka_client
+print(logging.getLogger("kafka").level)
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True, check=True
+    )
+    assert int(done.stdout) == logging.INFO
 
 
 def test_a_password_shows_nowhere_in_a_configuration():
@@ -103,7 +153,7 @@ def test_requests_that_carry_a_password_do_not_reach_the_log(caplog):
 
     client_options(read_address("kafka://one/events"), Settings(**SASL))
     log = logging.getLogger("kafka.net.connection")
-    with caplog.at_level(logging.DEBUG):
+    with caplog.at_level(logging.DEBUG, logger="kafka"):
         log.debug("%s Request %d: %s", "connection", 1, SaslAuthenticateRequest(b"\0ann\0open-sesame-7"))
         log.debug("another request")
     assert [record.message for record in caplog.records] == ["another request"]

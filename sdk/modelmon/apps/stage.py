@@ -8,6 +8,7 @@ import time
 import traceback
 from collections.abc import Awaitable, Callable
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
@@ -163,7 +164,8 @@ class AppStage:
 
     def _stream_id(self) -> str:
         reads = self.subscription
-        with closing(open_stream(reads.url, reads.partitions, self._settings)) as stream:
+        there = replace(self._settings, kafka_missing_topic="refuse")  # the message came from it
+        with closing(open_stream(reads.url, reads.partitions, there)) as stream:
             return stream.stream_id
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from operator import itemgetter
 from pathlib import Path
@@ -67,34 +68,55 @@ def read_status(settings: Settings, since: datetime | None = None) -> dict[str, 
         records, series = open_records(settings), open_series(settings)
         stack.callback(records.close)
         stack.callback(series.close)
-        streams = stack.enter_context(_streams(settings))
+        streams, unopened = stack.enter_context(_streams(settings))
         now_us = time.time_ns() // 1000
         found = reading.status(records, series, streams, now_us, settings, to_us(since) if since else 0)
+    found["unavailable"] += [{"stream": name, "reason": reason} for name, reason in unopened.items()]
     return {"project": settings.project, **found, "functions": functions}
 
 
 @contextmanager
-def _streams(settings: Settings) -> Iterator[dict[str, Stream]]:
-    """Consumer group to the stream it reads, of every function that is deployed."""
+def _streams(settings: Settings) -> Iterator[tuple[dict[str, Stream], dict[str, str]]]:
+    """Consumer group to the stream it reads, of every function that is deployed; and the streams that
+    can't be opened, with the reason."""
+    from modelmon.errors import ConfigError, UnavailableError
+    from modelmon.local.topics import open_topic
+
+    looking = replace(settings, kafka_missing_topic="refuse")
+    streams: dict[str, Stream] = {}
+    unopened: dict[str, str] = {}
+    down: dict[str, str] = {}  # where streams live, and why none answers: each would take its own time
+    with ExitStack() as stack:
+        for group, topic in _topics(settings):
+            place, _, name = settings.stream_url(topic).rpartition("/")
+            try:
+                if place in down:
+                    raise UnavailableError(down[place])
+                streams[group] = open_topic(looking, topic)
+                stack.callback(streams[group].close)
+            except ConfigError as error:
+                unopened[name] = str(error)
+            except UnavailableError as error:
+                unopened[name] = down[place] = str(error)
+        yield streams, unopened
+
+
+def _topics(settings: Settings) -> Iterator[tuple[str, str]]:
+    """(consumer group, topic) of every stream trigger that is deployed."""
     from modelmon.errors import ConfigError
     from modelmon.local.deployment import deployed
     from modelmon.local.folders import functions_folder
     from modelmon.local.function_yaml import read_function
-    from modelmon.local.topics import open_topic
     from modelmon.local.triggers import StreamTrigger
 
-    with ExitStack() as stack:
-        streams = {}
-        for folder in deployed(functions_folder(Path(settings.project_dir))).values():
-            try:
-                triggers = read_function(folder, settings).triggers
-            except ConfigError:
-                continue  # `functions` says so
-            for trigger in triggers:
-                if isinstance(trigger, StreamTrigger):
-                    streams[trigger.group] = open_topic(settings, trigger.topics[0])
-                    stack.callback(streams[trigger.group].close)
-        yield streams
+    for folder in deployed(functions_folder(Path(settings.project_dir))).values():
+        try:
+            triggers = read_function(folder, settings).triggers
+        except ConfigError:
+            continue  # `functions` says so
+        for trigger in triggers:
+            if isinstance(trigger, StreamTrigger):
+                yield trigger.group, trigger.topics[0]
 
 
 def _show(settings: Settings, found: dict[str, Any]) -> None:
@@ -110,6 +132,10 @@ def _show(settings: Settings, found: dict[str, Any]) -> None:
         columns = ["endpoint", "app", "alert", "#windows", "last window", "what"]
         print_table("Open alerts", columns, alerts)
     print_table("Lag", ["stream", "group", "#messages"], _lags(found["lag"]))
+    for stream in found["unavailable"]:
+        console.print(
+            f"Lag of {escape(stream['stream'])} is not known: {escape(stream['reason'])}", highlight=False
+        )
     idle = [function["name"] for function in found["functions"] if not function["workers"]]
     if idle:
         console.print(f"Not running: {', '.join(idle)}. `modelmon up` runs them.", highlight=False)

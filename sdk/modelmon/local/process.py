@@ -16,6 +16,7 @@ from modelmon.local.worker import WorkerSpec
 
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.2, 10.0
 HEALTHY_SECONDS = 5.0  # a worker that was ready for this long starts anew without a wait
+NO_NEW_TOPICS = {"MODELMON_KAFKA_MISSING_TOPIC": "refuse"}
 TERMINATION_SECONDS = 15.0  # as Nuclio: 10 s for the callbacks, 5 s more
 
 
@@ -61,6 +62,9 @@ class WorkerProcess:
         code = self._process.poll()
         if code is not None:
             self._process = None
+            if self.ready_at is not None:
+                # Its stream was there, or was made: deleted since, it stays away and the error visible.
+                self._environment = {**self._environment, **NO_NEW_TOPICS}
             return self._ended(code, now)
         if self._kill_at is not None and now >= self._kill_at:
             self._process.kill()

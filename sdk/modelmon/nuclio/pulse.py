@@ -6,6 +6,7 @@ import os
 import socket
 import time
 from contextlib import suppress
+from dataclasses import replace
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,7 @@ class Pulse:
 
     def __init__(self, context: Any, progress: Progress) -> None:
         self._settings: Settings = context.user_data.settings
+        self._streams = self._settings  # to open streams with
         self._trigger = getattr(context.trigger, "name", "")
         self._worker = f"{socket.gethostname()}/{os.getpid()}"
         self._database: Database | None = None
@@ -73,7 +75,9 @@ class Pulse:
         with self._turn:
             try:
                 if self._stream is None:
-                    self._stream = open_stream(subscription.url, subscription.partitions, self._settings)
+                    self._stream = open_stream(subscription.url, subscription.partitions, self._streams)
+                    # A topic that is deleted from now on is not brought back silently.
+                    self._streams = replace(self._settings, kafka_missing_topic="refuse")
                 end, committed = self._stream.end_offsets(), self._stream.committed(subscription.group)
             except (ConfigError, UnavailableError) as error:
                 self._close_stream()

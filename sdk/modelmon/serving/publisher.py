@@ -10,6 +10,7 @@ import uuid
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import count
 
 from modelmon.serving.delivery import Delivery
@@ -45,7 +46,7 @@ class Publisher:
         connect: Callable[[], Stream] | None = None,
     ) -> None:
         self._url = url
-        self._connect = connect or (lambda: open_stream(url, settings.events_partitions, settings))
+        self._connect = connect or _Connect(url, settings)
         self._capacity = settings.publish_buffer_events
         self._flush_seconds = settings.publish_flush_seconds
         self._first_wait = settings.unavailable_first_wait_seconds
@@ -199,3 +200,16 @@ def _begin_in_child() -> None:
 
 atexit.register(_close_all)
 os.register_at_fork(after_in_child=_begin_in_child)
+
+
+class _Connect:
+    """Opens the stream, made where there is none; one that is deleted later is not brought back silently."""
+
+    def __init__(self, url: str, settings: Settings) -> None:
+        self._url = url
+        self._settings = settings
+
+    def __call__(self) -> Stream:
+        stream = open_stream(self._url, self._settings.events_partitions, self._settings)
+        self._settings = replace(self._settings, kafka_missing_topic="refuse")
+        return stream

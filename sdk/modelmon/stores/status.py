@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection, Row, func, select
 
+from modelmon.errors import ConfigError, UnavailableError
 from modelmon.model import ResultKindApp, ResultStatusApp, ValuePoint
 from modelmon.settings import Settings
 from modelmon.stores import registry
@@ -48,7 +49,8 @@ def status(
     """Everything that is shown of a project, as JSON values; `streams` is group to the stream it reads.
 
     `endpoints`, by name; `results` and `metrics` of the windows that start at `since_us` or later, by
-    endpoint, app, time and name; `alerts`, the newest window first; `lag` per group and partition; how
+    endpoint, app, time and name; `alerts`, the newest window first; `lag` per group and partition, and
+    where it can't be read, `unavailable` with the `stream` and the `reason`; how
     many `dead_letters` there are. Times are written as on the wire.
     """
     newest_first = select(alerts).order_by(alerts.c.start_us.desc(), alerts.c.raised_us)
@@ -64,7 +66,7 @@ def status(
         "results": [_result(value, names) for value in values if value.kind is not None],
         "metrics": [_metric(value, names) for value in values if value.kind is None],
         "alerts": [_alert(row, names) for row in raised],
-        "lag": _lag(streams),
+        **_lag(streams),
         "dead_letters": letters,
     }
 
@@ -93,12 +95,18 @@ def _summed(streams: Mapping[str, Lagging]) -> Iterator[tuple[str, int]]:
         yield group, sum(stream.lag(group).values())
 
 
-def _lag(streams: Mapping[str, Lagging]) -> list[dict[str, Any]]:
-    return [
-        {"stream": stream.url.rpartition("/")[2], "group": group, "partition": partition, "lag": lag}
-        for group, stream in streams.items()
-        for partition, lag in sorted(stream.lag(group).items())
-    ]
+def _lag(streams: Mapping[str, Lagging]) -> dict[str, list[dict[str, Any]]]:
+    lags: list[dict[str, Any]] = []
+    unavailable = {}
+    for group, stream in streams.items():
+        name = stream.url.rpartition("/")[2]
+        try:
+            found = sorted(stream.lag(group).items())
+        except (ConfigError, UnavailableError) as error:
+            unavailable[name] = {"stream": name, "reason": str(error)}
+        else:
+            lags += [{"stream": name, "group": group, "partition": part, "lag": lag} for part, lag in found]
+    return {"lag": lags, "unavailable": list(unavailable.values())}
 
 
 # --- endpoints ------------------------------------------------------------------------------------------

@@ -21,7 +21,8 @@ from modelmon.streams.partitioned import split_by_partition
 
 
 def open(url: str, partitions: int, settings: Settings) -> Stream:  # noqa: A001 - the hook's name
-    """Open the topic, or create it with `partitions`; one that exists keeps the number it has.
+    """Open the topic, or create it with `partitions`; one that exists keeps the number it has. Without one,
+    and `kafka_missing_topic` "refuse", ConfigError.
 
     The options of the connection are the `kafka_*` settings.
     """
@@ -80,7 +81,7 @@ class KafkaStream(Stream):
             raise ConfigError(f"stream {self.url}: a consumer group needs a name")
         with self._lock:
             self._check_open()
-            self._topic.check()
+            self._topic.check(all_partitions=True)
             member = KafkaGroupConsumer(self._address, self._settings, self._topic.again(), group)
             self._consumers.add(member)
         return member
@@ -88,13 +89,13 @@ class KafkaStream(Stream):
     def end_offsets(self) -> Mapping[int, int]:
         with self._lock:
             self._check_open()
-            self._topic.check()
+            self._topic.check(all_partitions=True)
             return self._topic.end_offsets()
 
     def committed(self, group: str) -> Mapping[int, int]:
         with self._lock:
             self._check_open()
-            self._topic.check()
+            self._topic.check(all_partitions=True)
             return self._topic.committed(group)
 
     def trim(self, before: Mapping[int, int]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import ssl
+import struct
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -21,13 +22,17 @@ from modelmon.streams.kafka_settings import KafkaAddress, client_options, timeou
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
+# While a broker is down it warns ten times a second. What matters of that is in our errors.
+_THEIRS = logging.getLogger("kafka")
+if _THEIRS.level == logging.NOTSET:
+    _THEIRS.setLevel(logging.CRITICAL)
+
 _WRONG = (
     errors.KafkaConfigurationError,
     errors.InvalidTopicError,
     errors.InvalidPartitionsError,
     errors.InvalidReplicationFactorError,
     errors.InvalidConfigurationError,
-    errors.InvalidSessionTimeoutError,
     errors.InvalidGroupIdError,
     errors.InconsistentGroupProtocolError,
     errors.PolicyViolationError,
@@ -45,8 +50,9 @@ class CertificateError(errors.KafkaError):  # type: ignore[misc]  # kafka-python
 _REFUSED = (errors.SaslAuthenticationFailedError, errors.UnsupportedSaslMechanismError, CertificateError)
 
 
-CLIENT_ERRORS = (errors.KafkaError, OSError, RuntimeError)
-"""What kafka-python raises; a RuntimeError when a connection ends while a request is written to it."""
+CLIENT_ERRORS = (errors.KafkaError, OSError, RuntimeError, struct.error)
+"""What kafka-python raises; a RuntimeError when a connection ends while a request is written to it, a
+struct.error for a number that the protocol has no room for."""
 
 
 def connect(client: Callable[..., T], address: KafkaAddress, settings: Settings, **options: Any) -> T:
@@ -175,9 +181,22 @@ def port_error(error: Exception, address: KafkaAddress, settings: Settings, what
         )
     if isinstance(error, errors.MessageSizeTooLargeError | errors.RecordListTooLargeError):
         return RejectedError(f"the broker takes no message of this size: {reason}", "body")
+    if isinstance(error, struct.error):
+        return ConfigError(f"{address}: can't {what}: a number is too large for Kafka ({reason})")
+    if isinstance(error, errors.InvalidSessionTimeoutError):
+        return ConfigError(
+            f"{address}: the brokers don't take kafka_session_seconds {settings.kafka_session_seconds:g}; "
+            "it has to lie between their group.min.session.timeout.ms and group.max.session.timeout.ms"
+        )
     if isinstance(error, _WRONG):
         return ConfigError(f"{address}: can't {what}: {reason}")
+    hint = ""
+    if isinstance(error, errors.KafkaTimeoutError) and "bootstrap" in reason:
+        hint = (
+            "; nothing answers there, or a listener for another kafka_security_protocol than "
+            f"{settings.kafka_security_protocol}"
+        )
     return UnavailableError(
         f"{address}: could not {what} within {settings.kafka_timeout_seconds:g} s over "
-        f"{settings.kafka_security_protocol}: {reason}"
+        f"{settings.kafka_security_protocol}: {reason}{hint}"
     )

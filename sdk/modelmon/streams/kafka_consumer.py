@@ -128,7 +128,7 @@ class KafkaGroupConsumer(Consumer):
                 raise error
             has_messages = any(self._buffers.values())
         if not self._closed.is_set() and (has_messages or time.monotonic() >= self._next_check):
-            self._topic.check()
+            self._topic.check(all_partitions=True)
             self._next_check = time.monotonic() + CHECK_SECONDS
 
     def _take(self, max_messages: int) -> list[Message]:

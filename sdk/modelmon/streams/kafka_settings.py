@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,14 @@ PREFIX = "kafka://"
 TOPIC = re.compile(r"(?!\.{1,2}$)[a-zA-Z0-9._-]{1,249}")
 DEFAULT_PORT = 9092
 RECONNECT_MAX_MS = 1_000
+DAY_SECONDS = 86_400
+MOST = {
+    "kafka_timeout_seconds": DAY_SECONDS,
+    "kafka_session_seconds": DAY_SECONDS,
+    "kafka_replication": 2**15 - 1,
+    "kafka_max_message_bytes": 2**30,
+}
+"""What Kafka's protocol and kafka-python have room for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +101,12 @@ _LOGS_OF_REQUESTS = ("kafka.net.connection", "kafka.protocol.parser")
 def client_options(address: KafkaAddress, settings: Settings) -> dict[str, Any]:
     """The options that kafka-python's admin client, producer and consumer share.
 
-    Raises ConfigError for settings that don't go together and files that aren't there.
+    Raises ConfigError for settings that don't go together or are too large, and for files that aren't
+    there or hold something else.
     """
+    for name, most in MOST.items():
+        if getattr(settings, name) > most:
+            raise ConfigError(f"{name}: must be at most {most}, got {getattr(settings, name)!r}")
     for name in _LOGS_OF_REQUESTS:
         logging.getLogger(name).addFilter(_WITHOUT_CREDENTIALS)  # held once, however often it is added
     timeout_ms = timeout_milliseconds(settings)
@@ -142,4 +155,26 @@ def _ssl(settings: Settings) -> dict[str, Any]:
     for name, file in files.items():
         if file is not None and not Path(file).is_file():
             raise ConfigError(f"kafka_{name}: there is no file {file!r}")
+    _check_certificates(**files)
     return files
+
+
+def _check_certificates(ssl_cafile: str | None, ssl_certfile: str | None, ssl_keyfile: str | None) -> None:
+    if ssl_keyfile and not ssl_certfile:
+        raise ConfigError("kafka_ssl_keyfile: needs kafka_ssl_certfile, the certificate of this key")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        if ssl_cafile:
+            context.load_verify_locations(ssl_cafile)
+    except OSError as error:  # an SSLError is one
+        raise ConfigError(
+            f"kafka_ssl_cafile: {ssl_cafile!r} holds no certificate in PEM that can be read ({error})"
+        ) from error
+    try:
+        if ssl_certfile:
+            context.load_cert_chain(ssl_certfile, ssl_keyfile, password="")  # or it would ask the terminal
+    except OSError as error:
+        raise ConfigError(
+            f"kafka_ssl_certfile, kafka_ssl_keyfile: {ssl_certfile!r} and {ssl_keyfile or ssl_certfile!r} "
+            f"hold no certificate with its unencrypted key in PEM ({error})"
+        ) from error

@@ -21,6 +21,7 @@ T = TypeVar("T")
 
 MAX_BYTES_OPTION = "max.message.bytes"
 RETRY_SECONDS = 0.1
+MOST_PARTITIONS = 100_000
 ABSENT_LOOKS = 3
 """A topic is gone when it is missing this often in a row: a broker that just came up may not know it yet."""
 NO_ID = "00000000-0000-0000-0000-000000000000"
@@ -50,10 +51,14 @@ class KafkaTopic:
         self._closed = False
 
     def open(self, partitions: int) -> TopicDescription:
-        """The topic, created with `partitions` when it does not exist."""
-        if partitions < 1:
-            raise ConfigError(f"stream {self._address}: at least 1 partition, got {partitions}")
+        """The topic, created with `partitions` when it does not exist and `kafka_missing_topic` lets us."""
+        if not 1 <= partitions <= MOST_PARTITIONS:
+            raise ConfigError(
+                f"stream {self._address}: at least 1 partition, at most {MOST_PARTITIONS}, got {partitions}"
+            )
         self._known = self._call("describe the topic", self._describe)
+        if self._known is None and self._settings.kafka_missing_topic == "refuse":
+            self._known = self._existing()
         if self._known is None:
             self._known = self._call("create the topic", lambda admin: self._create(admin, partitions))
         if self._known.topic_id == NO_ID:
@@ -62,19 +67,21 @@ class KafkaTopic:
             )
         return self._known
 
-    def check(self) -> None:
-        """Raises ConfigError when the topic is not the one that was opened."""
+    def check(self, *, all_partitions: bool = False) -> None:
+        """Raises ConfigError when the topic is not the one that was opened; with `all_partitions` also when
+        it has more of them since."""
         assert self._known is not None, "opened first"
-        for look in range(ABSENT_LOOKS):
-            found = self._call("describe the topic", self._describe)
-            if found is not None:
-                break
-            time.sleep(RETRY_SECONDS if look + 1 < ABSENT_LOOKS else 0)
+        found = self._look()
         if found is None:
             raise ConfigError(f"stream {self._address}: the topic was deleted; open the stream again")
         if found.topic_id != self._known.topic_id:
             raise ConfigError(
                 f"stream {self._address}: the topic was made anew under us; open the stream again"
+            )
+        if all_partitions and found.partitions != self._known.partitions:
+            raise ConfigError(
+                f"stream {self._address}: the topic has {found.partitions} partitions, it had "
+                f"{self._known.partitions} when it was opened; open the stream again"
             )
 
     def again(self) -> KafkaTopic:
@@ -129,6 +136,26 @@ class KafkaTopic:
     def _partitions(self) -> list[TopicPartition]:
         assert self._known is not None, "opened first"
         return [TopicPartition(self._address.topic, number) for number in range(self._known.partitions)]
+
+    def _look(self) -> TopicDescription | None:
+        """The topic; None when several looks in a row don't find it."""
+        for look in range(ABSENT_LOOKS):
+            time.sleep(RETRY_SECONDS if look else 0)
+            found = self._call("describe the topic", self._describe)
+            if found is not None:
+                return found
+        return None
+
+    def _existing(self) -> TopicDescription:
+        """The topic, which somebody else has to make."""
+        found = self._look()
+        if found is None:
+            raise ConfigError(
+                f"stream {self._address}: there is no such topic, or it was deleted, and with "
+                "kafka_missing_topic: refuse it is not made from here. Messages that were not read are lost. "
+                "To begin anew, start `modelmon up` again, deploy again or make the topic yourself"
+            )
+        return found
 
     def _describe(self, admin: KafkaAdminClient) -> TopicDescription | None:
         [topic] = admin.describe_topics([self._address.topic])

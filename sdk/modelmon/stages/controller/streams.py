@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.settings import Settings
@@ -16,6 +17,7 @@ class ProjectStreams:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._open: dict[str, Stream] = {}
+        self._seen: dict[str, Settings] = {}  # a topic that is deleted is not brought back silently
 
     def events(self) -> Stream:
         return self._stream(events_of(self._settings))
@@ -61,5 +63,7 @@ class ProjectStreams:
     def _stream(self, subscription: Subscription) -> Stream:
         url = subscription.url
         if url not in self._open:
-            self._open[url] = open_stream(url, subscription.partitions, self._settings)
+            settings = self._seen.get(url, self._settings)
+            self._open[url] = open_stream(url, subscription.partitions, settings)
+            self._seen[url] = replace(self._settings, kafka_missing_topic="refuse")
         return self._open[url]

@@ -238,7 +238,8 @@ def _check_lost(buffer: PartitionBuffer, message: Message) -> None:
 
 
 def _take_over(settings: Settings, parts: Parts, message: Message) -> Position:
-    with closing(open_stream(settings.events_url, settings.events_partitions, settings)) as stream:
+    there = replace(settings, kafka_missing_topic="refuse")  # the message came from it
+    with closing(open_stream(settings.events_url, settings.events_partitions, there)) as stream:
         stream_id, end = stream.stream_id, stream.end_offsets().get(message.partition, 0)
     if message.offset >= end:
         raise ConfigError(
