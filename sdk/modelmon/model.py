@@ -213,6 +213,7 @@ class WorkerState(StrEnum):
     STARTING = "starting"
     WAITING = "waiting"
     UNCOMMITTED = "not committing"
+    FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nuclio_sdk import Context, Event, Logger, Platform, TriggerInfo
 
-from modelmon.errors import UnavailableError
+from modelmon.errors import ConfigError, UnavailableError
 from modelmon.model import Heartbeat, Message, PartitionProgress, WorkerState
 from modelmon.nuclio import heartbeat as beating
 from modelmon.nuclio import http_handlers, message_handlers, tick_handlers
@@ -340,35 +340,124 @@ class Ticking:
     def __init__(self) -> None:
         self.ticks = 0
         self.down = False
+        self.unavailable: dict[str, str] = {}
 
     async def tick(self, now_us: int) -> dict[str, Any]:
         if self.down:
             raise UnavailableError("the lease does not answer")
         self.ticks += 1
-        return {}
+        return {"unavailable": self.unavailable}
 
 
-def test_a_ticking_function_is_ready_from_its_first_tick_on_and_says_why_one_failed(
-    environment: Settings,
-) -> None:
-    stage = Ticking()
-    init_context, handler = tick_handlers(lambda settings: stage)
-    context = Context(Logger("INFO"), Platform("test"), trigger=TriggerInfo("http", "http"))
-    asked = Event(method="GET", path="/health")
+class Controller:
+    """A function that ticks, with workers of a cron and of an HTTP trigger."""
+
+    def __init__(self) -> None:
+        self.stage = Ticking()
+        self.init_context, self.handler = tick_handlers(lambda settings: self.stage)
+        self.workers = {
+            kind: Context(Logger("INFO"), Platform("test"), trigger=TriggerInfo(kind, kind), worker_id="0")
+            for kind in ("cron", "http")
+        }
+
+    async def start(self) -> None:
+        for context in self.workers.values():
+            await self.init_context(context)
+
+    async def tick(self, kind: str = "cron", **request: Any) -> int:
+        status: int = (await self.handler(self.workers[kind], Event(**request))).status_code
+        return status
+
+    async def health(self, **request: Any) -> tuple[int, str, str]:
+        event = Event(**{"method": "GET", "path": "/health"} | request)
+        answer = await self.handler(self.workers["http"], event)
+        found = json.loads(answer.body)
+        return answer.status_code, found["state"], found["reason"]
+
+
+def test_a_ticking_function_is_as_its_last_tick_was_whoever_ticked(environment: Settings) -> None:
+    async def run() -> None:
+        function = Controller()
+        await function.start()
+        assert await function.health() == (200, "ready", "no tick yet")
+        function.stage.down = True
+        assert await function.tick("http", method="POST", path="/") == 503
+        down = (503, "waiting", "the tick: the lease does not answer")
+        assert await function.health() == down
+        function.stage.down = False
+        # A CronJob's request without a body is a GET too, to the root.
+        assert await function.tick("http", method="GET", path="/") == 200
+        assert await function.health() == (200, "ready", "")
+
+    asyncio.run(run())
+
+
+def test_a_tick_that_could_not_reach_a_stream_is_no_good_tick(environment: Settings) -> None:
+    async def run() -> None:
+        function = Controller()
+        await function.start()
+        function.stage.unavailable = {"the events stream": "the broker refuses the password"}
+        assert await function.tick() == 200
+        expected = (503, "waiting", "the events stream: the broker refuses the password")
+        assert await function.health() == expected
+
+    asyncio.run(run())
+
+
+def test_a_tick_that_left_the_work_to_another_says_nothing_of_it(environment: Settings) -> None:
+    async def run() -> None:
+        function = Controller()
+        await function.start()
+        function.stage.unavailable = {"the events stream": "down"}
+        await function.tick()
+
+        async def busy(now_us: int) -> dict[str, Any]:
+            return {"state": "another controller is at work"}
+
+        function.stage.tick = busy  # type: ignore[method-assign]
+        await function.tick("http", method="POST", path="/")
+        assert (await function.health())[1] == "waiting"
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("request_", [{"method": "HEAD"}, {"method": "POST"}, {"path": "/health/"}], ids=str)
+def test_whoever_asks_for_the_health_does_not_tick(environment: Settings, request_: dict[str, str]) -> None:
+    async def run() -> None:
+        function = Controller()
+        await function.start()
+        assert (await function.health(**request_))[0] == 200
+        assert function.stage.ticks == 0
+
+    asyncio.run(run())
+
+
+def test_a_cron_that_stops_is_missed_after_three_ticks_and_a_minute(environment: Settings) -> None:
+    context = Context(Logger("INFO"), Platform("test"), trigger=TriggerInfo("cron", "tick"), worker_id="0")
+    context.user_data.settings = environment  # base period: 10 minutes
+    pulse = beating.TickPulse(context)
+    assert [pulse._until_missed(now) for now in (0.0, 5.0, 55.0)] == [1200.0, 60.0, 150.0]
+    by_request = Context(Logger("INFO"), Platform("test"), trigger=TriggerInfo("http", "http"), worker_id="0")
+    by_request.user_data.settings = environment
+    pulse = beating.TickPulse(by_request)
+    assert [pulse._until_missed(now) for now in (0.0, 5.0)] == [1200.0, 1200.0]
+
+
+def test_a_function_that_can_not_start_says_why(environment: Settings) -> None:
+    def refuse(settings: Settings, acknowledge: Any) -> Any:
+        raise ConfigError("the broker refuses the password")
 
     async def run() -> None:
-        await init_context(context)
-        assert (await handler(context, asked)).status_code == 503
-        # A CronJob's request without a body is a GET too, to the root.
-        await handler(context, Event(method="GET", path="/", headers={"x-nuclio-invoke-trigger": "cron"}))
-        assert (await handler(context, asked)).status_code == 200
-        stage.down = True
-        assert (await handler(context, Event(method="POST", path="/"))).status_code == 503
-        found = json.loads((await handler(context, asked)).body)
-        assert (found["state"], found["reason"]) == (
-            "waiting", "the last tick failed: the lease does not answer",
-        )  # fmt: skip
-        assert stage.ticks == 1
+        function = Function(environment)
+        init_context, _ = message_handlers(refuse)
+        with pytest.raises(ConfigError):
+            await init_context(function.reader)
+        status, found = await function.health()
+        assert (status, found["state"]) == (503, "failed")
+        assert found["reason"] == "it stops: the broker refuses the password"
+        await function.start()  # the platform starts another one in its place
+        await function.until("ready")
+        await function.stop()
 
     asyncio.run(run())
 

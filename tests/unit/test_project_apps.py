@@ -55,6 +55,7 @@ def started_app(project: Project, name: str, monkeypatch: pytest.MonkeyPatch) ->
     context = types.SimpleNamespace(
         user_data=types.SimpleNamespace(),
         logger=types.SimpleNamespace(),
+        worker_id="0",
         trigger=types.SimpleNamespace(kind="kafka-cluster", name="windows"),
         platform=types.SimpleNamespace(
             set_drain_callback=lambda callback: None, set_termination_callback=lambda callback: None

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from modelmon.cli.output import AsJson, ProjectDir, load_settings, print_json, print_table
+from modelmon.cli.output import AsJson, ProjectDir, console, load_settings, print_json, print_table
 from modelmon.settings import Settings
 
 COLORS = {"ready": "green", "behind": "yellow", "starting": "yellow"}
@@ -37,7 +37,9 @@ def health(
     else:
         columns = ["function", "state", "#behind", "#for", "why"]
         print_table("Functions", columns, map(_row, found))
-    if not all(function["healthy"] for function in found):
+    if not found:
+        console.print("No function is deployed here; `modelmon up` or `modelmon deploy` brings some.")
+    if not found or not all(function["healthy"] for function in found):
         raise typer.Exit(1)
 
 

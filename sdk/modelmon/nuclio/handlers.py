@@ -16,7 +16,7 @@ from modelmon.model import Message
 from modelmon.nuclio.bridge import bridge_logging
 from modelmon.nuclio.health import answer_health, asks_health, health_reply, is_http
 from modelmon.nuclio.heartbeat import StreamPulse, TickPulse
-from modelmon.nuclio.lifecycle import FAILURES, die, finish, prepare, watch
+from modelmon.nuclio.lifecycle import FAILURES, die, finish, leave_word, prepare, watch
 from modelmon.nuclio.progress import Progress
 from modelmon.nuclio.protocols import Acknowledge, HttpStage, MessageStage, TickStage
 from modelmon.nuclio.replies import body_bytes, failure, reply, told
@@ -43,7 +43,7 @@ def message_handlers(
             return
         data.acknowledge = _Acknowledgements(context.platform)
         data.turn = asyncio.Lock()  # the platform may drain while a message waits
-        await prepare(context, lambda settings: make(settings, data.acknowledge))
+        await _start(context, lambda settings: make(settings, data.acknowledge))
         data.pulse = StreamPulse(context, data.acknowledge.progress)
         context.platform.set_drain_callback(lambda: finish(context, "drain"))
         context.platform.set_termination_callback(lambda: _end(context, "drain", "close"))
@@ -52,7 +52,7 @@ def message_handlers(
     async def handler(context: Any, event: Any) -> Response:
         partition, data = event.shard_id, context.user_data
         if is_http(context) or partition is None or partition < 0:
-            if event.method == "GET":
+            if event.method in ("GET", "HEAD"):
                 return await answer_health(event)
             return reply(400, {"error": "this function reads a stream: publish the message there"})
         try:
@@ -61,7 +61,7 @@ def message_handlers(
             async with data.turn:
                 await stage.accept(Message(partition, event.offset, "", body_bytes(event)))
         except FAILURES as error:
-            die(error)
+            die(error, context)
         return Response(body="")
 
     return _of_the_caller(init_context, handler)
@@ -89,8 +89,9 @@ def tick_handlers(
     """
 
     async def init_context(context: Any) -> None:
-        await prepare(context, make)
-        context.user_data.pulse = TickPulse(context)
+        await _start(context, make)
+        pulse = context.user_data.pulse = TickPulse(context)
+        await pulse.begin()
         context.platform.set_termination_callback(lambda: _end(context, "close"))
 
     async def handler(context: Any, event: Any) -> Response:
@@ -100,9 +101,10 @@ def tick_handlers(
             stage = await context.user_data.making
             done = await stage.tick(time.time_ns() // 1000)
         except FAILURES as error:
-            await context.user_data.pulse.ticked(told(error))
+            await context.user_data.pulse.ticked({"the tick": told(error)})
             return failure(event, error)
-        await context.user_data.pulse.ticked()
+        if "unavailable" in done:
+            await context.user_data.pulse.ticked(done["unavailable"])
         return reply(200, done)
 
     return _of_the_caller(init_context, handler)
@@ -143,6 +145,15 @@ def _of_the_caller(init_context: InitContext, handler: Handler) -> tuple[InitCon
     for each in (init_context, handler):
         each.__module__ = frame.f_globals["__name__"]
     return init_context, handler
+
+
+async def _start(context: Any, make: Callable[[Settings], Any]) -> None:
+    """`prepare`, and a start that fails is in the function's health."""
+    try:
+        await prepare(context, make)
+    except FAILURES as error:
+        leave_word(context, error)
+        raise
 
 
 async def _end(context: Any, *steps: str) -> None:

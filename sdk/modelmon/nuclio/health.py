@@ -24,8 +24,8 @@ def is_http(context: Any) -> bool:
 
 
 def asks_health(event: Any) -> bool:
-    """Whether the request is for the health; a CronJob's request without a body is a GET too."""
-    return bool(event.method == "GET" and event.path == PATH)
+    """Whether the request is for the health, and not for a tick or a model: by its path alone."""
+    return bool((event.path or "").rstrip("/") == PATH)
 
 
 async def answer_health(event: Any) -> Response:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,8 @@ MISSED_BEATS = 3
 UNCOMMITTED_SECONDS = 30.0
 """An acknowledgement that is not committed after so long does not arrive; platforms need seconds."""
 END_SECONDS = 2.0
+TICKING = "ticks"
+LEAST_TICK_SECONDS = 60.0
 UNCOMMITTED = (
     "what was acknowledged {seconds:.0f} s ago is still not committed for group {group}: the platform loses "
     "acknowledgements (Nuclio 1.14 can't commit to Kafka 4; Kafka 3.9 works), and all of it comes again "
@@ -74,21 +77,38 @@ class StreamPulse:
 
 
 class TickPulse:
-    """Beats with every tick of a worker that is called now and then."""
+    """Beats with every tick of a function that is called now and then.
+
+    The function has one heartbeat, whoever of its workers ticks: it is as its last tick was.
+    """
 
     def __init__(self, context: Any) -> None:
         settings: Settings = context.user_data.settings
-        self._seconds = 2 * max(settings.base_period * 60, settings.controller_interval_seconds)
-        self._pulse = Pulse(context, Progress())
+        self._longest = 2 * max(settings.base_period * 60.0, settings.controller_interval_seconds)
+        self._is_cron = getattr(context.trigger, "kind", "") == "cron"
+        self._last: float | None = None
+        self._pulse = Pulse(context, Progress(), TICKING)
 
-    async def ticked(self, failure: str = "") -> None:
-        """A tick has ended, well or with this failure; two more may be missed before it counts as gone."""
-        state = WorkerState.WAITING if failure else WorkerState.READY
-        reason = f"the last tick failed: {failure}" if failure else ""
-        await _beat(lambda: self._pulse.beat(state, reason, self._seconds))
+    async def begin(self) -> None:
+        """The function has started and waits for its first tick."""
+        await _beat(lambda: self._pulse.beat(WorkerState.READY, "no tick yet", self._longest))
+
+    async def ticked(self, unavailable: Mapping[str, str]) -> None:
+        """A tick has ended; `unavailable` is what it could not reach, and why."""
+        state = WorkerState.WAITING if unavailable else WorkerState.READY
+        reason = "; ".join(f"{what}: {why}" for what, why in unavailable.items())
+        seconds = self._until_missed(time.monotonic())
+        await _beat(lambda: self._pulse.beat(state, reason, seconds))
+
+    def _until_missed(self, now: float) -> float:
+        """Three ticks of a cron trigger, by the time between the last two, and a minute at least."""
+        last, self._last = self._last, now
+        if last is None or not self._is_cron:
+            return self._longest
+        return min(self._longest, max(LEAST_TICK_SECONDS, MISSED_BEATS * (now - last)))
 
     async def end(self) -> None:
-        """Take the heartbeat back."""
+        """The last worker to end takes the heartbeat back; one that goes on will beat again."""
         await _end(self._pulse)
 
 

@@ -39,7 +39,11 @@ class TickStage(Protocol):
     """What works whenever it is called, at any rate; an `async close()`, if it has one, is called last."""
 
     async def tick(self, now_us: int) -> Mapping[str, Any]:
-        """Do what is due; returns what was done, for the reply."""
+        """Do what is due; returns what was done, for the reply.
+
+        `unavailable` is what could not be reached, with the reason of each; a tick that has left the work to
+        another, who is at it now, has none.
+        """
 
 
 class HttpStage(Protocol):

@@ -32,11 +32,12 @@ class Pulse:
     What can't be written is let go: a worker that is not heard any more counts as gone.
     """
 
-    def __init__(self, context: Any, progress: Progress) -> None:
+    def __init__(self, context: Any, progress: Progress, worker: str = "") -> None:
         self._settings: Settings = context.user_data.settings
         self._streams = self._settings  # to open streams with
         self._trigger = getattr(context.trigger, "name", "")
-        self._worker = f"{socket.gethostname()}/{os.getpid()}"
+        # The same for the worker that is started in the place of one that has ended.
+        self._worker = worker or f"{socket.gethostname()}/{self._trigger}/{context.worker_id or 0}"
         self._database: Database | None = None
         self._stream: Stream | None = None
         self._told: tuple[WorkerState, int] | None = None

@@ -52,7 +52,7 @@ def function_health(function_name: str, beats: Sequence[Heartbeat], now_us: int)
 
 def _silence(beats: Sequence[Heartbeat]) -> str:
     if not beats:
-        return "no worker has said anything yet, or all have ended in good order"
+        return "no worker has said anything yet, or all were stopped"
     return f"its last worker was heard at {write_moment(beats[0].beat_us)}"
 
 

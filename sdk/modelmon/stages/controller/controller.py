@@ -43,6 +43,7 @@ class Controller:
         self._streams = ProjectStreams(settings)
         self._grace_us = round(settings.grace_seconds * 1e6)
         self._proof = SilenceProof(settings.project, self._grace_us)
+        self._unavailable: dict[str, str] = {}  # in this tick
         self._turn = Lock()  # a tick that outlasts its caller's patience is not joined by the next one
 
     @classmethod
@@ -52,6 +53,8 @@ class Controller:
 
     async def tick(self, now_us: int) -> dict[str, Any]:
         """Do what is due at this wall clock; returns what was done, or that another controller is at work.
+
+        What could not be reached stands under `unavailable`, with the reason; it is tried in the next tick.
 
         Raises UnavailableError when the records can't be reached; the next tick tries again.
         """
@@ -77,6 +80,7 @@ class Controller:
             self._database.close()
 
     def _work(self, now_us: int) -> dict[str, Any]:
+        self._unavailable = {}
         noticed = self._notice(now_us)
         proven_us = self._caught_up(now_us)
         with self._database.read() as connection:
@@ -89,8 +93,12 @@ class Controller:
         )
         proofs = self._prove(now_us, proven_us) if sent.unproven else 0
         tidied = self._tidy(now_us, apps)
+        self._unavailable |= {
+            f"the stream of app {name}": reason for name, reason in sent.unavailable.items()
+        }
         return {
             "state": "done",
+            "unavailable": self._unavailable,
             "noticed": asdict(noticed),
             "sent": asdict(sent),
             "proofs": proofs,
@@ -112,6 +120,7 @@ class Controller:
             events = self._streams.events()
         except (ConfigError, UnavailableError) as error:
             logger.warning("no window closes by silence: %s", error)
+            self._unavailable["the events stream"] = str(error)
             return -1
         with self._database.read() as connection:
             return caught_up_us(connection, events.stream_id, events.partitions, now_us)
@@ -128,6 +137,7 @@ class Controller:
             self._proof.send(events, now_us)
         except (ConfigError, UnavailableError) as error:
             logger.warning("silence can't be proven in this tick: %s", error)
+            self._unavailable["the events stream"] = str(error)
             self._streams.forget(events)
             self._proof.forget()
             return 0
@@ -140,6 +150,7 @@ class Controller:
             return {} if self._maintain is None else self._maintain(self._database, self._settings, now_us)
         except (ConfigError, UnavailableError) as error:
             logger.warning("tidying up waits for the next tick: %s", error)
+            self._unavailable["tidying up"] = str(error)
             return {"unavailable": str(error)}
 
 
