@@ -15,6 +15,7 @@ import yaml
 
 from chain import Chain
 from deploying import eventually, log_of, workers_of
+from modelmon.deploying.rendering import topic_of
 from modelmon.local import Runner
 from modelmon.local.function_yaml import placeholders, render
 from modelmon.settings import Settings
@@ -167,9 +168,13 @@ def _rendered(folder: Path, scratch: Path, settings: Settings) -> Path:
     copy = scratch / "folders" / folder.name
     shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("__pycache__"))
     values = placeholders(settings, folder.name) | {"brokers": settings.stream_path.removeprefix("kafka://")}
-    text = render((folder / "function.yaml").read_text(encoding="utf-8"), values)
-    assert yaml.safe_load(text)["metadata"]["name"] == folder.name
-    (copy / "function.yaml").write_text(text, encoding="utf-8")
+    document = yaml.safe_load(render((folder / "function.yaml").read_text(encoding="utf-8"), values))
+    assert document["metadata"]["name"] == folder.name
+    for trigger in document["spec"]["triggers"].values():
+        if trigger["kind"] == "kafka-cluster":
+            attributes = trigger["attributes"]
+            attributes["topics"] = [topic_of(settings, stream) for stream in attributes["topics"]]
+    (copy / "function.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
     return copy
 
 

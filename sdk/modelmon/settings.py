@@ -22,6 +22,7 @@ from modelmon.errors import ConfigError
 PREFIX = "MODELMON_"
 FILE_NAME = "modelmon.yaml"
 STATE_FOLDER = ".modelmon"
+KAFKA = "kafka://"
 _EMBEDDED = {
     "stream_path": ("sqlite:///", "streams"),
     "samples_path": ("", "samples"),
@@ -277,11 +278,26 @@ class Settings:
         return f"{scheme}{Path(self.project_dir) / STATE_FOLDER / name}"
 
     def stream_url(self, stream: str) -> str:
-        """URL of a stream given by name (joined to `stream_path`) or already by URL."""
-        if "://" in stream:
+        """URL of a stream given by name (joined to `stream_path`) or already by URL.
+
+        Projects share Kafka's brokers: there a name gets the project's in front. A `kafka://` URL that
+        names no topic means the project's events stream on those brokers.
+        """
+        if not stream.startswith(KAFKA) and "://" in stream:
             return stream
-        base = self.location("stream_path")
-        return f"{base}{'' if base.endswith('/') else '/'}{stream}"
+        if stream.startswith(KAFKA) and re.search(r"[/?].", stream.removeprefix(KAFKA)):
+            return stream
+        base, name = (
+            (stream, self.events_stream) if "://" in stream else (self.location("stream_path"), stream)
+        )
+        prefix = f"{self.project}-" if base.startswith(KAFKA) else ""
+        return f"{base}{'' if base.endswith('/') else '/'}{prefix}{name}"
+
+    def consumer_group(self, group: str, stream: str) -> str:
+        """What a group of this project is called where it reads a stream, given by name or URL; see
+        `stream_url`."""
+        address = stream if "://" in stream else self.stream_path
+        return f"{self.project}-{group}" if address.startswith(KAFKA) else group
 
     @property
     def events_url(self) -> str:

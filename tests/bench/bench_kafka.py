@@ -20,6 +20,7 @@ from deploying import deploy, make_project, stream_trigger
 from modelmon.local.folders import template
 from modelmon.settings import Settings
 from modelmon.streams import Stream, open_stream
+from modelmon.streams.subscriptions import events_group
 from modelmon.wire import ServingEvent, write_batch, write_event
 from services import kafka
 from services.install import missing_programs
@@ -88,17 +89,17 @@ def _rate(
             stream.publish([("", body) for body in bodies], partition=partition)
         deployed(project, settings, workers, messages // PARTITIONS)
         with platform(project):
-            seconds, share = _time(stream, messages)
+            seconds, share = _time(stream, events_group(settings), messages)
         stream.close()
     return events * share / seconds
 
 
-def _time(stream: Stream, messages: int) -> tuple[float, float]:
+def _time(stream: Stream, group: str, messages: int) -> tuple[float, float]:
     """Seconds from the first look at which a tenth is committed to all of it, and what share that was."""
     started, before = 0.0, 0
     deadline = time.monotonic() + DEADLINE_SECONDS
     while True:
-        committed = sum(stream.committed("modelmon-stream").values())
+        committed = sum(stream.committed(group).values())
         now = time.monotonic()
         if committed >= messages:
             return now - started, (messages - before) / messages
@@ -118,7 +119,7 @@ def _acknowledging(project: Path, settings: Settings, workers: int, messages: in
 
 
 def _deploy(project: Path, settings: Settings, workers: int, main: str) -> None:
-    trigger = stream_trigger(settings.events_stream, "modelmon-stream", numWorkers=workers)
+    trigger = stream_trigger(settings.events_stream, events_group(settings), numWorkers=workers)
     trigger["attributes"] |= {
         "brokers": [settings.stream_path.removeprefix("kafka://")],
         "initialOffset": "earliest",

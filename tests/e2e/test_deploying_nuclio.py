@@ -17,6 +17,7 @@ from chain import Chain
 from deploying import eventually
 from modelmon.deploying.bundling import bundle, functions_to_bundle
 from modelmon.deploying.plan import make_plan
+from modelmon.deploying.rendering import topic_of
 from modelmon.deploying.secrets import PASSWORD, write_secret_files
 from modelmon.settings import Settings
 from modelmon.streams import Stream, open_stream
@@ -129,4 +130,4 @@ def test_the_kafka_trigger_takes_its_password_from_a_file(
 
 def kafka_stream(broker: kafka.KafkaBroker, settings: Settings) -> Stream:
     """The same topic through the broker's open door."""
-    return open_stream(f"{broker.url}/{settings.events_stream}", 2, Settings())
+    return open_stream(f"{broker.url}/{topic_of(settings, settings.events_stream)}", 2, Settings())

@@ -30,7 +30,7 @@ from services import kafka
 pytestmark = kafka.NEEDS_KAFKA
 PATIENCE_SECONDS = 120.0
 APP = "histogram-data-drift"
-GROUPS = {"modelmon-stream", "modelmon-writer", f"modelmon-app-{APP}"}
+GROUPS = ("modelmon-stream", "modelmon-writer", f"modelmon-app-{APP}")  # after the project's name
 MODEL = """
     from modelmon import V2ModelServer
 
@@ -151,7 +151,7 @@ def found_rows(settings: Settings, endpoint_id: str) -> list[int]:
 def check_read(url: str, settings: Settings) -> None:
     """All that was published to this stream was read, by one group."""
     stream = open_stream(url, settings=settings)
-    committed = [sum(stream.committed(group).values()) for group in GROUPS]
+    committed = [sum(stream.committed(f"chain-{group}").values()) for group in GROUPS]
     assert sum(stream.end_offsets().values()) == sum(committed) > 0
     stream.close()
 
@@ -177,14 +177,17 @@ def test_up_until_idle_analyses_what_lies_in_kafka_and_ends(streams, tmp_path):
     recorded = project / "recorded.jsonl"
     recorded.write_text("\n".join(map(event, range(120))))
     published = modelmon(project, streams, "publish", str(recorded), "--json")
-    assert json.loads(published.stdout) == {"stream": streams["events_stream"], "published": 120}
+    topic = f"test-{streams['events_stream']}"  # projects share the broker
+    assert json.loads(published.stdout) == {"stream": topic, "published": 120}
     up = modelmon(project, streams, "up", "--until-idle", "--timeout", f"{PATIENCE_SECONDS - 20:g}")
     assert up.returncode == 0, up.stderr
     found = json.loads(modelmon(project, streams, "status", "--json").stdout)
     (endpoint,) = found["endpoints"]
     assert (endpoint["endpoint_id"], endpoint["received"], endpoint["stored"]) == ("abc", 120, 120)
     assert endpoint["windows"]["done"] == 2
-    assert {(each["group"], each["lag"]) for each in found["lag"]} == {(group, 0) for group in GROUPS}
+    assert {(each["group"], each["lag"]) for each in found["lag"]} == {
+        (f"test-{group}", 0) for group in GROUPS
+    }
     assert {each["result_name"] for each in found["results"]} >= {"general_drift"}
 
 

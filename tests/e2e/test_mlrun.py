@@ -83,7 +83,7 @@ def test_what_an_mlrun_server_tracks_is_stored_and_its_drift_is_found(
     history(settings)
     sent = dict.fromkeys(UIDS, 1)
     asked = {name: requests(name) for name in UIDS}
-    brokers, topic = settings.stream_path.removeprefix("kafka://"), settings.events_stream
+    brokers, _, topic = settings.events_url.removeprefix("kafka://").partition("/")
     with Runner(settings.project_dir, tell=lambda level, text: None) as runner:
         runner.wait_until_ready()
         with MLRunServer(brokers, topic, UIDS, tmp_path) as server:

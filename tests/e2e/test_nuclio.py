@@ -24,6 +24,7 @@ from deploying import eventually
 from modelmon.errors import UnavailableError
 from modelmon.model import ResultStatusApp
 from modelmon.streams import open_stream
+from modelmon.streams.subscriptions import events_of, reports_of, windows_of
 from services import kafka
 
 pytestmark = [
@@ -105,16 +106,16 @@ def progress(chain: Chain, function: str) -> Callable[[], int]:
     settings = chain.settings
     if function == "modelmon-controller":
         return lambda: len(chain.state().windows)
-    url, group = {
-        "modelmon-stream": (settings.events_url, "modelmon-stream"),
-        "modelmon-writer": (settings.writer_url, "modelmon-writer"),
-        APP: (settings.app_url(APP), f"modelmon-app-{APP}"),
+    read = {
+        "modelmon-stream": events_of(settings),
+        "modelmon-writer": reports_of(settings),
+        APP: windows_of(settings, APP),
     }[function]
-    stream = open_stream(url, settings=settings)
+    stream = open_stream(read.url, read.partitions, settings)
 
     def committed() -> int:
         try:
-            return sum(stream.committed(group).values())
+            return sum(stream.committed(read.group).values())
         except UnavailableError:  # it may be kept waiting while who died is missed
             return -1
 

@@ -8,6 +8,7 @@ import pytest
 
 from modelmon.errors import ConfigError
 from modelmon.settings import Settings
+from modelmon.streams.subscriptions import events_of, reports_of, windows_of
 
 
 def project(folder: Path, text: str) -> Path:
@@ -66,3 +67,24 @@ def test_a_folder_that_no_url_can_name_is_refused(tmp_path: Path) -> None:
     folder.mkdir()
     with pytest.raises(ConfigError, match="holds a '\\?'"):
         Settings.load(project(folder, ""), {})
+
+
+def test_projects_that_share_brokers_have_streams_and_groups_of_their_own() -> None:
+    one, two = (Settings(project=name, stream_path="kafka://broker:9092") for name in ("one", "two"))
+    for read in (events_of, reports_of, lambda settings: windows_of(settings, "drift")):
+        assert {read(one).url, read(one).group}.isdisjoint({read(two).url, read(two).group})
+    assert events_of(one).url == "kafka://broker:9092/one-events"
+    assert windows_of(one, "drift").group == "one-modelmon-app-drift"
+
+
+def test_a_topic_that_is_named_by_url_is_taken_as_it_is_and_read_by_a_group_of_ones_own() -> None:
+    settings = Settings(project="one", project_dir="/p", events_stream="kafka://broker:9092/shared.topic")
+    assert events_of(settings).url == "kafka://broker:9092/shared.topic"
+    assert events_of(settings).group == "one-modelmon-stream"
+    assert reports_of(settings).group == "modelmon-writer"  # on SQLite, in the project's own folder
+
+
+@pytest.mark.parametrize("url", ["kafka://broker:9092", "kafka://broker:9092/"])
+def test_brokers_without_a_topic_mean_the_project_s_events(url: str) -> None:
+    assert Settings(project="one", project_dir="/p").stream_url(url) == "kafka://broker:9092/one-events"
+    assert Settings(project="one").stream_url(f"{url}?topic=theirs") == f"{url}?topic=theirs"

@@ -16,7 +16,7 @@ import modelmon
 from modelmon.deploying.check import check_file, check_text, refuse_errors
 from modelmon.deploying.findings import Finding
 from modelmon.deploying.plan import Plan
-from modelmon.deploying.rendering import function_yaml, placeholders_of
+from modelmon.deploying.rendering import function_yaml, placeholders_of, topic_of
 from modelmon.deploying.target import Target
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.local.deployment import deployed, fingerprint
@@ -104,12 +104,13 @@ def _rendered(folder: Path, name: str, plan: Plan, wheel: str) -> str:
 
 def _target(plan: Plan, name: str, folder: Path) -> Target:
     settings = plan.settings
-    partitions = {
+    named = {
         settings.app_stream.format(name=name): settings.app_partitions,
         settings.events_stream: settings.events_partitions,
         settings.writer_stream: settings.writer_partitions,
     }
-    return Target(plan.platform, partitions, folder)
+    topics = {} if plan.on_v3io else {topic_of(settings, name): count for name, count in named.items()}
+    return Target(plan.platform, named | topics, folder)
 
 
 @lru_cache(maxsize=1)

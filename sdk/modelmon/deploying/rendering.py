@@ -14,6 +14,8 @@ from modelmon.deploying.secrets import kafka_annotations, secret_variables, with
 from modelmon.errors import ConfigError
 from modelmon.local.function_yaml import parse, placeholders, render
 from modelmon.settings import PREFIX, STATE_FOLDER, Settings
+from modelmon.streams.kafka_settings import read_address
+from modelmon.streams.subscriptions import app_group
 
 KAFKA_KINDS = ("kafka-cluster", "kafka")
 V3IO_ADDRESS = "http://v3io-webapi:8081"
@@ -41,7 +43,7 @@ def function_yaml(text: str, name: str, plan: Plan, wheel: str) -> str:
     parse(text)
     document = yaml.safe_load(text)
     spec = document["spec"]
-    is_app = any(group.startswith("modelmon-app-") for group in _groups(spec))
+    is_app = app_group(plan.settings, name) in _groups(spec)
     labels = document.setdefault("metadata", {}).setdefault("labels", {})
     labels["nuclio.io/project-name"] = plan.nuclio_project
     _set_streams(document, plan)
@@ -54,6 +56,11 @@ def function_yaml(text: str, name: str, plan: Plan, wheel: str) -> str:
     spec.setdefault("build", {}).setdefault("commands", ["@nuclio.postCopy", install])
     dumped: str = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=1000)
     return dumped
+
+
+def topic_of(settings: Settings, stream: str) -> str:
+    """What Kafka calls the project's stream of this name or URL."""
+    return read_address(settings.stream_url(stream)).topic
 
 
 def _triggers(spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -78,7 +85,9 @@ def _set_streams(document: dict[str, Any], plan: Plan) -> None:
         if plan.on_v3io:
             spec["triggers"][name] = _v3io_trigger(spec["triggers"][name], plan.settings)
         else:
-            _secure(spec["triggers"][name]["attributes"], plan.settings)
+            attributes = spec["triggers"][name]["attributes"]
+            attributes["topics"] = [topic_of(plan.settings, stream) for stream in attributes["topics"]]
+            _secure(attributes, plan.settings)
     annotations = kafka_annotations(plan.settings)
     if names and annotations and not plan.on_v3io:
         metadata = document["metadata"]

@@ -13,6 +13,7 @@ import yaml
 from modelmon.errors import ConfigError
 from modelmon.local.triggers import Trigger, read_trigger
 from modelmon.settings import Settings
+from modelmon.streams.subscriptions import app_group, events_group, writer_group
 
 FILE = "function.yaml"
 TOP_LEVEL = ("apiVersion", "kind", "metadata", "spec")
@@ -55,6 +56,9 @@ def placeholders(settings: Settings, function: str) -> dict[str, str]:
         **{entry.name: str(getattr(settings, entry.name)) for entry in fields(Settings)},
         "name": function,
         "app_stream": settings.app_stream.format(name=function),
+        "events_group": events_group(settings),
+        "writer_group": writer_group(settings),
+        "app_group": app_group(settings, function),
         "brokers": "",
         "controller_interval": f"{interval:g}s",
     }

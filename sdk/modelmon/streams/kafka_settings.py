@@ -34,12 +34,14 @@ class KafkaAddress:
 
 
 def read_address(url: str) -> KafkaAddress:
-    """The address in `kafka://host:9092[,host2:9092]/topic`.
+    """The address in `kafka://host:9092[,host2:9092]/topic`, or in MLRun's way to write it.
 
     >>> read_address("kafka://one:9092,two/events")
     KafkaAddress(brokers=('one:9092', 'two:9092'), topic='events')
+    >>> read_address("kafka://one:9092?topic=events").topic
+    'events'
     """
-    hosts, _, topic = url.removeprefix(PREFIX).partition("/")
+    hosts, _, topic = re.sub(r"/?\?topic=", "/", url.removeprefix(PREFIX), count=1).partition("/")
     if "@" in hosts:
         raise ConfigError(
             f"stream {PREFIX}…@{hosts.rpartition('@')[2]}/{topic}: credentials don't belong in the address; "

@@ -6,9 +6,6 @@ from dataclasses import dataclass
 
 from modelmon.settings import Settings
 
-STREAM_GROUP = "modelmon-stream"
-WRITER_GROUP = "modelmon-writer"
-
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
@@ -19,22 +16,32 @@ class Subscription:
     group: str
 
 
-def app_group(application_name: str) -> str:
-    """The consumer group of an app."""
-    return f"modelmon-app-{application_name}"
-
-
 def events_of(settings: Settings) -> Subscription:
     """What the stream function reads."""
-    return Subscription(settings.events_url, settings.events_partitions, STREAM_GROUP)
+    return Subscription(settings.events_url, settings.events_partitions, events_group(settings))
 
 
 def reports_of(settings: Settings) -> Subscription:
     """What the writer reads."""
-    return Subscription(settings.writer_url, settings.writer_partitions, WRITER_GROUP)
+    return Subscription(settings.writer_url, settings.writer_partitions, writer_group(settings))
 
 
 def windows_of(settings: Settings, application_name: str) -> Subscription:
     """What an app reads."""
-    url = settings.app_url(application_name)
-    return Subscription(url, settings.app_partitions, app_group(application_name))
+    url, group = settings.app_url(application_name), app_group(settings, application_name)
+    return Subscription(url, settings.app_partitions, group)
+
+
+def events_group(settings: Settings) -> str:
+    """The stream function's consumer group."""
+    return settings.consumer_group("modelmon-stream", settings.events_stream)
+
+
+def writer_group(settings: Settings) -> str:
+    """The writer's consumer group."""
+    return settings.consumer_group("modelmon-writer", settings.writer_stream)
+
+
+def app_group(settings: Settings, application_name: str) -> str:
+    """An app's consumer group."""
+    return settings.consumer_group(f"modelmon-app-{application_name}", settings.app_stream)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.settings import Settings
 from modelmon.streams import Stream, open_stream
-from modelmon.streams.subscriptions import STREAM_GROUP, WRITER_GROUP, app_group
+from modelmon.streams.subscriptions import Subscription, events_of, reports_of, windows_of
 
 
 class ProjectStreams:
@@ -18,13 +18,13 @@ class ProjectStreams:
         self._open: dict[str, Stream] = {}
 
     def events(self) -> Stream:
-        return self._stream(self._settings.events_url, self._settings.events_partitions)
+        return self._stream(events_of(self._settings))
 
     def writer(self) -> Stream:
-        return self._stream(self._settings.writer_url, self._settings.writer_partitions)
+        return self._stream(reports_of(self._settings))
 
     def app(self, application_name: str) -> Stream:
-        return self._stream(self._settings.app_url(application_name), self._settings.app_partitions)
+        return self._stream(windows_of(self._settings, application_name))
 
     def forget(self, stream: Stream) -> None:
         """Close a stream that failed: it may have been made anew, and the next use opens it again."""
@@ -33,23 +33,22 @@ class ProjectStreams:
 
     def groups(self, application_names: Iterable[str]) -> dict[str, Stream]:
         """Group to the stream that it reads, of the whole chain with these apps."""
-        return {
-            STREAM_GROUP: self.events(),
-            WRITER_GROUP: self.writer(),
-            **{app_group(name): self.app(name) for name in application_names},
-        }
+        apps = [windows_of(self._settings, name) for name in application_names]
+        read = (events_of(self._settings), reports_of(self._settings), *apps)
+        return {each.group: self._stream(each) for each in read}
 
     def nothing_underway(self, application_name: str) -> bool:
         """Whether the app has read all its windows and the writer all reports; False when unknown."""
         try:
-            app, writer = self.app(application_name), self.writer()
-            return self._is_read(app, app_group(application_name)) and self._is_read(writer, WRITER_GROUP)
+            read = windows_of(self._settings, application_name), reports_of(self._settings)
+            return all(map(self._is_read, read))
         except (ConfigError, UnavailableError):
             return False
 
-    def _is_read(self, stream: Stream, group: str) -> bool:
+    def _is_read(self, subscription: Subscription) -> bool:
+        stream = self._stream(subscription)
         try:
-            return not any(stream.lag(group).values())
+            return not any(stream.lag(subscription.group).values())
         except (ConfigError, UnavailableError):
             self.forget(stream)
             raise
@@ -59,7 +58,8 @@ class ProjectStreams:
         while self._open:
             self._open.popitem()[1].close()
 
-    def _stream(self, url: str, partitions: int) -> Stream:
+    def _stream(self, subscription: Subscription) -> Stream:
+        url = subscription.url
         if url not in self._open:
-            self._open[url] = open_stream(url, partitions, self._settings)
+            self._open[url] = open_stream(url, subscription.partitions, self._settings)
         return self._open[url]
