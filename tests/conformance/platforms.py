@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from deploying import deploy, log_of, make_project, stream_trigger, workers_of
+from modelmon.deploying.rendering import topic_of
 from modelmon.local import Runner
 from modelmon.settings import Settings
 from modelmon.streams import Stream, open_stream
@@ -77,6 +78,10 @@ class Platform:
     def topic(self, name: str) -> str:
         return f"{name}-{self._run}"
 
+    def topic_of_events(self, name: str) -> str:
+        """What a function is told as the topic: the stream's name, where the platform knows streams."""
+        return self.topic(name)
+
     def reads(self, name: str, mode: str = "explicitOnly", **more: Any) -> dict[str, Any]:
         """A trigger on the stream called `name`, in a group of its own."""
         trigger = stream_trigger(self.topic(name), self.group(name), mode, **more)
@@ -139,7 +144,7 @@ class Embedded(Platform):
 
 
 class RealProcessor(Platform):
-    """One Nuclio processor a function."""
+    """One Nuclio processor a function; topics are what Kafka calls them, as in a bundle."""
 
     def __init__(self, folder: Path, stream_path: str = "") -> None:
         super().__init__(folder, stream_path)
@@ -148,10 +153,15 @@ class RealProcessor(Platform):
     def deploy(self, function: str, main: str = PROBE, **triggers: Any) -> None:
         for trigger in triggers.values():
             if trigger["kind"] == "kafka-cluster":
-                trigger["attributes"]["brokers"] = [self.settings.stream_path.removeprefix("kafka://")]
+                attributes = trigger["attributes"]
+                attributes["brokers"] = [self.settings.stream_path.removeprefix("kafka://")]
+                attributes["topics"] = [topic_of(self.settings, topic) for topic in attributes["topics"]]
         folder = self._write(function, main, triggers)
         environment = self.settings.environment()
         self._processors[function] = Processor(folder, self.project / "processors", environment).start()
+
+    def topic_of_events(self, name: str) -> str:
+        return topic_of(self.settings, self.topic(name))
 
     def start(self) -> None:
         for processor in self._processors.values():

@@ -46,7 +46,7 @@ def test_an_event_is_one_message_with_its_place_and_without_its_key(platform: Pl
     assert event["method"] == ["str", "''"]
     assert event["url"] == ["str", "''"]
     assert event["size"] == ["int", "25"]
-    assert event["topic"] == event["path"] == ["str", repr(platform.topic("explicit"))]
+    assert event["topic"] == event["path"] == ["str", repr(platform.topic_of_events("explicit"))]
     assert event["shard_id"] == ["int", "0"]
     assert event["offset"] == ["int", "0"]
     assert event["num_shards"] == ["int", "0"]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from modelmon import wire
 from modelmon.apps import (
@@ -27,7 +27,7 @@ from modelmon.errors import RejectedError, UnavailableError
 from modelmon.model import Endpoint, Message, Window, to_us
 from modelmon.settings import Settings
 from modelmon.stats import describe
-from modelmon.stores import deadletters, endpoints, schema
+from modelmon.stores import deadletters, endpoints, schema, windows
 from modelmon.stores.records import open_records
 from modelmon.stores.samples import open_samples
 from modelmon.streams import open_stream
@@ -86,6 +86,16 @@ class Project:
         }  # fmt: skip
         with self.database.write() as connection:
             connection.execute(schema.windows.insert().values(row))
+
+    def end_the_app(self, times: int) -> None:
+        """As if its process had ended in the window so often."""
+        with self.database.write() as connection:
+            for _ in range(times):
+                windows.raise_attempt(connection, "e1", APP, to_us(START), 1)
+
+    def attempts(self) -> int:
+        with self.database.read() as connection:
+            return connection.scalar(select(schema.windows.c.attempts)) or 0
 
     def stage(self, app: ModelMonitoringApplicationBase) -> AppStage:
         return AppStage(app, self.settings, self._acknowledge, APP)
@@ -268,14 +278,25 @@ def test_a_failure_does_not_stop_the_next_window(project: Project) -> None:
     assert project.acknowledged == [(0, 0), (0, 1)]
 
 
-def test_what_is_unavailable_to_the_app_is_waited_for_in_the_same_attempt(project: Project) -> None:
+def test_what_is_unavailable_to_the_app_is_waited_for_and_is_no_attempt(project: Project) -> None:
     project.count_windows()
-    turns = iter([raising(UnavailableError("store down")), lambda _: None])
-    app = Acting(lambda context: next(turns)(context))
-    (report,) = project.judge(app)
-    assert (answer(report)["outcome"], app.starts) == ("done", 2)
-    with project.database.read() as connection:
-        assert connection.scalar(schema.windows.select().with_only_columns(schema.windows.c.attempts)) == 1
+    counted = []
+    outcomes = iter([raising(UnavailableError("store down"))] * 5 + [lambda _: None])
+
+    def act(context: Any) -> Any:
+        counted.append(project.attempts())
+        return next(outcomes)(context)
+
+    (report,) = project.judge(Acting(act))
+    assert (answer(report)["outcome"], counted) == ("done", [1] * 6)
+    assert project.attempts() == 0
+
+
+def test_a_window_that_is_delivered_again_and_again_is_judged_each_time(project: Project) -> None:
+    """Its acknowledgement gets lost, time after time; that must not make a failure of its verdict."""
+    project.count_windows()
+    reports = project.judge(Acting(lambda _: None), *[event()] * 6)
+    assert [answer(report)["outcome"] for report in reports] == ["done"] * 6
 
 
 def test_a_writer_stream_that_is_down_is_waited_for(project: Project) -> None:
@@ -310,20 +331,24 @@ class FailingOnce:
         self._stream.close()
 
 
-def test_the_fourth_start_is_answered_as_failed_without_running(project: Project) -> None:
+@pytest.mark.parametrize(("ended", "outcome", "starts"), [(2, "done", 1), (3, "failed", 0)])
+def test_a_window_that_ended_its_process_three_times_is_answered_without_running(
+    project: Project, ended: int, outcome: str, starts: int
+) -> None:
     project.count_windows()
+    project.end_the_app(ended)
     app = Acting(lambda _: None)
-    reports = project.judge(app, *[event()] * 4)
-    assert app.starts == 3
-    assert [answer(report)["outcome"] for report in reports] == ["done"] * 3 + ["failed"]
-    assert "3 starts gave no answer" in answer(reports[-1])["error"]
+    (report,) = project.judge(app)
+    assert (answer(report)["outcome"], app.starts) == (outcome, starts)
+    assert ("3 starts gave no answer" in answer(report)["error"]) is (outcome == "failed")
 
 
 def test_a_new_revision_may_start_again(project: Project) -> None:
     project.count_windows()
+    project.end_the_app(3)
     app = Acting(lambda _: None)
-    reports = project.judge(app, *[event()] * 4, event(window_revision=2))
-    assert app.starts == 4
+    reports = project.judge(app, event(), event(window_revision=2))
+    assert app.starts == 1
     assert (answer(reports[-1])["outcome"], reports[-1][-1].window_revision) == ("done", 2)
 
 

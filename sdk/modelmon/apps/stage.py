@@ -39,8 +39,8 @@ class AppStage:
 
     Each (window, revision) is answered by one message on the writer's stream, done or failed, and only then
     acknowledged. What the app raises is a failed attempt; UnavailableError, from the stores or through
-    the app, is waited for. A window that has been started more than `app_attempts` times, because it ends
-    its process, is answered as failed without running. `name` is the app's, by default that of the function
+    the app, is waited for. A window that has ended its process `app_attempts` times is answered as failed
+    without running. `name` is the app's, by default that of the function
     it runs in. Opening raises ConfigError and UnavailableError.
     """
 
@@ -83,15 +83,25 @@ class AppStage:
         self._database.close()
 
     async def _answer(self, event: wire.AppEvent) -> None:
-        attempt = await self._waiting("the records", lambda: self._raise_attempt(event))
-        if attempt > self._settings.app_attempts:
-            body = report.failed(event, f"not started again: {attempt - 1} starts gave no answer")
-        else:
-            body = await self._waiting("the stores", lambda: self._judge(event))
+        body = await self._waiting("the stores", lambda: self._start(event))
         await self._waiting("the writer's stream", lambda: self._publish(event, body))
 
     async def _waiting(self, what: str, action: Callable[[], T]) -> T:
         return await when_available(action, self._settings, what)
+
+    def _start(self, event: wire.AppEvent) -> bytes:
+        """The report on one window, unless it has ended its process too often.
+
+        Only what happens in here counts: where something is down we may be stopped while we wait for it,
+        and the platform delivers a window again whose acknowledgement got lost.
+        """
+        attempt = self._raise_attempt(event)
+        if attempt > self._settings.app_attempts:
+            return report.failed(event, f"not started again: {attempt - 1} starts gave no answer")
+        try:
+            return self._judge(event)
+        finally:
+            self._forget_attempts(event)
 
     def _judge(self, event: wire.AppEvent) -> bytes:
         """The report on one window."""
@@ -130,13 +140,11 @@ class AppStage:
 
     def _raise_attempt(self, event: wire.AppEvent) -> int:
         with self._database.write() as connection:
-            return windows.raise_attempt(
-                connection,
-                event.endpoint_id,
-                event.application_name,
-                to_us(event.window.start),
-                event.window_revision,
-            )
+            return windows.raise_attempt(connection, *_place(event))
+
+    def _forget_attempts(self, event: wire.AppEvent) -> None:
+        with self._database.write() as connection:
+            windows.forget_attempts(connection, *_place(event))
 
     def _publish(self, event: wire.AppEvent, body: bytes) -> None:
         try:
@@ -172,3 +180,9 @@ class AppStage:
 def _printable(text: str) -> str:
     """Half a surrogate pair in the user's message can't be written to a log."""
     return text.encode(errors="backslashreplace").decode()
+
+
+def _place(event: wire.AppEvent) -> tuple[str, str, int, int]:
+    """Endpoint, app, start and revision: what attempts are counted by."""
+    start_us = to_us(event.window.start)
+    return event.endpoint_id, event.application_name, start_us, event.window_revision

@@ -1,6 +1,6 @@
 """The ledger of the windows: dirty minutes become wanted windows, wanted windows become sent ones.
 
-Written by the controller; `raise_attempt` alone is the app's, and the answers are the writer's
+Written by the controller; the attempts are the app's, and the answers are the writer's
 (`stores/verdicts.py`). A window has a row from the first row of data inside it on. Every query is
 bounded by the dirty minutes or the windows that are due, however many endpoints there are.
 """
@@ -21,7 +21,6 @@ from sqlalchemy import (
     case,
     delete,
     func,
-    or_,
     select,
     update,
 )
@@ -259,23 +258,30 @@ def raise_attempt(
     """Count one more start of an app on a window and return its number, from 1.
 
     A new revision starts anew. One below the newest counts on, so that two revisions that come again
-    and again, because one of them kills its app, come to an end. One that was judged starts anew too: only
-    its acknowledgement got lost. A window without a row (the app event was not our controller's) is always
-    at its first attempt.
+    and again, because one of them kills its app, come to an end. A window without a row (the app event
+    was not our controller's) is always at its first attempt.
     """
     key = WindowKey(endpoint_id, application_name, start_us)
     newer = windows.c.attempt_revision < revision
-    judged = and_(windows.c.answered == revision, windows.c.outcome == "done")
     statement = (
         update(windows)
         .where(is_key())
         .values(
-            attempts=case((or_(newer, judged), 1), else_=windows.c.attempts + 1),
+            attempts=case((newer, 1), else_=windows.c.attempts + 1),
             attempt_revision=case((newer, revision), else_=windows.c.attempt_revision),
         )
     )
     connection.execute(statement, key_values(key))
     return connection.scalar(select(windows.c.attempts).where(is_key()), key_values(key)) or 1
+
+
+def forget_attempts(
+    connection: Connection, endpoint_id: str, application_name: str, start_us: int, revision: int
+) -> None:
+    """The app has survived the window: what it counted at this revision says nothing any more."""
+    key = WindowKey(endpoint_id, application_name, start_us)
+    statement = update(windows).where(is_key(), windows.c.attempt_revision == bindparam("a_revision"))
+    connection.execute(statement.values(attempts=0), {**key_values(key), "a_revision": revision})
 
 
 def _update(connection: Connection, keys: Sequence[WindowKey], changes: Mapping[str, Any]) -> None:
