@@ -7,21 +7,22 @@ credentials (`.modelmon/credentials.json`, written by the project SDK) win over 
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_type_hints
-
-import yaml
+from urllib.parse import urlsplit
 
 from modelmon.errors import ConfigError
+from modelmon.secrecy import may_hold_credential
+from modelmon.sources import CREDENTIALS_NAME as CREDENTIALS_NAME
+from modelmon.sources import FILE_NAME as FILE_NAME
+from modelmon.sources import PREFIX as PREFIX
+from modelmon.sources import STATE_FOLDER as STATE_FOLDER
+from modelmon.sources import from_credentials, from_environment, from_file
 
-PREFIX = "MODELMON_"
-FILE_NAME = "modelmon.yaml"
-STATE_FOLDER = ".modelmon"
 KAFKA = "kafka://"
 _EMBEDDED = {
     "stream_path": ("sqlite:///", "streams"),
@@ -29,11 +30,13 @@ _EMBEDDED = {
     "records_url": ("sqlite:///", "records.db"),
     "artifacts_path": ("", "artifacts"),
 }
-CREDENTIALS_NAME = "credentials.json"
 CREDENTIAL_SETTINGS = ("stream_path", "records_url", "series_url")
 """Settings that may hold a password: kept in a file of their own and never shown."""
 PROJECT_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+NAME = re.compile(r"[\w-]{1,64}")
 APP_NAME = re.compile(r"[a-zA-Z0-9_-]+")
+STREAM_SETTINGS = ("stream_path", "events_stream", "app_stream", "writer_stream", "nuclio_brokers")
+WITH_FOLDERS = ("sqlite:///", "memory://")  # streams whose address holds no host, so an @ is a letter there
 
 
 def _setting(
@@ -44,7 +47,7 @@ def _setting(
     choices: tuple[str, ...] = (),
     secret: bool = False,
 ) -> Any:
-    metadata = {"doc": doc, "least": least, "choices": choices}
+    metadata = {"doc": doc, "least": least, "choices": choices, "secret": secret}
     return field(default=default, repr=not secret, metadata=metadata)
 
 
@@ -70,7 +73,9 @@ class Settings:
     writer_partitions: int = _setting(1, "Partitions of the writer's stream when it is created.", least=1)
 
     samples_path: str = _setting(
-        "", "Folder or fsspec URL (s3://…) of the Parquet samples. Empty: under the project folder."
+        "",
+        "Folder or fsspec URL (s3://…) of the Parquet samples. Empty: under the project folder.",
+        secret=True,
     )
     records_url: str = _setting(
         "",
@@ -81,7 +86,7 @@ class Settings:
         "", "SQLAlchemy URL of the time series. Empty: the same database as the records.", secret=True
     )
     artifacts_path: str = _setting(
-        "", "Folder or fsspec URL of what apps log. Empty: under the project folder."
+        "", "Folder or fsspec URL of what apps log. Empty: under the project folder.", secret=True
     )
     durability: str = _setting(
         "power",
@@ -227,6 +232,8 @@ class Settings:
             raise ConfigError(
                 f"project_dir: {self.project_dir!r} holds a '?', which no database URL can name; move it"
             )
+        for name in STREAM_SETTINGS:
+            check_stream_address(name, getattr(self, name))
         for entry in fields(self):
             _check(entry.name, getattr(self, entry.name), entry.metadata)
 
@@ -240,19 +247,21 @@ class Settings:
         """
         environ = os.environ if environ is None else environ
         folder = project_dir or environ.get(PREFIX + "PROJECT_DIR") or ""
+        hints = get_type_hints(cls)
         values = {
-            **_from_file(folder),
-            **_from_credentials(folder),
-            **_from_environment(environ),
+            **from_file(folder),
+            **from_credentials(folder, CREDENTIAL_SETTINGS),
+            **from_environment(environ, hints),
             **overrides,
         }
         if folder:
             values["project_dir"] = str(Path(folder).resolve())
-        hints = get_type_hints(cls)
-        unknown = sorted(set(values) - set(hints))
+        unknown = sorted(str(name) for name in values if name not in hints)
         if unknown:
+            # `password:secret` without a space is a name to YAML
+            shown = f" {unknown[0]!r}" if NAME.fullmatch(unknown[0]) else ": a line without `name: value`"
             raise ConfigError(
-                f"unknown setting {unknown[0]!r}; docs/settings.md lists them: {', '.join(sorted(hints))}"
+                f"unknown setting{shown}; docs/settings.md lists them: {', '.join(sorted(hints))}"
             )
         return cls(**{name: _convert(name, value, hints[name]) for name, value in values.items()})
 
@@ -317,42 +326,9 @@ class Settings:
         return self.stream_url(self.app_stream.format(name=application_name))
 
 
-def _from_file(folder: str | Path) -> dict[str, Any]:
-    path = Path(folder) / FILE_NAME
-    if not folder or not path.is_file():
-        return {}
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not YAML: {error}") from error
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise ConfigError(f"{path} must hold `name: value` lines, got a {type(content).__name__}")
-    return content
-
-
-def _from_credentials(folder: str | Path) -> dict[str, Any]:
-    path = Path(folder) / STATE_FOLDER / CREDENTIALS_NAME
-    if not folder or not path.is_file():
-        return {}
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        return {name: content[name] for name in CREDENTIAL_SETTINGS if name in content}
-    except (OSError, ValueError, TypeError) as error:
-        # What the file holds must not come out with the reason.
-        raise ConfigError(
-            f"{path} can't be read ({type(error).__name__}): set the credentials again"
-        ) from None
-
-
-def _from_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    known = {entry.name for entry in fields(Settings)}
-    return {
-        key[len(PREFIX) :].lower(): value
-        for key, value in environ.items()
-        if key.startswith(PREFIX) and key[len(PREFIX) :].lower() in known
-    }
+def is_secret(name: str, value: str) -> bool:
+    """Whether the setting's value is to be shown nowhere: a password, or an address that may hold one."""
+    return name in SECRET_SETTINGS and (name.endswith("_password") or may_hold_credential(value))
 
 
 def _convert(name: str, value: Any, kind: type) -> Any:
@@ -360,9 +336,10 @@ def _convert(name: str, value: Any, kind: type) -> Any:
         return value
     if kind is str and value is None:
         return ""
+    if name in SECRET_SETTINGS:  # as a number it would be another one: 0123 is 83
+        raise ConfigError(f"{name}: expected str, got {type(value).__name__}; quote it")
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        shown = type(value).__name__ if name.endswith("_password") else repr(value)
-        raise ConfigError(f"{name}: expected {kind.__name__}, got {shown}")
+        raise ConfigError(f"{name}: expected {kind.__name__}, got {value!r}")
     try:
         converted = kind(value)
         if kind is int and float(value) != converted:
@@ -377,4 +354,24 @@ def _check(name: str, value: Any, metadata: Mapping[str, Any]) -> None:
     if least is not None and not least <= value < float("inf"):
         raise ConfigError(f"{name}: must be a number of at least {least}, got {value!r}")
     if choices and value not in choices:
-        raise ConfigError(f"{name}: must be one of {', '.join(choices)}, got {value!r}")
+        known = ", ".join(filter(None, choices)) + (" or empty" if "" in choices else "")
+        raise ConfigError(f"{name}: must be one of {known}, got {value!r}")
+
+
+def check_stream_address(name: str, value: str) -> None:
+    """ConfigError for credentials in a stream's address: too many read it. It shows nothing of them."""
+    if "@" in value and not value.startswith(WITH_FOLDERS):
+        raise ConfigError(
+            f"{name}: has an '@', but credentials don't belong in a stream's address; set "
+            "kafka_sasl_username and kafka_sasl_password, and write kafka://host:9092"
+        )
+    try:
+        urlsplit(value)
+    except ValueError:
+        raise ConfigError(
+            f"{name}: is no address, its brackets don't match; write kafka://host:9092"
+        ) from None
+
+
+SECRET_SETTINGS = tuple(entry.name for entry in fields(Settings) if entry.metadata["secret"])
+"""Settings that may hold a password or a key; see `is_secret`."""

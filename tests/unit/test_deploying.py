@@ -128,7 +128,7 @@ def test_on_docker_secrets_go_by_variables_and_by_files_of_the_owner(
     (place / "ca.pem").write_text("certificate")
     settings = {**SASL, "kafka_ssl_cafile": str(place / "ca.pem"), "stream_path": "kafka://a:1"}
     make_project(place, **settings)
-    deploy(place, "web", "# mine", {"http": HTTP})
+    deploy(place, "web", "handler = print", {"http": HTTP})
     code, _, error = modelmon("deploy", "--platform", "local", "--wheel", WHEEL)
     assert code == 0, error
     assert "MODELMON_KAFKA_SASL_PASSWORD=hunter3" in nuctl_stand_in.calls(notes)[1]
@@ -136,6 +136,7 @@ def test_on_docker_secrets_go_by_variables_and_by_files_of_the_owner(
     files = {path.name: path.read_text() for path in secrets.iterdir()}
     assert files == {"MODELMON_KAFKA_SASL_PASSWORD": "hunter3", "kafka-ca.pem": "certificate"}
     assert {stat.S_IMODE(path.stat().st_mode) for path in secrets.iterdir()} == {0o600}
+    assert stat.S_IMODE(secrets.stat().st_mode) == 0o700
 
 
 @pytest.mark.parametrize(
@@ -157,7 +158,7 @@ def test_a_secret_that_can_not_be_handed_over_stops_before_nuctl(
     modelmon: Any, notes: Path, place: Path, settings: dict[str, str], said: str
 ) -> None:
     make_project(place, **{"stream_path": "kafka://a", **settings})
-    deploy(place, "web", "", {"http": HTTP})
+    deploy(place, "web", "handler = print", {"http": HTTP})
     code, _, error = modelmon("deploy", "--platform", "local", "--wheel", WHEEL)
     assert (code, said in error, nuctl_stand_in.calls(notes)) == (2, True, []), error
 
@@ -224,8 +225,8 @@ def test_a_wrong_function_yaml_is_neither_bundled_nor_deployed(
     modelmon: Any, notes: Path, place: Path
 ) -> None:
     make_project(place, nuclio_brokers="kafka:9092")
-    deploy(place, "right", "", {"http": HTTP})
-    deploy(place, "wrong", "", {"events": stream_trigger(numWorkers=1, eventTimeout="5m")})
+    deploy(place, "right", "handler = print", {"http": HTTP})
+    deploy(place, "wrong", "handler = print", {"events": stream_trigger(numWorkers=1, eventTimeout="5m")})
     code, _, error = modelmon("deploy", "--platform", "local", "--wheel", WHEEL)
     assert code == 2
     assert "wrong/function.yaml" in error
@@ -236,13 +237,20 @@ def test_a_wrong_function_yaml_is_neither_bundled_nor_deployed(
 class TestCheckCommand:
     def test_what_comes_with_modelmon_is_right(self, modelmon: Any) -> None:
         code, out, _ = modelmon("check")
-        assert (code, out.splitlines()[-1].startswith("0 errors")) == (0, True), out
+        assert (code, out.splitlines()[-1].startswith("0 errors, 0 warnings in ")) == (0, True), out
+        named = [line for line in out.splitlines() if line.startswith("checked ")]
+        assert out.splitlines()[-1].endswith(f"in {len(named)} files")
+        assert any(line.endswith("stream/function.yaml") for line in named)
+
+    def test_the_settings_of_the_environment_count(self, modelmon: Any) -> None:
+        code, out, _ = modelmon("check", MODELMON_STREAM_WORKERS="5")
+        assert (code, "5 workers for 2 partitions" in out) == (1, True), out
 
     def test_a_mistake_is_printed_with_file_and_line_and_ends_with_1(
         self, modelmon: Any, place: Path
     ) -> None:
         make_project(place)
-        folder = deploy(place, "web", "", {"http": HTTP | {"numWorker": 2}})
+        folder = deploy(place, "web", "handler = print", {"http": HTTP | {"numWorker": 2}})
         code, out, _ = modelmon("check")
         line = (folder / "function.yaml").read_text().splitlines().index("      numWorker: 2") + 1
         said = f"{folder}/function.yaml:{line}: error: spec.triggers.http.numWorker: 2 is no key that Nuclio"
@@ -254,12 +262,13 @@ class TestCheckCommand:
         (place / "function.yaml").write_text("spec: {}\n")
         code, out, _ = modelmon("check", "function.yaml", "--json")
         found = yaml.safe_load(out)
+        assert found["files"] == ["function.yaml"]
         assert (code, found["errors"]) == (1, len([f for f in found["findings"] if f["level"] == "error"]))
         assert set(found["findings"][0]) == {"file", "line", "key", "value", "problem", "mend", "level"}
 
     def test_an_app_that_nuclio_can_not_name_is_said(self, modelmon: Any, place: Path) -> None:
         make_project(place)
-        deploy(place, "My_App", "", {"http": HTTP})
+        deploy(place, "My_App", "handler = print", {"http": HTTP})
         code, out, _ = modelmon("check", "--platform", "kube")
         assert (code, "'My_App' can't name a function" in out) == (1, True)
 

@@ -108,7 +108,7 @@ EXPLICIT = stream_trigger()
         (spec_with({"a": EXPLICIT | {"attributes": {"topics": "t"}}}), "attributes.topics: must be a list"),
         (spec_with({"a": EXPLICIT | {"attributes": {"topics": ["t"]}}}), "attributes.consumerGroup"),
         (spec_with({"a": {"kind": "v3ioStream"}}), "spec.triggers.a.url: must be http://host/container"),
-        (spec_with(env=[{"name": "A", "value": 1}]), r"spec.env\[0\].value: A must be text, quote it: 1"),
+        (spec_with(env=[{"name": "A", "value": 1}]), r"spec.env\[0\].value: A must be text, quote it"),
         (spec_with(env={"A": "1"}), "spec.env: must be a list"),
     ],
 )

@@ -61,16 +61,54 @@ def test_an_address_that_is_none_is_refused(url, problem):
         open_stream(url)
 
 
-def test_credentials_in_an_address_are_refused_and_not_shown():
-    with pytest.raises(ConfigError, match="kafka_sasl_password") as refused:
-        open_stream("kafka://ann:open-sesame-7@one:9092/events")
+@pytest.mark.parametrize(
+    "url",
+    [
+        "kafka://ann:open-sesame-7@one:9092/events",
+        "kafka://ann:open/sesame@one:9092/events",
+        "kafka://ann:open?sesame@one:9092/events",
+        "kafka://ann:open#sesame@one:9092/events",
+        "kafka://ann:open[sesame@one:9092/events",
+        "kafka://one:9092/events?topic=ann:sesame@one",
+        "kafka://ann:sesame",
+        "kafka://ann:sesame/events",
+        "kafka://ann: sesame/events",
+        "kafka://one:9092/events?password=sesame",
+        "kafkas://ann:sesame@one:9092/events",
+        "Kafka://ann:sesame@one:9092/events",
+        "kafka:/ann:sesame@one:9092/events",
+        "kafka:ann:sesame@one:9092/events",
+        "kafka//ann:sesame@one:9092/events",
+        "ann:sesame@one:9092/events",
+        "sqlite://ann:sesame@one/events",
+        "x://[sesame",
+        "[sesame",
+    ],
+)
+def test_credentials_in_an_address_are_refused_and_not_shown(url):
+    with pytest.raises(ConfigError) as refused:
+        open_stream(url)
     assert "sesame" not in str(refused.value)
+    assert "open" not in str(refused.value)
+
+
+def test_credentials_in_kafka_s_address_belong_in_settings():
+    with pytest.raises(ConfigError, match="kafka_sasl_password"):
+        open_stream("kafka://ann:open/sesame@one:9092/events")
 
 
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
         ({"kafka_security_protocol": "PLAINTEXT"}, "kafka_sasl_mechanism is"),
+        (
+            {"kafka_security_protocol": "PLAINTEXT", "kafka_sasl_mechanism": ""},
+            "kafka_sasl_username is set, but kafka_security_protocol is PLAINTEXT",
+        ),
+        (
+            {"kafka_security_protocol": "SSL", "kafka_sasl_mechanism": "", "kafka_sasl_username": ""},
+            "kafka_sasl_password is set, but kafka_security_protocol is SSL",
+        ),
         ({"kafka_sasl_mechanism": ""}, "kafka_sasl_mechanism: not set"),
         ({"kafka_sasl_username": ""}, "kafka_sasl_username: not set"),
         ({"kafka_sasl_password": ""}, "kafka_sasl_password: not set"),
@@ -83,7 +121,7 @@ def test_credentials_in_an_address_are_refused_and_not_shown():
         ({"kafka_replication": 40_000}, "kafka_replication: must be at most 32767"),
         ({"kafka_max_message_bytes": 2**31}, "kafka_max_message_bytes: must be at most 1073741824"),
     ],
-    ids=range(12),
+    ids=range(14),
 )
 def test_settings_that_do_not_go_together_are_refused_before_a_broker_is_asked(changes, problem):
     with pytest.raises(ConfigError, match=problem) as refused:

@@ -16,7 +16,8 @@ from modelmon.deploying.shape import check_shape
 from modelmon.deploying.target import Target
 from modelmon.deploying.trigger_rules import TRIGGER_RULES
 from modelmon.errors import ConfigError
-from modelmon.local.function_yaml import FILE, PLACEHOLDER
+from modelmon.local.function_yaml import FILE, PLACEHOLDER, secret_placeholder
+from modelmon.secrecy import yaml_mistake
 
 COMMENT = re.compile(r"(^|\s)#.*")
 
@@ -40,10 +41,10 @@ def check_text(text: str, target: Target, values: Mapping[str, str] | None = Non
     filled = PLACEHOLDER.sub(lambda match: (values or {}).get(match.group(1), match.group(1)), text)
     try:
         document = read_document(filled)
-    except yaml.YAMLError as problem:
+    except (yaml.YAMLError, ValueError) as problem:
         return [*unknown, _not_yaml(problem)]
     except ConfigError as problem:
-        return [*unknown, Finding(1, "", "", str(problem), "write it out")]
+        return [*unknown, Finding(1, "", "", str(problem), "write it out, with fewer levels")]
     found = [*unknown, *check_shape(document), *_broken_rules(document, target)]
     return sorted(found, key=lambda finding: (finding.line, finding.level, finding.key))
 
@@ -81,11 +82,14 @@ def _unknown_placeholders(text: str, values: Mapping[str, str]) -> Iterator[Find
     for number, line in enumerate(text.splitlines(), start=1):
         for name in PLACEHOLDER.findall(COMMENT.sub("", line)):
             if name not in values:
-                mend = did_you_mean(name, values, f"known are {', '.join(sorted(values)) or 'none here'}")
+                known = f"known are {', '.join(sorted(values)) or 'none here'}"
+                mend = secret_placeholder(name) or did_you_mean(name, values, known)
                 yield Finding(number, f"${{{name}}}", "", "is no placeholder", mend)
 
 
-def _not_yaml(problem: yaml.YAMLError) -> Finding:
+def _not_yaml(problem: Exception) -> Finding:
     mark = getattr(problem, "problem_mark", None)
-    said = getattr(problem, "problem", None) or str(problem)
-    return Finding(mark.line + 1 if mark else 1, "", "", f"is no YAML: {said}", "mend it there")
+    mend = "look at the line before too: a bracket, a quote or a ':' may be missing"
+    if "\\t" in str(getattr(problem, "problem", "")):
+        mend = "indent by blanks: YAML takes no tab"
+    return Finding(mark.line + 1 if mark else 1, "", "", f"is no YAML: {yaml_mistake(problem)}", mend)

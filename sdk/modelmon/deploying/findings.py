@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, Literal
+from typing import Literal
 
 from modelmon.deploying.document import Node
+from modelmon.secrecy import looks_secret, may_hold_credential
 
 ERROR: Literal["error"] = "error"
 WARNING: Literal["warning"] = "warning"
 LONGEST_SHOWN = 80
+PRIVATE = re.compile(r"(^|\.)env\w*(\[|\.|$)|sasl", re.IGNORECASE)
+"""Places below which any value may be a password, under a misspelt key too."""
+VARIABLE_NAME = re.compile(r"spec\.env\[\d+\]\.name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +37,13 @@ class Finding:
 
 
 def error(node: Node, problem: str, mend: str) -> Finding:
-    """An error at this place of the document; its value is shown."""
-    return Finding(node.line, node.key, shown(node.data), problem, mend)
+    """An error at this place of the document; its value is shown, unless it may be a secret."""
+    return Finding(node.line, node.key, shown(node), problem, mend)
 
 
 def warning(node: Node, problem: str, mend: str) -> Finding:
     """As `error`, for what may be meant so."""
-    return Finding(node.line, node.key, shown(node.data), problem, mend, WARNING)
+    return Finding(node.line, node.key, shown(node), problem, mend, WARNING)
 
 
 def missing(
@@ -48,11 +53,11 @@ def missing(
     return Finding(node.line, f"{node.key}.{name}".lstrip("."), "", problem, mend, level)
 
 
-def shown(value: Any) -> str:
-    """A value as a message shows it: cut, and nothing for what holds others."""
-    if value is None or isinstance(value, dict | list):
+def shown(node: Node) -> str:
+    """A value as a message shows it: cut, and nothing for what holds others or may be a secret."""
+    if node.data is None or isinstance(node.data, dict | list) or _is_private(node):
         return ""
-    text = repr(value)
+    text = repr(node.data)
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
 
 
@@ -65,3 +70,14 @@ def did_you_mean(name: str, known: Iterable[str], otherwise: str) -> str:
     by_lower = {each.lower(): each for each in known}
     close = get_close_matches(name.lower(), by_lower, n=1, cutoff=0.7)
     return f"did you mean {by_lower[close[0]]}?" if close else otherwise
+
+
+def _is_private(node: Node) -> bool:
+    if VARIABLE_NAME.fullmatch(node.key):
+        return False
+    value = str(node.data)
+    return (
+        PRIVATE.search(node.key) is not None
+        or looks_secret(node.key)
+        or ("://" in value and may_hold_credential(value))
+    )

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from modelmon.deploying.addresses import V3IO, check_files, check_names, check_streams, read_brokers
 from modelmon.deploying.target import KUBE, LOCAL, PLATFORMS
 from modelmon.errors import ConfigError
+from modelmon.secrecy import shown_address
 from modelmon.settings import KAFKA, STATE_FOLDER, Settings
 
 DEFAULT_BROKERS = ("kafka:9092",)
@@ -85,7 +86,7 @@ def out_of_reach(plan: Plan) -> Iterator[str]:
     for name in ("samples_path", "artifacts_path"):
         value = getattr(settings, name)
         if "://" not in value and (value or plan.state is None):
-            yield f"{name}: {value!r} is no folder that all functions share; write for example s3://bucket/folder"
+            yield f"{name}: {shown_address(value)!r} is no folder that all functions share; write for example s3://bucket/folder"
 
 
 def _shares_state(settings: Settings, platform: str) -> bool:

@@ -15,12 +15,12 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from modelmon.deploying.plan import Plan
 from modelmon.deploying.target import KUBE
 from modelmon.errors import ConfigError
-from modelmon.settings import PREFIX, Settings
+from modelmon.settings import PREFIX, Settings, is_secret
+from modelmon.streams.kafka_settings import check_protocol
 
 FOLDER = "/etc/modelmon/secrets"
 VOLUME = "modelmon-secrets"
@@ -35,7 +35,11 @@ CERTIFICATES = {  # setting: (file's name, Nuclio's annotation)
 
 def secret_variables(plan: Plan, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Environment variables that must not stand in a bundle, with their values ("" when not known here)."""
-    found = {name: value for name, value in plan.settings.environment().items() if _is_secret(name, value)}
+    found = {
+        name: value
+        for name, value in plan.settings.environment().items()
+        if is_secret(name.removeprefix(PREFIX).lower(), value)
+    }
     if _with_password(plan.settings):
         found[PASSWORD] = plan.settings.kafka_sasl_password
     if plan.on_v3io:
@@ -58,13 +62,15 @@ def write_secret_files(plan: Plan) -> None:
 
     Raises ConfigError for one that is not there, and outside a project.
     """
-    from modelmon.model_monitoring.folders import write_private
+    from modelmon.model_monitoring.folders import private_folder, write_private
 
     if secret_files(plan) and not plan.project_dir:
         raise ConfigError(
             "on Docker, Kafka's password and certificates reach the functions by files of a project: "
             "deploy from a folder with modelmon.yaml (`modelmon init`)"
         )
+    if secret_files(plan):
+        private_folder(plan.secrets_folder)
     for name, source in secret_files(plan).items():
         if name == PASSWORD:
             content = plan.settings.kafka_sasl_password.encode()
@@ -76,7 +82,12 @@ def write_secret_files(plan: Plan) -> None:
 
 
 def with_secrets(document: dict[str, Any], plan: Plan) -> None:
-    """Let a function.yaml refer to the secrets; no value of one is written into it."""
+    """Let a function.yaml refer to the secrets; no value of one is written into it.
+
+    Raises ConfigError for credentials that the functions would not use.
+    """
+    if not plan.on_v3io:
+        check_protocol(plan.settings)
     spec, files = document["spec"], secret_files(plan)
     for setting, path in _certificates(plan.settings).items():
         if path:
@@ -126,7 +137,3 @@ def _certificates(settings: Settings) -> dict[str, str]:
 def _with_password(settings: Settings) -> bool:
     """Whether Kafka asks for one, be it known on this machine or not."""
     return settings.kafka_security_protocol.startswith("SASL_") or bool(settings.kafka_sasl_password)
-
-
-def _is_secret(name: str, value: str) -> bool:
-    return name.endswith("_PASSWORD") or ("://" in value and bool(urlsplit(value).password))

@@ -12,7 +12,8 @@ import yaml
 
 from modelmon.errors import ConfigError
 from modelmon.local.triggers import Trigger, read_trigger
-from modelmon.settings import Settings
+from modelmon.secrecy import yaml_mistake
+from modelmon.settings import PREFIX, SECRET_SETTINGS, Settings
 from modelmon.streams.subscriptions import app_group, events_group, writer_group
 
 FILE = "function.yaml"
@@ -50,10 +51,14 @@ def read_function(folder: Path, settings: Settings) -> FunctionSpec:
 
 
 def placeholders(settings: Settings, function: str) -> dict[str, str]:
-    """What `${…}` may name in a function.yaml: every setting, and these of the function itself."""
+    """What `${…}` may name in a function.yaml: settings, and these of the function itself.
+
+    A function.yaml is for many eyes: settings that may hold a password are none of them.
+    """
     interval = settings.controller_interval_seconds
+    names = [entry.name for entry in fields(Settings) if entry.name not in SECRET_SETTINGS]
     return {
-        **{entry.name: str(getattr(settings, entry.name)) for entry in fields(Settings)},
+        **{name: str(getattr(settings, name)) for name in names},
         "name": function,
         "app_stream": settings.app_stream.format(name=function),
         "events_group": events_group(settings),
@@ -62,6 +67,13 @@ def placeholders(settings: Settings, function: str) -> dict[str, str]:
         "brokers": "",
         "controller_interval": f"{interval:g}s",
     }
+
+
+def secret_placeholder(name: str) -> str:
+    """How a function gets the setting `name` that may hold a password; "" for another one."""
+    if name not in SECRET_SETTINGS:
+        return ""
+    return f"every function gets the variable {PREFIX}{name.upper()} by itself; docs/deploy.md, Secrets"
 
 
 def render(text: str, values: Mapping[str, str]) -> str:
@@ -73,6 +85,8 @@ def render(text: str, values: Mapping[str, str]) -> str:
 
     def value(match: re.Match[str]) -> str:
         name = match.group(1)
+        if name not in values and name in SECRET_SETTINGS:
+            raise ConfigError(f"${{{name}}} may be secret and is no placeholder: {secret_placeholder(name)}")
         if name not in values:
             raise ConfigError(f"unknown placeholder ${{{name}}}; known are {', '.join(sorted(values))}")
         return values[name]
@@ -84,8 +98,8 @@ def parse(text: str) -> dict[str, Any]:
     """The `spec` of a function.yaml. Raises ConfigError naming the key that is wrong."""
     try:
         document = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"not YAML: {error}") from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise ConfigError(f"not YAML: {yaml_mistake(error)}") from None  # its own message quotes the line
     document = expect(document, dict, "the document")
     for key in document:
         if key not in TOP_LEVEL:
@@ -125,7 +139,7 @@ def _environment(entries: list[Any]) -> dict[str, str]:
         name = expect(entry.get("name"), str, f"spec.env[{index}].name")
         value = entry.get("value")
         if not isinstance(value, str | None):
-            raise ConfigError(f"spec.env[{index}].value: {name} must be text, quote it: {value!r}")
+            raise ConfigError(f"spec.env[{index}].value: {name} must be text, quote it")
         if value:
             values[name] = value
     return values
@@ -134,6 +148,7 @@ def _environment(entries: list[Any]) -> dict[str, str]:
 def expect(value: Any, kind: type, key: str) -> Any:
     """`value`, which has to be a `kind`; ConfigError naming the `key` otherwise."""
     if not isinstance(value, kind):
-        found = "nothing" if value is None else repr(value)
+        secret = isinstance(value, dict | list) or key.startswith("spec.env")
+        found = "nothing" if value is None else f"a {type(value).__name__}" if secret else repr(value)
         raise ConfigError(f"{key}: must be {KINDS[kind]}, got {found}")
     return value

@@ -66,6 +66,15 @@ def write_private(path: Path, content: bytes) -> None:
         raise UnavailableError(f"{path} can't be written: {error.strerror}") from None
 
 
+def private_folder(path: Path) -> None:
+    """A folder that only its owner may look into."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.chmod(0o700)
+    except OSError as error:
+        raise UnavailableError(f"{path} can't be written: {error.strerror}") from None
+
+
 def copy_into(source: Path, folder: Path) -> None:
     """Copy a file, or what a folder holds, into `folder`. Raises ConfigError when there is no such file."""
     if source.is_dir():

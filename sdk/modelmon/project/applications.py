@@ -80,8 +80,10 @@ class AppFunction:
         return f"AppFunction(name={self.name!r}, class_name={self.spec.class_name!r})"
 
     def set_env(self, name: str, value: str | int | float) -> AppFunction:
-        """An environment variable of the app, from the next `deploy` on."""
+        """An environment variable of the app, from the next `deploy` on. Not for secrets: everyone who can
+        read the app's configuration can read it."""
         environment = {**self.spec.environment, **functions.check_environment({name: value})}
+        functions.warn_of_secret(name)
         self.spec = replace(self.spec, environment=environment)
         return self
 

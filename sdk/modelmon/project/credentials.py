@@ -11,7 +11,7 @@ from modelmon.local.folders import state_folder
 from modelmon.model_monitoring.folders import write_private
 from modelmon.project.functions import is_deployed
 from modelmon.project.names import CONTROLLER
-from modelmon.settings import CREDENTIALS_NAME, Settings
+from modelmon.settings import CREDENTIALS_NAME, Settings, check_stream_address
 from modelmon.streams import BACKENDS
 
 DATABASES = ("sqlite", "postgresql", "mysql", "mariadb")
@@ -75,6 +75,8 @@ def _url(name: str, value: object, schemes: tuple[str, ...]) -> str | None:
             f"{name}: must be a URL that starts with {known}"
             + (f", got the scheme {scheme!r}" if "://" in text and scheme else "")
         )
+    if name == "stream_path":
+        check_stream_address(name, text)
     return text
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,10 +18,12 @@ from modelmon.local.function_yaml import FILE
 from modelmon.local.topics import open_topic
 from modelmon.model_monitoring.folders import copy_into, remove_folder, replace_folder
 from modelmon.model_monitoring.locating import now_us, opened
+from modelmon.secrecy import looks_secret, yaml_mistake
 from modelmon.settings import Settings
 from modelmon.stores import registry
 from modelmon.stores.registry import RegisteredFunction
 
+logger = logging.getLogger(__name__)
 MAIN = "main.py"
 ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -52,6 +55,8 @@ def write_function(
     def filled(folder: Path) -> None:
         fill(folder)
         path = folder / FILE
+        if environment:
+            path.chmod(0o600)  # before the values stand there: one may be a password
         path.write_text(with_environment(path.read_text(encoding="utf-8"), environment), encoding="utf-8")
 
     before = is_deployed(settings, name)
@@ -90,6 +95,16 @@ def check_environment(environment: Mapping[str, Any]) -> dict[str, str]:
         if not isinstance(value, str | int | float) or isinstance(value, bool) or "\0" in str(value):
             raise ConfigError(f"env: {name} must be a text or a number, got a {type(value).__name__}")
     return {name: str(value) for name, value in environment.items()}
+
+
+def warn_of_secret(name: str) -> None:
+    """Say of a variable that is called like a secret who will be able to read it."""
+    if looks_secret(name):
+        logger.warning(
+            "%s looks like a secret: its value will stand in the function's configuration and in the "
+            "project's records, for all who can read those; docs/deploy.md, Secrets, says what else there is",
+            name,
+        )
 
 
 def copy_code(source: Path, folder: Path, otherwise: str) -> str:
@@ -164,7 +179,9 @@ def check_function_folder(folder: Path) -> None:
     try:
         document = yaml.safe_load((folder / FILE).read_text(encoding="utf-8"))
         handler = str(document["spec"]["handler"]).partition(":")[0]
-    except (yaml.YAMLError, OSError, UnicodeDecodeError, TypeError, KeyError) as error:
+    except (yaml.YAMLError, ValueError) as error:
+        raise ConfigError(f"{folder / FILE} is no YAML: {yaml_mistake(error)}") from None
+    except (OSError, TypeError, KeyError) as error:
         raise ConfigError(f"{folder / FILE} is no function.yaml with spec.handler: {error}") from error
     if not (folder / f"{handler}.py").is_file():
         raise ConfigError(

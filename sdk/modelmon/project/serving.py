@@ -143,8 +143,10 @@ class ServingFunction:
         return self
 
     def set_env(self, name: str, value: str | int | float) -> ServingFunction:
-        """An environment variable of the function, from the next `deploy` on."""
+        """An environment variable of the function, from the next `deploy` on. Not for secrets: everyone who
+        can read the function's configuration can read it."""
         self.environment |= functions.check_environment({name: value})
+        functions.warn_of_secret(name)
         self.save()
         return self
 

@@ -10,6 +10,8 @@ from typing import Any
 import msgspec
 
 from modelmon.errors import ConfigError
+from modelmon.secrecy import shown_address
+from modelmon.settings import check_stream_address
 from modelmon.streams import BACKENDS
 
 POLICY_KEYS = (
@@ -125,7 +127,9 @@ def _check_stream(value: object) -> None:
     if isinstance(value, str):
         scheme, separator, _ = value.partition("://")
         if not value or (separator and scheme in BACKENDS) or _STREAM_NAME.fullmatch(value):
+            check_stream_address("stream_path", value)
             return
+        value = shown_address(value)
     raise ConfigError(
         f"stream_path: must be a stream's URL ({known}), the name of a stream of the project, or None "
         f"for the project's events stream, got {value!r}"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from importlib import import_module
-from urllib.parse import urlsplit
 
 from modelmon.errors import ConfigError
+from modelmon.secrecy import SCHEME
 from modelmon.settings import Settings
 from modelmon.streams.base import Consumer, Record, Stream
 
@@ -27,10 +27,15 @@ def open_stream(url: str, partitions: int = 1, settings: Settings | None = None)
 
     Raises ConfigError for an unknown scheme, UnavailableError when the log can't be reached.
     """
-    scheme = urlsplit(url).scheme
+    found = SCHEME.match(url)
+    scheme = found.group(1) if found else ""
     if scheme not in BACKENDS:
         known = ", ".join(f"{name}://" for name in sorted(BACKENDS))
-        raise ConfigError(f"stream {url!r}: unknown scheme {scheme!r}, known are {known}")
+        # A miswritten address may hold a password anywhere: nothing else of it is shown.
+        said = (
+            f"stream {scheme}://…: unknown scheme {scheme!r}" if found else "a stream's address has no scheme"
+        )
+        raise ConfigError(f"{said}, known are {known}")
     module, extra = BACKENDS[scheme]
     try:
         backend = import_module(module)

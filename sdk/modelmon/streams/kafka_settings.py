@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from modelmon.errors import ConfigError
+from modelmon.secrecy import shown_address
 from modelmon.settings import Settings
 
 PREFIX = "kafka://"
@@ -50,27 +51,32 @@ def read_address(url: str) -> KafkaAddress:
     >>> read_address("kafka://one:9092?topic=events").topic
     'events'
     """
-    hosts, _, topic = re.sub(r"/?\?topic=", "/", url.removeprefix(PREFIX), count=1).partition("/")
-    if "@" in hosts:
+    if "@" in url:  # anywhere: a password may hold a '/', '?' or '@' of its own
         raise ConfigError(
-            f"stream {PREFIX}…@{hosts.rpartition('@')[2]}/{topic}: credentials don't belong in the address; "
-            "set kafka_sasl_username and kafka_sasl_password"
+            f"stream {PREFIX}…: credentials don't belong in the address, which has an '@'; set "
+            "kafka_sasl_username and kafka_sasl_password"
         )
-    brokers = tuple(_with_port(host, url) for host in hosts.split(","))
+    hosts, _, topic = re.sub(r"/?\?topic=", "/", url.removeprefix(PREFIX), count=1).partition("/")
+    brokers = tuple(_with_port(host, number) for number, host in enumerate(hosts.split(","), start=1))
     if not TOPIC.fullmatch(topic):
         raise ConfigError(
-            f"stream {url!r}: {topic!r} is no topic; write {PREFIX}host:9092/topic, the topic of at most 249 "
-            "letters, digits, '.', '_' and '-'"
+            f"stream {PREFIX}{','.join(brokers)}/…: {shown_address(topic)!r} is no topic; write "
+            f"{PREFIX}host:9092/topic, the topic of at most 249 letters, digits, '.', '_' and '-'"
         )
     return KafkaAddress(brokers, topic)
 
 
-def _with_port(host: str, url: str) -> str:
+def _with_port(host: str, number: int) -> str:
+    where = f"stream {PREFIX}…: host {number}"  # shown it may be a password that lacks its @
     name, _, port = host.strip().rpartition(":")
-    if port.isdigit() and name:
+    if re.search(r"\s", host.strip()):
+        raise ConfigError(f"{where} is no broker, it has a blank; put commas between brokers")
+    if port.isdecimal() and name:
+        if not 1 <= int(port) <= 65_535:
+            raise ConfigError(f"{where} has no port from 1 to 65535")
         return host.strip()
     if not host.strip() or name:
-        raise ConfigError(f"stream {url!r}: {host!r} is no broker; write {PREFIX}host:9092/topic")
+        raise ConfigError(f"{where} is no broker; write {PREFIX}host:9092/topic")
     return f"{host.strip()}:{DEFAULT_PORT}"
 
 
@@ -128,14 +134,21 @@ def timeout_milliseconds(settings: Settings) -> int:
     return round(settings.kafka_timeout_seconds * 1000)
 
 
+def check_protocol(settings: Settings) -> None:
+    """ConfigError for a user, password or mechanism that the security protocol would not look at."""
+    protocol = settings.kafka_security_protocol
+    for name in ("kafka_sasl_mechanism", "kafka_sasl_username", "kafka_sasl_password"):
+        if getattr(settings, name) and not protocol.startswith("SASL_"):
+            raise ConfigError(
+                f"{name} is set, but kafka_security_protocol is {protocol}: set it to SASL_SSL or "
+                "SASL_PLAINTEXT"
+            )
+
+
 def _sasl(settings: Settings) -> dict[str, Any]:
     mechanism, protocol = settings.kafka_sasl_mechanism, settings.kafka_security_protocol
+    check_protocol(settings)
     if not protocol.startswith("SASL_"):
-        if mechanism:
-            raise ConfigError(
-                f"kafka_sasl_mechanism is {mechanism}, but kafka_security_protocol is {protocol}: "
-                "set it to SASL_SSL or SASL_PLAINTEXT"
-            )
         return {}
     for name in ("kafka_sasl_mechanism", "kafka_sasl_username", "kafka_sasl_password"):
         if not getattr(settings, name):

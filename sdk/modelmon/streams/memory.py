@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from modelmon.errors import ConfigError
 from modelmon.model import Message
+from modelmon.secrecy import shown_address
 from modelmon.settings import Settings
 from modelmon.streams.base import Consumer, Record, Stream
 from modelmon.streams.group import join
@@ -54,7 +55,7 @@ def delete(url: str) -> None:
 def _name(url: str) -> str:
     name = url.removeprefix("memory:").strip("/")
     if not name:
-        raise ConfigError(f"stream {url!r}: write memory://name")
+        raise ConfigError(f"stream {shown_address(url)!r}: write memory://name")
     return name
 
 

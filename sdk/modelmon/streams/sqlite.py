@@ -15,6 +15,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from modelmon.errors import ConfigError, UnavailableError
+from modelmon.secrecy import shown_address
 from modelmon.settings import Settings
 from modelmon.streams.base import Consumer, Stream
 from modelmon.streams.group import join
@@ -54,7 +55,7 @@ def open(url: str, partitions: int, settings: Settings) -> Stream:  # noqa: A001
 def _folder(url: str) -> Path:
     path = url.removeprefix(PREFIX)
     if not url.startswith(PREFIX) or not path.strip("/"):
-        raise ConfigError(f"stream {url!r}: write {PREFIX}folder/name")
+        raise ConfigError(f"stream {shown_address(url)!r}: write {PREFIX}folder/name")
     return Path(path)
 
 

@@ -1,0 +1,79 @@
+"""Where settings are written down: the project's modelmon.yaml, its credentials, the environment."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Collection, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from modelmon.errors import ConfigError
+from modelmon.secrecy import yaml_mistake
+
+PREFIX = "MODELMON_"
+FILE_NAME = "modelmon.yaml"
+STATE_FOLDER = ".modelmon"
+CREDENTIALS_NAME = "credentials.json"
+NO_SETTINGS = re.compile(r"DEBUG|SERVICES|DEMO_.*")
+"""Variables of ours that others read."""
+logger = logging.getLogger(__name__)
+
+
+def from_file(folder: str | Path) -> dict[str, Any]:
+    """What the project's modelmon.yaml says. Raises ConfigError, which quotes nothing of it."""
+    path = Path(folder) / FILE_NAME
+    if not folder or not path.is_file():
+        return {}
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not YAML: byte {error.start} is not UTF-8") from None
+    except (yaml.YAMLError, ValueError) as error:
+        raise ConfigError(f"{path} is not YAML: {yaml_mistake(error)}") from None  # both quote the line
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path} must hold `name: value` lines, got a {type(content).__name__}")
+    return content
+
+
+def from_credentials(folder: str | Path, settings: Collection[str]) -> dict[str, Any]:
+    """What the project's credentials say of these settings. Raises ConfigError, which quotes none of it."""
+    path = Path(folder) / STATE_FOLDER / CREDENTIALS_NAME
+    if not folder or not path.is_file():
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return {name: content[name] for name in settings if name in content}
+    except (OSError, ValueError, TypeError) as error:
+        # What the file holds must not come out with the reason.
+        raise ConfigError(
+            f"{path} can't be read ({type(error).__name__}): set the credentials again"
+        ) from None
+
+
+def from_environment(environ: Mapping[str, str], settings: Collection[str]) -> dict[str, str]:
+    """What the environment says of these settings. One of ours that is none gets a warning, once."""
+    found = {}
+    for key, value in environ.items():
+        name = key.removeprefix(PREFIX)
+        if key.startswith(PREFIX) and name.lower() in settings:
+            found[name.lower()] = value
+        elif key.startswith(PREFIX) and not NO_SETTINGS.fullmatch(name):
+            _warn_of_unknown(key, tuple(settings))
+    return found
+
+
+@cache  # settings are read often
+def _warn_of_unknown(variable: str, settings: tuple[str, ...]) -> None:
+    from difflib import get_close_matches
+
+    known = [PREFIX + name.upper() for name in settings]
+    close = get_close_matches(variable, known, n=1, cutoff=0.7)
+    mend = f"did you mean {close[0]}?" if close else "docs/settings.md lists them"
+    logger.warning("the environment variable %s is no setting and is ignored; %s", variable, mend)
