@@ -120,7 +120,7 @@ def test_the_module_of_the_handler_has_to_be_there(tmp_path: Path) -> None:
     path.write_text(RIGHT)
     (found,) = check_file(path, Target())
     assert (found.key, found.file, found.line) == ("spec.handler", str(path), 8)
-    (tmp_path / "main.py").touch()
+    (tmp_path / "main.py").write_text("handler = print\n")
     assert check_file(path, Target()) == []
 
 

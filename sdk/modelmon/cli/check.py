@@ -31,9 +31,10 @@ def check(
 ) -> None:
     """Check function.yaml files strictly: unknown keys, wrong values, rules between keys.
 
-    Nuclio ignores what it does not know; this names it with file, line and the mend. Without PATH: the
-    project's deployed functions; outside a project functions/ and dist/functions/ here, else those that
-    come with ModelMon. Exit code 1 when there is an error; warnings alone are 0.
+    Nuclio ignores what it does not know; this names it with file, line and the mend, and so it does with
+    everything that `modelmon bundle` would refuse. Without PATH: the project's deployed functions; outside a
+    project functions/ and dist/functions/ here, else those that come with ModelMon. Exit code 1 when there
+    is an error; warnings alone are 0.
 
     Examples:
 
@@ -42,33 +43,37 @@ def check(
       modelmon check dist/functions/modelmon-stream/function.yaml --platform local
     """
     settings, usual = _project(project_dir)
-    findings = checked(paths or usual, settings, platform)
+    files, findings = checked(paths or usual, settings, platform)
     errors = sum(finding.level == "error" for finding in findings)
+    warnings = len(findings) - errors
     if as_json:
-        print_json({"findings": findings, "errors": errors, "warnings": len(findings) - errors})
-    else:
-        for finding in findings:
-            console.print(str(finding), style="red" if finding.level == "error" else "yellow", markup=False,
-                          highlight=False, soft_wrap=True)  # fmt: skip
-        console.print(f"{errors} errors, {len(findings) - errors} warnings", highlight=False)
+        print_json({"files": files, "findings": findings, "errors": errors, "warnings": warnings})
+        raise typer.Exit(1 if errors else 0)
+    for file in files:
+        console.print(f"checked {file}", style="dim", markup=False, highlight=False, soft_wrap=True)
+    for finding in findings:
+        console.print(str(finding), style="red" if finding.level == "error" else "yellow", markup=False,
+                      highlight=False, soft_wrap=True)  # fmt: skip
+    console.print(f"{errors} errors, {warnings} warnings in {len(files)} files", highlight=False)
     raise typer.Exit(1 if errors else 0)
 
 
-def checked(paths: list[Path], settings: Settings, platform: str) -> list[Finding]:
-    """Findings in every function.yaml among and below `paths`, with these settings filled in."""
-    from modelmon.deploying.check import check_file, files_in
+def checked(paths: list[Path], settings: Settings, platform: str) -> tuple[list[str], list[Finding]]:
+    """Every function.yaml among and below `paths`, and what is wrong with them, these settings filled in."""
+    from modelmon.deploying.check import files_in
+    from modelmon.deploying.deployable import check_function
     from modelmon.deploying.plan import make_plan
-    from modelmon.deploying.rendering import placeholders_of
-    from modelmon.deploying.target import PLATFORMS, Target
+    from modelmon.deploying.target import PLATFORMS
 
     if platform not in ("", *PLATFORMS):
         raise ConfigError(f"--platform: must be one of {', '.join(PLATFORMS)}, got {platform!r}")
-    target, plan = Target(platform), make_plan(settings, platform)
-    return [
+    plan, files = make_plan(settings, platform), files_in(paths)
+    found = [
         finding
-        for path in files_in(paths)
-        for finding in check_file(path, target, placeholders_of(plan, _name(path.parent)))
+        for path in files
+        for finding in check_function(path, _name(path.parent), plan, any_platform=not platform)
     ]
+    return [str(path) for path in files], found
 
 
 def _name(folder: Path) -> str:

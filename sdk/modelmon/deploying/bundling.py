@@ -8,17 +8,16 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
 import modelmon
-from modelmon.deploying.check import check_file, check_text, refuse_errors
+from modelmon.deploying.check import refuse_errors
+from modelmon.deploying.deployable import check_function
 from modelmon.deploying.findings import Finding
 from modelmon.deploying.folders import refuse_losses, write_folder
 from modelmon.deploying.plan import Plan
-from modelmon.deploying.rendering import function_yaml, placeholders_of, topic_of
-from modelmon.deploying.target import Target
+from modelmon.deploying.rendering import function_yaml
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.local.deployment import deployed, fingerprint
 from modelmon.local.folders import functions_folder, template, template_names
@@ -49,9 +48,11 @@ def bundle(plan: Plan, folders: Mapping[str, Path], output: Path, wheel: Path) -
     anything is written.
     """
     refuse_losses(plan, folders, output)
-    findings = [finding for name, folder in folders.items() for finding in _checked(folder, plan, name)]
+    findings = [
+        finding for name, folder in folders.items() for finding in check_function(folder / FILE, name, plan)
+    ]
     refuse_errors(findings)
-    rendered = {name: _rendered(folder, name, plan, wheel.name) for name, folder in folders.items()}
+    rendered = {name: _rendered(folder / FILE, name, plan, wheel.name) for name, folder in folders.items()}
     for name, folder in folders.items():
         write_folder(folder, rendered[name], wheel, output / name)
     return findings
@@ -76,39 +77,15 @@ def choose(folders: Mapping[str, Path], names: Sequence[str]) -> dict[str, Path]
     return {name: folder for name, folder in folders.items() if name in names or not names}
 
 
+def _rendered(path: Path, name: str, plan: Plan, wheel: str) -> str:
+    return function_yaml(path.read_text(encoding="utf-8"), name, plan, wheel)
+
+
 def _place(name: str, folder: Path) -> tuple[int, str]:
     if name in FIRST:
         return FIRST.index(name), name
-    reads = "consumerGroup" in (folder / FILE).read_text(encoding="utf-8")
+    reads = "consumerGroup" in (folder / FILE).read_text(encoding="utf-8", errors="replace")
     return (10 if reads else 30) if name not in LAST else 20, name
-
-
-def _checked(folder: Path, plan: Plan, name: str) -> list[Finding]:
-    """What is wrong with the function.yaml that a bundled one is made of: the user knows its lines."""
-    return check_file(folder / FILE, _target(plan, name, folder), placeholders_of(plan, name))
-
-
-def _rendered(folder: Path, name: str, plan: Plan, wheel: str) -> str:
-    """The function.yaml for the bundle. What rendering has added is checked too."""
-    path = folder / FILE
-    try:
-        text = function_yaml(path.read_text(encoding="utf-8"), name, plan, wheel)
-    except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from error
-    found = check_text(text, _target(plan, name, folder))
-    refuse_errors(replace(finding, file=f"{path}, rendered") for finding in found)
-    return text
-
-
-def _target(plan: Plan, name: str, folder: Path) -> Target:
-    settings = plan.settings
-    named = {
-        settings.app_stream.format(name=name): settings.app_partitions,
-        settings.events_stream: settings.events_partitions,
-        settings.writer_stream: settings.writer_partitions,
-    }
-    topics = {} if plan.on_v3io else {topic_of(settings, name): count for name, count in named.items()}
-    return Target(plan.platform, named | topics, folder)
 
 
 @lru_cache(maxsize=1)

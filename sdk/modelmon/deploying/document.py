@@ -45,13 +45,32 @@ class Node:
 
 
 def read_document(text: str) -> Node:
-    """The document in `text`. Raises yaml.YAMLError, ConfigError for one that holds itself."""
+    """The document in `text`. Raises yaml.YAMLError, ValueError for a date or a number that is none,
+    ConfigError for one that holds itself or is nested too deeply.
+    """
     loader = yaml.SafeLoader(text)
     try:
         root = loader.get_single_node()
         return Node(None, 1, "") if root is None else _node(loader, root, 1, "", ())
+    except RecursionError:
+        raise ConfigError("the document is nested too deeply to be read") from None
     finally:
         loader.dispose()
+
+
+class _NoValueError(ValueError):
+    """A date or a number that is none, with its place."""
+
+    def __init__(self, problem: Exception, mark: yaml.Mark) -> None:
+        super().__init__(str(problem))
+        self.problem_mark = mark
+
+
+def _value(loader: yaml.SafeLoader, found: yaml.Node) -> Any:
+    try:
+        return loader.construct_object(found, deep=True)
+    except (ValueError, OverflowError) as problem:
+        raise _NoValueError(problem, found.start_mark) from problem
 
 
 def _node(loader: yaml.SafeLoader, found: yaml.Node, line: int, key: str, above: tuple[int, ...]) -> Node:
@@ -66,7 +85,7 @@ def _node(loader: yaml.SafeLoader, found: yaml.Node, line: int, key: str, above:
             for index, item in enumerate(found.value)
         )
         return Node([item.data for item in items], line, key, items=items)
-    return Node(loader.construct_object(found), line, key)
+    return Node(_value(loader, found), line, key)
 
 
 def _mapping(
@@ -78,7 +97,7 @@ def _mapping(
     loader.flatten_mapping(found)  # `<<` brings the entries of another mapping, which own ones may replace
     seen = set()
     for name_node, value in found.value:
-        name = str(loader.construct_object(name_node, deep=True))
+        name = str(_value(loader, name_node))
         inner = _node(loader, value, name_node.start_mark.line + 1, f"{key}.{name}".lstrip("."), above)
         if name in seen:
             repeated.append(inner)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import fields
+from pathlib import Path
 
+from modelmon.deploying.code import EVERYTHING, names_in
 from modelmon.deploying.document import Node
 from modelmon.deploying.findings import WARNING, Finding, did_you_mean, error, missing, warning
 from modelmon.deploying.target import LOCAL, Target
 from modelmon.deploying.trigger_schema import STREAM_KINDS
+from modelmon.errors import ConfigError
 from modelmon.settings import PREFIX, Settings
 
 NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -19,6 +22,7 @@ RUNTIME = re.compile(r"python:(3\.\d+)")
 PYTHON_IMAGE = re.compile(r"(?:^|/)python:(3\.\d+)")
 ENVIRONMENT_NAME = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
 NOT_SETTINGS = (f"{PREFIX}DEBUG",)
+PROJECT_DIR = f"{PREFIX}PROJECT_DIR"  # reading it would read that project's files
 Rule = Callable[[Node, Target], Iterator[Finding]]
 
 
@@ -52,6 +56,21 @@ def handler(document: Node, target: Target) -> Iterator[Finding]:
         file = target.folder / (matched.group(1).replace(".", "/") + ".py")
         if not file.is_file():
             yield error(found, f"names a module that is not there: no {file}", "name the file that is")
+        else:
+            yield from _in_module(found, file, str(found.data).rpartition(":")[2])
+
+
+def _in_module(found: Node, file: Path, wanted: str) -> Iterator[Finding]:
+    try:
+        names = names_in(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, SyntaxError, RecursionError) as problem:
+        line = f", line {problem.lineno}" if isinstance(problem, SyntaxError) else ""
+        kind = type(problem).__name__
+        yield error(found, f"names a module that is no Python: {file}{line} ({kind})", "mend the module")
+        return
+    if wanted not in names and EVERYTHING not in names:
+        mend = did_you_mean(wanted, names, f"there are {', '.join(sorted(names)) or 'none'}")
+        yield error(found, f"is not there: {file.name} has no {wanted}", mend)
 
 
 def runtime(document: Node, target: Target) -> Iterator[Finding]:
@@ -126,7 +145,7 @@ def environment(document: Node, target: Target) -> Iterator[Finding]:
     """Each variable once, by a name that can be, and ours by a name that is a setting."""
     seen: set[str] = set()
     known = [PREFIX + entry.name.upper() for entry in fields(Settings)]
-    for entry in _items(document, "env"):
+    for entry in _items(document, "env", with_empty=True):
         found = entry.at("name")
         if found is None:
             yield missing(entry, "name", "is missing", "give the variable a name")
@@ -139,6 +158,8 @@ def environment(document: Node, target: Target) -> Iterator[Finding]:
         seen.add(variable)
         if variable.startswith(PREFIX) and variable not in (*known, *NOT_SETTINGS):
             yield error(found, "is no setting", did_you_mean(variable, known, "docs/settings.md lists them"))
+        elif variable in known:
+            yield from _setting(entry, variable)
         if target.platform == LOCAL and re.search(r"['\n]", str(entry.get("value"))):
             yield error(
                 entry,
@@ -147,6 +168,17 @@ def environment(document: Node, target: Target) -> Iterator[Finding]:
             )
         if entry.at("value") is not None and entry.at("valueFrom") is not None:
             yield error(entry, "has a value and valueFrom", "keep one of them")
+
+
+def _setting(entry: Node, variable: str) -> Iterator[Finding]:
+    """A value that the function itself would refuse when it starts."""
+    value = entry.at("value")
+    if value is None or not isinstance(value.data, str) or variable == PROJECT_DIR:
+        return
+    try:
+        Settings.load(environ={variable: value.data})
+    except ConfigError as problem:
+        yield error(value, f"is refused by the function: {problem}", "docs/settings.md says what it may be")
 
 
 def secrets(document: Node, target: Target) -> Iterator[Finding]:
@@ -209,9 +241,10 @@ def _kinds(document: Node) -> list[object]:
     return [trigger.get("kind") for trigger in triggers(document)]
 
 
-def _items(document: Node, key: str) -> tuple[Node, ...]:
+def _items(document: Node, key: str, *, with_empty: bool = False) -> tuple[Node, ...]:
     found = document.at("spec", key)
-    return tuple(item for item in found.items if item.entries) if found is not None else ()
+    items = found.items if found is not None else ()
+    return tuple(item for item in items if item.entries or (with_empty and item.data == {}))
 
 
 FUNCTION_RULES: tuple[Rule, ...] = (

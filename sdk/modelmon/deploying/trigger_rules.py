@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 from modelmon.deploying.document import Node
-from modelmon.deploying.findings import WARNING, Finding, error, missing, warning
+from modelmon.deploying.findings import ERROR, WARNING, Finding, error, missing, warning
 from modelmon.deploying.rules import Rule, is_stream, triggers
 from modelmon.deploying.target import Target
 from modelmon.local.schedule import Schedule, seconds_of
+from modelmon.streams.kafka_settings import TOPIC
+
+SESSION_SECONDS, HEARTBEAT_SECONDS = 10.0, 3.0  # Nuclio's own
 
 
 def any_trigger(document: Node, target: Target) -> Iterator[Finding]:
@@ -68,7 +72,7 @@ def acknowledgement(document: Node, target: Target) -> Iterator[Finding]:
                 "write explicitOnly",
             )
         if trigger.get("attributes", "workerAllocationMode") != "static":
-            yield missing(
+            yield _at(
                 trigger,
                 "attributes.workerAllocationMode",
                 f"is not static, and the trigger refuses to start with explicitAckMode {mode}",
@@ -121,10 +125,11 @@ def kafka(document: Node, target: Target) -> Iterator[Finding]:
         attributes = trigger.at("attributes") or trigger
         for key, mend in (("topics", "list the topics"), ("consumerGroup", "name the group, one a function")):
             if not attributes.get(key):
-                yield missing(attributes, key, "is missing", mend)
+                yield _at(attributes, key, "is missing", mend)
+        yield from _topic_names(attributes)
         brokers = attributes.get("brokers")
         if not any(brokers if isinstance(brokers, list) else []) and not trigger.get("url"):
-            yield missing(attributes, "brokers", "is missing, and so is url", "list them as host:port")
+            yield _at(attributes, "brokers", "is missing, and so is url", "list them as host:port")
         yield from _from_the_beginning(attributes, "initialOffset")
         yield from _kafka_secrets(attributes)
 
@@ -170,9 +175,57 @@ def v3io(document: Node, target: Target) -> Iterator[Finding]:
 def _from_the_beginning(attributes: Node, key: str) -> Iterator[Finding]:
     found = attributes.at(key)
     if found is None or found.data == "latest":
-        said = "is missing, and Nuclio takes latest" if found is None else "is latest"
+        said = "is missing, and Nuclio takes latest" if found is None else "skips the past"
         problem = f"{said}: what was published before the first start is never read"
-        yield missing(attributes, key, problem, f"write {key}: earliest", WARNING)
+        yield _at(attributes, key, problem, f"write {key}: earliest", WARNING)
+
+
+def _topic_names(attributes: Node) -> Iterator[Finding]:
+    found = attributes.at("topics")
+    for topic in found.items if found is not None else ():
+        valid = isinstance(topic.data, str) and ("://" in topic.data or TOPIC.fullmatch(topic.data))
+        if not valid and isinstance(topic.data, str | None):
+            yield error(topic, "can't name a topic", "use at most 249 letters, digits, '.', '_' and '-'")
+
+
+def timeouts(document: Node, target: Target) -> Iterator[Finding]:
+    """A member that is silent for its session's time is put out of its group."""
+    for trigger in [each for each in triggers(document) if is_stream(each)]:
+        found = [trigger.at("attributes", key) for key in ("sessionTimeout", "heartbeatInterval")]
+        given = [_seconds(each.data) for each in found if each is not None]
+        session, heartbeat = (
+            _seconds(each.data) if each is not None else usual
+            for each, usual in zip(found, (SESSION_SECONDS, HEARTBEAT_SECONDS), strict=True)
+        )
+        if not given or session is None or heartbeat is None or heartbeat < session:
+            continue
+        where = found[0] or found[1] or trigger
+        yield error(
+            where,
+            f"lets the session ({session:g} s) end before a heartbeat ({heartbeat:g} s) is due: the group "
+            "never comes to rest",
+            "make sessionTimeout three times heartbeatInterval, or leave both out",
+        )
+
+
+def _seconds(duration: object) -> float | None:
+    try:
+        return seconds_of(duration) if isinstance(duration, str) else None
+    except ValueError:
+        return None  # said already
+
+
+def groups(document: Node, target: Target) -> Iterator[Finding]:
+    """Lag and health look for the groups of ModelMon's own functions by their names."""
+    for trigger in [each for each in triggers(document) if is_stream(each)]:
+        found = trigger.at("attributes", "consumerGroup")
+        wanted = {target.groups[topic] for topic in _topics(trigger) if topic in target.groups}
+        if found is not None and wanted and found.data not in wanted:
+            name = ", ".join(sorted(wanted))
+            problem = (
+                f"is not {name}, by which `modelmon status` and `modelmon health` find the function's lag"
+            )
+            yield warning(found, problem, f"write {name}")
 
 
 def partitions(document: Node, target: Target) -> Iterator[Finding]:
@@ -199,6 +252,17 @@ def _topics(trigger: Node) -> list[str]:
     return [str(topic) for topic in found] if isinstance(found, list) else [path.rpartition("/")[2]]
 
 
+def _at(node: Node, key: str, problem: str, mend: str, level: Literal["error", "warning"] = ERROR) -> Finding:
+    """About a key below `node`, at its own line if it is there, be it empty, else at the line of `node`."""
+    found: Node | None = node
+    for part in key.split("."):
+        found = found.entries.get(part) if found is not None else None
+    if found is None:
+        return missing(node, key, problem, mend, level)
+    return error(found, problem, mend) if level == ERROR else warning(found, problem, mend)
+
+
 TRIGGER_RULES: tuple[Rule, ...] = (
-    any_trigger, names, workers, acknowledgement, batch, cron, kafka, v3io, partitions,
+    any_trigger, names, workers, acknowledgement, batch, cron, kafka, v3io, timeouts, groups,
+    partitions,
 )  # fmt: skip

@@ -1,0 +1,65 @@
+"""The check of a function.yaml as a deployment would take it: as it is written, and as it is rendered."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from modelmon.deploying.check import check_file, check_text
+from modelmon.deploying.findings import ERROR, Finding
+from modelmon.deploying.plan import Plan
+from modelmon.deploying.rendering import function_yaml, placeholders_of, topic_of
+from modelmon.deploying.target import Target
+from modelmon.errors import ConfigError
+from modelmon.streams.subscriptions import app_group, events_group, writer_group
+
+WHEEL = "modelmon-0-py3-none-any.whl"  # a check needs none
+READS_EVENTS, READS_REPORTS = ("modelmon-stream", "stream"), ("modelmon-writer", "writer")
+"""ModelMon's own functions, by their names and by those of their template folders."""
+
+
+def check_function(path: Path, name: str, plan: Plan, *, any_platform: bool = False) -> list[Finding]:
+    """What is wrong with the function.yaml of the function `name`, everything that `bundle` refuses included.
+
+    With `any_platform` what differs between the platforms is left out.
+    """
+    target = target_of(plan, name, path.parent)
+    target = replace(target, platform="") if any_platform else target
+    found = check_file(path, target, placeholders_of(plan, name))
+    if any(finding.level == ERROR for finding in found):
+        return found
+    try:
+        text = function_yaml(path.read_text(encoding="utf-8"), name, plan, WHEEL)
+    except ConfigError as problem:
+        said = f"can't be deployed: {problem}"
+        return [*found, Finding(1, "", "", said, "mend it here, or the setting it names", file=str(path))]
+    rendered = [finding for finding in check_text(text, target) if finding.level == ERROR]
+    return [*found, *(replace(finding, file=f"{path}, rendered") for finding in rendered)]
+
+
+def target_of(plan: Plan, name: str, folder: Path | None) -> Target:
+    """What a function called `name` is checked for."""
+    settings = plan.settings
+    named = {
+        settings.app_stream.format(name=name): (settings.app_partitions, app_group(settings, name)),
+        settings.events_stream: (
+            settings.events_partitions,
+            _only(READS_EVENTS, name, events_group(settings)),
+        ),
+        settings.writer_stream: (
+            settings.writer_partitions,
+            _only(READS_REPORTS, name, writer_group(settings)),
+        ),
+    }
+    if not plan.on_v3io:
+        named |= {topic_of(settings, stream): known for stream, known in named.items()}
+    return Target(
+        plan.platform,
+        {stream: partitions for stream, (partitions, _) in named.items()},
+        folder,
+        {stream: group for stream, (_, group) in named.items() if group},
+    )
+
+
+def _only(names: tuple[str, ...], name: str, group: str) -> str:
+    return group if name in names else ""
