@@ -264,11 +264,9 @@ def test_a_controller_and_a_publisher_do_not_bring_a_deleted_topic_back(broker, 
         SETTINGS, project="gone", stream_path=broker.url, records_url=f"sqlite:///{tmp_path}/records.db"
     )
     streams = ProjectStreams(settings)
-    events = streams.events()
-    connect = Publisher(events.url, settings)._connect
+    connect = Publisher(settings.events_url, settings)._connect
     connect().close()
-    kafka.delete_topic(events.url)
-    streams.forget(events)
+    kafka.delete_topic(settings.events_url)
     for opens in (streams.events, connect):
         with pytest.raises(ConfigError, match="gone-events: there is no such topic"):
             opens()

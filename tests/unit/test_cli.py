@@ -312,8 +312,9 @@ class TestStatus:
         assert shown.json["lag"] == []
         assert [each["stream"] for each in shown.json["unavailable"]] == ["test-writer", "test-events"]
         assert "could not describe the topic within 0.3 s" in shown.json["unavailable"][0]["reason"]
+        assert shown.json["unavailable"][1]["reason"] == "not asked, because test-writer did not answer"
         assert [each["name"] for each in shown.json["functions"]] == ["other", "reader"]
-        assert "Lag of test-events is not known: kafka://127.0.0.1:1/" in modelmon("status").out
+        assert "Lag of test-writer is not known: kafka://127.0.0.1:1/" in modelmon("status").out
 
     def test_what_is_wrong_with_an_endpoint_is_shown(
         self, modelmon: Any, project: Path, monkeypatch: pytest.MonkeyPatch

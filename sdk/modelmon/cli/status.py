@@ -85,19 +85,20 @@ def _streams(settings: Settings) -> Iterator[tuple[dict[str, Stream], dict[str, 
     looking = replace(settings, kafka_missing_topic="refuse")
     streams: dict[str, Stream] = {}
     unopened: dict[str, str] = {}
-    down: dict[str, str] = {}  # where streams live, and why none answers: each would take its own time
+    down: dict[str, str] = {}  # where streams live, and who did not answer: each would take its time
     with ExitStack() as stack:
         for group, topic in _topics(settings):
             place, _, name = settings.stream_url(topic).rpartition("/")
             try:
                 if place in down:
-                    raise UnavailableError(down[place])
+                    raise UnavailableError(f"not asked, because {down[place]} did not answer")
                 streams[group] = open_topic(looking, topic)
                 stack.callback(streams[group].close)
             except ConfigError as error:
                 unopened[name] = str(error)
             except UnavailableError as error:
-                unopened[name] = down[place] = str(error)
+                unopened[name] = str(error)
+                down.setdefault(place, name)
         yield streams, unopened
 
 

@@ -15,9 +15,9 @@ class ProjectStreams:
     """Opens each stream once. Raises what `open_stream` raises, at every call until it can be opened."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+        # Deploying makes topics, and so do their readers: one that is deleted is not brought back from here.
+        self._settings = replace(settings, kafka_missing_topic="refuse")
         self._open: dict[str, Stream] = {}
-        self._seen: dict[str, Settings] = {}  # a topic that is deleted is not brought back silently
 
     def events(self) -> Stream:
         return self._stream(events_of(self._settings))
@@ -63,7 +63,5 @@ class ProjectStreams:
     def _stream(self, subscription: Subscription) -> Stream:
         url = subscription.url
         if url not in self._open:
-            settings = self._seen.get(url, self._settings)
-            self._open[url] = open_stream(url, subscription.partitions, settings)
-            self._seen[url] = replace(self._settings, kafka_missing_topic="refuse")
+            self._open[url] = open_stream(url, subscription.partitions, self._settings)
         return self._open[url]
