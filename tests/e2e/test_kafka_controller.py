@@ -20,7 +20,7 @@ from services import kafka
 pytestmark = [*kafka.NEEDS_KAFKA, pytest.mark.slow, pytest.mark.timeout(900)]
 
 CONTROLLER = "modelmon-controller"
-HITS, MINUTES, PER_MINUTE = 10, 90, 20
+HITS, MINUTES, PER_MINUTE = 10, 55, 20  # a chain begins an hour ago
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
