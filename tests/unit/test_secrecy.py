@@ -17,6 +17,7 @@ import project_support
 from function_yaml_mistakes import RIGHT
 from modelmon.deploying import nuctl
 from modelmon.deploying.check import check_text
+from modelmon.deploying.folders import write_folder
 from modelmon.deploying.plan import make_plan
 from modelmon.deploying.rendering import function_yaml
 from modelmon.deploying.running import Ended
@@ -26,6 +27,7 @@ from modelmon.errors import ConfigError
 from modelmon.local.folders import template
 from modelmon.local.function_yaml import placeholders, read_function, render
 from modelmon.settings import SECRET_SETTINGS, Settings
+from modelmon.stores.samples_files import RemoteFiles
 from nuctl_stand_in import SASL, SERVERS, WHEEL
 
 PASSWORD = "S3CRET"
@@ -177,6 +179,16 @@ class TestSettings:
             make_plan(Settings(), KUBE, "u:S3/CRET@h:9092")
         assert "S3" not in str(refused.value)
 
+    @pytest.mark.parametrize("address", ["memory://KEY:S3/CRET@h/x", "nofs://KEY:S3/CRET@h/x"])
+    def test_a_folder_s_credentials_are_in_no_message(self, address: str) -> None:
+        try:
+            said = RemoteFiles(address).root
+        except ConfigError as refused:
+            said = str(refused)
+        assert "h/x" in said
+        assert "S3" not in said
+        assert "CRET" not in said
+
     def test_a_folder_may_have_an_at_sign(self) -> None:
         assert Settings(stream_path="sqlite:////home/a@b/streams").events_url.endswith("a@b/streams/events")
 
@@ -318,3 +330,7 @@ class TestSetEnv:
         assert stat.S_IMODE(path.stat().st_mode) & 0o044
         flights.deploy_function(app, env={"OWN": "1"})
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        wheel = tmp_path / WHEEL
+        wheel.touch()
+        write_folder(path.parent, path.read_text(), wheel, tmp_path / "bundle")
+        assert stat.S_IMODE((tmp_path / "bundle" / "function.yaml").stat().st_mode) == 0o600

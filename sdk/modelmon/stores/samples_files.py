@@ -158,7 +158,7 @@ class RemoteFiles(Files):
     """An fsspec file system: one PUT per file, which object stores make whole and durable at once."""
 
     def __init__(self, url: str) -> None:
-        self.root = re.sub(r"//[^/@]*@", "//", url.rstrip("/"))  # user and password stay out of messages
+        self.root = re.sub(r"//.*@", "//", url.rstrip("/"))  # user and password stay out of messages
         try:
             from fsspec.core import url_to_fs
 
@@ -166,7 +166,8 @@ class RemoteFiles(Files):
         except ModuleNotFoundError as error:
             raise ConfigError(f"{self.root} needs {error.name}: pip install {error.name}") from error
         except (ImportError, ValueError) as error:
-            raise ConfigError(f"{self.root} can't be used as a folder: {error}") from error
+            why = str(error).replace(url.rstrip("/"), self.root)
+            raise ConfigError(f"{self.root} can't be used as a folder: {why}") from None
 
     def put(self, path: str, body: memoryview) -> None:
         target = f"{self._folder}/{path}"
