@@ -55,7 +55,12 @@ def test_a_controller_killed_between_publish_and_record_repeats_and_loses_nothin
         state = eventually(chain.state, is_answered, within=120, every=1.0)
     seen.close()
     windows.close()
-    print(f"\nkilled {kills} times, {hits} of them between publish and record, {platform.name}")
+    twice = sum(times - 1 for times in state.requests.values())
+    sent, stored = MINUTES * PER_MINUTE, len(state.requests)
+    print(
+        f"\nkilled {kills} times, {hits} of them between publish and record, {platform.name}: sent {sent}, "
+        f"stored {stored}, twice {twice}, lost {sent - stored}"
+    )
     assert hits >= HITS
     state.assert_each_event_counts_once(MINUTES * PER_MINUTE)
     state.assert_every_window_is_answered(MINUTES)

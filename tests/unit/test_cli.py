@@ -385,9 +385,9 @@ class TestBundle:
         self, modelmon: Any, wheel: Path, project: Path
     ) -> None:
         make_project(project, base_period=60, records_url="postgresql://u:hunter2@db/x")
-        deploy(project, "web", "# mine", {"http": HTTP}, OWN="1")
+        deploy(project, "web", "handler = print  # mine", {"http": HTTP}, OWN="1")
         done = modelmon("bundle", "--wheel", str(wheel), "--output", "out")
-        assert (project / "out" / "web" / "main.py").read_text() == "# mine"
+        assert (project / "out" / "web" / "main.py").read_text() == "handler = print  # mine"
         text = (project / "out" / "web" / "function.yaml").read_text()
         assert "hunter2" not in text
         assert "MODELMON_RECORDS_URL is secret" in done.out
