@@ -31,7 +31,7 @@ class Platform:
 
     def __init__(self, folder: Path, stream_path: str = "") -> None:
         settings = {"stream_path": stream_path} if stream_path else {}
-        self.project = make_project(folder, kafka_session_seconds=1.5, **settings)
+        self.project = make_project(folder, kafka_session_seconds=5.0, **settings)
         self.settings = Settings.load(self.project)
         self._run = uuid4().hex[:8]  # other tests' topics may still be on the broker
 
