@@ -31,7 +31,7 @@ setup: $(VENV)/.dev ## make .venv with everything that developing needs
 demo: $(VENV)/.demo ## a year of flights through the whole chain, on this machine alone
 	@MODELMON_DEMO_INSTALL_SECONDS=$$(cat $(VENV)/.demo) $(BIN)/modelmon demo
 
-test: lint ## everything: style, types, layers, all tests (about ten minutes)
+test: lint ## everything: style, types, layers, all tests (about a quarter of an hour, the first time longer)
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 check: lint ## the everyday loop: all but the slow tests (under two minutes)
