@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from services.nuclio import NEEDS_NUCLIO, Processor
 PROBE = (Path(__file__).parent / "probe" / "main.py").read_text()
 
 
-class Platform:
+class Platform(ABC):
     """Functions that are deployed in a folder, and what their probes wrote down.
 
     `stream_path` is where their streams live; empty: with the project.
@@ -35,30 +36,30 @@ class Platform:
         self.settings = Settings.load(self.project)
         self._run = uuid4().hex[:8]  # other tests' topics may still be on the broker
 
+    @abstractmethod
     def deploy(self, function: str, main: str = PROBE, **triggers: Any) -> None:
         """Put a function in place, the probe unless told otherwise; `start` starts it, if not done yet."""
-        raise NotImplementedError
 
+    @abstractmethod
     def start(self) -> None:
         """Start what was deployed, and wait until it is ready."""
-        raise NotImplementedError
 
+    @abstractmethod
     def restart(self, function: str) -> None:
         """Let it end as a new deployment does, and start it again."""
-        raise NotImplementedError
 
-    def address(self, function: str) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def address(self, function: str) -> str: ...
 
+    @abstractmethod
     def workers(self, function: str) -> list[int]:
         """Process ids of the workers that run."""
-        raise NotImplementedError
 
-    def log(self, function: str) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def log(self, function: str) -> str: ...
 
-    def close(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def close(self) -> None: ...
 
     def notes(self, function: str, what: str = "") -> list[dict[str, Any]]:
         path = self.project / f"{function}.notes"

@@ -85,7 +85,7 @@ class _Application:
             self._turn.release()
         try:
             return answer_of(output)
-        except Exception as error:
+        except Exception as error:  # seam: what the user's handler returned
             self._worker.context.logger.error("the handler's answer can't be sent: %s", error)
             return answer_of(failed(error))
 

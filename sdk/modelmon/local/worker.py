@@ -115,7 +115,7 @@ def main(argument: str) -> None:
         reporter.warn("error", str(error))
         print(f"stopping: {error}", file=sys.stderr)
         _exit(WRONG_CONFIGURATION)
-    except Exception as error:
+    except Exception as error:  # the end of the process: nobody else would tell the supervisor
         reporter.warn("error", f"{type(error).__name__}: {error}")
         sys.excepthook(type(error), error, error.__traceback__)
         _exit(BUG)

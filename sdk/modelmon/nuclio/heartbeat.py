@@ -115,7 +115,7 @@ class TickPulse:
 async def _beat(beat: Callable[[], None]) -> None:
     try:
         await asyncio.to_thread(beat)
-    except Exception:
+    except Exception:  # no mistake in here may end a worker that does its work
         logger.exception("the heartbeat failed; what the function does is not concerned")
 
 

@@ -44,9 +44,10 @@ def failure(event: Any, error: BaseException) -> Response:
             400 if isinstance(error, RejectedError) else 503 if isinstance(error, UnavailableError) else 500
         )
         logger.warning("answered %d: %s", status, error)
-        return reply(status, {"error": told(error), "id": str(event.id)})
-    logger.error("event %s failed: %s", event.id, error, exc_info=error)
-    return reply(500, {"error": told(error), "id": str(event.id)})
+    else:
+        status = 500
+        logger.error("event %s failed: %s", event.id, error, exc_info=error)
+    return reply(status, {"error": told(error), "id": str(event.id)})
 
 
 def _plain(value: Any) -> Any:

@@ -118,7 +118,7 @@ def wait_until_ready(settings: Settings, names: Sequence[str], within_seconds: f
             return
         if time.monotonic() > deadline:
             raise UnavailableError(f"after {within_seconds:g} s not ready: {', '.join(unready)}")
-        time.sleep(LOOK_SECONDS)
+        time.sleep(LOOK_SECONDS)  # between looks at the runner's report, which is a file
 
 
 def _is_ready(function: dict[str, list[dict[str, str]]] | None) -> bool:

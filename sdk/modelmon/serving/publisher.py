@@ -166,7 +166,7 @@ class Publisher:
             self.bad_timestamps += not has_time
             self._delivery.waiting += self._messages.add(logged.source.endpoint_id, event)
             if done % SLICE == 0:
-                time.sleep(0)
+                time.sleep(0)  # hands the interpreter over, no wait
 
     def _deliver(self) -> None:
         wait = self._first_wait

@@ -140,7 +140,7 @@ class KafkaTopic:
     def _look(self) -> TopicDescription | None:
         """The topic; None when several looks in a row don't find it."""
         for look in range(ABSENT_LOOKS):
-            time.sleep(RETRY_SECONDS if look else 0)
+            time.sleep(RETRY_SECONDS if look else 0)  # in the caller's thread, never in an event loop
             found = self._call("describe the topic", self._describe)
             if found is not None:
                 return found
@@ -200,7 +200,7 @@ class KafkaTopic:
                     if not isinstance(problem, UnavailableError) or time.monotonic() >= deadline:
                         self._drop()  # what it knows of the brokers may be out of date
                         raise problem from error
-                time.sleep(RETRY_SECONDS)
+                time.sleep(RETRY_SECONDS)  # until the deadline above; kafka-python has no such wait
 
     def _drop(self) -> None:
         if self._admin is not None:

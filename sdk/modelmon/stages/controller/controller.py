@@ -151,7 +151,7 @@ class Controller:
         except (ConfigError, UnavailableError) as error:
             logger.warning("tidying up waits for the next tick: %s", error)
             self._unavailable["tidying up"] = str(error)
-            return {"unavailable": str(error)}
+            return {}
 
 
 def _once(ask: Callable[[str], bool]) -> Callable[[str], bool]:
