@@ -26,7 +26,15 @@ __version__ = "0.1.0"
 def __getattr__(name: str) -> Any:
     if name not in _EXPORTS:
         raise AttributeError(f"module 'modelmon' has no attribute {name!r}")
-    return getattr(import_module(_EXPORTS[name]), name)
+    try:
+        return getattr(import_module(_EXPORTS[name]), name)
+    except ModuleNotFoundError as error:
+        from modelmon.extras import missing
+
+        told = missing(error)
+        if told is None:
+            raise
+        raise told from error
 
 
 def __dir__() -> list[str]:

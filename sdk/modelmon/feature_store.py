@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from modelmon.errors import ConfigError, RejectedError
+from modelmon.extras import install
 from modelmon.model import Endpoint, to_us
 from modelmon.model_monitoring.locating import HasSettings, opened, settings_of
 from modelmon.settings import Settings
@@ -115,9 +116,7 @@ def _to_pandas(table: pa.Table) -> pd.DataFrame:
     try:
         frame: pd.DataFrame = table.to_pandas()
     except ModuleNotFoundError as error:
-        raise ConfigError(
-            "pandas is not installed: pip install 'modelmon[apps]', or ask for as_arrow=True"
-        ) from error
+        raise ConfigError(f"pandas is not installed: {install('apps')}, or ask for as_arrow=True") from error
     return frame
 
 

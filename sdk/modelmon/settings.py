@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_type_hints
 from urllib.parse import urlsplit
@@ -258,11 +259,7 @@ class Settings:
             values["project_dir"] = str(Path(folder).resolve())
         unknown = sorted(str(name) for name in values if name not in hints)
         if unknown:
-            # `password:secret` without a space is a name to YAML
-            shown = f" {unknown[0]!r}" if NAME.fullmatch(unknown[0]) else ": a line without `name: value`"
-            raise ConfigError(
-                f"unknown setting{shown}; docs/settings.md lists them: {', '.join(sorted(hints))}"
-            )
+            raise ConfigError(_unknown(unknown[0], Path(folder, FILE_NAME) if folder else None, hints))
         return cls(**{name: _convert(name, value, hints[name]) for name, value in values.items()})
 
     def environment(self) -> dict[str, str]:
@@ -329,6 +326,16 @@ class Settings:
 def is_secret(name: str, value: str) -> bool:
     """Whether the setting's value is to be shown nowhere: a password, or an address that may hold one."""
     return name in SECRET_SETTINGS and (name.endswith("_password") or may_hold_credential(value))
+
+
+def _unknown(name: str, file: Path | None, known: Iterable[str]) -> str:
+    """What is said of a setting that does not exist; `file` is where settings are written, if anywhere."""
+    where = f"{file}: " if file is not None and file.is_file() else ""
+    if not NAME.fullmatch(name):  # `password:secret` without a space is a name to YAML
+        return f"{where}unknown setting: a line without `name: value`"
+    close = get_close_matches(name.lower(), known, n=1)
+    mend = f"did you mean {close[0]}?" if close else "docs/settings.md lists them"
+    return f"{where}unknown setting {name!r}; {mend}"
 
 
 def _convert(name: str, value: Any, kind: type) -> Any:

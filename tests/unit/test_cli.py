@@ -76,6 +76,12 @@ class TestInit:
         assert not (project / "x").exists()
 
 
+def test_the_version_is_told(modelmon: Any, project: Path) -> None:
+    from modelmon import __version__
+
+    assert modelmon("--version").out == f"modelmon {__version__}\n"
+
+
 class TestErrors:
     def test_without_a_project_one_line_says_what_to_do(
         self, modelmon: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, project: Path

@@ -240,7 +240,7 @@ def test_the_alerts_of_an_app_that_is_removed_do_not_stay_open(project: Project)
         ({"application_class": object()}, "application_class: must be the class or its name"),
         ({"base_period": 0}, "base_period: must be a whole number"),
         ({"base_period": "10"}, "base_period"),
-        ({"factor": object()}, "arguments must be JSON values"),
+        ({"factor": object()}, "'factor' must be a JSON value .*, got object"),
         ({"handler": "main:h"}, "handler='main:h' is not supported"),
         ({"with_repo": True}, "with_repo=True is not supported"),
     ],

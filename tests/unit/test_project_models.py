@@ -107,7 +107,7 @@ def test_a_table_with_nan_and_odd_columns_can_be_logged(project: Project) -> Non
         ({"label_column": "late"}, "label_column: goes together with training_set"),
         ({"inputs": ["a", "a"]}, "inputs: must be names, each one once"),
         ({"outputs": "y"}, "outputs: must be a list of names"),
-        ({"metrics": {"m": object()}}, "hold JSON values"),
+        ({"metrics": {"m": object()}}, "metrics: 'm' must be a JSON value .*, got object"),
         ({"training_set": pa.table({"x" * 300: [1]})}, "at most 240 characters"),
         ({"feature_vector": "v"}, "feature_vector='v' is not supported"),
         ({"model_url": "http://x"}, "model_url='http://x' is not supported"),

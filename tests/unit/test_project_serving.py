@@ -223,7 +223,7 @@ def test_the_mock_server_answers_without_a_deployment(project: Project, serving:
         ({"inputs": "abc"}, "inputs: must be a list of names, each one once, got 'abc'"),
         ({"outputs": ["y", "y"]}, "outputs: must be a list of names, each one once"),
         ({"version": 2}, "version"),
-        ({"factor": object()}, "parameters must be JSON values"),
+        ({"factor": object()}, "'factor' must be a JSON value .*, got object"),
         ({"model_url": "http://x"}, "model_url='http://x' is not supported"),
         ({"child_function": "f"}, "child_function='f' is not supported"),
         ({"creation_strategy": "archive"}, "only 'inplace' is supported"),

@@ -41,7 +41,9 @@ def test_locations_default_to_the_project_folder_and_fail_one_by_one(tmp_path: P
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("base_periode: 10", "unknown setting 'base_periode'"),
+        ("base_periode: 10", r"modelmon.yaml: unknown setting 'base_periode'; did you mean base_period\?$"),
+        ("Durability: power", r"unknown setting 'Durability'; did you mean durability\?$"),
+        ("colour: red", r"unknown setting 'colour'; docs/settings.md lists them$"),
         ("base_period: ten", "base_period: expected int, got 'ten'"),
         ("base_period: 10.7", "base_period: expected int, got 10.7"),
         ("base_period: 0", "base_period: must be a number of at least 1, got 0"),

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Annotated
 
 import typer
 from rich.markup import escape
 
+from modelmon import __version__
 from modelmon.cli import (
     apps,
     bundle,
@@ -23,6 +25,7 @@ from modelmon.cli import (
 )
 from modelmon.cli.output import errors
 from modelmon.errors import ConfigError, ModelMonError
+from modelmon.extras import missing
 
 app = typer.Typer(
     name="modelmon",
@@ -59,11 +62,27 @@ def main() -> None:
     """Run the command line; our and files' errors are one line on stderr, exit code 2 (settings) or 1."""
     try:
         app()
-    except (ModelMonError, OSError) as error:
-        if os.environ.get("MODELMON_DEBUG") == "1":
+    except (ModelMonError, OSError, ModuleNotFoundError) as error:
+        told = missing(error) if isinstance(error, ModuleNotFoundError) else error
+        if told is None or os.environ.get("MODELMON_DEBUG") == "1":
             raise
-        errors.print(f"[red]error:[/red] {escape(_told(error))}", soft_wrap=True)
-        sys.exit(2 if isinstance(error, ConfigError) else 1)
+        errors.print(f"[red]error:[/red] {escape(_told(told))}", soft_wrap=True)
+        sys.exit(2 if isinstance(told, ConfigError) else 1)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"modelmon {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _modelmon(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print it and end.")
+    ] = False,
+) -> None:
+    """Options of the command itself."""
 
 
 def _told(error: ModelMonError | OSError) -> str:

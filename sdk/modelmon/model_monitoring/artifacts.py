@@ -65,12 +65,9 @@ def write_model(artifact: ModelArtifact, files: Mapping[str, Path | bytes]) -> M
     spec = asdict(artifact)
     stats = spec.pop("feature_stats")
     del spec["folder"]
-    try:
-        encoded = msgspec.json.format(msgspec.json.encode(spec))
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ConfigError(
-            f"model {artifact.key}: metrics, parameters, labels and extra_data hold JSON values: {error}"
-        ) from error
+    for argument in ("metrics", "parameters", "labels", "extra_data"):
+        check_json(f"model {artifact.key}: {argument}", spec[argument])
+    encoded = msgspec.json.format(msgspec.json.encode(spec))
 
     def fill(folder: Path) -> None:
         (folder / FILES).mkdir()
@@ -86,6 +83,18 @@ def write_model(artifact: ModelArtifact, files: Mapping[str, Path | bytes]) -> M
 
     replace_folder(artifact.folder, fill)
     return artifact
+
+
+def check_json(what: str, values: Mapping[str, Any]) -> None:
+    """ConfigError that names the first of these values that JSON has no form for."""
+    for name, value in values.items():
+        try:
+            msgspec.json.encode(value)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise ConfigError(
+                f"{what}: {name!r} must be a JSON value (text, number, boolean, list, dict), got "
+                f"{type(value).__name__}: {error}"
+            ) from error
 
 
 def models_folder(settings: Settings) -> Path:

@@ -12,6 +12,7 @@ import msgspec
 
 from modelmon.errors import ConfigError
 from modelmon.local.function_yaml import FILE
+from modelmon.model_monitoring.artifacts import check_json
 from modelmon.model_monitoring.folders import copy_into
 from modelmon.model_monitoring.locating import HasSettings, now_us, opened
 from modelmon.project import functions
@@ -125,7 +126,7 @@ def describe_app(
 ) -> AppSpec:
     """What an app is made of, checked without running its code. Raises ConfigError."""
     name = check_app_name(name)
-    _check_arguments(name, arguments)
+    check_json(f"app {name}", arguments)
     if base_period is not None:
         check_base_period(base_period)
     source, class_name = _code(settings, func, application_class)
@@ -153,13 +154,6 @@ def check_base_period(base_period: object) -> int:
             f"base_period: must be a whole number of minutes of at least 1, got {base_period!r}"
         )
     return base_period
-
-
-def _check_arguments(name: str, arguments: Mapping[str, Any]) -> None:
-    try:
-        msgspec.json.encode(arguments)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ConfigError(f"app {name}: the class's arguments must be JSON values: {error}") from error
 
 
 def _code(settings: Settings, func: str | Path | None, application_class: object) -> tuple[Path | None, str]:

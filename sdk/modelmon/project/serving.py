@@ -13,7 +13,7 @@ from modelmon.errors import ConfigError
 from modelmon.model import Endpoint
 from modelmon.model_monitoring import endpoints as registered
 from modelmon.model_monitoring.api import check_endpoint_id
-from modelmon.model_monitoring.artifacts import ModelArtifact, find_model
+from modelmon.model_monitoring.artifacts import ModelArtifact, check_json, find_model
 from modelmon.model_monitoring.folders import copy_into
 from modelmon.model_monitoring.locating import HasSettings, now_us, opened
 from modelmon.project import functions
@@ -305,10 +305,7 @@ def _names(argument: str, names: Sequence[str] | None) -> list[str]:
 
 
 def _model_spec(**fields: Any) -> ModelSpec:
-    try:
-        msgspec.json.encode(fields["parameters"])
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ConfigError(f"model {fields['key']}: its parameters must be JSON values: {error}") from error
+    check_json(f"model {fields['key']}", fields["parameters"])
     try:
         return msgspec.convert(fields, ModelSpec)
     except msgspec.ValidationError as error:

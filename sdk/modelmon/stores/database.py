@@ -20,6 +20,7 @@ from modelmon.stores import schema
 
 BUSY_SECONDS = 30
 MIGRATION_LOCK = 7_310_589_411  # any number that no other program takes for its own advisory lock
+_DRIVERS = {"psycopg": "'psycopg[binary]'", "MySQLdb": "mysqlclient"}  # module: what brings it
 _EXAMPLE = "write for example sqlite:////folder/records.db or postgresql+psycopg://user:password@host/name"
 # What waiting can mend: busy, locked, no memory, read-only, I/O, full, can't open, WAL lock protocol.
 _WAIT = frozenset({3, 5, 6, 7, 8, 10, 13, 14, 15})
@@ -111,7 +112,8 @@ def _engine(url: str, durability: str) -> Engine:
         return create_engine(parsed, pool_pre_ping=True, hide_parameters=True)
     except ModuleNotFoundError as error:
         raise ConfigError(
-            f"{parsed.drivername}:// databases need {error.name}: pip install {error.name}"
+            f"{parsed.drivername}:// databases need {error.name}: pip install "
+            f"{_DRIVERS.get(str(error.name), error.name)}"
         ) from error
     except (SQLAlchemyError, TypeError, ValueError):
         raise ConfigError(f"{parsed.drivername}:// is no database that can be used; {_EXAMPLE}") from None

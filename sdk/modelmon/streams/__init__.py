@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 
 from modelmon.errors import ConfigError
+from modelmon.extras import install
 from modelmon.secrecy import SCHEME
 from modelmon.settings import Settings
 from modelmon.streams.base import Consumer, Record, Stream
@@ -41,7 +42,7 @@ def open_stream(url: str, partitions: int = 1, settings: Settings | None = None)
         backend = import_module(module)
     except ModuleNotFoundError as error:
         raise ConfigError(
-            f"{scheme}:// streams need {error.name}: pip install 'modelmon[{extra}]'"
+            f"{scheme}:// streams need {error.name}, which is not installed: {install(extra)}"
         ) from error
     stream: Stream = backend.open(url, partitions, settings or Settings.load())
     return stream
