@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from modelmon.model_monitoring.folders import copy_into
 from modelmon.model_monitoring.locating import HasSettings, now_us, opened
 from modelmon.project import functions
 from modelmon.project.names import DRIFT_APP, DRIFT_TEMPLATE, check_app_name
+from modelmon.project.requirements import given_requirements, settle_requirements
 from modelmon.project.source import assigns, classes_of
 from modelmon.settings import Settings
 from modelmon.stores import registry
@@ -52,7 +53,8 @@ class AppSpec:
 
     `template` names a function folder of ModelMon's. `source` is a file or folder; it is a function of its
     own when `class_name` is "", and holds the class otherwise. Without both, `class_name` is
-    "module.Class" of an installed package. `base_period` is in minutes, None: the project's.
+    "module.Class" of an installed package. `base_period` is in minutes, None: the project's. `requirements`
+    None: those of the file beside the code.
     """
 
     name: str
@@ -62,6 +64,7 @@ class AppSpec:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     base_period: int | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+    requirements: Sequence[str] | None = None
 
 
 class AppFunction:
@@ -86,6 +89,19 @@ class AppFunction:
         environment = {**self.spec.environment, **functions.check_environment({name: value})}
         functions.warn_of_secret(name)
         self.spec = replace(self.spec, environment=environment)
+        return self
+
+    def with_requirements(
+        self,
+        requirements: str | Sequence[str] | None = None,
+        overwrite: bool = False,
+        requirements_file: str = "",
+    ) -> AppFunction:
+        """What the app needs beside ModelMon, from the next `deploy` on: added to what was asked for before
+        unless `overwrite`."""
+        given = given_requirements(requirements, requirements_file, Path(self._project.settings.project_dir))
+        before = () if overwrite else self.spec.requirements or ()
+        self.spec = replace(self.spec, requirements=[*before, *(given or ())])
         return self
 
     def deploy(self, project: str = "", tag: str = "", verbose: bool = False, **others: Any) -> AppFunction:
@@ -220,14 +236,19 @@ def _complete(source: Path) -> tuple[Path, str]:
 
 
 def _fill(settings: Settings, spec: AppSpec, folder: Path) -> None:
-    if spec.template:
-        copy_into(functions.template(settings, spec.template), folder)
-        return
     source = functions.existing(spec.source, "func", Path(settings.project_dir)) if spec.source else None
-    if not spec.class_name:
+    if spec.template:
+        source = functions.template(settings, spec.template)
+        copy_into(source, folder)
+    elif spec.class_name:
+        _fill_from_class(settings, spec, source, folder)
+    else:
         assert source is not None, "a spec names a class or code that is a function itself"
         _fill_from_function(settings, source, folder)
-        return
+    settle_requirements(folder, spec.requirements, source)
+
+
+def _fill_from_class(settings: Settings, spec: AppSpec, source: Path | None, folder: Path) -> None:
     copy_into(functions.template(settings, TEMPLATE) / FILE, folder)
     file = functions.copy_code(source, folder, "app.py") if source is not None else ""
     (folder / functions.MAIN).write_text(CODE, encoding="utf-8")

@@ -23,6 +23,7 @@ from modelmon.project.names import (
     STREAM,
     WRITER,
 )
+from modelmon.project.requirements import settle_requirements
 from modelmon.settings import Settings
 from modelmon.stores import registry
 
@@ -128,9 +129,12 @@ def _is_ready(function: dict[str, list[dict[str, str]]] | None) -> bool:
 
 def _deploy(settings: Settings, name: str) -> None:
     template = INFRASTRUCTURE[name]
-    functions.write_function(
-        settings, name, lambda folder: copy_into(functions.template(settings, template), folder), {}
-    )
+
+    def fill(folder: Path) -> None:
+        copy_into(functions.template(settings, template), folder)
+        settle_requirements(folder, None, None)
+
+    functions.write_function(settings, name, fill, {})
     functions.record(settings, name, "infra", {"template": template}, deployed=True)
 
 

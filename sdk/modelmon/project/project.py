@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,13 @@ from modelmon.project.applications import AppFunction, describe_app, read_app
 from modelmon.project.credentials import set_credentials
 from modelmon.project.models import log_model
 from modelmon.project.names import check_function_name, refuse
+from modelmon.project.requirements import given_requirements
 from modelmon.project.serving import ServingFunction, read_serving
 from modelmon.serving import ServingSpec
 from modelmon.settings import Settings
 from modelmon.stores import alerts, registry
 
 Function = ServingFunction | AppFunction
-logger = logging.getLogger(__name__)
 
 
 class Project:
@@ -191,15 +191,16 @@ class Project:
         `func` is a Python file, a folder of them, or a function folder (with function.yaml and main.py, as
         `modelmon app new` makes); `application_class` the class, its name in `func`, or "module.Class" of
         an installed package. `application_kwargs` are the class's arguments (JSON values). `base_period`
-        (minutes) is the app's own, None the project's.
+        (minutes) is the app's own, None the project's. `requirements` are what its code imports beside
+        ModelMon, as lines or as the path of a file; without them those of a requirements.txt beside it count.
         """
         refuse("a monitoring function", handler=handler, with_repo=with_repo)
-        _say_requirements(requirements, requirements_file)
+        given = given_requirements(requirements, requirements_file, self.context)
         spec = describe_app(self.settings, name, func, application_class, base_period, application_kwargs)
         found = functions.recorded(self.settings, spec.name)
         if found is not None and found.kind != AppFunction.kind:
             raise ConfigError(f"name: {spec.name!r} is a function of kind {found.kind} already")
-        return AppFunction(self, spec)
+        return AppFunction(self, replace(spec, requirements=given))
 
     def list_model_monitoring_functions(
         self, name: str | None = None, tag: str | None = None, labels: Any = None
@@ -248,10 +249,13 @@ class Project:
         `func` is the Python file (or folder) with its classes; None takes the project's own folder
         functions/<name> or functions/serving, if there is one, else classes come from installed packages.
         `name` is by default that of the file. A function of the same name starts from nothing.
+        `requirements` are what its code and models import beside ModelMon, as lines or as the path of a file;
+        without them those of a requirements.txt beside it count.
         """
         refuse("set_function", handler=handler, with_repo=with_repo)
-        _say_requirements(requirements, requirements_file)
+        given = given_requirements(requirements, requirements_file, self.context)
         if isinstance(func, ServingFunction):
+            func.requirements = func.requirements if given is None else given
             func.save()
             return func
         if kind != ServingFunction.kind:
@@ -265,7 +269,10 @@ class Project:
             name = source.stem.replace("_", "-").lower()
         name = check_function_name(name)
         serving = ServingFunction(
-            self, ServingSpec(project=self.name, function_name=name), source or self._own_code(name)
+            self,
+            ServingSpec(project=self.name, function_name=name),
+            source or self._own_code(name),
+            requirements=given,
         )
         serving.save()
         return serving
@@ -378,14 +385,6 @@ def _flag(name: str, value: object) -> bool:
     if not isinstance(value, bool):
         raise ConfigError(f"{name}: must be True or False, got {value!r}")
     return value
-
-
-def _say_requirements(requirements: object, requirements_file: str) -> None:
-    if requirements or requirements_file:
-        logger.warning(
-            "functions run in this Python environment: install %s there",
-            requirements or requirements_file,
-        )
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -19,6 +19,7 @@ from modelmon.model_monitoring.locating import HasSettings, now_us, opened
 from modelmon.project import functions
 from modelmon.project.invoking import invoke
 from modelmon.project.names import refuse
+from modelmon.project.requirements import given_requirements, settle_requirements
 from modelmon.project.source import classes_of
 from modelmon.serving import ModelServing, ModelSpec, ServingSpec, create_server, tracking_of, write_spec
 from modelmon.serving.tracking import Tracking
@@ -32,7 +33,8 @@ TOPOLOGIES = ("router",)
 class ServingFunction:
     """One serving function of a project; every change is recorded, `deploy` puts it to work.
 
-    `spec` is what it serves, `source` the file or folder of its code (None: installed classes only).
+    `spec` is what it serves, `source` the file or folder of its code (None: installed classes only),
+    `requirements` what that needs beside ModelMon (None: as the file beside the code says).
     """
 
     kind = KIND
@@ -43,11 +45,13 @@ class ServingFunction:
         spec: ServingSpec,
         source: Path | None = None,
         environment: Mapping[str, str] | None = None,
+        requirements: Sequence[str] | None = None,
     ) -> None:
         self._project = project
         self.spec = spec
         self.source = source
         self.environment = dict(environment or {})
+        self.requirements = requirements
 
     @property
     def name(self) -> str:
@@ -150,6 +154,20 @@ class ServingFunction:
         self.save()
         return self
 
+    def with_requirements(
+        self,
+        requirements: str | Sequence[str] | None = None,
+        overwrite: bool = False,
+        requirements_file: str = "",
+    ) -> ServingFunction:
+        """What the function needs beside ModelMon, from the next `deploy` on: added to what was asked for
+        before unless `overwrite`."""
+        given = given_requirements(requirements, requirements_file, Path(self._settings.project_dir))
+        before = () if overwrite else self.requirements or ()
+        self.requirements = [*before, *(given or ())]
+        self.save()
+        return self
+
     def deploy(
         self, project: str = "", tag: str = "", verbose: bool = False, **others: Any
     ) -> ServingFunction:
@@ -210,6 +228,7 @@ class ServingFunction:
             "serving": msgspec.to_builtins(self.spec),
             "source": str(self.source or ""),
             "env": self.environment,
+            "requirements": self.requirements,
         }
         functions.record(self._settings, self.name, KIND, spec, deployed=deployed)
 
@@ -282,6 +301,7 @@ class ServingFunction:
                 files.mkdir(parents=True, exist_ok=True)
                 copy_into(each.artifact.files, files)
         write_spec(folder, spec)
+        settle_requirements(folder, self.requirements, self.source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,4 +335,5 @@ def _model_spec(**fields: Any) -> ModelSpec:
 def read_serving(project: HasSettings, spec: Mapping[str, Any]) -> ServingFunction:
     """A serving function from its record."""
     source = Path(spec["source"]) if spec["source"] else None
-    return ServingFunction(project, msgspec.convert(spec["serving"], ServingSpec), source, spec["env"])
+    serving = msgspec.convert(spec["serving"], ServingSpec)
+    return ServingFunction(project, serving, source, spec["env"], spec.get("requirements"))
