@@ -45,7 +45,12 @@ def init(
     folder.mkdir(parents=True, exist_ok=True)
     path.write_text(CONTENT.format(project=name), encoding="utf-8")
     _ignore_state(folder)
-    console.print(f"Made project [bold]{name}[/bold] in {escape(str(folder))}. Next: modelmon up")
+    console.print(f"Made project [bold]{name}[/bold] in {escape(str(folder))}.", soft_wrap=True)
+    console.print(
+        "Next: a script that deploys your model, as the README's deploy.py, beside modelmon.yaml;\n"
+        "or, for events recorded elsewhere: modelmon up, and modelmon publish FILE in a second terminal.",
+        highlight=False,
+    )
 
 
 def _ignore_state(folder: Path) -> None:

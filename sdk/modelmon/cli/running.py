@@ -110,8 +110,7 @@ def _enable_monitoring(settings: Settings) -> None:
     if not any(function.kind == "infra" for function in known):
         from modelmon.project import get_or_create_project
 
-        project = get_or_create_project(settings.project, context=settings.project_dir)
-        project.enable_model_monitoring()
+        get_or_create_project(settings.project, context=settings.project_dir).enable_model_monitoring()
 
 
 def _announce(runner: Runner) -> None:

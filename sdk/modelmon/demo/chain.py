@@ -30,6 +30,7 @@ from modelmon.demo.report import findings, worst_features, year
 from modelmon.demo.training import train
 from modelmon.local import Runner
 from modelmon.project import get_or_create_project
+from modelmon.project.telling import quietly
 from modelmon.settings import Settings
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ def run_chain(project_dir: Path, console: Console, months: int = 12) -> int:
         console.print(f"Removed the state that the run before had left in {project_dir}.", style="dim")
     console.print("Reading the flights that left New York in 2013, with the weather of their hour …")
     flights = load_flights(data_folder())
-    deploy(project_dir, flights, console)
+    with quietly():
+        deploy(project_dir, flights, console)
     replayed = flights[flights["month"] <= months].reset_index(drop=True)
     traffic = {model: list(requests_by_hour(replayed, model)) for model in FEATURES}
     settings = serve_and_watch(project_dir, traffic, console)

@@ -19,6 +19,7 @@ from modelmon.project import functions
 from modelmon.project.names import DRIFT_APP, DRIFT_TEMPLATE, check_app_name
 from modelmon.project.requirements import given_requirements, settle_requirements
 from modelmon.project.source import assigns, classes_of
+from modelmon.project.telling import tell
 from modelmon.settings import Settings
 from modelmon.stores import registry
 
@@ -120,6 +121,7 @@ class AppFunction:
         self.save(deployed=True)
         with opened(settings) as database, database.write() as connection:
             registry.register_app(connection, self.name, self.spec.base_period, now_us())
+        tell(f"Deployed the app {self.name}: it judges the windows that are due from now on.")
         return self
 
     def save(self, deployed: bool = False) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from modelmon.errors import ConfigError, RejectedError
 from modelmon.model_monitoring.artifacts import KEY, ModelArtifact, models_folder, write_model
 from modelmon.project.functions import existing
+from modelmon.project.telling import tell
 from modelmon.settings import Settings
 from modelmon.stats import describe
 from modelmon.stores.columns import stored_names
@@ -45,7 +46,15 @@ def log_model(
         feature_stats=stats,
         **{name: value for name, value in described.items() if value},
     )
-    return write_model(artifact, files)
+    written = write_model(artifact, files)
+    tell(f"Logged the model {key}, {_told(written)}.")
+    return written
+
+
+def _told(artifact: ModelArtifact) -> str:
+    features = f"{len(artifact.inputs)} features" if len(artifact.inputs) != 1 else "1 feature"
+    rows = max((stats.get("count", 0) for stats in artifact.feature_stats.values()), default=0)
+    return f"{features}, reference of {rows:,.0f} rows" if rows else f"{features}, without a reference"
 
 
 def _files(

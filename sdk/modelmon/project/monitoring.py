@@ -24,6 +24,7 @@ from modelmon.project.names import (
     WRITER,
 )
 from modelmon.project.requirements import settle_requirements
+from modelmon.project.telling import tell
 from modelmon.settings import Settings
 from modelmon.stores import registry
 
@@ -53,6 +54,7 @@ def enable(project: HasSettings, base_period: int | None, *, drift_app: bool, wa
         AppFunction(project, AppSpec(DRIFT_APP, template=DRIFT_TEMPLATE)).deploy()
     # the last: with it monitoring is enabled, so what fails before can be repeated
     _deploy(replace(settings, base_period=minutes), CONTROLLER)
+    tell(f"Monitoring of project {settings.project} is enabled, in windows of {minutes} minutes.")
     if wait:
         wait_until_ready(settings, [*INFRASTRUCTURE, *([DRIFT_APP] if drift_app else [])])
 
@@ -67,6 +69,7 @@ def update(project: HasSettings, base_period: int, *, wait: bool) -> None:
         )
     _set_period(settings, _advise(minutes), given=True)
     _deploy(replace(settings, base_period=minutes), CONTROLLER)
+    tell(f"Windows of project {settings.project} are {minutes} minutes long from the next one on.")
     if wait:
         wait_until_ready(settings, [CONTROLLER])
 

@@ -11,6 +11,7 @@ import yaml
 
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.project.project import Project
+from modelmon.project.telling import tell
 from modelmon.settings import FILE_NAME, STATE_FOLDER, Settings
 
 
@@ -39,6 +40,7 @@ def get_or_create_project(
             folder.mkdir(parents=True, exist_ok=True)
             _write(path, f"project: {name}\n")
             _ignore_state(folder)
+            tell(f"Made project {name} in {folder}.")
         if settings:
             _write(path, edited(path.read_text(encoding="utf-8"), settings))
     except OSError as error:

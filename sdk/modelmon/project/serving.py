@@ -21,6 +21,7 @@ from modelmon.project.invoking import invoke
 from modelmon.project.names import refuse
 from modelmon.project.requirements import given_requirements, settle_requirements
 from modelmon.project.source import classes_of
+from modelmon.project.telling import tell, tell_next
 from modelmon.serving import ModelServing, ModelSpec, ServingSpec, create_server, tracking_of, write_spec
 from modelmon.serving.tracking import Tracking
 from modelmon.settings import Settings
@@ -191,6 +192,7 @@ class ServingFunction:
             settings, self.name, lambda folder: self._fill(folder, wanted), self.environment
         )
         self.save(deployed=True)
+        self._tell(settings)
         return self
 
     def invoke(
@@ -231,6 +233,12 @@ class ServingFunction:
             "requirements": self.requirements,
         }
         functions.record(self._settings, self.name, KIND, spec, deployed=deployed)
+
+    def _tell(self, settings: Settings) -> None:
+        names = ", ".join(model.key for model in self.spec.models)
+        followed = "" if self.spec.tracking.enabled else " Without set_tracking() nothing of it is monitored."
+        tell(f"Deployed {self.name} with the model {names}.{followed}")
+        tell_next(settings)
 
     @property
     def _settings(self) -> Settings:

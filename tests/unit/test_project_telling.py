@@ -1,0 +1,60 @@
+"""What a script that deploys is told on the way."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from modelmon.local.running import lock_project, report_file
+from modelmon.project.telling import quietly
+from project_support import frame, make
+
+
+def deploy_all(folder: Path) -> None:
+    project = make(folder)
+    project.enable_model_monitoring(base_period=10)
+    model = project.log_model("delay", body=b"2", training_set=frame(), label_column="late")
+    serving = project.set_function("model.py", name="serving")
+    serving.add_model("delay", model_path=model.uri, class_name="Sum").set_tracking().deploy()
+
+
+def test_each_step_says_what_happened_and_the_last_one_what_comes_next(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deploy_all(tmp_path)
+    told = capsys.readouterr()
+    assert told.out == ""  # a script's own output stays its own
+    assert told.err.splitlines() == [
+        f"Made project flights in {tmp_path}.",
+        "Deployed the app histogram-data-drift: it judges the windows that are due from now on.",
+        "Monitoring of project flights is enabled, in windows of 10 minutes.",
+        "Logged the model delay, 2 features, reference of 3 rows.",
+        "Deployed serving with the model delay.",
+        f"Next, in a second terminal: modelmon up --project-dir {tmp_path}",
+    ]
+
+
+def test_where_the_project_is_up_nothing_has_to_be_started(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project = make(tmp_path)
+    held = lock_project(tmp_path)
+    report_file(tmp_path).write_text(json.dumps({"pid": os.getpid(), "functions": []}))
+    project.set_function("model.py", name="serving").add_model("free", class_name="Free").deploy()
+    os.close(held)
+    last = capsys.readouterr().err.splitlines()[-2:]
+    assert last == [
+        "Deployed serving with the model free. Without set_tracking() nothing of it is monitored.",
+        "`modelmon up` is running and takes it over.",
+    ]
+
+
+def test_who_tells_it_in_other_words_hears_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with quietly():
+        deploy_all(tmp_path)
+    assert capsys.readouterr().err == ""
