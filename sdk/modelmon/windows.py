@@ -16,6 +16,8 @@ from enum import Enum
 MINUTE_US = 60_000_000
 BEGINS_INSIDE, ENDS_INSIDE = 1, 2
 """Bits of `incomplete`: the endpoint's data begin, or end, inside the window."""
+PARTIAL = 4
+"""Beside the bits above: silence of a period follows the window, so that no more is to come of it."""
 _EDGE = 10  # a tenth of a window may lack data before the window is incomplete
 _LONGEST_DOUBLING = 16
 
@@ -168,6 +170,16 @@ def incomplete(span: Span, progress: Progress, by: Standing) -> int:
     if by is Standing.SILENT and last is not None and (span.end_us - last) * _EDGE > length:
         bits |= ENDS_INSIDE
     return bits
+
+
+def is_stale(span: Span, period_us: int, now_us: int, grace_us: int) -> bool:
+    """Whether a verdict on this window is older than it looks: the window after it is due too, and nothing
+    newer has been said for a period. `period_us` is how long the app's windows are now.
+
+    >>> is_stale(Span(0, 600), 600, 600 + 2 * 600 + 30, 30), is_stale(Span(0, 600), 600, 1_831, 30)
+    (False, True)
+    """
+    return now_us > span.end_us + 2 * max(period_us, span.end_us - span.start_us) + grace_us
 
 
 def check_at(span: Span, *, batch: bool, reopened: bool, now_us: int, grace_us: int) -> int:

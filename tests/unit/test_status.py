@@ -13,7 +13,7 @@ from modelmon.stores import batches
 from modelmon.stores.status import idle, status
 from modelmon.streams import BACKENDS
 from unit import flaky_stream
-from unit.window_support import E1, E2, GRACE, Chain, at, done, failed, metric, result
+from unit.window_support import E1, E2, GRACE, T0, Chain, at, done, failed, metric, result
 
 
 @pytest.fixture
@@ -64,11 +64,13 @@ def test_an_endpoint_shows_its_counts_and_times(chain):
         "last_error": "",
         "windows": {
             "waiting": 0, "sent": 0, "retrying": 0, "done": 0, "failed": 0,
-            "incomplete": 0, "warming up": 0, "no data": 0,
+            "partial": 0, "incomplete": 0, "warming up": 0, "no data": 0,
         },
+        "no_data_since": None,
         "states": [],
         "status": {},
         "apps": [],
+        "verdicts": [],
     }  # fmt: skip
 
 
@@ -78,6 +80,7 @@ def test_an_endpoint_without_a_request_has_no_data(chain):
     assert endpoint["received"] == 0
     assert endpoint["first_request"] is None
     assert endpoint["states"] == ["no data"]
+    assert endpoint["no_data_since"] == wire.write_moment(T0)  # it was registered then
 
 
 def test_undecodable_messages_are_shown_under_an_endpoint_of_their_own(chain):
@@ -105,6 +108,7 @@ def test_a_result_has_the_names_of_the_wire(chain):
             "result_kind": 0,
             "result_status": 2,
             "result_extra_data": '{"worst":"pressure"}',
+            "stale": False,
         }
     ]
     assert [(each["metric_name"], each["metric_value"]) for each in shown["metrics"]] == [("rows", 1.0)]
@@ -192,6 +196,85 @@ def test_no_data_is_never_green(chain):
     (endpoint,) = read(chain, at(22))["endpoints"]
     assert endpoint["states"] == ["no data"]
     assert endpoint["status"] == {"data_drift": -1}
+    assert endpoint["no_data_since"] == endpoint["last_request"] == wire.write_moment(at(11))
+    (verdict,) = endpoint["verdicts"]
+    assert (verdict["result_status"], verdict["shown_status"], verdict["stale"]) == (0, -1, True)
+
+
+def test_data_that_come_again_end_the_silence(chain):
+    chain.serve(at(0), now=at(0))
+    assert read(chain, at(12))["endpoints"][0]["no_data_since"] == wire.write_moment(at(0))
+    chain.serve(at(12), now=at(12))
+    (endpoint,) = read(chain, at(12))["endpoints"]
+    assert (endpoint["states"], endpoint["no_data_since"]) == ([], None)
+
+
+def test_a_verdict_says_which_window_it_is_of_and_how_old_it_is(chain):
+    chain.serve(at(5), at(11), now=at(11))
+    chain.tick(at(11))
+    judge(chain, at(11), status=2)
+    (verdict,) = read(chain, at(12))["endpoints"][0]["verdicts"]
+    assert verdict == {
+        "application_name": "app",
+        "result_name": "drift",
+        "result_value": 0.1,
+        "result_kind": 0,
+        "result_status": 2,
+        "result_extra_data": '{"worst":"pressure"}',
+        "start_infer_time": wire.write_moment(at(0)),
+        "end_infer_time": wire.write_moment(at(10)),
+        "window_revision": 1,
+        "states": ["incomplete"],
+        "age_seconds": 120,
+        "stale": False,
+        "shown_status": 2,
+    }
+
+
+def test_green_is_never_older_than_it_looks(chain):
+    """Data come and come, and no newer verdict does: the app is down."""
+    chain.serve(at(0), at(11), now=at(11))
+    chain.tick(at(11))
+    judge(chain, at(11), status=0)
+    for minute, shown in ((30, 0), (31, -1)):  # the end, two periods, the grace
+        chain.serve(at(minute), now=at(minute))
+        (endpoint,) = read(chain, at(minute))["endpoints"]
+        assert (endpoint["states"], endpoint["status"]) == ([], {"data_drift": shown})
+        assert [each["stale"] for each in endpoint["verdicts"]] == [shown == -1]
+
+
+def test_a_verdict_on_a_window_before_the_one_that_failed_is_stale(chain):
+    chain.serve(*[at(minute) for minute in range(0, 22, 3)], now=at(21))
+    chain.tick(at(21))
+    first, second = chain.app_events()
+    chain.report(result(first), done(first))
+    for _ in range(3):
+        chain.report(failed(second))
+    (verdict,) = read(chain, at(21))["endpoints"][0]["verdicts"]
+    assert (verdict["stale"], verdict["shown_status"]) == (True, -1)
+
+
+def test_a_result_that_newer_windows_do_not_have_is_stale_and_no_verdict_any_more(chain):
+    """The accuracy of an app that found no labels since."""
+    chain.serve(at(0), at(11), at(21), now=at(21))
+    chain.tick(at(21))
+    first, second = chain.app_events()
+    chain.report(result(first, name="accuracy"), done(first))
+    chain.report(metric(second, name="labelled"), done(second))
+    shown = read(chain, at(22))
+    assert [(each["result_name"], each["stale"]) for each in shown["results"]] == [("accuracy", True)]
+    assert shown["endpoints"][0]["verdicts"] == []
+    assert shown["endpoints"][0]["status"] == {}
+
+
+def test_calm_of_one_app_does_not_hide_that_another_one_is_silent(chain):
+    chain.register("other")
+    chain.serve(*[at(minute) for minute in range(32)], now=at(31))
+    chain.tick(at(31))
+    events = [*chain.app_events("other"), chain.app_events()[0]]
+    for event in events:
+        chain.report(result(event), done(event))
+    assert read(chain, at(31))["endpoints"][0]["status"] == {"data_drift": -1}
 
 
 def test_no_data_does_not_hide_what_was_found(chain):

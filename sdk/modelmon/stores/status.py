@@ -12,18 +12,28 @@ from typing import Any, Protocol
 from sqlalchemy import Connection, Row, func, select
 
 from modelmon.errors import ConfigError, UnavailableError
-from modelmon.model import ResultKindApp, ResultStatusApp, ValuePoint
+from modelmon.model import ValuePoint
 from modelmon.settings import Settings
 from modelmon.stores import registry
 from modelmon.stores.base import SeriesStore
 from modelmon.stores.database import Database
-from modelmon.stores.schema import alerts, apps, dead_letters, dirty, endpoints, traffic, verdicts, windows
+from modelmon.stores.schema import alerts, dead_letters, dirty, endpoints, traffic, windows
+from modelmon.stores.shown import (
+    FAILED,
+    INCOMPLETE,
+    NO_DATA,
+    PARTLY,
+    WARMING_UP,
+    Belief,
+    shown_verdicts,
+    states_of_rows,
+    worst_per_kind,
+)
 from modelmon.stores.window_states import count_pending, count_states
 from modelmon.stores.windows import project_period
 from modelmon.windows import MINUTE_US, State
 from modelmon.wire import write_moment
 
-NO_DATA, WARMING_UP, INCOMPLETE, FAILED = "no data", "warming up", "incomplete", State.FAILED.value
 _BY_ROWS = {0: NO_DATA, 1: WARMING_UP}
 _TRAFFIC = ("received", "stored", "errors", "rejected", "late", "missing")
 _FAR_US = 2**62
@@ -59,11 +69,17 @@ def status(
         raised = connection.execute(newest_first).all()
         letters = connection.scalar(select(func.count()).select_from(dead_letters))
     names = {entry["endpoint_id"]: entry["endpoint_name"] for entry in shown}
+    believed = {
+        (entry["endpoint_id"], each["application_name"], each["result_name"], each["start_infer_time"])
+        for entry in shown
+        for each in entry["verdicts"]
+        if not each["stale"]
+    }
     values = series.read_values(names, since_us, _FAR_US)
     return {
         "now": write_moment(now_us),
         "endpoints": shown,
-        "results": [_result(value, names) for value in values if value.kind is not None],
+        "results": [_result(value, names, believed) for value in values if value.kind is not None],
         "metrics": [_metric(value, names) for value in values if value.kind is None],
         "alerts": [_alert(row, names) for row in raised],
         **_lag(streams),
@@ -115,11 +131,18 @@ def _lag(streams: Mapping[str, Lagging]) -> dict[str, list[dict[str, Any]]]:
 def _endpoints(connection: Connection, now_us: int, settings: Settings) -> list[dict[str, Any]]:
     counts = _window_counts(connection, settings)
     judged = _Judged(connection, now_us, settings)
-    found = [_endpoint(row, counts[row.endpoint_id], judged) for row in _traffic_rows(connection)]
+    rows = _traffic_rows(connection)
+    silent = {row.endpoint_id for row in rows if judged.is_silent(row)}
+    verdicts = shown_verdicts(connection, judged.belief, silent)
+    found = [
+        _endpoint(row, counts[row.endpoint_id], judged, verdicts.get(row.endpoint_id, [])) for row in rows
+    ]
     return sorted(found, key=lambda entry: (entry["endpoint_name"], entry["endpoint_id"]))
 
 
-def _endpoint(row: Row[Any], counts: Mapping[str, int], judged: _Judged) -> dict[str, Any]:
+def _endpoint(
+    row: Row[Any], counts: Mapping[str, int], judged: _Judged, verdicts: list[dict[str, Any]]
+) -> dict[str, Any]:
     states = judged.states(row)
     return {
         "endpoint_id": row.endpoint_id,
@@ -127,11 +150,13 @@ def _endpoint(row: Row[Any], counts: Mapping[str, int], judged: _Judged) -> dict
         **{name: getattr(row, name) or 0 for name in _TRAFFIC},
         "first_request": _moment(row.first_request_us),
         "last_request": _moment(row.last_request_us),
+        "no_data_since": _moment(row.last_request_us or row.created_us) if NO_DATA in states else None,
         "last_error": row.last_error or "",
         "windows": counts,
         "states": sorted(states),
-        "status": judged.worst(row.endpoint_id, states),
+        "status": worst_per_kind(verdicts, bool(states & {NO_DATA, FAILED})),
         "apps": judged.apps(row.endpoint_id),
+        "verdicts": verdicts,
     }
 
 
@@ -139,9 +164,10 @@ def _traffic_rows(connection: Connection) -> Sequence[Row[Any]]:
     """One row per endpoint that is registered or has traffic."""
     columns = [traffic.c[name] for name in (*_TRAFFIC, "first_request_us", "last_request_us", "last_error")]
     same = traffic.c.endpoint_id == endpoints.c.endpoint_id
-    registered = select(endpoints.c.endpoint_id, endpoints.c.name, *columns).outerjoin(traffic, same)
+    known = (endpoints.c.name, endpoints.c.created_us, *columns)
+    registered = select(endpoints.c.endpoint_id, *known).outerjoin(traffic, same)
     others = (
-        select(traffic.c.endpoint_id, endpoints.c.name, *columns)
+        select(traffic.c.endpoint_id, *known)
         .outerjoin(endpoints, same)
         .where(endpoints.c.endpoint_id.is_(None))
     )
@@ -149,16 +175,17 @@ def _traffic_rows(connection: Connection) -> Sequence[Row[Any]]:
 
 
 def _window_counts(connection: Connection, settings: Settings) -> defaultdict[str, dict[str, int]]:
-    """Per endpoint how many windows are in each state; of those done, besides, how many are `incomplete`,
-    `warming up` (too few rows) or have `no data`."""
-    names = (*(state.value for state in State), INCOMPLETE, WARMING_UP, NO_DATA)
+    """Per endpoint how many windows are in each state; of those done, besides, how many are `partial`,
+    `incomplete`, `warming up` (too few rows) or have `no data`."""
+    names = (*(state.value for state in State), PARTLY, INCOMPLETE, WARMING_UP, NO_DATA)
     found: defaultdict[str, dict[str, int]] = defaultdict(lambda: dict.fromkeys(names, 0))
     for counted in count_states(connection, settings.app_attempts, settings.app_min_rows):
         counts = found[counted.endpoint_id]
         counts[counted.state.value] += counted.windows
         if counted.state is State.DONE:
             if counted.incomplete:
-                counts[INCOMPLETE] += counted.windows
+                enough = counted.rows not in _BY_ROWS
+                counts[PARTLY if counted.partial and enough else INCOMPLETE] += counted.windows
             if counted.rows in _BY_ROWS:
                 counts[_BY_ROWS[counted.rows]] += counted.windows
     return found
@@ -170,6 +197,7 @@ class _Judged:
     def __init__(self, connection: Connection, now_us: int, settings: Settings) -> None:
         self._now_us = now_us
         self._min_rows = settings.app_min_rows
+        self._grace_us = round(settings.grace_seconds * 1e6)
         minutes = project_period(connection, settings.base_period)
         self._project_us = minutes * MINUTE_US
         self._periods_us = {
@@ -179,8 +207,19 @@ class _Judged:
         for row in _newest_windows(connection):
             if row.application_name in self._periods_us:
                 self._newest[row.endpoint_id].append(row)
-        self._worst = _worst_per_kind(connection)
         self._analyzed = _last_analyzed(connection)
+
+    @property
+    def belief(self) -> Belief:
+        """What decides whether a verdict still holds."""
+        newest_us = {
+            (row.endpoint_id, row.application_name): row.start_us
+            for rows in self._newest.values()
+            for row in rows
+        }
+        return Belief(
+            self._now_us, self._grace_us, self._min_rows, self._project_us, self._periods_us, newest_us
+        )
 
     def apps(self, endpoint_id: str) -> list[dict[str, Any]]:
         """How far each app has come, by name."""
@@ -195,33 +234,23 @@ class _Judged:
 
     def states(self, row: Row[Any]) -> set[str]:
         """What keeps an endpoint's verdicts from being plain ones: the union over its apps."""
+        states = {state for each in self._newest[row.endpoint_id] for state in self._window_states(each)}
+        return {*states, NO_DATA} if self.is_silent(row) else states
+
+    def is_silent(self, row: Row[Any]) -> bool:
+        """Whether an endpoint had no request for longer than a period, the longest of its apps."""
+        if row.last_request_us is None:
+            return True
         newest = self._newest[row.endpoint_id]
         period_us = max(
             (self._periods_us[each.application_name] for each in newest), default=self._project_us
         )
-        states = {state for each in newest for state in self._window_states(each)}
-        if row.last_request_us is None or self._now_us - row.last_request_us > period_us:
-            states.add(NO_DATA)
-        return states
+        return bool(self._now_us - row.last_request_us > period_us)
 
-    def worst(self, endpoint_id: str, states: set[str]) -> dict[str, int]:
-        """Kind to the worst status of the newest verdicts of that kind; calm is not known where the data
-        are missing or the app failed."""
-        unknown = bool(states & {NO_DATA, FAILED})
-        calm = int(ResultStatusApp.no_detection)
-        return {
-            kind: int(ResultStatusApp.irrelevant) if unknown and worst == calm else worst
-            for kind, worst in self._worst.get(endpoint_id, {}).items()
-        }
-
-    def _window_states(self, window: Row[Any]) -> Iterator[str]:
+    def _window_states(self, window: Row[Any]) -> set[str]:
         if window.outcome != "done" or window.answered < window.sent:
-            yield FAILED
-            return
-        if window.incomplete:
-            yield INCOMPLETE
-        if window.rows < self._min_rows:
-            yield WARMING_UP if window.rows else NO_DATA
+            return {FAILED}
+        return states_of_rows(window.rows, window.incomplete, self._min_rows)
 
 
 def _newest_windows(connection: Connection) -> Sequence[Row[Any]]:
@@ -250,22 +279,17 @@ def _last_analyzed(connection: Connection) -> dict[tuple[str, str], int]:
     return {(endpoint_id, name): end_us for endpoint_id, name, end_us in connection.execute(query)}
 
 
-def _worst_per_kind(connection: Connection) -> dict[str, dict[str, int]]:
-    """Endpoint to kind to the worst status among the newest verdicts of its apps."""
-    gone = select(apps.c.name).where(apps.c.active.is_(False))
-    found: dict[str, dict[str, int]] = {}
-    for row in connection.execute(select(verdicts).where(verdicts.c.application_name.not_in(gone))):
-        kinds, kind = found.setdefault(row.endpoint_id, {}), ResultKindApp(row.kind).name
-        kinds[kind] = max(kinds.get(kind, row.status), row.status)
-    return found
-
-
 # --- rows as JSON ---------------------------------------------------------------------------------------
 
 
-def _result(value: ValuePoint, names: Mapping[str, str]) -> dict[str, Any]:
+def _result(
+    value: ValuePoint, names: Mapping[str, str], believed: set[tuple[str, str, str, str]]
+) -> dict[str, Any]:
+    place = _place(value, names)
+    key = value.endpoint_id, value.application_name, value.name, place["start_infer_time"]
     return {
-        **_place(value, names),
+        **place,
+        "stale": key not in believed,
         "result_name": value.name,
         "result_value": value.value,
         "result_kind": value.kind,

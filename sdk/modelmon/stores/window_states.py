@@ -10,15 +10,16 @@ from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
 
 from modelmon.stores.schema import apps, endpoints, traffic, windows
 from modelmon.stores.windows import BATCH
-from modelmon.windows import State, has_tries_left, state_of
+from modelmon.windows import PARTIAL, State, has_tries_left, state_of
 
 
 class Counted(NamedTuple):
-    """So many windows of an endpoint are in this state."""
+    """So many windows of an endpoint are in this state. `partial` ones are among the `incomplete`."""
 
     endpoint_id: str
     state: State
     incomplete: bool
+    partial: bool
     rows: int  # 0: none, 1: too few, 2: enough
     windows: int
 
@@ -38,7 +39,7 @@ def count_states(
         "checked": _flag(windows.c.check_us.is_not(None)),
         "sends": windows.c.sends,
         "tried": tried,
-        "incomplete": _flag(windows.c.incomplete > 0),
+        "incomplete": case((windows.c.incomplete >= PARTIAL, 2), (windows.c.incomplete > 0, 1), else_=0),
         "enough": case((windows.c.rows == 0, 0), (windows.c.rows < min_rows, 1), else_=2),
     }
     columns = [expression.label(f"a_{name}") for name, expression in groups.items()]
@@ -57,7 +58,8 @@ def count_states(
             checked=bool(row.a_checked),
             tries_left=has_tries_left(row.a_sends, row.a_tried, attempts),
         )
-        yield Counted(row.endpoint_id, state, bool(row.a_incomplete), row.a_enough, row.a_count)
+        incomplete, partial = row.a_incomplete > 0, row.a_incomplete == 2
+        yield Counted(row.endpoint_id, state, incomplete, partial, row.a_enough, row.a_count)
 
 
 def count_pending(connection: Connection, now_us: int, attempts: int) -> Counter[State]:
