@@ -168,7 +168,7 @@ class Settings:
     )
     nuclio_secret: str = _setting("modelmon", "Kubernetes Secret that holds the passwords and certificates.")
     nuclio_wheel: str = _setting(
-        "", "ModelMon's wheel that functions under Nuclio install. Empty: built from this checkout."
+        "", "ModelMon's wheel that functions under Nuclio install. Empty: packed from the installed one."
     )
 
     http_host: str = _setting("127.0.0.1", "Address that embedded HTTP triggers listen on.")

@@ -21,7 +21,7 @@ from modelmon.deploying.rendering import topic_of
 from modelmon.deploying.secrets import PASSWORD, write_secret_files
 from modelmon.settings import Settings
 from modelmon.streams import Stream, open_stream
-from nuctl_stand_in import WHEEL
+from modelmon.wheel import pack_wheel
 from services import kafka, nuclio
 
 pytestmark = [*kafka.NEEDS_KAFKA, *nuclio.NEEDS_NUCLIO, pytest.mark.slow]
@@ -56,8 +56,7 @@ def bundled(settings: Settings, output: Path) -> dict[str, Path]:
     """The project's functions as `modelmon deploy --platform local` hands them to nuctl."""
     plan = make_plan(settings, "local")
     output.mkdir()
-    wheel = output / WHEEL
-    wheel.touch()
+    wheel = pack_wheel(output)
     folders = functions_to_bundle(settings)
     assert [finding for finding in bundle(plan, folders, output, wheel) if finding.level == "error"] == []
     write_secret_files(plan)

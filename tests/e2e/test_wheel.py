@@ -7,6 +7,7 @@ import subprocess
 import sys
 import venv
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
@@ -88,3 +89,19 @@ def test_the_wheel_carries_the_function_folders(core: Path) -> None:
 
 def test_help_works_with_the_core_alone(core: Path) -> None:
     assert "status" in run(core.parent / "modelmon", "--help", cwd=core.parent)
+
+
+def test_the_packed_wheel_holds_what_the_built_one_holds(core: Path, wheel: Path, tmp_path: Path) -> None:
+    """By an installed ModelMon, without a checkout and without a build tool."""
+    run(core.parent / "modelmon", "bundle", "--output", tmp_path / "out", cwd=tmp_path)
+    packed = contents(tmp_path / "out" / "modelmon-writer" / wheel.name)
+    built = contents(wheel)
+    assert packed.keys() == built.keys()
+    assert {name for name in built if built[name] != packed[name]} == {
+        f"modelmon-0.1.0.dist-info/{name}" for name in ("RECORD", "WHEEL")
+    }
+
+
+def contents(wheel: Path) -> dict[str, bytes]:
+    with ZipFile(wheel) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}

@@ -18,6 +18,7 @@ import pytest
 
 import nuctl_stand_in
 from modelmon.settings import FILE_NAME, Settings
+from modelmon.wheel import pack_wheel
 
 ROOT = Path(__file__).parents[2]
 NOT_RUN = re.compile(r"# not run: needs \w+")
@@ -55,9 +56,7 @@ SECTIONS = list(dict.fromkeys(each.section for each in GUIDE if is_run(each) and
 def notes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("MODELMON_PROJECT_DIR", "V3IO_ACCESS_KEY"):
         monkeypatch.delenv(name, raising=False)
-    wheel = tmp_path / nuctl_stand_in.WHEEL
-    wheel.touch()
-    monkeypatch.setenv("MODELMON_NUCLIO_WHEEL", str(wheel))
+    monkeypatch.setenv("MODELMON_NUCLIO_WHEEL", str(pack_wheel(tmp_path)))
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.chdir(tmp_path)
     return nuctl_stand_in.install(tmp_path / "nuctl", monkeypatch)

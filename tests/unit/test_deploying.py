@@ -17,6 +17,7 @@ import project_support
 from deploying import HTTP, deploy, make_project, stream_trigger
 from modelmon.cli import main, output
 from modelmon.errors import UnavailableError
+from modelmon.wheel import pack_wheel
 from nuctl_stand_in import ORDER, SASL, SERVERS, WHEEL
 
 
@@ -28,7 +29,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "place"
     folder.mkdir()
     monkeypatch.chdir(folder)
-    (folder / WHEEL).touch()
+    pack_wheel(folder)
     return folder
 
 

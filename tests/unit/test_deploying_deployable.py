@@ -20,6 +20,7 @@ from modelmon.deploying.target import Target
 from modelmon.errors import ConfigError
 from modelmon.local.folders import template
 from modelmon.settings import Settings
+from modelmon.wheel import pack_wheel
 from nuctl_stand_in import WHEEL
 
 
@@ -197,7 +198,7 @@ class TestCheckedAsDeployed:
         assert found.file == str(tmp_path / "function.yaml")
 
     def test_a_folder_that_a_bundle_has_made_is_still_right(self, tmp_path: Path) -> None:
-        (tmp_path / WHEEL).touch()
+        pack_wheel(tmp_path)
         plan = plan_of()
         bundle(plan, {"modelmon-stream": template("stream")}, tmp_path / "out", tmp_path / WHEEL)
         path = tmp_path / "out" / "modelmon-stream" / "function.yaml"
@@ -205,7 +206,7 @@ class TestCheckedAsDeployed:
 
     def test_whatever_the_check_takes_is_bundled(self, tmp_path: Path) -> None:
         """Each key of a right file, left empty in its turn."""
-        (tmp_path / WHEEL).touch()
+        pack_wheel(tmp_path)
         lines = RIGHT.splitlines()
         for number, line in enumerate(lines):
             if not line.rstrip().endswith(":") and ": " not in line:

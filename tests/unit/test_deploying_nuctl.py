@@ -14,6 +14,7 @@ from modelmon.deploying.running import run
 from modelmon.deploying.steps import Prepared, prepare
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.settings import Settings
+from modelmon.wheel import pack_wheel
 from nuctl_stand_in import SERVERS, WHEEL
 
 
@@ -23,7 +24,7 @@ def notes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def prepared(folder: Path, project: str = "flights") -> Prepared:
-    (folder / WHEEL).touch()
+    pack_wheel(folder)
     settings = Settings(project=project, **SERVERS)
     return prepare(settings, folder / project, platform="local", wheel=folder / WHEEL)
 

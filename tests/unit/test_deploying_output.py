@@ -12,6 +12,7 @@ from modelmon.deploying.folders import MARKER
 from modelmon.deploying.steps import prepare
 from modelmon.errors import ConfigError
 from modelmon.settings import Settings
+from modelmon.wheel import pack_wheel
 from nuctl_stand_in import WHEEL
 
 
@@ -20,7 +21,7 @@ def project(tmp_path: Path) -> Settings:
     """A project with one deployed function, web."""
     make_project(tmp_path / "project", nuclio_brokers="kafka:9092")
     deploy(tmp_path / "project", "web", "handler = print\n", {"http": HTTP})
-    (tmp_path / WHEEL).touch()
+    pack_wheel(tmp_path)
     return Settings.load(tmp_path / "project")
 
 
@@ -62,7 +63,7 @@ def test_not_even_by_a_link(project: Settings, tmp_path: Path) -> None:
 
 def test_a_project_without_functions_gets_none_by_a_bundle(tmp_path: Path) -> None:
     make_project(tmp_path / "project", nuclio_brokers="kafka:9092")
-    (tmp_path / WHEEL).touch()
+    pack_wheel(tmp_path)
     functions = tmp_path / "project" / ".modelmon" / "functions"
     with pytest.raises(ConfigError, match="would be one"):
         bundle(Settings.load(tmp_path / "project"), functions)

@@ -28,6 +28,7 @@ from modelmon.local.folders import template
 from modelmon.local.function_yaml import placeholders, read_function, render
 from modelmon.settings import SECRET_SETTINGS, Settings
 from modelmon.stores.samples_files import RemoteFiles
+from modelmon.wheel import pack_wheel
 from nuctl_stand_in import SASL, SERVERS, WHEEL
 
 PASSWORD = "S3CRET"
@@ -330,7 +331,6 @@ class TestSetEnv:
         assert stat.S_IMODE(path.stat().st_mode) & 0o044
         flights.deploy_function(app, env={"OWN": "1"})
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
-        wheel = tmp_path / WHEEL
-        wheel.touch()
+        wheel = pack_wheel(tmp_path)
         write_folder(path.parent, path.read_text(), wheel, tmp_path / "bundle")
         assert stat.S_IMODE((tmp_path / "bundle" / "function.yaml").stat().st_mode) == 0o600

@@ -22,9 +22,7 @@ Brokers = Annotated[
     str,
     typer.Option(help="Kafka's host:port as functions reach it, several with commas.", show_default=False),
 ]
-Wheel = Annotated[
-    Path | None, typer.Option(help="ModelMon's wheel; without it it is built from this checkout.")
-]
+Wheel = Annotated[Path | None, typer.Option(help="ModelMon's wheel; without it the installed one is packed.")]
 Platform = Annotated[
     str, typer.Option(help="local (Docker) or kube; without it the setting.", show_default=False)
 ]

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import atexit
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 
-import modelmon
 from modelmon.deploying.check import refuse_errors
 from modelmon.deploying.deployable import check_function
 from modelmon.deploying.findings import Finding
 from modelmon.deploying.folders import refuse_losses, write_folder
 from modelmon.deploying.plan import Plan
 from modelmon.deploying.rendering import function_yaml
-from modelmon.errors import ConfigError, UnavailableError
-from modelmon.local.deployment import deployed, fingerprint
+from modelmon.errors import ConfigError
+from modelmon.local.deployment import deployed
 from modelmon.local.folders import functions_folder, template, template_names
 from modelmon.local.function_yaml import FILE
 from modelmon.settings import Settings
+from modelmon.wheel import pack_wheel, read_wheel
 
 NAMES = {  # template folder: the function's name
     "writer": "modelmon-writer", "stream": "modelmon-stream", "apps/histogram_drift": "histogram-data-drift",
@@ -59,14 +56,14 @@ def bundle(plan: Plan, folders: Mapping[str, Path], output: Path, wheel: Path) -
 
 
 def find_wheel(given: str | Path | None) -> Path:
-    """ModelMon's wheel: the one given, else built from this checkout, once for each state of it."""
+    """ModelMon's wheel: the one given, else packed from the files that run here.
+
+    Raises ConfigError for what is no wheel of ModelMon.
+    """
     if not given:
-        checkout = Path(modelmon.__file__).parents[2]
-        return _built_wheel(checkout, fingerprint(checkout / "sdk") + fingerprint(checkout / "functions"))
-    wheel = Path(given)
-    if wheel.suffix != ".whl" or not wheel.is_file():
-        raise ConfigError(f"--wheel: {wheel} is not a wheel file")
-    return wheel
+        return _packed_wheel()
+    read_wheel(Path(given))
+    return Path(given)
 
 
 def choose(folders: Mapping[str, Path], names: Sequence[str]) -> dict[str, Path]:
@@ -88,17 +85,7 @@ def _place(name: str, folder: Path) -> tuple[int, str]:
     return (10 if reads else 30) if name not in LAST else 20, name
 
 
-@lru_cache(maxsize=1)
-def _built_wheel(checkout: Path, state: str) -> Path:
-    if not (checkout / "pyproject.toml").is_file():
-        raise ConfigError(
-            "this ModelMon is not a checkout that a wheel could be built from: name one by --wheel "
-            "or the setting nuclio_wheel"
-        )
+def _packed_wheel() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="modelmon-wheel-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    command = [sys.executable, "-m", "build", "--wheel", "--outdir", str(folder), str(checkout)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own arguments
-    if done.returncode:
-        raise UnavailableError(f"the wheel could not be built: {(done.stderr or done.stdout).strip()[-500:]}")
-    return next(folder.glob("*.whl"))
+    return pack_wheel(folder)
