@@ -37,9 +37,19 @@ def alerts_of(result: ValuePoint) -> tuple[Alert, ...]:
     """
     if result.kind is None or result.status not in (1, 2):
         return ()
-    found, severity = _FOUND[ResultStatusApp(result.status)]
-    kind = ResultKindApp(result.kind).name.replace("_", "-")
-    return (Alert(result.name, f"{kind}-{found}", severity, result.value, result.extra_data),)
+    _, severity = _FOUND[ResultStatusApp(result.status)]
+    kind = alert_kind(result.kind, result.status)
+    return (Alert(result.name, kind, severity, result.value, result.extra_data),)
+
+
+def alert_kind(kind: int, status: int) -> str:
+    """What the alert of a result of this kind and status is called; "" when the status calls for none.
+
+    >>> alert_kind(0, 1), alert_kind(0, 0)
+    ('data-drift-suspected', '')
+    """
+    found, _ = _FOUND.get(ResultStatusApp(status), ("", ""))
+    return f"{ResultKindApp(kind).name.replace('_', '-')}-{found}" if found else ""
 
 
 def alert_of_failure(error: str) -> Alert:

@@ -100,13 +100,50 @@ def test_an_alert_is_resolved_when_a_newer_window_is_calm(chain):
     assert chain.alerts()[0].resolved_us == 2
 
 
-def test_an_alert_stays_open_while_newer_windows_hold(chain):
-    first, second, third = windows(chain)
-    for event, status in ((first, 1), (second, 2), (third, 1)):
+def test_an_alert_stays_open_while_newer_windows_find_the_same(chain):
+    first, second, _ = windows(chain)
+    for event in (first, second):
+        chain.report(result(event, 2), done(event))
+    assert opened(chain) == [("data-drift-detected", 0), ("data-drift-detected", 1)]
+
+
+@pytest.mark.parametrize(
+    ("statuses", "expected"),
+    [
+        ((2, 1), [("data-drift-suspected", 1)]),
+        ((1, 2), [("data-drift-detected", 1)]),
+        ((2, 1, 1), [("data-drift-suspected", 1), ("data-drift-suspected", 2)]),
+        ((1, 2, 1), [("data-drift-suspected", 2)]),
+        ((2, -1, 1), [("data-drift-suspected", 2)]),
+        ((2, 1, -1), [("data-drift-suspected", 1)]),
+        ((2, 1, 0), []),
+    ],
+)
+def test_what_was_detected_becomes_suspected_when_the_newer_window_says_so(chain, statuses, expected):
+    for event, status in zip(windows(chain), statuses, strict=False):
         chain.report(result(event, status), done(event))
-    assert opened(chain) == [
-        ("data-drift-suspected", 0), ("data-drift-detected", 1), ("data-drift-suspected", 2),
-    ]  # fmt: skip
+    assert opened(chain) == expected
+
+
+def test_another_result_that_is_suspected_leaves_what_was_detected(chain):
+    first, second, _ = windows(chain)
+    chain.report(result(first, 2, name="a"), result(first, 1, name="b"), done(first))
+    chain.report(result(second, 2, name="a"), result(second, 2, name="b"), done(second))
+    open_now = {(row.name, row.kind, row.start_us) for row in chain.alerts() if row.resolved_us is None}
+    assert open_now == {
+        ("a", "data-drift-detected", at(0)),
+        ("a", "data-drift-detected", at(10)),
+        ("b", "data-drift-detected", at(10)),
+    }
+
+
+@pytest.mark.parametrize("newest", [1, -1])
+def test_a_late_detection_is_not_open_beside_the_newer_window_that_is_suspected(chain, newest):
+    first, second, third = windows(chain)
+    chain.report(result(second, 1), done(second))
+    chain.report(result(third, newest), done(third))
+    chain.report(result(first, 2), done(first))
+    assert "data-drift-detected" not in {kind for kind, _ in opened(chain)}
 
 
 def test_an_alert_is_resolved_when_the_newer_window_says_nothing_of_its_result(chain):

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import Connection, Row, Table, and_, bindparam, select, update
+from sqlalchemy import Connection, Row, Table, and_, bindparam, exists, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
-from modelmon.alerts import Alert, alert_of_failure, alerts_of
+from modelmon.alerts import Alert, alert_kind, alert_of_failure, alerts_of
 from modelmon.stores.reports import Report
 from modelmon.stores.schema import alerts, verdicts
 from modelmon.stores.sql import upsert
 from modelmon.stores.windows import WindowKey, key_values
 
 _NO_VERDICT = -1  # too few rows, half a window: that a finding no longer holds is not said by it
-_BEARS_OUT = (_NO_VERDICT, 1, 2)
 
 
 def _is_app(table: Table) -> ColumnElement[bool]:
@@ -23,19 +22,32 @@ def _is_app(table: Table) -> ColumnElement[bool]:
     )
 
 
+_FINDING = alerts.c.name + ":" + alerts.c.kind
+
 # Built once: building a statement costs more than running it.
 _OPEN = select(alerts).where(
     _is_app(alerts),
     alerts.c.resolved_us.is_(None),
-    alerts.c.name.not_in(bindparam("held", expanding=True)),
+    _FINDING.not_in(bindparam("held", expanding=True)),
     alerts.c.start_us <= bindparam("a_start"),
+)
+_SUPERSEDED = select(  # whether a newer window found something else of the same result
+    exists().where(
+        _is_app(alerts),
+        alerts.c.resolved_us.is_(None),
+        alerts.c.name == bindparam("a_name"),
+        alerts.c.kind != bindparam("a_kind"),
+        alerts.c.start_us > bindparam("a_start"),
+    )
 )
 _IS_ALERT = and_(
     _is_app(alerts), alerts.c.name == bindparam("a_name"), alerts.c.start_us == bindparam("a_start")
 )
 _ONE = select(alerts).where(_IS_ALERT)
 _SET_RESOLVED = update(alerts).where(_IS_ALERT).values(resolved_us=bindparam("now_us"))
-_SHOWN_STATUS = select(verdicts.c.status).where(_is_app(verdicts), verdicts.c.name == bindparam("a_name"))
+_SHOWN = select(verdicts.c.kind, verdicts.c.status).where(
+    _is_app(verdicts), verdicts.c.name == bindparam("a_name")
+)
 
 
 def settle_alerts(
@@ -45,7 +57,8 @@ def settle_alerts(
 
     `final`: if the app failed, it will not be asked again. `newest`: the app has judged no newer window of
     the endpoint; an alert of an older one is resolved at once unless the newest verdict still bears it out.
-    A newer window without a verdict (irrelevant) resolves nothing.
+    A newer window without a verdict (irrelevant) resolves nothing; one that finds something else of the same
+    result takes the place of what was found before, so that what was detected ends when it is suspected.
     """
     holding = {alert.name: alert for result in report.results for alert in alerts_of(result)}
     if report.failed and final and report.answer is not None:
@@ -53,7 +66,7 @@ def settle_alerts(
     _resolve(connection, report, holding, now_us)
     raised = []
     for alert in holding.values():
-        still = newest or _is_shown(connection, report.key, alert.name)
+        still = newest or _is_borne_out(connection, report.key, alert)
         if _raise(connection, report, alert, still, now_us):
             raised.append(alert)
     return raised
@@ -69,7 +82,10 @@ def _resolve(connection: Connection, report: Report, holding: Mapping[str, Alert
     """Resolve the open alerts of this window and those before it that this report ends."""
     key = key_values(report.key)
     statuses = {result.name: result.status for result in report.results}
-    for row in connection.execute(_OPEN, {**key, "held": list(holding)}).all():
+    held = [f"{alert.name}:{alert.kind}" for alert in holding.values()]
+    for row in connection.execute(_OPEN, {**key, "held": held}).all():
+        if row.name in holding and row.start_us == report.key.start_us:
+            continue  # it is about to be told anew
         if _is_over(row, report, statuses):
             place = {**key, "a_start": row.start_us, "a_name": row.name}
             connection.execute(_SET_RESOLVED, {**place, "now_us": now_us})
@@ -105,6 +121,12 @@ def _raise(connection: Connection, report: Report, alert: Alert, still: bool, no
     return new
 
 
-def _is_shown(connection: Connection, key: WindowKey, name: str) -> bool:
-    """Whether the newest word on this result is an alarm, or no verdict."""
-    return connection.scalar(_SHOWN_STATUS, {**key_values(key), "a_name": name}) in _BEARS_OUT
+def _is_borne_out(connection: Connection, key: WindowKey, alert: Alert) -> bool:
+    """Whether the newest word on this result is the same alarm, or no verdict."""
+    place = {**key_values(key), "a_name": alert.name, "a_kind": alert.kind}
+    shown = connection.execute(_SHOWN, place).one_or_none()
+    if shown is None:
+        return False
+    if shown.status == _NO_VERDICT:
+        return not connection.scalar(_SUPERSEDED, place)
+    return alert_kind(shown.kind, shown.status) == alert.kind
