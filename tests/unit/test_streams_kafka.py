@@ -146,6 +146,34 @@ def test_a_number_that_kafka_has_no_room_for_is_a_config_error():
     assert "can't create the topic: a number is too large" in str(problem)
 
 
+@pytest.mark.parametrize(
+    ("codec", "package"), [("lz4", "lz4"), ("snappy", "python-snappy"), ("zstd", "zstandard")]
+)
+def test_a_message_whose_codec_is_missing_names_the_package(codec, package):
+    from kafka.errors import UnsupportedCodecError
+
+    from modelmon.streams.kafka_client import port_error
+    from modelmon.streams.kafka_settings import read_address
+
+    error = UnsupportedCodecError(f"Libraries for {codec} compression codec not found")
+    problem = port_error(error, read_address("kafka://one/events"), Settings(), "read")
+    assert isinstance(problem, ConfigError)
+    assert f"compressed with {codec}: pip install {package}" in str(problem)
+
+
+def test_a_damaged_message_is_not_waited_for_and_a_publisher_tries_again():
+    from kafka.errors import CorruptRecordError
+
+    from modelmon.streams.kafka_client import port_error
+    from modelmon.streams.kafka_settings import read_address
+
+    error, address = CorruptRecordError("batch at offset 7 failed crc check"), read_address("kafka://one/e")
+    read = port_error(error, address, Settings(), "read")
+    assert isinstance(read, ConfigError)
+    assert "offset 7" in str(read)
+    assert isinstance(port_error(error, address, Settings(), "publish"), UnavailableError)
+
+
 def test_a_broker_that_is_down_is_told_by_our_error_alone(caplog):
     settings = Settings(kafka_timeout_seconds=0.3)
     with (

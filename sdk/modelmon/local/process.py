@@ -86,6 +86,7 @@ class WorkerProcess:
         return None
 
     def _spawn(self) -> subprocess.Popen[bytes]:
+        spec = msgspec.structs.replace(self.spec, last_exit=self.last_exit if self.exit_code else "")
         inherited = [self.spec.lifeline, self.spec.reports]
         if self.spec.listening is not None:
             inherited.append(self.spec.listening)
@@ -98,7 +99,7 @@ class WorkerProcess:
                     "-P",
                     "-m",
                     "modelmon.local.worker",
-                    msgspec.json.encode(self.spec).decode(),
+                    msgspec.json.encode(spec).decode(),
                 ],
                 env=self._environment,
                 cwd=self._folder,

@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
@@ -23,14 +24,17 @@ from modelmon.errors import ConfigError
 from modelmon.local.answers import check_output, failed, traceback_of
 from modelmon.local.reports import Reporter, make_logger
 from modelmon.local.triggers import CronTrigger, HttpTrigger, StreamTrigger, Trigger
-from modelmon.nuclio.lifecycle import BUG, WRONG_CONFIGURATION
+from modelmon.nuclio.lifecycle import die
 from modelmon.settings import Settings
 
 ORPHANED = 71  # exit code of a worker whose supervisor is gone
 
 
 class WorkerSpec(msgspec.Struct, frozen=True):
-    """What the supervisor tells a worker; the last three are file descriptors it inherits."""
+    """What the supervisor tells a worker, with file descriptors it inherits.
+
+    `last_exit` says how the worker ended that it is started in the place of.
+    """
 
     function: str
     folder: str
@@ -40,6 +44,7 @@ class WorkerSpec(msgspec.Struct, frozen=True):
     lifeline: int
     reports: int
     listening: int | None = None
+    last_exit: str = ""
 
 
 class Worker:
@@ -57,6 +62,8 @@ class Worker:
             worker_id=str(spec.worker),
             trigger=TriggerInfo(spec.trigger.kind, spec.trigger.name),
         )
+        self.context.user_data.last_exit = spec.last_exit
+        self.context.user_data.settings = self.settings  # so that a failed import leaves word, too
         self._handler: Callable[[Any, Any], Any] = lambda context, event: None
 
     async def start(self) -> None:
@@ -104,25 +111,34 @@ async def _resolved(value: Any) -> Any:
 
 
 def main(argument: str) -> None:
-    """Run until SIGTERM; exits with 70 after a bug and 78 after a wrong configuration at start."""
+    """Run until SIGTERM; exits with 70 after a bug and 78 after a wrong configuration."""
     spec = msgspec.json.decode(argument, type=WorkerSpec)
-    threading.Thread(target=_end_with_supervisor, args=(spec.lifeline,), daemon=True).start()
-    reporter = Reporter(spec.reports, spec.function, spec.trigger.name, spec.worker)
-    sys.path.insert(0, spec.folder)
+    context = Context(trigger=TriggerInfo(spec.trigger.kind, spec.trigger.name))
     try:
+        threading.Thread(target=_end_with_supervisor, args=(spec.lifeline,), daemon=True).start()
+        reporter = Reporter(spec.reports, spec.function, spec.trigger.name, spec.worker)
+        sys.path.insert(0, spec.folder)
         asyncio.run(_run(spec, reporter))
-    except ConfigError as error:
-        reporter.warn("error", str(error))
-        print(f"stopping: {error}", file=sys.stderr)
-        _exit(WRONG_CONFIGURATION)
-    except Exception as error:  # the end of the process: nobody else would tell the supervisor
-        reporter.warn("error", f"{type(error).__name__}: {error}")
-        sys.excepthook(type(error), error, error.__traceback__)
-        _exit(BUG)
+    except BaseException as error:
+        die(error, context)
 
 
 async def _run(spec: WorkerSpec, reporter: Reporter) -> None:
     worker = Worker(spec, reporter)
+    try:
+        await _work(worker, reporter)
+    except BaseException as error:
+        # Here and not further out: the end of the event loop would wait for threads that hang.
+        with suppress(BaseException):
+            reporter.warn("error", _told(error))
+        die(error, worker.context)
+
+
+def _told(error: BaseException) -> str:
+    return str(error) if isinstance(error, ConfigError) else f"{type(error).__name__}: {error}"
+
+
+async def _work(worker: Worker, reporter: Reporter) -> None:
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, worker.stopping.set)
     starting = asyncio.ensure_future(worker.start())
@@ -132,7 +148,7 @@ async def _run(spec: WorkerSpec, reporter: Reporter) -> None:
         _exit(0)  # nothing was delivered yet, so there is nothing to wait for
     starting.result()
     reporter.ready()
-    await _trigger(spec)(worker)
+    await _trigger(worker.spec)(worker)
     # Threads of a library or of user code do not keep a stopped worker alive.
     _exit(0)
 
@@ -156,9 +172,11 @@ def _end_with_supervisor(lifeline: int) -> None:
 
 
 def _exit(code: int) -> None:
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(code)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from modelmon.nuclio.heartbeat import StreamPulse, TickPulse
 from modelmon.nuclio.lifecycle import FAILURES, die, finish, leave_word, prepare, watch
 from modelmon.nuclio.progress import Progress
 from modelmon.nuclio.protocols import Acknowledge, HttpStage, MessageStage, TickStage
+from modelmon.nuclio.pulse import TICKING
 from modelmon.nuclio.replies import body_bytes, failure, reply, told
 from modelmon.settings import Settings
 
@@ -43,8 +44,9 @@ def message_handlers(
             return
         data.acknowledge = _Acknowledgements(context.platform)
         data.turn = asyncio.Lock()  # the platform may drain while a message waits
-        await _start(context, lambda settings: make(settings, data.acknowledge))
+        await _start(context, lambda settings: make(settings, data.acknowledge), speaks_as="")
         data.pulse = StreamPulse(context, data.acknowledge.progress)
+        await data.pulse.begin()
         context.platform.set_drain_callback(lambda: finish(context, "drain"))
         context.platform.set_termination_callback(lambda: _end(context, "drain", "close"))
         data.watching = asyncio.ensure_future(watch(context))
@@ -89,7 +91,7 @@ def tick_handlers(
     """
 
     async def init_context(context: Any) -> None:
-        await _start(context, make)
+        await _start(context, make, speaks_as=TICKING)
         pulse = context.user_data.pulse = TickPulse(context)
         await pulse.begin()
         context.platform.set_termination_callback(lambda: _end(context, "close"))
@@ -147,8 +149,9 @@ def _of_the_caller(init_context: InitContext, handler: Handler) -> tuple[InitCon
     return init_context, handler
 
 
-async def _start(context: Any, make: Callable[[Settings], Any]) -> None:
-    """`prepare`, and a start that fails is in the function's health."""
+async def _start(context: Any, make: Callable[[Settings], Any], *, speaks_as: str) -> None:
+    """`prepare`, and a start that fails is in the function's health, as said by the worker of this name."""
+    context.user_data.speaks_as = speaks_as
     try:
         await prepare(context, make)
     except FAILURES as error:

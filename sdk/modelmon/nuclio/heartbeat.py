@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelmon.model import WorkerState
 from modelmon.nuclio.progress import Progress
-from modelmon.nuclio.pulse import Pulse
+from modelmon.nuclio.pulse import TICKING, WORD_SECONDS, Pulse
 from modelmon.settings import Settings
 from modelmon.waiting import outages
 
@@ -24,8 +24,9 @@ MISSED_BEATS = 3
 """A worker that was not heard for so many beats is gone."""
 UNCOMMITTED_SECONDS = 30.0
 """An acknowledgement that is not committed after so long does not arrive; platforms need seconds."""
-END_SECONDS = 2.0
-TICKING = "ticks"
+SETTLED_SECONDS = 20.0
+"""A worker that has lived so long has outlived what ended the one before it."""
+BEGIN_SECONDS = END_SECONDS = 2.0
 LEAST_TICK_SECONDS = 60.0
 UNCOMMITTED = (
     "what was acknowledged {seconds:.0f} s ago is still not committed for group {group}: the platform loses "
@@ -35,14 +36,27 @@ UNCOMMITTED = (
 
 
 class StreamPulse:
-    """Beats for a worker that reads a stream, until it is ended."""
+    """Beats for a worker that reads a stream, until it is ended.
+
+    A worker that was started in the place of one that failed is `failed` too, until it has read everything
+    or has lived for a while: else a function that fails at each message would be ready between two tries.
+    """
 
     def __init__(self, context: Any, progress: Progress) -> None:
         self._making = context.user_data.making
         self._settings: Settings = context.user_data.settings
         self._pulse = Pulse(context, progress)
         self._progress = progress
+        self._began = time.monotonic()
+        self._last_exit = _last_exit(context)
+        self._word: str | None = None
         self._task = asyncio.ensure_future(self._beat_for_ever())
+
+    async def begin(self) -> None:
+        """Say how the last worker ended before a message comes that may end this one in the same way."""
+        if self._last_exit:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(_beat(self._beat), BEGIN_SECONDS)
 
     async def end(self) -> None:
         """Stop, and take the heartbeat back."""
@@ -55,15 +69,21 @@ class StreamPulse:
             await asyncio.sleep(self._settings.heartbeat_seconds)
 
     def _beat(self) -> None:
-        seconds = self._settings.heartbeat_seconds * MISSED_BEATS
-        self._pulse.beat(*self._state(), seconds)
+        state, reason = self._state()
+        # A failure is heard until the next worker in its place speaks, as the platform lets it wait.
+        failed = state is WorkerState.FAILED
+        self._pulse.beat(
+            state, reason, WORD_SECONDS if failed else self._settings.heartbeat_seconds * MISSED_BEATS
+        )
 
     def _state(self) -> tuple[WorkerState, str]:
         waiting = [f"waiting for {outage.what}: {outage.reason}" for outage in outages()]
         if waiting:
             return WorkerState.WAITING, "; ".join(waiting)
+        if self._word is None:
+            self._word = self._pulse.last_word() or self._last_exit
         if not self._making.done():
-            return WorkerState.STARTING, "opening streams and stores"
+            return self._or_failed(WorkerState.STARTING, "opening streams and stores")
         subscription: Subscription = self._making.result().subscription
         failure = self._pulse.observe(subscription)
         if failure:
@@ -72,8 +92,15 @@ class StreamPulse:
             reason = UNCOMMITTED.format(seconds=self._progress.uncommitted_seconds, group=subscription.group)
             return WorkerState.UNCOMMITTED, reason
         if self._progress.behind_seconds > self._settings.behind_after_seconds:
-            return WorkerState.BEHIND, f"messages wait for {self._progress.behind_seconds:.0f} s"
-        return WorkerState.READY, ""
+            return self._or_failed(
+                WorkerState.BEHIND, f"messages wait for {self._progress.behind_seconds:.0f} s"
+            )
+        return self._or_failed(WorkerState.READY, "")
+
+    def _or_failed(self, state: WorkerState, reason: str) -> tuple[WorkerState, str]:
+        if self._progress.is_caught_up or time.monotonic() - self._began > SETTLED_SECONDS:
+            self._word = ""
+        return (WorkerState.FAILED, self._word) if self._word else (state, reason)
 
 
 class TickPulse:
@@ -87,11 +114,17 @@ class TickPulse:
         self._longest = 2 * max(settings.base_period * 60.0, settings.controller_interval_seconds)
         self._is_cron = getattr(context.trigger, "kind", "") == "cron"
         self._last: float | None = None
+        self._last_exit = _last_exit(context)
         self._pulse = Pulse(context, Progress(), TICKING)
 
     async def begin(self) -> None:
         """The function has started and waits for its first tick."""
-        await _beat(lambda: self._pulse.beat(WorkerState.READY, "no tick yet", self._longest))
+        await _beat(self._begin)
+
+    def _begin(self) -> None:
+        word = self._pulse.last_word() or self._last_exit
+        state = WorkerState.FAILED if word else WorkerState.READY
+        self._pulse.beat(state, word or "no tick yet", self._longest)
 
     async def ticked(self, unavailable: Mapping[str, str]) -> None:
         """A tick has ended; `unavailable` is what it could not reach, and why."""
@@ -110,6 +143,12 @@ class TickPulse:
     async def end(self) -> None:
         """The last worker to end takes the heartbeat back; one that goes on will beat again."""
         await _end(self._pulse)
+
+
+def _last_exit(context: Any) -> str:
+    # Told by a platform that knows it: who is killed can't say so itself.
+    last_exit = getattr(context.user_data, "last_exit", "")
+    return f"its last worker {last_exit}, see the function's log" if last_exit else ""
 
 
 async def _beat(beat: Callable[[], None]) -> None:

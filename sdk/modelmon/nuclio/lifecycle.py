@@ -6,9 +6,11 @@ import asyncio
 import inspect
 import logging
 import os
+import signal
 import threading
 import traceback
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any, NoReturn, TypeVar
 
@@ -16,7 +18,7 @@ from modelmon.errors import ConfigError
 from modelmon.model import WorkerState
 from modelmon.nuclio.bridge import bridge_logging
 from modelmon.nuclio.progress import Progress
-from modelmon.nuclio.pulse import Pulse
+from modelmon.nuclio.pulse import TICKING, WORD_SECONDS, Pulse
 from modelmon.nuclio.replies import told
 from modelmon.settings import Settings
 from modelmon.waiting import when_awaitable
@@ -29,8 +31,8 @@ BUG, WRONG_CONFIGURATION = 70, 78  # exit codes, as in sysexits.h
 FAILURES = (Exception, SystemExit)
 """What a stage, a model or an app may raise. Nuclio would turn either into an answer, and go on."""
 LEAVE_SECONDS = 2.0
-WORD_SECONDS = 60.0
-"""How long the last word of a worker stands; the platform starts another one before."""
+DIE_SECONDS = 10
+"""After so long the kernel ends a process that can't say why it stops."""
 INIT_SECONDS = 5.0  # how long a start waits for a dependency before it goes on without it
 
 
@@ -79,25 +81,66 @@ async def watch(context: Any) -> None:
 
 
 def die(error: BaseException, context: Any) -> NoReturn:
-    """End this process at once; what was not acknowledged comes again."""
+    """End this process at once; what was not acknowledged comes again.
+
+    Nothing on the way out keeps it: no full disk, no memory or thread that is missing, no reader that hangs.
+    """
+    try:
+        _end_soon()
+        for step in (_free, partial(leave_word, context), _log, traceback.print_exception):
+            with suppress(BaseException):
+                step(error)
+        with suppress(BaseException):
+            logging.shutdown()
+    finally:
+        os._exit(WRONG_CONFIGURATION if isinstance(error, ConfigError) else BUG)
+
+
+def _end_soon() -> None:
+    """Have the kernel end us: it needs no thread and no memory of ours for that."""
+    with suppress(ValueError):  # another thread than the main one: then it stays as it is
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(DIE_SECONDS)
+
+
+def _free(error: BaseException) -> None:
+    # What ran out of memory is held by the frames that the error knows.
+    traceback.clear_frames(error.__traceback__)
+
+
+def _log(error: BaseException) -> None:
+    # Nuclio ends with us, and may not read the log any more that goes through it: stderr gets it too.
     if isinstance(error, ConfigError):
         logger.error("stopping: %s", error)
     else:
         logger.error("stopping with nothing of it acknowledged: %s", error, exc_info=error)
-    # Nuclio ends with us, and may not read the log any more that goes through it.
-    traceback.print_exception(error)
-    leave_word(context, error)
-    logging.shutdown()
-    os._exit(WRONG_CONFIGURATION if isinstance(error, ConfigError) else BUG)
 
 
 def leave_word(context: Any, error: BaseException) -> None:
-    """Say in the function's health why this worker ends; not for long, records that hang are left alone."""
-    settings = getattr(context.user_data, "settings", None)
-    if settings is not None:
-        beat = partial(
-            Pulse(context, Progress()).beat, WorkerState.FAILED, f"it stops: {told(error)}", WORD_SECONDS
-        )
-        writing = threading.Thread(target=beat, daemon=True)
+    """Say in the function's health why this worker ends.
+
+    Its word stands for a while, or until the next worker in its place gets on. Records that hang are left
+    alone. Functions that answer requests for themselves have no heartbeat, so they leave no word.
+    """
+    settings, kind = getattr(context.user_data, "settings", None), getattr(context.trigger, "kind", "")
+    speaks_as = getattr(context.user_data, "speaks_as", {"http": None, "cron": TICKING}.get(kind, ""))
+    if settings is None or speaks_as is None:
+        return
+    pulse = Pulse(context, Progress(), speaks_as)
+    beat = partial(pulse.beat, WorkerState.FAILED, _reason(error), WORD_SECONDS)
+    writing = threading.Thread(target=beat, daemon=True)
+    try:
         writing.start()
+    except RuntimeError:  # no thread is to be had
+        beat()
+    else:
         writing.join(LEAVE_SECONDS)
+
+
+def _reason(error: BaseException) -> str:
+    """What may be told to everybody: of a bug only its kind, its text may hold what a request held."""
+    if isinstance(error, ImportError):
+        return f"it stops: {error}; add it to the function's requirements"
+    if isinstance(error, MemoryError):
+        return "it stops: there is no memory left; give the function more, or smaller messages"
+    return f"it stops: {told(error)}"

@@ -40,6 +40,11 @@ class Progress:
         self._see_end(now)
         self._see_commits(now)
 
+    @property
+    def is_caught_up(self) -> bool:
+        """Whether the group had committed everything at the last `observe`."""
+        return bool(self._end) and self._reached(self._end)
+
     def partitions(self) -> tuple[PartitionProgress, ...]:
         """The positions in every partition, as of the last `observe`."""
         return tuple(

@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from modelmon.streams.subscriptions import Subscription
 
 
+TICKING = "ticks"
+"""The worker that all workers of a function that ticks speak as."""
+WORD_SECONDS = 60.0
+"""How long the last word of a worker stands; the platform starts another one before."""
+
+
 def function_name() -> str:
     """The name the platform runs this function by."""
     return os.environ.get("NUCLIO_FUNCTION_NAME", "")
@@ -68,6 +74,17 @@ class Pulse:
             if not self._ended:
                 with self._records().write() as connection:
                     heartbeats.put(connection, beat)
+
+    def last_word(self) -> str:
+        """Why the worker in whose place this one is stopped, if it said so not long ago; else ""."""
+        from modelmon.stores import heartbeats
+
+        now_us = time.time_ns() // 1000
+        with suppress(ConfigError, UnavailableError), self._turn, self._records().read() as connection:
+            for beat in heartbeats.by_function(connection).get(function_name(), ()):
+                if beat.worker == self._worker and beat.state is WorkerState.FAILED:
+                    return beat.reason if beat.expires_us >= now_us else ""
+        return ""
 
     def observe(self, subscription: Subscription) -> str:
         """Look where the stream ends and what its group has committed; returns why that failed, or ""."""

@@ -37,7 +37,6 @@ _WRONG = (
     errors.InconsistentGroupProtocolError,
     errors.PolicyViolationError,
     errors.UnsupportedVersionError,
-    errors.UnsupportedCodecError,
     errors.UnsupportedCompressionTypeError,
 )
 """What trying again does not mend."""
@@ -46,6 +45,9 @@ _WRONG = (
 class CertificateError(errors.KafkaError):  # type: ignore[misc]  # kafka-python is untyped
     """One side of a TLS connection does not take the other's certificate."""
 
+
+CODEC_PACKAGES = {"lz4": "lz4", "snappy": "python-snappy", "zstd": "zstandard"}
+"""What has to be installed for messages that are compressed so."""
 
 _REFUSED = (errors.SaslAuthenticationFailedError, errors.UnsupportedSaslMechanismError, CertificateError)
 
@@ -187,6 +189,15 @@ def port_error(error: Exception, address: KafkaAddress, settings: Settings, what
         return ConfigError(
             f"{address}: the brokers don't take kafka_session_seconds {settings.kafka_session_seconds:g}; "
             "it has to lie between their group.min.session.timeout.ms and group.max.session.timeout.ms"
+        )
+    if isinstance(error, errors.UnsupportedCodecError):
+        codec = next((name for name in CODEC_PACKAGES if f" {name} " in reason), "")
+        mend = f"pip install {CODEC_PACKAGES[codec]}" if codec else "take another kafka_compression"
+        return ConfigError(f"{address}: messages are compressed with {codec or reason}: {mend}")
+    if isinstance(error, errors.CorruptRecordError) and what == "read":
+        return ConfigError(
+            f"{address}: a message is damaged: {reason}; restore the partition, or set the group's offset "
+            "behind it"
         )
     if isinstance(error, _WRONG):
         return ConfigError(f"{address}: can't {what}: {reason}")

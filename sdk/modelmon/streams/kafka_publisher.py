@@ -10,7 +10,7 @@ from kafka import KafkaProducer, codec
 from modelmon.errors import ConfigError, RejectedError
 from modelmon.settings import Settings
 from modelmon.streams.base import Record
-from modelmon.streams.kafka_client import CLIENT_ERRORS, connect, port_error
+from modelmon.streams.kafka_client import CLIENT_ERRORS, CODEC_PACKAGES, connect, port_error
 from modelmon.streams.kafka_settings import KafkaAddress, timeout_milliseconds
 
 LINGER_MS = 60_000
@@ -72,7 +72,8 @@ class KafkaPublisher:
         compression = self._settings.kafka_compression
         if compression != "none" and not getattr(codec, f"has_{compression}")():
             raise ConfigError(
-                f"kafka_compression: {compression} needs its library (lz4, python-snappy or zstandard)"
+                f"kafka_compression: {compression} needs its library: "
+                f"pip install {CODEC_PACKAGES[compression]}"
             )
         return connect(
             KafkaProducer,
