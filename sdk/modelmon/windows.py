@@ -18,8 +18,11 @@ BEGINS_INSIDE, ENDS_INSIDE = 1, 2
 """Bits of `incomplete`: the endpoint's data begin, or end, inside the window."""
 PARTIAL = 4
 """Beside the bits above: silence of a period follows the window, so that no more is to come of it."""
+DONE, FAILED, UNAVAILABLE = "done", "failed", "unavailable"
+"""Outcomes of a window: judged; the app failed; what the app depends on does not answer now."""
 _EDGE = 10  # a tenth of a window may lack data before the window is incomplete
 _LONGEST_DOUBLING = 16
+_LONGEST_POSTPONED_US = 60 * MINUTE_US
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -86,7 +89,7 @@ class State(Enum):
 
     WAITING = "waiting"  # not all of its rows have been sent to the app
     SENT = "sent"
-    RETRYING = "retrying"  # the app failed and will be asked again
+    RETRYING = "retrying"  # the app failed, or waits for something, and will be asked again
     DONE = "done"
     FAILED = "failed"
 
@@ -198,6 +201,16 @@ def retry_wait_us(sends: int, first_wait_us: int) -> int:
     return first_wait_us << min(sends - 1, _LONGEST_DOUBLING)
 
 
+def postponed_wait_us(waited_us: int, first_wait_us: int) -> int:
+    """How long a window whose app waits for something is left alone: as long as it has waited so far,
+    between the first wait and an hour.
+
+    >>> [postponed_wait_us(waited, 10) for waited in (0, 10, 20, 40)]
+    [10, 10, 20, 40]
+    """
+    return min(max(waited_us, first_wait_us), max(first_wait_us, _LONGEST_POSTPONED_US))
+
+
 def has_tries_left(sends: int, attempts: int, allowed: int) -> bool:
     """Whether a failed window may be sent again: sent less often than `allowed` and started less often.
 
@@ -214,6 +227,7 @@ def state_of(
         return State.WAITING
     if answered < sent:
         return State.SENT if checked else State.FAILED  # no answer came, however often it was sent
-    if outcome == "done":
+    if outcome == DONE:
         return State.DONE
-    return State.RETRYING if checked and tries_left else State.FAILED
+    again = checked and (tries_left or outcome == UNAVAILABLE)
+    return State.RETRYING if again else State.FAILED

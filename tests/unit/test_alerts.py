@@ -10,7 +10,7 @@ from modelmon import wire
 from modelmon.alerts import Alert, alert_of_failure, alerts_of
 from modelmon.model import ResultKindApp, ValuePoint
 from modelmon.stores import windows as ledger
-from unit.window_support import E1, Chain, at, done, failed, metric, result
+from unit.window_support import E1, Chain, at, done, failed, metric, result, waits
 
 
 @pytest.fixture
@@ -282,6 +282,14 @@ def test_an_app_that_fails_on_a_window_nobody_will_send_again_is_an_alert_at_onc
     stranger = wire.AppEvent("stranger", "stranger", "app", windows(chain)[0].window, 1)
     chain.report(failed(stranger))
     assert [row.kind for row in chain.alerts()] == ["mm-app-failed"]
+
+
+def test_an_app_that_waits_is_no_alert_and_resolves_none(chain):
+    first, second, _ = windows(chain)
+    chain.report(result(first, 2), done(first))
+    chain.report(waits(second))
+    chain.report(waits(revision(first, 2)))
+    assert opened(chain) == [("data-drift-detected", 0)]
 
 
 def test_an_app_that_works_again_resolves_its_failure(chain):

@@ -22,12 +22,14 @@ from modelmon.apps import (
     ResultKindApp,
     ResultStatusApp,
 )
+from modelmon.apps import stage as stage_module
 from modelmon.apps.stage import AppStage
 from modelmon.errors import RejectedError, UnavailableError
 from modelmon.model import Endpoint, Message, Window, to_us
 from modelmon.settings import Settings
 from modelmon.stats import describe
 from modelmon.stores import deadletters, endpoints, schema, windows
+from modelmon.stores.reading import read_sample
 from modelmon.stores.records import open_records
 from modelmon.stores.samples import open_samples
 from modelmon.streams import open_stream
@@ -278,18 +280,59 @@ def test_a_failure_does_not_stop_the_next_window(project: Project) -> None:
     assert project.acknowledged == [(0, 0), (0, 1)]
 
 
-def test_what_is_unavailable_to_the_app_is_waited_for_and_is_no_attempt(project: Project) -> None:
+@pytest.mark.parametrize("hides", [False, True])
+def test_rows_whose_store_is_down_are_waited_for_and_are_no_attempt(
+    project: Project, monkeypatch: pytest.MonkeyPatch, hides: bool
+) -> None:
     project.count_windows()
     counted = []
-    outcomes = iter([raising(UnavailableError("store down"))] * 5 + [lambda _: None])
+    downs = iter([True] * 5 + [False])
+
+    def read(*rest: Any) -> Any:
+        counted.append(project.attempts())
+        if next(downs):
+            raise UnavailableError("store down")
+        return read_sample(*rest)
 
     def act(context: Any) -> Any:
-        counted.append(project.attempts())
-        return next(outcomes)(context)
+        try:
+            return {"n": context.rows}
+        except UnavailableError:
+            if hides:
+                raise UnavailableError("something of the app's own") from None
+            raise
 
+    monkeypatch.setattr(stage_module, "read_sample", read)
     (report,) = project.judge(Acting(act))
     assert (answer(report)["outcome"], counted) == ("done", [1] * 6)
     assert project.attempts() == 0
+
+
+def test_what_the_app_waits_for_on_one_endpoint_does_not_hold_up_the_next_window(project: Project) -> None:
+    project.count_windows()
+    turns = iter([raising(UnavailableError("labels not there \ud800")), lambda _: {"accuracy": 1.0}])
+    reports = project.judge(Acting(lambda context: next(turns)(context)), event(), event())
+    assert [answer(report)["outcome"] for report in reports] == ["unavailable", "done"]
+    assert answer(reports[0]) == {
+        "outcome": "unavailable", "error": "labels not there \\ud800", "envelopes": 0, "rows": 0,
+    }  # fmt: skip
+    assert project.acknowledged == [(0, 0), (0, 1)]
+    assert project.attempts() == 0
+
+
+def test_a_window_of_mlruns_controller_is_waited_for_because_nobody_would_ask_again(project: Project) -> None:
+    turns = iter([raising(UnavailableError("labels not there"))] * 2 + [lambda _: None])
+    body = json.dumps(
+        {
+            "start_infer_time": "2025-01-31T09:50:00+00:00",
+            "end_infer_time": "2025-01-31T09:59:59.999999+00:00",
+            "endpoint_id": "e1",
+            "endpoint_name": "delay",
+            "application_name": APP,
+        }
+    )
+    (report,) = project.judge(Acting(lambda context: next(turns)(context)), body.encode())
+    assert answer(report)["outcome"] == "done"
 
 
 def test_a_window_that_is_delivered_again_and_again_is_judged_each_time(project: Project) -> None:

@@ -12,7 +12,7 @@ from modelmon.model import Window, from_us, to_us
 from modelmon.stages.controller import send
 from modelmon.stores import registry
 from modelmon.stores import windows as ledger
-from unit.window_support import E1, E2, GRACE, Chain, at, done, failed, result
+from unit.window_support import E1, E2, GRACE, Chain, at, done, failed, result, waits
 
 RETRY = 10
 
@@ -389,6 +389,58 @@ def test_a_window_that_killed_its_app_as_often_as_it_may_is_not_sent_again(chain
     for second in range(0, 120, RETRY):
         chain.tick(at(12, second))
     assert chain.app_events() == []
+
+
+def test_a_window_whose_app_waits_is_sent_again_ever_more_rarely_and_never_given_up(chain):
+    chain.serve(at(0), at(11), now=at(11))
+    sends = []
+    for second in range(0, 8 * 3_600, RETRY):
+        chain.tick(at(11, second))
+        for event in chain.app_events():
+            sends.append(second)
+            chain.report(waits(event))
+    gaps = [after - before for before, after in pairwise(sends)]
+    assert gaps[:6] == [10, 10, 20, 40, 80, 160]
+    assert max(gaps) == gaps[-1] == 3_600
+    (row,) = (row for row in chain.windows() if row.start_us == at(0))
+    assert (row.sent, row.sends, row.error) == (1, 1, "labels not there")
+
+
+def test_a_window_whose_app_waited_has_all_its_tries_when_it_fails(chain):
+    chain.serve(at(0), at(11), now=at(11))
+    answers = iter([waits] * 5 + [failed] * 10)
+    for second in range(0, 3_600, RETRY):
+        chain.tick(at(11, second))
+        for event in chain.app_events():
+            chain.report(next(answers)(event))
+    assert len(list(answers)) == 10 - chain.settings.app_attempts
+
+
+def test_a_window_whose_app_waits_does_not_hold_up_the_others(chain):
+    for endpoint_id in (E1, E2):
+        chain.serve(at(0), at(11), now=at(11), endpoint_id=endpoint_id)
+    chain.tick(at(11))
+    for event in chain.app_events():
+        chain.report(waits(event) if event.endpoint_id == E1 else done(event))
+    for endpoint_id in (E1, E2):
+        chain.serve(at(21), now=at(21), endpoint_id=endpoint_id)
+    chain.tick(at(21))
+    found = [(each.endpoint_id, *starts([each])) for each in chain.app_events()]
+    assert sorted(found) == [(E1, 0), (E1, 10), (E2, 10)]
+
+
+def test_late_rows_of_a_window_whose_app_waits_are_a_new_revision(chain):
+    chain.serve(at(0), at(11), now=at(11))
+    chain.tick(at(11))
+    chain.report(*map(waits, chain.app_events()))
+    chain.serve(at(5), now=at(11, 1))
+    chain.tick(at(11, 1))
+    chain.tick(at(11, 1 + GRACE))
+    (again,) = chain.app_events()
+    assert again.window_revision == 2
+    chain.report(done(again))
+    chain.tick(at(30))
+    assert (chain.windows()[0].outcome, chain.windows()[0].check_us) == ("done", None)
 
 
 def test_a_window_that_waits_in_the_apps_stream_is_not_sent_again(chain):

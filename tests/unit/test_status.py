@@ -13,7 +13,7 @@ from modelmon.stores import batches
 from modelmon.stores.status import idle, status
 from modelmon.streams import BACKENDS
 from unit import flaky_stream
-from unit.window_support import E1, E2, GRACE, T0, Chain, at, done, failed, metric, result
+from unit.window_support import E1, E2, GRACE, T0, Chain, at, done, failed, metric, result, waits
 
 
 @pytest.fixture
@@ -147,6 +147,18 @@ def test_a_window_that_failed_for_good_is_counted_as_failed_at_once(chain):
     assert endpoint["states"] == ["failed"]
 
 
+def test_an_app_that_waits_is_shown_with_its_reason_and_its_calm_is_not_known(chain):
+    chain.serve(*[at(minute) for minute in range(0, 22, 3)], now=at(21))
+    chain.tick(at(21))
+    first, second = chain.app_events()
+    chain.report(result(first), done(first))
+    chain.report(waits(second))
+    (endpoint,) = read(chain, at(21))["endpoints"]
+    assert (endpoint["states"], endpoint["status"]) == (["unavailable"], {"data_drift": -1})
+    assert (endpoint["windows"]["retrying"], endpoint["windows"]["failed"]) == (1, 0)
+    assert [each["error"] for each in endpoint["apps"]] == ["labels not there"]
+
+
 def test_too_few_rows_are_a_state_and_so_is_an_incomplete_window(chain):
     chain.serve(at(5), at(11), now=at(11))
     chain.tick(at(11))
@@ -162,11 +174,16 @@ def test_each_app_shows_how_far_it_has_come(chain):
     first, second = chain.app_events()
     chain.report(done(first))
     assert read(chain, at(35))["endpoints"][0]["apps"] == [
-        {"application_name": "app", "last_analyzed": wire.write_moment(at(10)), "states": []}
+        {"application_name": "app", "last_analyzed": wire.write_moment(at(10)), "states": [], "error": ""}
     ]
     chain.report(done(second, rows=3))
     assert read(chain, at(35))["endpoints"][0]["apps"] == [
-        {"application_name": "app", "last_analyzed": wire.write_moment(at(20)), "states": ["warming up"]}
+        {
+            "application_name": "app",
+            "last_analyzed": wire.write_moment(at(20)),
+            "states": ["warming up"],
+            "error": "",
+        }
     ]
 
 

@@ -18,6 +18,7 @@ from modelmon.windows import (
     check_at,
     has_tries_left,
     incomplete,
+    postponed_wait_us,
     retry_wait_us,
     standing,
     state_of,
@@ -295,6 +296,18 @@ def test_the_wait_for_an_answer_doubles_and_stays_a_number():
 
 
 @pytest.mark.parametrize(
+    ("waited", "expected"),
+    [(-5, 10), (0, 10), (10, 10), (25, 25), (3_600_000_000, 3_600_000_000), (10**15, 3_600_000_000)],
+)
+def test_a_window_whose_app_waits_is_left_alone_as_long_as_it_waited_and_an_hour_at_most(waited, expected):
+    assert postponed_wait_us(waited, 10) == expected
+
+
+def test_a_first_wait_of_more_than_an_hour_is_kept():
+    assert postponed_wait_us(0, 7_200_000_000) == 7_200_000_000
+
+
+@pytest.mark.parametrize(
     ("sends", "attempts", "left"), [(1, 1, True), (2, 2, True), (3, 1, False), (1, 3, False), (3, 3, False)]
 )
 def test_tries_are_counted_by_sends_and_by_starts(sends, attempts, left):
@@ -314,6 +327,8 @@ def test_tries_are_counted_by_sends_and_by_starts(sends, attempts, left):
         ((1, 1, 1), "failed", True, True, State.RETRYING),
         ((1, 1, 1), "failed", True, False, State.FAILED),
         ((1, 1, 1), "failed", False, True, State.FAILED),
+        ((1, 1, 1), "unavailable", True, False, State.RETRYING),
+        ((1, 1, 1), "unavailable", False, True, State.FAILED),  # nobody will ask again
     ],
 )
 def test_state(revisions, outcome, checked, tries_left, expected):

@@ -241,4 +241,8 @@ def unavailable(*_: Any, **__: Any) -> Any:
     raise UnavailableError("the disk is full")
 
 
+def waits(event: wire.AppEvent, error: str = "labels not there") -> wire.Envelope:
+    return envelope(event, "window", outcome="unavailable", error=error, envelopes=0, rows=0)
+
+
 Publish = Callable[..., None]

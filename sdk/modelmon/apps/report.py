@@ -29,8 +29,16 @@ def done(event: wire.AppEvent, outputs: Sequence[Output], rows: int) -> bytes:
 
 def failed(event: wire.AppEvent, error: str, rows: int = 0) -> bytes:
     """The report of a window that could not be judged."""
-    readable = error.encode(errors="backslashreplace").decode()[:LONGEST_ERROR]
-    return wire.write_report([_window(event, "failed", readable, 0, rows)])
+    return wire.write_report([_window(event, "failed", _readable(error), 0, rows)])
+
+
+def unavailable(event: wire.AppEvent, reason: str) -> bytes:
+    """The report of a window that is to be asked for again once what the app depends on answers."""
+    return wire.write_report([_window(event, "unavailable", _readable(reason), 0, 0)])
+
+
+def _readable(text: str) -> str:
+    return text.encode(errors="backslashreplace").decode()[:LONGEST_ERROR]
 
 
 def _content(output: Output) -> tuple[str, dict[str, Any]]:

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from modelmon import wire
 from modelmon.apps import report
@@ -27,6 +27,9 @@ from modelmon.streams import open_stream
 from modelmon.streams.subscriptions import Subscription, windows_of
 from modelmon.waiting import when_available
 
+if TYPE_CHECKING:
+    from modelmon.stats.frames import Frame
+
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -37,11 +40,11 @@ Acknowledge = Callable[[int, int], Awaitable[None]]
 class AppStage:
     """Judges the windows that come on an app's stream, one at a time.
 
-    Each (window, revision) is answered by one message on the writer's stream, done or failed, and only then
-    acknowledged. What the app raises is a failed attempt; UnavailableError, from the stores or through
-    the app, is waited for. A window that has ended its process `app_attempts` times is answered as failed
-    without running. `name` is the app's, by default that of the function
-    it runs in. Opening raises ConfigError and UnavailableError.
+    Each (window, revision) is answered by one message on the writer's stream, and only then acknowledged.
+    What the app raises is a failed attempt. The window's own rows are waited for while their store is down;
+    any other UnavailableError of the app postpones the window, so that the others go on. A window that has
+    ended its process `app_attempts` times is answered as failed without running. `name` is the app's, by
+    default that of the function it runs in. Opening raises ConfigError and UnavailableError.
     """
 
     def __init__(
@@ -111,12 +114,20 @@ class AppStage:
             return report.failed(
                 event, f"endpoint {event.endpoint_id} is not in the records: was it deleted?"
             )
-        context = self._context(event, endpoint)
+        rows = _Rows(partial(self._read, event))
+        context = self._context(event, endpoint, rows)
         try:
             found = judge(self._app, context)
             return report.done(event, found, context.rows)
-        except UnavailableError:
-            raise
+        except UnavailableError as error:
+            if rows.is_unavailable or not event.window_revision:  # MLRun's controller would not ask again
+                raise
+            logger.warning(
+                "%s waits on %s, window %s to %s: %s",
+                event.application_name, event.endpoint_name, event.window.start, event.window.end,
+                _printable(str(error)),
+            )  # fmt: skip
+            return report.unavailable(event, str(error))
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a seam: this is the user's code
             told = f"{type(error).__name__}: {error}"
             logger.error(
@@ -126,13 +137,16 @@ class AppStage:
             )  # fmt: skip
             return report.failed(event, told)
 
-    def _context(self, event: wire.AppEvent, endpoint: Endpoint) -> MonitoringApplicationContext:
+    def _read(self, event: wire.AppEvent) -> Frame:
         start_us, end_us = to_us(event.window.start), to_us(event.window.end)
+        return read_sample(self._database, self._samples, event.endpoint_id, start_us, end_us)
+
+    def _context(self, event: wire.AppEvent, endpoint: Endpoint, rows: _Rows) -> MonitoringApplicationContext:
         return MonitoringApplicationContext(
             event.application_name,
             endpoint,
             event.window,
-            lambda: read_sample(self._database, self._samples, endpoint.endpoint_id, start_us, end_us),
+            rows.read,
             self._settings,
             window_revision=event.window_revision,
             window_incomplete=event.window_incomplete,
@@ -175,6 +189,21 @@ class AppStage:
         there = replace(self._settings, kafka_missing_topic="refuse")  # the message came from it
         with closing(open_stream(reads.url, reads.partitions, there)) as stream:
             return stream.stream_id
+
+
+class _Rows:
+    """Reads the window's rows and remembers when their store did not answer."""
+
+    def __init__(self, read: Callable[[], Frame]) -> None:
+        self._read = read
+        self.is_unavailable = False
+
+    def read(self) -> Frame:
+        try:
+            return self._read()
+        except UnavailableError:
+            self.is_unavailable = True
+            raise
 
 
 def _printable(text: str) -> str:

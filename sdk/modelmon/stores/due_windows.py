@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, bindparam, case, select, tuple_, update
+from sqlalchemy import Connection, Row, and_, bindparam, case, select, tuple_, update
 
 from modelmon.stores.schema import endpoints, positions, traffic, windows
 from modelmon.stores.windows import BATCH, WindowKey, is_key, key_values
-from modelmon.windows import Progress, Span
+from modelmon.windows import UNAVAILABLE, Progress, Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +92,13 @@ def record_sent(connection: Connection, sendings: Sequence[Sending], now_us: int
         update(windows)
         .where(is_key(), windows.c.sent <= bindparam("a_revision"))
         .values(
-            # MySQL assigns from left to right: `sends` is told by the `sent` of before.
-            sends=case((windows.c.sent == bindparam("a_revision"), windows.c.sends + 1), else_=1),
+            # MySQL assigns from left to right: `sends` is told by the `sent` of before. A window whose
+            # app waited for something has not been tried.
+            sends=case(
+                (and_(windows.c.answered == windows.c.sent, windows.c.outcome == UNAVAILABLE), 1),
+                (windows.c.sent == bindparam("a_revision"), windows.c.sends + 1),
+                else_=1,
+            ),
             sent=bindparam("a_revision"),
             sent_us=now_us,
             incomplete=bindparam("some_bits"),

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from modelmon.model import ValuePoint
 from modelmon.stores.windows import WindowKey
-
-DONE, FAILED = "done", "failed"
+from modelmon.windows import DONE, FAILED
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +20,8 @@ class Stats:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """How an app ended a window: `outcome` is done or failed, `rows` what the verdict stands on."""
+    """How an app ended a window: `outcome` is done, failed or unavailable, `rows` what the verdict stands
+    on."""
 
     outcome: str
     error: str = ""

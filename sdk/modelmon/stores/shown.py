@@ -10,11 +10,10 @@ from sqlalchemy import Connection, Row, and_, select
 
 from modelmon.model import ResultKindApp, ResultStatusApp
 from modelmon.stores.schema import apps, verdicts, windows
-from modelmon.windows import PARTIAL, Span, State, is_stale
+from modelmon.windows import DONE, PARTIAL, Span, is_stale
 from modelmon.wire import write_moment
 
-NO_DATA, WARMING_UP, INCOMPLETE, FAILED = "no data", "warming up", "incomplete", State.FAILED.value
-PARTLY = "partial"
+NO_DATA, WARMING_UP, INCOMPLETE, PARTLY = "no data", "warming up", "incomplete", "partial"
 _CALM, _UNKNOWN = int(ResultStatusApp.no_detection), int(ResultStatusApp.irrelevant)
 
 
@@ -90,7 +89,7 @@ def _query() -> Any:
 
 
 def _verdict(row: Row[Any], belief: Belief, stale: bool) -> dict[str, Any]:
-    is_done = row.outcome == "done"
+    is_done = row.outcome == DONE
     states = states_of_rows(row.rows, row.incomplete, belief.min_rows) if is_done else set()
     return {
         "application_name": row.application_name,

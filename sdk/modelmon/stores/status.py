@@ -19,7 +19,6 @@ from modelmon.stores.base import SeriesStore
 from modelmon.stores.database import Database
 from modelmon.stores.schema import alerts, dead_letters, dirty, endpoints, traffic, windows
 from modelmon.stores.shown import (
-    FAILED,
     INCOMPLETE,
     NO_DATA,
     PARTLY,
@@ -31,7 +30,7 @@ from modelmon.stores.shown import (
 )
 from modelmon.stores.window_states import count_pending, count_states
 from modelmon.stores.windows import project_period
-from modelmon.windows import MINUTE_US, State
+from modelmon.windows import DONE, FAILED, MINUTE_US, UNAVAILABLE, State
 from modelmon.wire import write_moment
 
 _BY_ROWS = {0: NO_DATA, 1: WARMING_UP}
@@ -154,7 +153,7 @@ def _endpoint(
         "last_error": row.last_error or "",
         "windows": counts,
         "states": sorted(states),
-        "status": worst_per_kind(verdicts, bool(states & {NO_DATA, FAILED})),
+        "status": worst_per_kind(verdicts, bool(states & {NO_DATA, FAILED, UNAVAILABLE})),
         "apps": judged.apps(row.endpoint_id),
         "verdicts": verdicts,
     }
@@ -228,6 +227,7 @@ class _Judged:
                 "application_name": row.application_name,
                 "last_analyzed": _moment(self._analyzed.get((endpoint_id, row.application_name))),
                 "states": sorted(self._window_states(row)),
+                "error": row.error,
             }
             for row in sorted(self._newest[endpoint_id], key=lambda row: row.application_name)
         ]
@@ -248,8 +248,10 @@ class _Judged:
         return bool(self._now_us - row.last_request_us > period_us)
 
     def _window_states(self, window: Row[Any]) -> set[str]:
-        if window.outcome != "done" or window.answered < window.sent:
+        if window.answered < window.sent or window.outcome not in (DONE, UNAVAILABLE):
             return {FAILED}
+        if window.outcome == UNAVAILABLE:
+            return {UNAVAILABLE}
         return states_of_rows(window.rows, window.incomplete, self._min_rows)
 
 
@@ -275,7 +277,7 @@ def _newest_windows(connection: Connection) -> Sequence[Row[Any]]:
 def _last_analyzed(connection: Connection) -> dict[tuple[str, str], int]:
     """(endpoint, app) to the end of the newest window that was done."""
     key = (windows.c.endpoint_id, windows.c.application_name)
-    query = select(*key, func.max(windows.c.end_us)).where(windows.c.outcome == "done").group_by(*key)
+    query = select(*key, func.max(windows.c.end_us)).where(windows.c.outcome == DONE).group_by(*key)
     return {(endpoint_id, name): end_us for endpoint_id, name, end_us in connection.execute(query)}
 
 

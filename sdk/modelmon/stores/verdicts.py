@@ -29,11 +29,11 @@ from sqlalchemy.sql.elements import ColumnElement
 from modelmon.alerts import Alert
 from modelmon.model import DeadLetter, to_us
 from modelmon.stores.alerts import settle_alerts
-from modelmon.stores.reports import DONE, Answer, Report
+from modelmon.stores.reports import Answer, Report
 from modelmon.stores.schema import app_stats, dead_letters, verdicts, windows
 from modelmon.stores.sql import insert_missing, upsert
 from modelmon.stores.windows import is_key, key_values
-from modelmon.windows import has_tries_left
+from modelmon.windows import DONE, has_tries_left
 
 
 def _is_app(table: Table) -> ColumnElement[bool]:

@@ -21,7 +21,7 @@ from modelmon.wire.items import RejectedItem
 from modelmon.wire.moments import read_moment, read_window, window_fields, write_moment
 
 EVENT_KINDS = ("result", "metric", "stats", "window")
-OUTCOMES = ("done", "failed")
+OUTCOMES = ("done", "failed", "unavailable")
 VALUE_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 Data = dict[str, Any]
 
@@ -32,8 +32,8 @@ class Envelope:
 
     `data` by `event_kind`: result: result_name, result_value (finite float), result_kind, result_status,
     result_extra_data (the JSON text of an object); metric: metric_name, metric_value; stats: stats_name,
-    stats (dict), timestamp (the wire's form); window, the last one of a revision: outcome (done, failed),
-    error, envelopes (how many came before it), rows (that the verdict stands on).
+    stats (dict), timestamp (the wire's form); window, the last one of a revision: outcome (done, failed,
+    unavailable), error, envelopes (how many came before it), rows (that the verdict stands on).
     `window_revision` is 0 in an envelope that MLRun made.
     """
 

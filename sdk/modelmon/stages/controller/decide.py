@@ -7,7 +7,17 @@ from dataclasses import dataclass
 
 from modelmon.settings import Settings
 from modelmon.stores.due_windows import DueWindow
-from modelmon.windows import Clocks, Standing, has_tries_left, incomplete, retry_wait_us, standing
+from modelmon.windows import (
+    FAILED,
+    UNAVAILABLE,
+    Clocks,
+    Standing,
+    has_tries_left,
+    incomplete,
+    postponed_wait_us,
+    retry_wait_us,
+    standing,
+)
 
 ABSENT_APP_US = 60_000_000
 """Windows of an app that is not registered now are looked at again after this long."""
@@ -15,11 +25,13 @@ ABSENT_APP_US = 60_000_000
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Publish this revision of the window. `again`: it was published before."""
+    """Publish this revision of the window and look at it again after `wait_us`. `again`: it was published
+    before."""
 
     window: DueWindow
     revision: int
     incomplete: int
+    wait_us: int
     again: bool = False
 
 
@@ -68,30 +80,38 @@ def decide(window: DueWindow, rules: Rules) -> Decision:
     if window.key.application_name not in rules.apps:
         return LookAgain(window, rules.clocks.now_us + ABSENT_APP_US)
     if window.wanted > window.sent:
-        return _first_send(window, rules.clocks)
+        return _first_send(window, rules)
     if window.answered < window.sent:
         return _unanswered(window, rules)
     return _answered(window, rules)
 
 
-def _first_send(window: DueWindow, clocks: Clocks) -> Decision:
-    found = standing(window.span, window.progress, clocks, window.dirty_us if window.sent else None)
+def _first_send(window: DueWindow, rules: Rules) -> Decision:
+    reopened_us = window.dirty_us if window.sent else None
+    found = standing(window.span, window.progress, rules.clocks, reopened_us)
     if not found.closed:
         return Wait(found)
-    return Send(window, window.wanted, incomplete(window.span, window.progress, found))
+    bits = incomplete(window.span, window.progress, found)
+    return Send(window, window.wanted, bits, retry_wait_us(1, rules.retry_us))
 
 
 def _answered(window: DueWindow, rules: Rules) -> Decision:
-    again = window.outcome == "failed" and has_tries_left(window.sends, window.attempts, rules.attempts)
-    return _again(window) if again else LookAgain(window, None)
+    if window.outcome == UNAVAILABLE:
+        waited_us = rules.clocks.now_us - window.dirty_us
+        return _again(window, postponed_wait_us(waited_us, rules.retry_us))
+    if window.outcome == FAILED and has_tries_left(window.sends, window.attempts, rules.attempts):
+        return _again(window, retry_wait_us(window.sends + 1, rules.retry_us))
+    return LookAgain(window, None)
 
 
 def _unanswered(window: DueWindow, rules: Rules) -> Decision:
     """The app may still be at work, or down: only what has got lost is sent again."""
     if not rules.nothing_underway(window.key.application_name):
         return LookAgain(window, rules.clocks.now_us + retry_wait_us(window.sends, rules.retry_us))
-    return _again(window) if window.sends < rules.attempts else LookAgain(window, None)
+    if window.sends >= rules.attempts:
+        return LookAgain(window, None)
+    return _again(window, retry_wait_us(window.sends + 1, rules.retry_us))
 
 
-def _again(window: DueWindow) -> Send:
-    return Send(window, window.sent, window.incomplete, again=True)
+def _again(window: DueWindow, wait_us: int) -> Send:
+    return Send(window, window.sent, window.incomplete, wait_us, again=True)

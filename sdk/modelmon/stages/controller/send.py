@@ -15,7 +15,7 @@ from modelmon.stages.controller.streams import ProjectStreams
 from modelmon.stores import due_windows as ledger
 from modelmon.stores.database import Database
 from modelmon.stores.due_windows import DueWindow, Sending
-from modelmon.windows import Standing, retry_wait_us
+from modelmon.windows import Standing
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,12 @@ def send_due(database: Database, streams: ProjectStreams, rules: Rules) -> Sent:
             isinstance(each, Wait) and each.standing is Standing.WAITS_FOR_PROOF for each in decisions
         )
         published = _publish(streams, [each for each in decisions if isinstance(each, Send)], sent)
-        _record(database, rules, published, [each for each in decisions if isinstance(each, LookAgain)])
+        _record(
+            database,
+            rules.clocks.now_us,
+            published,
+            [each for each in decisions if isinstance(each, LookAgain)],
+        )
     return sent
 
 
@@ -114,18 +119,11 @@ def _app_event(send: Send) -> bytes:
     )
 
 
-def _record(database: Database, rules: Rules, published: Sequence[Send], again: Sequence[LookAgain]) -> None:
+def _record(database: Database, now_us: int, published: Sequence[Send], again: Sequence[LookAgain]) -> None:
     if not published and not again:
         return
-    now_us = rules.clocks.now_us
     sendings = [
-        Sending(
-            each.window.key,
-            each.revision,
-            each.incomplete,
-            now_us + retry_wait_us(each.window.sends + 1 if each.again else 1, rules.retry_us),
-        )
-        for each in published
+        Sending(each.window.key, each.revision, each.incomplete, now_us + each.wait_us) for each in published
     ]
     with database.write() as connection:
         ledger.record_sent(connection, sendings, now_us)
