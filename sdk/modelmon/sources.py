@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import re
+import stat
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ PREFIX = "MODELMON_"
 FILE_NAME = "modelmon.yaml"
 STATE_FOLDER = ".modelmon"
 CREDENTIALS_NAME = "credentials.json"
+PRIVATE = 0o700
 NO_SETTINGS = re.compile(r"DEBUG|SERVICES|DEMO_.*")
 """Variables of ours that others read."""
 logger = logging.getLogger(__name__)
@@ -77,3 +80,19 @@ def _warn_of_unknown(variable: str, settings: tuple[str, ...]) -> None:
     close = get_close_matches(variable, known, n=1, cutoff=0.7)
     mend = f"did you mean {close[0]}?" if close else "docs/settings.md lists them"
     logger.warning("the environment variable %s is no setting and is ignored; %s", variable, mend)
+
+
+def make_folder(path: str | Path) -> None:
+    """Make a folder and those above it; a project's state folder on the way is its owner's alone.
+
+    It is closed where others may look into it: it holds what requests held, and tokens. Raises OSError.
+    """
+    path = Path(path)
+    state = next((each for each in (path, *path.parents) if each.name == STATE_FOLDER), None)
+    if state is not None:
+        state.parent.mkdir(parents=True, exist_ok=True)
+        state.mkdir(mode=PRIVATE, exist_ok=True)
+        with suppress(PermissionError):  # another user's, who has let us in
+            if stat.S_IMODE(state.stat().st_mode) & ~PRIVATE:
+                state.chmod(PRIVATE)
+    path.mkdir(parents=True, exist_ok=True)

@@ -118,7 +118,7 @@ def test_a_folder_that_can_not_be_made_or_read_is_unavailable(
 ) -> None:
     store = ParquetSamples(str(tmp_path / "samples"))
     with monkeypatch.context() as failing:
-        _fail(failing, "makedirs", errno.EROFS)
+        _fail(failing, "mkdir", errno.EROFS)
         with pytest.raises(UnavailableError, match="Read-only"):
             store.write(PATH, TABLE)
     store.write(PATH, TABLE)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from modelmon.errors import ConfigError, UnavailableError
+from modelmon.sources import make_folder
 
 KEY = re.compile(r"[\w.@+-]+(/[\w.@+-]+)*")
 
@@ -91,7 +92,7 @@ def temporary_folder() -> str:
 
 def _write(path: str, content: bytes) -> None:
     if "://" not in path:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        make_folder(Path(path).parent)
         Path(path).write_bytes(content)
         return
     import fsspec

@@ -12,6 +12,7 @@ from rich.markup import escape
 from modelmon.cli.output import console
 from modelmon.errors import ConfigError
 from modelmon.settings import FILE_NAME, STATE_FOLDER, Settings
+from modelmon.sources import make_folder
 
 CONTENT = """\
 # A ModelMon project. Every setting of docs/settings.md may stand here as `name: value`;
@@ -56,5 +57,5 @@ def init(
 def _ignore_state(folder: Path) -> None:
     """The state is nothing for a repository."""
     state = folder / STATE_FOLDER
-    state.mkdir(exist_ok=True)
+    make_folder(state)
     (state / ".gitignore").write_text("*\n", encoding="utf-8")

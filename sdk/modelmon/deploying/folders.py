@@ -10,6 +10,7 @@ from modelmon.deploying.plan import Plan
 from modelmon.errors import ConfigError
 from modelmon.local.folders import functions_folder
 from modelmon.local.function_yaml import FILE
+from modelmon.sources import PRIVATE
 
 MARKER = ".modelmon-bundle"
 LEFT_OUT = shutil.ignore_patterns("__pycache__", ".*", "*.whl")
@@ -39,7 +40,9 @@ def write_folder(source: Path, text: str, wheel: Path, target: Path) -> None:
     """Put a function's files, its rendered function.yaml and the wheel in `target`, anew."""
     if target.exists():
         shutil.rmtree(target)
-    target.mkdir(parents=True)
+    if not target.parent.exists():
+        target.parent.mkdir(PRIVATE, parents=True)  # a serving.json may hold a token
+    target.mkdir()
     (target / MARKER).write_text("Written by modelmon bundle, which overwrites this folder.\n")
     shutil.copytree(source, target, ignore=LEFT_OUT, dirs_exist_ok=True)
     (target / FILE).write_text(text, encoding="utf-8")

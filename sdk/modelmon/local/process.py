@@ -13,6 +13,7 @@ from time import monotonic
 import msgspec
 
 from modelmon.local.worker import WorkerSpec
+from modelmon.sources import make_folder
 
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.2, 10.0
 HEALTHY_SECONDS = 5.0  # a worker that was ready for this long starts anew without a wait
@@ -90,7 +91,7 @@ class WorkerProcess:
         inherited = [self.spec.lifeline, self.spec.reports]
         if self.spec.listening is not None:
             inherited.append(self.spec.listening)
-        self._log.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self._log.parent)
         with self._log.open("ab") as log:
             return subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
                 # -P: nothing outside the function's folder can be imported, as on a cluster

@@ -19,6 +19,7 @@ from modelmon.local.process import TERMINATION_SECONDS
 from modelmon.local.reports import Report
 from modelmon.local.running import RunnerReport, lock_project
 from modelmon.settings import Settings
+from modelmon.sources import make_folder
 
 LOOK_SECONDS = 0.05  # between two looks at the processes
 SCAN_SECONDS = 0.5  # between two looks at the folders
@@ -42,7 +43,7 @@ class Supervisor:
         self._tell = tell
         self._folder = functions_folder(self._project)
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self._folder)
             self._lock = lock_project(self._project)
         except OSError as error:
             raise UnavailableError(f"{self._folder.parent} can't be written: {error.strerror}") from error

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from modelmon.errors import ConfigError, UnavailableError
+from modelmon.sources import PRIVATE, make_folder
 
 LEFT_OUT = shutil.ignore_patterns("__pycache__", ".git", ".modelmon", ".venv", ".ipynb_checkpoints")
 
@@ -52,7 +53,7 @@ def remove_folder(target: Path) -> bool:
 def write_private(path: Path, content: bytes) -> None:
     """A file that only its owner may read, whole or not at all."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         file, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)  # made with mode 0600
         try:
             with os.fdopen(file, "wb") as stream:
@@ -69,8 +70,8 @@ def write_private(path: Path, content: bytes) -> None:
 def private_folder(path: Path) -> None:
     """A folder that only its owner may look into."""
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.chmod(0o700)
+        make_folder(path)
+        path.chmod(PRIVATE)
     except OSError as error:
         raise UnavailableError(f"{path} can't be written: {error.strerror}") from None
 
@@ -88,7 +89,7 @@ def copy_into(source: Path, folder: Path) -> None:
 @contextmanager
 def only_writer(folder: Path) -> Iterator[None]:
     """Two deployments at once take turns."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -13,6 +13,7 @@ from modelmon.errors import ConfigError, UnavailableError
 from modelmon.project.project import Project
 from modelmon.project.telling import tell
 from modelmon.settings import FILE_NAME, STATE_FOLDER, Settings
+from modelmon.sources import make_folder
 
 
 def get_or_create_project(
@@ -88,5 +89,5 @@ def _write(path: Path, text: str) -> None:
 
 def _ignore_state(folder: Path) -> None:
     """The state is nothing for a repository."""
-    (folder / STATE_FOLDER).mkdir(exist_ok=True)
+    make_folder(folder / STATE_FOLDER)
     (folder / STATE_FOLDER / ".gitignore").write_text("*\n", encoding="utf-8")

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlch
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from modelmon.errors import ConfigError, UnavailableError
+from modelmon.sources import make_folder
 from modelmon.stores import schema
 
 BUSY_SECONDS = 30
@@ -129,7 +130,7 @@ def _sqlite_engine(url: URL, durability: str) -> Engine:
     path = os.path.abspath(path)  # noqa: PTH100 (the current folder may change; symbolic links stay)
     folder = Path(path).parent
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
     except OSError as error:
         raise UnavailableError(f"database folder {folder} can't be made: {error.strerror}") from error
     engine = create_engine(

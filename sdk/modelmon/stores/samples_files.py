@@ -17,6 +17,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, BinaryIO
 
 from modelmon.errors import ConfigError, UnavailableError
+from modelmon.sources import make_folder
 
 HIDDEN = re.compile(r"\.(\d+)-[0-9a-f]{32}\.tmp")
 """Name of a file being written: when it was begun, in microseconds since the epoch, and a random part."""
@@ -213,7 +214,7 @@ def _write_all(descriptor: int, body: memoryview, *, durable: bool) -> None:
 def _make_folder(folder: str) -> None:
     # Gone again, or in the way of itself, while others remove it as empty: the next step finds out.
     with suppress(FileNotFoundError, FileExistsError):
-        os.makedirs(folder, exist_ok=True)  # noqa: PTH103
+        make_folder(folder)
 
 
 def _sync_folder(folder: str) -> None:

@@ -17,6 +17,7 @@ from uuid import uuid4
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.secrecy import shown_address
 from modelmon.settings import Settings
+from modelmon.sources import make_folder
 from modelmon.streams.base import Consumer, Stream
 from modelmon.streams.group import join
 from modelmon.streams.partitioned import PartitionedStream
@@ -83,7 +84,7 @@ def _create(folder: Path, partitions: int) -> None:
     if not 1 <= partitions <= MAX_PARTITIONS:
         raise ConfigError(f"stream {folder}: 1 to {MAX_PARTITIONS} partitions, got {partitions}")
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(folder.parent)
         hidden = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         try:
             _fill(hidden, partitions)
