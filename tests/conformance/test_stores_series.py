@@ -126,6 +126,25 @@ def test_values_are_read_by_window_start_and_app_in_order(series: SeriesStore) -
     ]
 
 
+def test_values_of_given_windows_are_read_and_of_no_other(series: SeriesStore) -> None:
+    points = [
+        replace(VALUE, endpoint_id=endpoint, application_name=app, start_us=start, name=name)
+        for endpoint in "ef"
+        for app in "ab"
+        for start in (10, 20)
+        for name in "xy"
+    ]
+    series.write_values(points)
+    wanted = {("e", "a", 10), ("f", "b", 20), ("g", "a", 10)}
+    read = series.read_windows([*wanted, ("e", "a", 10)])
+    assert read == [
+        point for point in points if (point.endpoint_id, point.application_name, point.start_us) in wanted
+    ]
+    many = [*wanted, *(("e", "a", start) for start in range(1_000, 3_000))]
+    assert sorted(series.read_windows(many), key=str) == sorted(read, key=str)
+    assert series.read_windows([]) == []
+
+
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
 def test_a_number_that_is_not_finite_is_refused_by_name(series: SeriesStore, number: float) -> None:
     with pytest.raises(RejectedError, match=r"drift.*app.*finite.*(nan|inf)"):

@@ -32,6 +32,9 @@ def folder(tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("newcomer")
 
 
+STATUS = ("status", "--json", "--since", "2013-01-01", "--project-dir", "modelmon-demo")
+
+
 @pytest.fixture(scope="module")
 def page(folder) -> str:
     return modelmon(folder, "demo")
@@ -39,7 +42,7 @@ def page(folder) -> str:
 
 @pytest.fixture(scope="module")
 def status(folder, page) -> dict[str, Any]:
-    return json.loads(modelmon(folder, "status", "--json", "--project-dir", "modelmon-demo"))
+    return json.loads(modelmon(folder, *STATUS))
 
 
 def results(status: dict[str, Any], endpoint: str, name: str) -> list[dict[str, Any]]:
@@ -109,5 +112,5 @@ def test_run_again_it_starts_afresh(folder, status):
     console = Console(file=io.StringIO(), width=100)
     assert run_chain(folder / "modelmon-demo", console, months=1) == 0
     assert "Removed the state" in console.file.getvalue()
-    again = json.loads(modelmon(folder, "status", "--json", "--project-dir", "modelmon-demo"))
+    again = json.loads(modelmon(folder, *STATUS))
     assert [endpoint["received"] for endpoint in again["endpoints"]] == [27_004, 27_004]

@@ -12,11 +12,14 @@ from typing import Any
 
 import pytest
 import yaml
+from rich.cells import cell_len
+from rich.console import Console
 
 from deploying import HTTP, deploy, make_project, stream_trigger
 from modelmon.cli import main, output, status
 from modelmon.local.function_yaml import parse
 from modelmon.settings import Settings
+from modelmon.stores.overview import summary
 from modelmon.streams import open_stream
 from modelmon.wheel import pack_wheel
 
@@ -288,6 +291,51 @@ class TestFunctions:
         assert "not running" in shown
 
 
+def many_endpoints(project: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Four endpoints of every sort, as `status` reads them; returned to be changed."""
+    place = {"application_name": "drift", "start_infer_time": "2026-01-01 09:50:00.000000+00:00"}
+    ended = {"end_infer_time": "2026-01-01 10:00:00.000000+00:00", "states": [], "stale": False}
+    calm = {"result_name": "feature_drift", "result_value": 0.1, "result_status": 0, "shown_status": 0}
+    calm |= place | ended | {"result_extra_data": "{}"}
+    wind = {"result_value": 0.875, "result_status": 2, "result_extra_data": '{"feature":"wind"}'}
+    mine = {"application_name": "mine", "result_name": "accuracy", "result_value": 0.9}
+    fine = [{"application_name": "drift", "states": [], "error": ""}]
+    broken = [{"application_name": "drift", "states": ["failed"], "error": "KeyError: 'no [such] thing'"}]
+    entries: dict[str, dict[str, Any]] = {
+        "wind-farm": {"verdicts": [calm | wind, calm | mine], "function_name": "web",
+                      "apps": [*fine, {"application_name": "mine", "states": [], "error": ""}]},
+        "broken": {"apps": broken, "states": ["failed"], "last_request": "2025-12-31 09:00:00.000000+00:00"},
+        "silent": {"states": ["no data"], "last_request": "2025-12-31 09:00:00.000000+00:00",
+                   "function_name": "web"},
+        "calm": {"verdicts": [calm]},
+    }  # fmt: skip
+    found = status.read_status(Settings.load(project))
+    found |= {"now": "2026-01-01 10:10:00.000000+00:00", "endpoints": []}
+    for number, (name, changes) in enumerate(entries.items()):
+        entry = {"endpoint_id": f"e{number}", "endpoint_name": name, "function_name": "scoring"}
+        entry |= {"received": 1000, "errors": 0, "rejected": 0, "missing": 0, "states": [], "waits": None}
+        entry |= {"verdicts": [], "apps": fine, "last_request": "2026-01-01 10:05:00.000000+00:00"}
+        entry |= changes
+        entry["no_data_since"] = entry["last_request"] if "no data" in entry["states"] else None
+        found["endpoints"].append(entry | summary(entry, []))
+    raised = {"kind": "data-drift-detected", "severity": "high", "result_name": "feature_drift"}
+    raised |= place | {"result_value": 0.875, "detail": '{"feature":"wind"}', "resolved": None}
+    failure = {"kind": "mm-app-failed", "result_name": "", "result_value": None}
+    over = {"result_name": "old", "result_value": 0.6, "detail": '{"feature":"rain"}'}
+    over |= {"kind": "data-drift-suspected", "severity": "medium", "resolved": place["start_infer_time"]}
+    wind_farm = {"endpoint_id": "e0", "endpoint_name": "wind-farm"}
+    found["alerts"] = [
+        wind_farm | raised,
+        wind_farm | raised | {"start_infer_time": "2026-01-01 09:40:00.000000+00:00"},
+        {"endpoint_id": "e1", "endpoint_name": "broken"} | raised | failure
+        | {"detail": "KeyError: 'no [such] thing'"},
+        wind_farm | raised | over,
+    ]  # fmt: skip
+    found["results"] = [{**wind_farm, **verdict} for verdict in found["endpoints"][0]["verdicts"]]
+    monkeypatch.setattr(status, "read_status", lambda *_: found)
+    return found
+
+
 class TestStatus:
     def test_an_empty_project_has_an_empty_status(self, modelmon: Any, project: Path) -> None:
         found = modelmon("status", "--json").json
@@ -304,7 +352,7 @@ class TestStatus:
             "functions",
         } == set(found)
         assert (found["project"], found["endpoints"], found["results"]) == ("test", [], [])
-        assert "none yet" in modelmon("status").out
+        assert ": 0 endpoints" in modelmon("status").out
 
     @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # kafka-python about Python 3.11
     def test_a_stream_that_does_not_answer_hides_nothing_else(
@@ -323,33 +371,95 @@ class TestStatus:
         assert [each["name"] for each in shown.json["functions"]] == ["other", "reader"]
         assert "Lag of test-writer is not known: kafka://127.0.0.1:1/" in modelmon("status").out
 
-    def test_what_is_wrong_with_an_endpoint_is_shown(
+    def test_each_endpoint_is_one_line_the_worst_first(
         self, modelmon: Any, project: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        found = status.read_status(Settings.load(project))
-        place = {"endpoint_name": "delay", "application_name": "drift"}
-        place |= {"start_infer_time": "2026-01-01 10:00:00.000000+00:00"}
-        drift = {"kind": "data-drift-detected", "result_name": "feature_drift", "result_value": 0.875}
-        drift |= {"detail": '{"feature":"wind"}', "resolved": None}
-        failure = {"kind": "mm-app-failed", "result_name": "", "result_value": None}
-        failure |= {"detail": "KeyError: 'no [such] thing'", "resolved": None}
-        over = drift | {"kind": "data-drift-suspected", "resolved": "2026-01-01 11:00:00.000000+00:00"}
-        calm = {"end_infer_time": "2026-01-01 11:00:00.000000+00:00", "result_name": "feature_drift"}
-        calm |= {"result_value": 0.5, "result_status": -1, "result_extra_data": '{"state":"warming up"}'}
-        found |= {
-            "alerts": [place | each for each in (drift, drift, failure, over)],
-            "results": [place | calm],
-        }
-        monkeypatch.setattr(status, "read_status", lambda *_: found)
+        found = many_endpoints(project, monkeypatch)
+        lines = modelmon("status").out.splitlines()
+        assert lines[0].endswith("UTC: 4 endpoints: 1 detected, 1 failed, 1 no data, 1 no detection")
+        table = lines[lines.index("") + 1 :][:5]
+        assert [re.split(r"\s{2,}", line) for line in table] == [
+            ["endpoint", "state", "why", "rows", "last request"],
+            ["wind-farm", "detected", "wind 0.88, feature_drift of drift", "1,000", "10:05 UTC"],
+            ["broken", "failed", "KeyError: 'no [such] thing'", "1,000", "2025-12-31"],
+            ["silent", "no data", "since 2025-12-31 09:00", "1,000", "2025-12-31"],
+            ["calm", "no detection", "feature_drift 0.10", "1,000", "10:05 UTC"],
+        ]
+        assert found["now"].startswith("2026-01-01")
+
+    @pytest.mark.parametrize("name", ["a-model-of-quite-some-length/version-000", "kurz", "模型/一"])
+    @pytest.mark.parametrize("width", [40, 80, 120])
+    def test_names_are_whole_in_every_terminal_and_an_endpoint_stays_one_line(
+        self, modelmon: Any, project: Path, monkeypatch: pytest.MonkeyPatch, name: str, width: int
+    ) -> None:
+        found = many_endpoints(project, monkeypatch)
+        for entry in found["endpoints"]:
+            entry |= {"endpoint_name": f"{name}-{entry['endpoint_id']}", "why": "a reason " * 30}
+        terminal = Console(width=width, force_terminal=True, color_system=None)
+        monkeypatch.setattr(output, "console", terminal)
+        monkeypatch.setattr(status, "console", terminal)
+        lines = modelmon("status").out.splitlines()
+        named = [line for line in lines if line.startswith(f"{name}-") and "a reason" in line]
+        assert len(named) == 4
+        assert all("…" in line for line in named)
+        if cell_len(name) <= width - 60:  # else the terminal breaks the line, no name
+            assert max(map(cell_len, named)) <= width
+
+    def test_alerts_name_the_feature_and_count_the_windows_of_one_result(
+        self, modelmon: Any, project: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        many_endpoints(project, monkeypatch)
         shown = modelmon("status").out
-        assert "irrelevant:" in shown
-        assert "warming up" in shown
-        assert "data-drift-suspected" not in shown
-        (line,) = [line for line in shown.splitlines() if "data-drift-detected" in line]
-        assert re.split(r"\s{2,}", line.strip()) == [
-            "delay", "drift", "data-drift-detected", "2", "2026-01-01 10:00", "feature_drift 0.875 (wind)",
-        ]  # fmt: skip
-        assert "KeyError: 'no [such] thing'" in shown
+        assert "data-drift-detected: wind-farm, wind 0.88, feature_drift\n    2 windows from " in shown
+        assert "mm-app-failed: broken, KeyError: 'no [such] thing'" in shown
+        assert shown.index("Open alerts") < shown.index("Alerts that ended") < shown.index("rain 0.60")
+
+    @pytest.mark.parametrize(
+        ("arguments", "names"),
+        [
+            (["--state", "detected", "--state", "no-data"], ["wind-farm", "silent"]),
+            (["--endpoint", "*n*"], ["wind-farm", "broken", "silent"]),
+            (["--endpoint", "e3", "--state", "no detection"], ["calm"]),
+            (["--function", "web"], ["wind-farm", "silent"]),
+            (["--app", "mine", "--endpoint", "wind-farm"], ["wind-farm"]),
+        ],
+    )
+    def test_filters_choose_endpoints_and_what_belongs_to_them(
+        self, modelmon: Any, project: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str],
+        names: list[str],
+    ) -> None:  # fmt: skip
+        many_endpoints(project, monkeypatch)
+        found = modelmon("status", "--json", *arguments).json
+        assert {entry["endpoint_name"] for entry in found["endpoints"]} == set(names)
+        for part in ("alerts", "results", "metrics"):
+            assert {each["endpoint_name"] for each in found[part]} <= set(names)
+        shown = modelmon("status", *arguments).out
+        assert [name in shown for name in ("wind-farm", "broken", "silent", "calm")] == [
+            name in names for name in ("wind-farm", "broken", "silent", "calm")
+        ]
+
+    def test_of_one_app_an_endpoint_is_as_that_app_sees_it(
+        self, modelmon: Any, project: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        many_endpoints(project, monkeypatch)
+        (entry,) = modelmon("status", "--json", "--app", "mine", "--endpoint", "wind-farm").json["endpoints"]
+        assert (entry["state"], entry["why"]) == ("no detection", "accuracy 0.90")
+
+    @pytest.mark.parametrize(
+        ("arguments", "reason"),
+        [
+            (["--state", "detekted"], "--state: there is no 'detekted'; did you mean detected?"),
+            (["--endpoint", "wind-fram"], "--endpoint: there is no 'wind-fram'; did you mean wind-farm?"),
+            (["--app", "zzz"], "--app: there is no 'zzz'; there are: drift, mine"),
+            (["--function", "zzz"], "--function: there is no 'zzz'; there are: scoring, web"),
+        ],
+    )
+    def test_what_does_not_exist_is_named_with_what_does(
+        self, modelmon: Any, project: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], reason: str
+    ) -> None:
+        many_endpoints(project, monkeypatch)
+        done = modelmon("status", *arguments)
+        assert (done.code, done.err) == (2, f"error: {reason}\n")
 
     def test_dead_letters_are_counted(self, modelmon: Any, letters: list[str]) -> None:
         assert modelmon("status", "--json").json["dead_letters"] == 2

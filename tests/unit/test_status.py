@@ -9,7 +9,7 @@ import pytest
 from modelmon import wire
 from modelmon.model import UNKNOWN_ENDPOINT
 from modelmon.stages.controller import ProjectStreams
-from modelmon.stores import batches
+from modelmon.stores import alert_rows, batches
 from modelmon.stores.status import idle, status
 from modelmon.streams import BACKENDS
 from unit import flaky_stream
@@ -23,9 +23,9 @@ def chain(tmp_path):
     chain.close()
 
 
-def read(chain: Chain, now: int) -> dict:
+def read(chain: Chain, now: int, since: int | None = None) -> dict:
     streams = ProjectStreams(chain.settings)
-    found = status(chain.database, chain.series, streams.groups(["app"]), now, chain.settings)
+    found = status(chain.database, chain.series, streams.groups(["app"]), now, chain.settings, since)
     streams.close()
     return json.loads(json.dumps(found))
 
@@ -53,6 +53,7 @@ def test_an_endpoint_shows_its_counts_and_times(chain):
     assert endpoint == {
         "endpoint_id": E1,
         "endpoint_name": f"{E1}-name",
+        "function_name": "",
         "received": 2,
         "stored": 2,
         "errors": 0,
@@ -71,6 +72,9 @@ def test_an_endpoint_shows_its_counts_and_times(chain):
         "status": {},
         "apps": [],
         "verdicts": [],
+        "waits": None,
+        "state": "waiting",
+        "why": "for its first window",
     }  # fmt: skip
 
 
@@ -114,13 +118,87 @@ def test_a_result_has_the_names_of_the_wire(chain):
     assert [(each["metric_name"], each["metric_value"]) for each in shown["metrics"]] == [("rows", 1.0)]
 
 
-def test_results_of_all_windows_are_shown_in_order_of_time(chain):
+def test_results_of_the_newest_window_are_shown_and_with_a_time_those_of_all_since_in_order(chain):
     chain.serve(*[at(minute) for minute in range(0, 41, 5)], now=at(41))
     chain.tick(at(41))
     judge(chain, at(41))
-    starts = [each["start_infer_time"] for each in read(chain, at(41))["results"]]
+    (newest,) = read(chain, at(41))["results"]
+    assert newest["start_infer_time"] == wire.write_moment(at(30) - 10 * 60_000_000)
+    assert [each["start_infer_time"] for each in read(chain, at(41))["metrics"]] == [
+        newest["start_infer_time"]
+    ]
+    starts = [each["start_infer_time"] for each in read(chain, at(41), since=0)["results"]]
     assert len(starts) == 3
     assert starts == sorted(starts)
+    assert [each["start_infer_time"] for each in read(chain, at(41), since=at(15))["results"]] == starts[2:]
+
+
+def test_of_alerts_that_ended_the_newest_are_shown_and_every_open_one(chain, monkeypatch):
+    monkeypatch.setattr(alert_rows, "ENDED", 2)
+    chain.serve(*[at(minute) for minute in range(0, 71, 5)], now=at(71))
+    chain.tick(at(71))
+    *raising, calm, last = chain.app_events()
+    for event in raising:
+        chain.report(result(event, 2), done(event), now=at(71))
+    chain.report(result(calm, 0), done(calm), now=at(72))
+    chain.report(result(last, 1), done(last), now=at(73))
+    shown = read(chain, at(73))["alerts"]
+    assert [each["resolved"] is None for each in shown] == [True, False, False]
+    assert len(read(chain, at(73), since=0)["alerts"]) == len(raising) + 1
+
+
+def test_a_waiting_window_says_until_when_and_why(chain):
+    chain.serve(at(4), at(5), now=at(5))
+    chain.tick(at(5))
+    (endpoint,) = read(chain, at(6))["endpoints"]
+    assert endpoint["waits"] == {
+        "application_name": "app",
+        "start_infer_time": wire.write_moment(at(0)),
+        "end_infer_time": wire.write_moment(at(10)),
+        "until": wire.write_moment(at(10, GRACE)),
+        "reason": "its end and 30 s for stragglers",
+        "first_full_until": wire.write_moment(at(20, GRACE)),
+        "why": "first full window at 22:40:30",
+    }
+    assert (endpoint["state"], endpoint["why"]) == ("waiting", "first full window at 22:40:30")
+
+
+@pytest.mark.parametrize(
+    ("served", "now", "until", "reason"),
+    [
+        ([at(0), at(9)], at(9), at(10, GRACE), "its end and 30 s for stragglers"),
+        ([at(0), at(9, 50)], at(10, 20), at(10, GRACE), "its end and 30 s for stragglers"),
+        ([at(0), at(9, 50)], at(10, 40), None, "until it is known that no rows are on their way"),
+        ([at(0), at(10, 31)], at(10, 40), None, "for the controller's next tick"),
+    ],
+)
+def test_what_a_window_waits_for(chain, served, now, until, reason):
+    chain.serve(*served, now=at(10))
+    chain.tick(at(10))
+    waits = read(chain, now)["endpoints"][0]["waits"]
+    assert waits["until"] == (until and wire.write_moment(until))
+    assert waits["reason"] == reason
+
+
+def test_an_app_that_does_not_answer_and_one_that_is_asked_again_are_waited_for_by_name(chain):
+    chain.serve(at(0), at(11), now=at(11))
+    chain.tick(at(11))
+    assert read(chain, at(11))["endpoints"][0]["waits"]["reason"] == "app has it and has not answered yet"
+    for event in chain.app_events():
+        chain.report(failed(event))
+    waits = read(chain, at(11))["endpoints"][0]["waits"]
+    assert waits["reason"] == "app failed and is asked again"
+    assert waits["until"] is not None
+
+
+def test_an_endpoint_says_the_worst_of_it_and_the_error_of_an_app_that_failed(chain):
+    chain.serve(at(0), at(11), now=at(11))
+    for second in range(41):
+        chain.tick(at(11, second))
+        for event in chain.app_events():
+            chain.report(failed(event, "KeyError: 'wind'"))
+    (endpoint,) = read(chain, at(11, 41))["endpoints"]
+    assert (endpoint["state"], endpoint["why"]) == ("failed", "KeyError: 'wind'")
 
 
 def test_windows_are_counted_by_their_state(chain):
@@ -278,7 +356,7 @@ def test_a_result_that_newer_windows_do_not_have_is_stale_and_no_verdict_any_mor
     first, second = chain.app_events()
     chain.report(result(first, name="accuracy"), done(first))
     chain.report(metric(second, name="labelled"), done(second))
-    shown = read(chain, at(22))
+    shown = read(chain, at(22), since=0)
     assert [(each["result_name"], each["stale"]) for each in shown["results"]] == [("accuracy", True)]
     assert shown["endpoints"][0]["verdicts"] == []
     assert shown["endpoints"][0]["status"] == {}

@@ -3,57 +3,63 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import msgspec
 import typer
 from rich.markup import escape
 
 from modelmon.cli.functions import deployed_functions
-from modelmon.cli.output import AsJson, ProjectDir, console, load_settings, print_json, print_table
+from modelmon.cli.output import AsJson, ProjectDir, console, load_settings, print_json
+from modelmon.cli.selecting import select
+from modelmon.cli.showing import print_findings, print_lost, print_project, print_waiting
 
 if TYPE_CHECKING:
     from modelmon.settings import Settings
     from modelmon.streams import Stream
 
-COUNTS = ("received", "stored", "errors", "rejected", "late")
-STATUSES = {
-    -1: "irrelevant",
-    0: "no detection",
-    1: "[yellow]potential detection[/yellow]",
-    2: "[red]detected[/red]",
-}
+Names = Annotated[list[str] | None, typer.Option(show_default=False)]
 
 
 def status(
+    state: Names = None,
+    endpoint: Names = None,
+    app: Names = None,
+    function: Names = None,
     since: Annotated[
-        datetime | None, typer.Option(help="Only results of windows that start at this UTC time or later.")
+        datetime | None,
+        typer.Option(help="With --json: results of every window that starts at this UTC time or later."),
     ] = None,
     project_dir: ProjectDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show endpoints with counts, windows, last results, open alerts; lag; functions.
+    """Show the endpoints, one a line, the worst first; alerts, lag, functions that do not run.
 
-    Works whether the project is up or not.
+    Works whether the project is up or not. Each filter may be given several times; --endpoint takes
+    names, ids and patterns like 'churn*'.
 
     Examples:
 
       modelmon status
 
+      modelmon status --state detected --state no-data
+
       modelmon status --json | jq '.results[] | select(.result_status == 2)'
     """
     settings = load_settings(project_dir)
     found = read_status(settings, since.replace(tzinfo=UTC) if since else None)
+    selected = select(
+        found, states=state or (), endpoints=endpoint or (), apps=app or (), functions=function or ()
+    )
     if as_json:
-        print_json(found)
+        print_json(selected)
     else:
-        _show(settings, found)
+        _show(settings, selected, len(found["endpoints"]))
 
 
 def read_status(settings: Settings, since: datetime | None = None) -> dict[str, Any]:
@@ -70,7 +76,7 @@ def read_status(settings: Settings, since: datetime | None = None) -> dict[str, 
         stack.callback(series.close)
         streams, unopened = stack.enter_context(_streams(settings))
         now_us = time.time_ns() // 1000
-        found = reading.status(records, series, streams, now_us, settings, to_us(since) if since else 0)
+        found = reading.status(records, series, streams, now_us, settings, to_us(since) if since else None)
     found["unavailable"] += [{"stream": name, "reason": reason} for name, reason in unopened.items()]
     return {"project": settings.project, **found, "functions": functions}
 
@@ -120,19 +126,14 @@ def _topics(settings: Settings) -> Iterator[tuple[str, str]]:
                 yield trigger.group, trigger.topics[0]
 
 
-def _show(settings: Settings, found: dict[str, Any]) -> None:
-    print_table(
-        f"Project {settings.project}",
-        ["endpoint", *(f"#{name}" for name in COUNTS), "last request", "windows"],
-        map(_endpoint, found["endpoints"]),
-    )
-    columns = ["endpoint", "result, app", "#value", "status", "window from"]
-    print_table("Last results", columns, _results(found["results"]))
-    alerts = _alerts(found["alerts"])
-    if alerts:
-        columns = ["endpoint", "app", "alert", "#windows", "last window", "what"]
-        print_table("Open alerts", columns, alerts)
-    print_table("Lag", ["stream", "group", "#messages"], _lags(found["lag"]))
+def _show(settings: Settings, found: dict[str, Any], endpoints: int) -> None:
+    shown = found["endpoints"]
+    print_project(settings.project, found["now"], shown, endpoints)
+    print_waiting(shown, found["now"])
+    print_findings(found["alerts"])
+    console.print()
+    print_lost(shown)
+    _print_lag(found["lag"])
     for stream in found["unavailable"]:
         console.print(
             f"Lag of {escape(stream['stream'])} is not known: {escape(stream['reason'])}", highlight=False
@@ -142,76 +143,15 @@ def _show(settings: Settings, found: dict[str, Any]) -> None:
         console.print(f"Not running: {', '.join(idle)}. `modelmon up` runs them.", highlight=False)
     if found["dead_letters"]:
         console.print(f"Dead letters: {found['dead_letters']:,}; `modelmon deadletters list` shows them.")
+    if shown:
+        console.print("One endpoint with its features: `modelmon endpoint NAME`.", style="dim")
 
 
-def _endpoint(endpoint: dict[str, Any]) -> tuple[str, ...]:
-    windows = [f"{count:,} {state}" for state, count in endpoint["windows"].items() if count]
-    return (
-        escape(endpoint["endpoint_name"]),
-        *(f"{endpoint[name]:,}" for name in COUNTS),
-        _minute(endpoint["last_request"]),
-        "\n".join(windows),
-    )
-
-
-def _lags(lags: list[dict[str, Any]]) -> list[tuple[str, ...]]:
-    summed: dict[tuple[str, str], int] = {}
+def _print_lag(lags: list[dict[str, Any]]) -> None:
+    """One line: what is published and not yet read, by stream and group."""
+    summed: Counter[tuple[str, str]] = Counter()
     for each in lags:
-        place = each["stream"], each["group"]
-        summed[place] = summed.get(place, 0) + each["lag"]
-    return [(*place, f"{messages:,}") for place, messages in summed.items()]
-
-
-def _results(results: list[dict[str, Any]]) -> list[tuple[str, ...]]:
-    """The newest of each endpoint, app and result; `results` come by time."""
-    last = {(each["endpoint_name"], each["application_name"], each["result_name"]): each for each in results}
-    return [
-        (
-            escape(endpoint),
-            escape(f"{result}\n{app}"),
-            f"{each['result_value']:.3f}",
-            _status(each),
-            _minute(each["start_infer_time"]),
-        )
-        for (endpoint, app, result), each in sorted(last.items())
-    ]
-
-
-def _status(result: dict[str, Any]) -> str:
-    """ "irrelevant" says little: with the state that the app gave as its reason."""
-    state = _extra(result["result_extra_data"]).get("state") if result["result_status"] == -1 else None
-    shown = STATUSES.get(result["result_status"], "")
-    return f"{shown}:\n{escape(str(state))}" if state else shown
-
-
-def _alerts(alerts: list[dict[str, Any]]) -> list[tuple[str, ...]]:
-    """One line for each finding that is open, with the newest window's; `alerts` come newest first."""
-    found: dict[tuple[str, ...], list[dict[str, Any]]] = {}
-    for each in alerts:
-        if each["resolved"] is None:
-            names = each["endpoint_name"], each["application_name"], each["kind"], each["result_name"]
-            found.setdefault(names, []).append(each)
-    return [
-        (*map(escape, names[:3]), f"{len(each):,}", *_newest(max(each, key=itemgetter("start_infer_time"))))
-        for names, each in sorted(found.items())
-    ]
-
-
-def _newest(alert: dict[str, Any]) -> tuple[str, str]:
-    feature = _extra(alert["detail"]).get("feature")
-    what = f"{alert['result_name']} {alert['result_value']:.3f}" if alert["result_name"] else alert["detail"]
-    return _minute(alert["start_infer_time"]), escape(f"{what} ({feature})" if feature else what)
-
-
-def _extra(text: str) -> dict[str, Any]:
-    """Extra data of a result; an app failure's text has none."""
-    try:
-        value = msgspec.json.decode(text)
-    except msgspec.DecodeError:
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def _minute(moment: str | None) -> str:
-    """ "2013-04-11 00:00" of a time as on the wire."""
-    return moment[:16] if moment else ""
+        summed[each["stream"], each["group"]] += each["lag"]
+    behind = [f"{stream} {lag:,} ({group})" for (stream, group), lag in summed.items() if lag]
+    if summed:
+        console.print(f"Lag: {', '.join(behind) or 'none'}.", highlight=False)

@@ -109,7 +109,7 @@ def read_outcomes(settings: Settings) -> list[Outcome]:
 
     records, series = open_records(settings), open_series(settings)
     try:
-        return outcomes(status(records, series, {}, time.time_ns() // 1000, settings), APP)
+        return outcomes(status(records, series, {}, time.time_ns() // 1000, settings, 0), APP)
     finally:
         series.close()
         records.close()

@@ -84,6 +84,10 @@ class SeriesStore(ABC):
         """Points of windows that start in [start, end), by endpoint, app, start and name."""
 
     @abstractmethod
+    def read_windows(self, places: Collection[tuple[str, str, int]]) -> list[ValuePoint]:
+        """Points of these windows, each named by (endpoint, app, start), in the same order."""
+
+    @abstractmethod
     def prune(self, before_us: int) -> None:
         """Forget every point older than this."""
 

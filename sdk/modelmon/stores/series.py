@@ -9,7 +9,7 @@ from operator import attrgetter
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, delete, select
+from sqlalchemy import Row, delete, select, tuple_
 
 from modelmon.errors import RejectedError
 from modelmon.model import BatchRange, TrafficPoint, ValuePoint
@@ -17,7 +17,7 @@ from modelmon.settings import Settings
 from modelmon.stores.base import SeriesStore
 from modelmon.stores.database import Database
 from modelmon.stores.schema import traffic_series, value_series
-from modelmon.stores.sql import chunks, upsert
+from modelmon.stores.sql import CHUNK, chunks, upsert
 
 _COUNTS = (
     "predictions", "rows", "errors", "estimated_predictions", "latency_count", "latency_us_sum",
@@ -96,6 +96,20 @@ class SqlSeries(SeriesStore):
             for chunk in chunks(sorted(set(endpoint_ids))):
                 rows = connection.execute(query.where(columns.endpoint_id.in_(chunk)))
                 points += [ValuePoint(**row._mapping) for row in rows]
+        return points
+
+    def read_windows(self, places: Collection[tuple[str, str, int]]) -> list[ValuePoint]:
+        columns = value_series.c
+        place = tuple_(columns.endpoint_id, columns.application_name, columns.start_us)
+        query = select(*(columns[name] for name in _VALUE_FIELDS)).order_by(
+            columns.endpoint_id, columns.application_name, columns.start_us, columns.name
+        )
+        points: list[ValuePoint] = []
+        with self._database.read() as connection:
+            for chunk in chunks(sorted(set(places)), CHUNK // 3):
+                points += [
+                    ValuePoint(**row._mapping) for row in connection.execute(query.where(place.in_(chunk)))
+                ]
         return points
 
     def prune(self, before_us: int) -> None:

@@ -12,12 +12,13 @@ from typing import Any, Protocol
 from sqlalchemy import Connection, Row, func, select
 
 from modelmon.errors import ConfigError, UnavailableError
-from modelmon.model import ValuePoint
 from modelmon.settings import Settings
 from modelmon.stores import registry
+from modelmon.stores.alert_rows import open_alerts, read_alerts
 from modelmon.stores.base import SeriesStore
 from modelmon.stores.database import Database
-from modelmon.stores.schema import alerts, dead_letters, dirty, endpoints, traffic, windows
+from modelmon.stores.overview import summary
+from modelmon.stores.schema import apps, dead_letters, dirty, endpoints, traffic, windows
 from modelmon.stores.shown import (
     INCOMPLETE,
     NO_DATA,
@@ -28,6 +29,8 @@ from modelmon.stores.shown import (
     states_of_rows,
     worst_per_kind,
 )
+from modelmon.stores.upcoming import waits
+from modelmon.stores.value_rows import newest_values, values_since
 from modelmon.stores.window_states import count_pending, count_states
 from modelmon.stores.windows import project_period
 from modelmon.windows import DONE, FAILED, MINUTE_US, UNAVAILABLE, State
@@ -35,7 +38,6 @@ from modelmon.wire import write_moment
 
 _BY_ROWS = {0: NO_DATA, 1: WARMING_UP}
 _TRAFFIC = ("received", "stored", "errors", "rejected", "late", "missing")
-_FAR_US = 2**62
 
 
 class Lagging(Protocol):
@@ -53,34 +55,32 @@ def status(
     streams: Mapping[str, Lagging],
     now_us: int,
     settings: Settings,
-    since_us: int = 0,
+    since_us: int | None = None,
 ) -> dict[str, Any]:
     """Everything that is shown of a project, as JSON values; `streams` is group to the stream it reads.
 
-    `endpoints`, by name; `results` and `metrics` of the windows that start at `since_us` or later, by
-    endpoint, app, time and name; `alerts`, the newest window first; `lag` per group and partition, and
-    where it can't be read, `unavailable` with the `stream` and the `reason`; how
-    many `dead_letters` there are. Times are written as on the wire.
+    `endpoints`, by name. `results`, the newest word on each, and `metrics` of the newest windows; with
+    `since_us` those of all windows that start then or later, by endpoint, app, time and name. `alerts`, the
+    newest window first: the open ones, and of those that ended the newest, or those since. `lag` per group
+    and partition, and where it can't be read, `unavailable` with the `stream` and the `reason`. How many
+    `dead_letters` there are. Times are written as on the wire.
     """
-    newest_first = select(alerts).order_by(alerts.c.start_us.desc(), alerts.c.raised_us)
     with database.read() as connection:
-        shown = _endpoints(connection, now_us, settings)
-        raised = connection.execute(newest_first).all()
+        shown = read_endpoints(connection, now_us, settings)
+        names = {entry["endpoint_id"]: entry["endpoint_name"] for entry in shown}
+        alerts = read_alerts(connection, names, since_us)
         letters = connection.scalar(select(func.count()).select_from(dead_letters))
-    names = {entry["endpoint_id"]: entry["endpoint_name"] for entry in shown}
-    believed = {
-        (entry["endpoint_id"], each["application_name"], each["result_name"], each["start_infer_time"])
-        for entry in shown
-        for each in entry["verdicts"]
-        if not each["stale"]
-    }
-    values = series.read_values(names, since_us, _FAR_US)
+        newest = _newest_done(connection) if since_us is None else []
+    if since_us is None:
+        results, metrics = newest_values(series, shown, newest)
+    else:
+        results, metrics = values_since(series, shown, since_us)
     return {
         "now": write_moment(now_us),
         "endpoints": shown,
-        "results": [_result(value, names, believed) for value in values if value.kind is not None],
-        "metrics": [_metric(value, names) for value in values if value.kind is None],
-        "alerts": [_alert(row, names) for row in raised],
+        "results": results,
+        "metrics": metrics,
+        "alerts": alerts,
         **_lag(streams),
         "dead_letters": letters,
     }
@@ -127,7 +127,8 @@ def _lag(streams: Mapping[str, Lagging]) -> dict[str, list[dict[str, Any]]]:
 # --- endpoints ------------------------------------------------------------------------------------------
 
 
-def _endpoints(connection: Connection, now_us: int, settings: Settings) -> list[dict[str, Any]]:
+def read_endpoints(connection: Connection, now_us: int, settings: Settings) -> list[dict[str, Any]]:
+    """Every endpoint that is registered or has traffic, by name, as `status` shows it."""
     counts = _window_counts(connection, settings)
     judged = _Judged(connection, now_us, settings)
     rows = _traffic_rows(connection)
@@ -136,6 +137,7 @@ def _endpoints(connection: Connection, now_us: int, settings: Settings) -> list[
     found = [
         _endpoint(row, counts[row.endpoint_id], judged, verdicts.get(row.endpoint_id, [])) for row in rows
     ]
+    _sum_up(found, open_alerts(connection), waits(connection, now_us, settings, judged.app_names))
     return sorted(found, key=lambda entry: (entry["endpoint_name"], entry["endpoint_id"]))
 
 
@@ -146,6 +148,7 @@ def _endpoint(
     return {
         "endpoint_id": row.endpoint_id,
         "endpoint_name": row.name or row.endpoint_id,
+        "function_name": row.function_name or "",
         **{name: getattr(row, name) or 0 for name in _TRAFFIC},
         "first_request": _moment(row.first_request_us),
         "last_request": _moment(row.last_request_us),
@@ -159,11 +162,22 @@ def _endpoint(
     }
 
 
+def _sum_up(
+    entries: Sequence[dict[str, Any]],
+    alerts: Mapping[str, Sequence[dict[str, Any]]],
+    waiting: Mapping[str, dict[str, Any]],
+) -> None:
+    """Add to each endpoint what it waits for, the worst that is known of it, and why."""
+    for entry in entries:
+        entry["waits"] = waiting.get(entry["endpoint_id"])
+        entry |= summary(entry, alerts.get(entry["endpoint_id"], []))
+
+
 def _traffic_rows(connection: Connection) -> Sequence[Row[Any]]:
     """One row per endpoint that is registered or has traffic."""
     columns = [traffic.c[name] for name in (*_TRAFFIC, "first_request_us", "last_request_us", "last_error")]
     same = traffic.c.endpoint_id == endpoints.c.endpoint_id
-    known = (endpoints.c.name, endpoints.c.created_us, *columns)
+    known = (endpoints.c.name, endpoints.c.function_name, endpoints.c.created_us, *columns)
     registered = select(endpoints.c.endpoint_id, *known).outerjoin(traffic, same)
     others = (
         select(traffic.c.endpoint_id, *known)
@@ -207,6 +221,10 @@ class _Judged:
             if row.application_name in self._periods_us:
                 self._newest[row.endpoint_id].append(row)
         self._analyzed = _last_analyzed(connection)
+
+    @property
+    def app_names(self) -> frozenset[str]:
+        return frozenset(self._periods_us)
 
     @property
     def belief(self) -> Belief:
@@ -281,55 +299,14 @@ def _last_analyzed(connection: Connection) -> dict[tuple[str, str], int]:
     return {(endpoint_id, name): end_us for endpoint_id, name, end_us in connection.execute(query)}
 
 
-# --- rows as JSON ---------------------------------------------------------------------------------------
-
-
-def _result(
-    value: ValuePoint, names: Mapping[str, str], believed: set[tuple[str, str, str, str]]
-) -> dict[str, Any]:
-    place = _place(value, names)
-    key = value.endpoint_id, value.application_name, value.name, place["start_infer_time"]
-    return {
-        **place,
-        "stale": key not in believed,
-        "result_name": value.name,
-        "result_value": value.value,
-        "result_kind": value.kind,
-        "result_status": value.status,
-        "result_extra_data": value.extra_data,
-    }
-
-
-def _metric(value: ValuePoint, names: Mapping[str, str]) -> dict[str, Any]:
-    return {**_place(value, names), "metric_name": value.name, "metric_value": value.value}
-
-
-def _place(value: ValuePoint, names: Mapping[str, str]) -> dict[str, Any]:
-    return {
-        "endpoint_id": value.endpoint_id,
-        "endpoint_name": names[value.endpoint_id],
-        "application_name": value.application_name,
-        "start_infer_time": write_moment(value.start_us),
-        "end_infer_time": write_moment(value.end_us),
-        "window_revision": value.revision,
-    }
-
-
-def _alert(row: Row[Any], names: Mapping[str, str]) -> dict[str, Any]:
-    return {
-        "kind": row.kind,
-        "severity": row.severity,
-        "endpoint_id": row.endpoint_id,
-        "endpoint_name": names.get(row.endpoint_id, ""),
-        "application_name": row.application_name,
-        "result_name": row.name,
-        "result_value": row.value,
-        "start_infer_time": write_moment(row.start_us),
-        "window_revision": row.revision,
-        "detail": row.detail,
-        "raised": write_moment(row.raised_us),
-        "resolved": _moment(row.resolved_us),
-    }
+def _newest_done(connection: Connection) -> list[tuple[str, str, int]]:
+    """(endpoint, app, start) of the newest window that each registered app has judged."""
+    key = (windows.c.endpoint_id, windows.c.application_name)
+    gone = select(apps.c.name).where(apps.c.active.is_(False))
+    query = select(*key, func.max(windows.c.start_us)).where(
+        windows.c.outcome == "done", windows.c.application_name.not_in(gone)
+    )
+    return [(row[0], row[1], row[2]) for row in connection.execute(query.group_by(*key))]
 
 
 def _moment(microseconds: int | None) -> str | None:

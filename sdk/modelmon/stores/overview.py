@@ -1,0 +1,160 @@
+"""One line an endpoint: the worst that is known of it, and why, in words. Pure, over what `status` reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from modelmon.stores.shown import INCOMPLETE, NO_DATA, PARTLY, WARMING_UP
+from modelmon.windows import FAILED, UNAVAILABLE
+
+DETECTED, SUSPECTED = "detected", "suspected"
+NO_VERDICT, WAITING, NO_DETECTION = "no verdict", "waiting", "no detection"
+WORST_FIRST = (
+    DETECTED, FAILED, SUSPECTED, UNAVAILABLE, NO_DATA, INCOMPLETE, WARMING_UP, NO_VERDICT, WAITING,
+    NO_DETECTION,
+)  # fmt: skip
+"""States of an endpoint. `suspected` and `detected` are the result statuses potential_detection and
+detected, in the words of the alerts."""
+_ALARMS = {1: SUSPECTED, 2: DETECTED}
+_CALM = 0
+
+Entry = Mapping[str, Any]
+
+
+def summary(endpoint: Entry, alerts: Sequence[Entry]) -> dict[str, str]:
+    """`state` and `why` of an endpoint as `status` reads it; `alerts` are its open ones.
+
+    An alarm stands before everything else, also when it is an open alert of a window before the newest.
+    """
+    found = dict(_candidates(endpoint, alerts))
+    state = min(found, key=WORST_FIRST.index)
+    return {"state": state, "why": found[state]}
+
+
+def by_trouble(endpoint: Entry) -> tuple[int, float, str]:
+    """A key to sort endpoints by: the worst first, among equals the highest value."""
+    highest = max((each["result_value"] for each in endpoint["verdicts"]), default=0.0)
+    return WORST_FIRST.index(endpoint["state"]), -highest, endpoint["endpoint_name"]
+
+
+def findings(alerts: Iterable[Entry]) -> list[dict[str, Any]]:
+    """Alerts as people count them: one a result of an endpoint, however many windows it lasted.
+
+    Open ones first, then those that ended, the newest first. Each is the alert of its worst window, with
+    `windows`, the `first` and `last` of them, and `resolved` (None while it is open).
+    """
+    groups: dict[tuple[Any, ...], list[Entry]] = {}
+    for alert in alerts:
+        place = (alert["endpoint_id"], alert["application_name"], alert["result_name"])
+        groups.setdefault((*place, alert["resolved"] is None), []).append(alert)
+    merged = [_merged(group) for group in groups.values()]
+    merged.sort(key=lambda finding: (finding["last"], finding["severity"] == "high"), reverse=True)
+    return sorted(merged, key=lambda finding: finding["resolved"] is not None)
+
+
+def words(named: Entry) -> str:
+    """A result, or the alert on one, in words, what it is about first: "wind 0.88, feature_drift"."""
+    if not named["result_name"]:  # an app that failed
+        return first_line(named["detail"])
+    name, feature = named["result_name"], extra_data(named).get("feature")
+    value = f"{named['result_value']:.2f}"
+    return f"{feature} {value}, {name}" if feature else f"{name} {value}"
+
+
+def extra_data(named: Entry) -> dict[str, Any]:
+    """The extra data of a result or alert; {} where they are something else."""
+    try:
+        value = msgspec.json.decode(named.get("result_extra_data") or named.get("detail") or "")
+    except msgspec.DecodeError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def first_line(text: str) -> str:
+    return (text.strip().splitlines() or [""])[0]
+
+
+def minute(moment: str | None) -> str:
+    """ "2013-04-11 00:00" of a time as on the wire."""
+    return moment[:16] if moment else ""
+
+
+def _merged(group: Sequence[Entry]) -> dict[str, Any]:
+    worst = max(group, key=lambda each: (each["severity"] == "high", each["result_value"] or 0.0))
+    starts = [each["start_infer_time"] for each in group]
+    ends = [each["resolved"] for each in group if each["resolved"]]
+    resolved = max(ends, default=None)
+    return {**worst, "windows": len(group), "first": min(starts), "last": max(starts), "resolved": resolved}
+
+
+def _candidates(endpoint: Entry, alerts: Sequence[Entry]) -> Iterator[tuple[str, str]]:
+    """States that hold, each once with why; at least one."""
+    several = len({each["application_name"] for each in endpoint["verdicts"]}) > 1
+    verdicts = sorted(endpoint["verdicts"], key=lambda each: each["result_value"])
+    for alert in alerts:  # before the verdicts: what is newer takes the place of what is older
+        yield _of_alert(alert)
+    for verdict in verdicts:
+        if verdict["result_status"] in _ALARMS:
+            yield _ALARMS[verdict["result_status"]], _said(verdict, several)
+    yield from _obstacles(endpoint, verdicts)
+    calm = [each for each in verdicts if each["shown_status"] == _CALM]
+    if calm:
+        yield NO_DETECTION, _said(calm[-1], several)
+    elif verdicts:
+        yield NO_VERDICT, _no_verdict(verdicts[-1])
+    elif endpoint["apps"]:
+        yield NO_VERDICT, "its apps gave metrics only"
+    else:
+        yield WAITING, (endpoint["waits"] or {}).get("why", "for its first window")
+
+
+def _obstacles(endpoint: Entry, verdicts: Sequence[Entry]) -> Iterator[tuple[str, str]]:
+    """What keeps verdicts from being given, or from being believed."""
+    states = set(endpoint["states"])
+    for state in (FAILED, UNAVAILABLE):
+        if state in states:
+            yield state, _failure(endpoint, state)
+    if NO_DATA in states:
+        last = endpoint["last_request"]
+        yield NO_DATA, f"since {minute(last)}" if last else _never(endpoint)
+    if INCOMPLETE in states:
+        value = f"{words(verdicts[-1])} on " if verdicts else ""
+        yield INCOMPLETE, f"{value}a part of the window"
+    if WARMING_UP in states:
+        rows = extra_data(verdicts[-1]).get("rows") if verdicts else None
+        yield WARMING_UP, f"{rows:,} rows are too few" if isinstance(rows, int) else "too few rows"
+
+
+def _of_alert(alert: Entry) -> tuple[str, str]:
+    kind = alert["kind"].rpartition("-")[2]
+    return kind if kind in WORST_FIRST else FAILED, words(alert)
+
+
+def _said(verdict: Entry, several: bool) -> str:
+    app = f" of {verdict['application_name']}" if several else ""
+    marks = [PARTLY] * (PARTLY in verdict["states"]) + ["stale"] * verdict["stale"]
+    return f"{words(verdict)}{app}" + (f" ({', '.join(marks)})" if marks else "")
+
+
+def _no_verdict(verdict: Entry) -> str:
+    if verdict["stale"] and verdict["result_status"] == _CALM:
+        return f"last verdict of {minute(verdict['end_infer_time'])}"
+    state = extra_data(verdict).get("state")
+    return str(state) if state else words(verdict)
+
+
+def _failure(endpoint: Entry, state: str) -> str:
+    for app in endpoint["apps"]:
+        if state in app["states"]:
+            error = first_line(app.get("error") or "")
+            name = f"{app['application_name']}: " if len(endpoint["apps"]) > 1 else ""
+            return f"{name}{error or 'no answer'}"
+    return "an app failed"
+
+
+def _never(endpoint: Entry) -> str:
+    rejected = endpoint["rejected"]
+    return f"{rejected:,} messages that can't be read" if rejected else "no request yet"
