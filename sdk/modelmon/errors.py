@@ -2,7 +2,12 @@
 
 
 class ModelMonError(Exception):
-    """Base of every error that ModelMon raises on purpose."""
+    """Base of every error that ModelMon raises on purpose.
+
+    `published` are the places of the records that a publish had stored when it failed.
+    """
+
+    published: frozenset[int] = frozenset()
 
 
 class ConfigError(ModelMonError):

@@ -133,6 +133,11 @@ class Settings:
     publish_buffer_events: int = _setting(
         1_000, "The publisher of a model server holds at most this many events.", least=1
     )
+    publish_buffer_bytes: int = _setting(
+        64 * 2**20,
+        "The publisher of a model server holds requests and answers of at most this many bytes.",
+        least=1,
+    )
     publish_flush_seconds: float = _setting(
         1.0, "The publisher sends what it has at least this often.", least=0.01
     )

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from modelmon.errors import UnavailableError
 from modelmon.settings import Settings
-from modelmon.streams import Stream, memory, open_stream
+from modelmon.streams import Record, Stream, memory, open_stream
+from modelmon.streams.partitioned import PartitionedStream
 from services import kafka
 
 QUICK = Settings(durability="process")
@@ -24,6 +28,7 @@ class Backend:
     scheme: str
     base: str
     delete: Callable[[str], None]
+    partition_down: Callable[[Stream, int], AbstractContextManager[None]]
     settings: Settings = QUICK
     opened: list[Stream] = field(default_factory=list)
 
@@ -40,19 +45,69 @@ class Backend:
             stream.close()
 
 
+@contextmanager
+def log_down(stream: Stream, partition: int) -> Iterator[None]:
+    """A partition log that raises what a locked or full one raises."""
+    assert isinstance(stream, PartitionedStream)
+    log = stream._logs[partition]
+
+    def refuse(records: Sequence[Record]) -> None:
+        raise UnavailableError("the disk is full")
+
+    log.append, before = refuse, log.append  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        log.append = before  # type: ignore[method-assign]
+
+
+@contextmanager
+def kafka_partition_down(stream: Stream, partition: int) -> Iterator[None]:
+    """A producer whose records of one partition fail, as those of a partition without a leader do."""
+    from kafka.errors import NotLeaderForPartitionError
+
+    from modelmon.streams.kafka import KafkaStream
+
+    class WithoutLeader:
+        def succeeded(self) -> bool:
+            return False
+
+        def get(self, timeout: float) -> None:
+            raise NotLeaderForPartitionError
+
+    assert isinstance(stream, KafkaStream)
+    publisher = stream._publisher
+    publisher._producer = publisher._producer or publisher._connect()
+    send = publisher._producer.send
+
+    def send_or_fail(topic: str, **record: Any) -> Any:
+        if record["partition"] != partition:
+            return send(topic, **record)
+        return WithoutLeader()
+
+    publisher._producer.send = send_or_fail
+    yield
+
+
 def sqlite_backend(folder: Path) -> Backend:
     return Backend(
-        "sqlite", f"sqlite:///{folder}/", lambda url: shutil.rmtree(url.removeprefix("sqlite:///"))
+        "sqlite", f"sqlite:///{folder}/", lambda url: shutil.rmtree(url.removeprefix("sqlite:///")), log_down
     )
 
 
 def memory_backend(folder: Path) -> Backend:
-    return Backend("memory", f"memory://{folder.name}/", memory.delete)
+    return Backend("memory", f"memory://{folder.name}/", memory.delete, log_down)
 
 
 def kafka_backend(folder: Path) -> Backend:
     prefix = f"t{uuid4().hex[:8]}-"
-    return Backend("kafka", f"{kafka.shared_broker().url}/{prefix}", kafka.delete_topic, kafka.SETTINGS)
+    return Backend(
+        "kafka",
+        f"{kafka.shared_broker().url}/{prefix}",
+        kafka.delete_topic,
+        kafka_partition_down,
+        kafka.SETTINGS,
+    )
 
 
 KAFKA = pytest.param(kafka_backend, marks=kafka.NEEDS_KAFKA)

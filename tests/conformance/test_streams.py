@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from conformance.stream_backends import BACKENDS, Backend
-from modelmon.errors import ConfigError, RejectedError
+from modelmon.errors import ConfigError, RejectedError, UnavailableError
 from modelmon.model import Message
 from modelmon.streams import Consumer
 
@@ -212,6 +212,22 @@ def test_a_record_that_can_not_be_stored_is_refused_before_any_is(backend, recor
         stream.publish([("a", b"1"), ("b", b"1"), record])
     assert refused.value.field == field
     assert stream.end_offsets() == {0: 0, 1: 0}
+
+
+def test_a_publish_that_one_partition_refuses_tells_what_the_others_have(backend):
+    stream = backend.open(partitions=3)
+    records = [(f"k{i % 7}", b"%d" % i) for i in range(40)]
+    down = crc32(b"k0") % 3
+    with backend.partition_down(stream, down), pytest.raises(UnavailableError) as failed:
+        stream.publish(records)
+    there = [place for place, (key, _) in enumerate(records) if crc32(key.encode()) % 3 != down]
+    assert sorted(failed.value.published) == there
+    assert there
+    stream.publish([record for place, record in enumerate(records) if place not in failed.value.published])
+    found = read(stream.consumer("g"), 40)
+    assert sorted(bodies(found)) == sorted(body for _, body in records)
+    for key in {key for key, _ in records}:
+        assert [m.body for m in found if m.key == key] == [body for name, body in records if name == key]
 
 
 def test_huge_messages_do_not_come_all_at_once(backend):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import math
 from typing import Any
 
@@ -163,9 +162,3 @@ def test_the_types_of_metadata_are_those_of_every_metadata_column() -> None:
 def test_a_type_is_common_with_itself() -> None:
     for kind in (pa.int8(), pa.bool_(), DOUBLES, pa.dictionary(pa.int32(), pa.string()), pa.null()):
         assert common_type(kind, kind) == kind
-
-
-@pytest.mark.parametrize("module", [columns, samples_types], ids=lambda module: module.__name__)
-def test_examples_in_the_documentation_hold(module: Any) -> None:
-    failed, tried = doctest.testmod(module)
-    assert (failed, tried > 0) == (0, True)

@@ -8,19 +8,25 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+import tracemalloc
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
+from zlib import crc32
 
 import pytest
+from msgspec import structs
 
 from modelmon import wire
 from modelmon.errors import ConfigError, RejectedError, UnavailableError
+from modelmon.serving import publisher as publishing
 from modelmon.serving import tracking_of
 from modelmon.serving.messages import MAX_BYTES, Messages
 from modelmon.serving.publisher import Publisher
 from modelmon.serving.recorder import Call, Logged, Source, copied
 from modelmon.settings import Settings
 from modelmon.streams import Consumer, Record, Stream, open_stream
+from modelmon.streams.partitioned import PartitionedStream
 from unit.serving_support import NOON_US, any_stream, events_on, eventually, messages_on, serve
 
 
@@ -44,6 +50,21 @@ def event(number: int, endpoint_id: str = "e1", text: str = "") -> Logged:
     return Logged(
         source(endpoint_id), Call("infer", "r", NOON_US), 1, request, b'{"outputs":[1]}', None, None
     )
+
+
+@contextmanager
+def log_down(stream: Stream, partition: int) -> Iterator[list[int]]:
+    """One partition of a memory stream can't be written; gives the tries."""
+    assert isinstance(stream, PartitionedStream)
+    log, tries = stream._logs[partition], []
+
+    def refuse(records: Sequence[Record]) -> None:
+        tries.append(len(records))
+        raise UnavailableError("the disk is full")
+
+    log.append, before = refuse, log.append  # type: ignore[method-assign]
+    yield tries
+    log.append = before  # type: ignore[method-assign]
 
 
 class Gate(Stream):
@@ -174,6 +195,96 @@ def test_a_full_buffer_drops_counts_and_leaves_a_gap_in_the_numbers() -> None:
     publisher.close()
     assert publisher.stats()["dropped"] == 15
     assert numbers(events_on(gate.url)) == [*range(1, 11), 26]
+
+
+def test_the_buffer_is_bounded_in_bytes_too_in_every_form() -> None:
+    gate = Gate(any_stream())
+    gate.open.clear()
+    publisher = publisher_on(gate, publish_buffer_bytes=1_000_000)
+    tracemalloc.start()
+    for number in range(500):
+        publisher.put(event(number, text="x" * 100_000))
+    eventually(lambda: gate.tries > 0)
+    time.sleep(0)
+    held, peak = publisher.stats()["held"], tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert held == 9  # of 100,512 and a few bytes each
+    assert peak < 4_000_000
+    gate.open.set()
+    assert eventually(lambda: publisher.stats()["held"] == 0)
+    publisher.put(event(99))  # there is room again
+    publisher.close()
+    assert publisher.stats() | {"publisher": ""} == {
+        "publisher": "", "held": 0, "published": 10, "messages": 10, "dropped": 491, "unreadable": 0,
+        "bad_timestamps": 0,
+    }  # fmt: skip
+
+
+def test_an_event_larger_than_the_buffer_is_dropped_and_the_others_go_on() -> None:
+    gate = Gate(any_stream())
+    publisher = publisher_on(gate, batch=3, publish_buffer_bytes=5_000)
+    publisher.put(event(1))
+    publisher.put(event(2, text="x" * 10_000))
+    publisher.put(event(3))
+    publisher.close()
+    assert numbers(events_on(gate.url)) == [1, 3]
+    assert publisher.stats()["dropped"] == 1
+
+
+def test_an_error_of_any_length_counts_with_its_length() -> None:
+    gate = Gate(any_stream())
+    gate.open.clear()
+    publisher = publisher_on(gate, publish_buffer_bytes=100_000)
+    for _ in range(5):
+        publisher.put(structs.replace(event(1), error="x" * 40_000, response=b""))
+    assert publisher.stats()["held"] == 2
+    gate.open.set()
+    publisher.close()
+
+
+def test_while_one_partition_is_down_nothing_is_published_twice_and_the_others_get_theirs() -> None:
+    url = any_stream()
+    stream = open_stream(url, 2)
+    publisher = Publisher(url, settings(), connect=lambda: stream)
+    with log_down(stream, crc32(b"a") % 2) as tried:
+        for number in range(40):
+            publisher.put(event(number, endpoint_id="af"[number % 2]))
+        assert eventually(lambda: len(tried) >= 3)
+        assert eventually(lambda: publisher.stats()["published"] == 20)
+        publisher.put(event(41, endpoint_id="f"))  # of an endpoint that can be served
+        assert eventually(lambda: publisher.stats()["published"] == 21)
+    assert eventually(lambda: publisher.stats()["held"] == 0)
+    publisher.close()
+    found = events_on(url)
+    assert sorted((item.endpoint_id, item.number) for item in found) == sorted(
+        [("a", number) for number in range(1, 21)] + [("f", number) for number in range(1, 22)]
+    )
+
+
+def test_a_stop_while_the_thread_empties_the_buffer_counts_each_event_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    in_encode, go_on = threading.Event(), threading.Event()
+    encode = publishing.encode
+
+    def slow(*arguments: Any) -> Any:
+        in_encode.set()
+        go_on.wait(30)
+        return encode(*arguments)
+
+    monkeypatch.setattr(publishing, "encode", slow)
+    gate = Gate(any_stream())
+    publisher = publisher_on(gate)
+    for number in range(3):
+        publisher.put(event(number))
+    assert in_encode.wait(30)
+    thread = publisher._thread
+    publisher.close(0)
+    go_on.set()
+    assert thread is not None
+    thread.join(30)
+    assert (publisher.stats()["dropped"], publisher.stats()["published"]) == (3, 0)
+    assert publisher.stats()["held"] == 0
 
 
 def test_an_event_that_waits_in_a_batch_counts_as_held() -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
-from modelmon.errors import ConfigError, RejectedError
+from modelmon.errors import ConfigError, ModelMonError, RejectedError
 from modelmon.serving.losses import Losses
 from modelmon.serving.messages import Counted
 from modelmon.streams import Stream
@@ -24,7 +24,7 @@ class Delivery:
     def send(self) -> None:
         """Publish what is waiting, or drop what the stream refuses for good.
 
-        Raises UnavailableError or ConfigError with the rest still waiting; some of it may be there.
+        Raises UnavailableError or ConfigError with the rest still waiting.
         """
         try:
             if self._stream is None:
@@ -44,10 +44,15 @@ class Delivery:
     def _publish(self, stream: Stream) -> None:
         try:
             stream.publish([record for record, _ in self.waiting])
-        except RejectedError:
-            self._publish_first(stream)
+        except RejectedError as error:
+            self._settle(error.published)
+            if self.waiting:
+                self._publish_first(stream)
+        except ModelMonError as error:
+            self._settle(error.published)  # partitions that have their part must not get it again
+            raise
         else:
-            self._settle(len(self.waiting))
+            self._settle(range(len(self.waiting)))
 
     def _publish_first(self, stream: Stream) -> None:
         # One message of many is refused: one by one until the rest is accepted again.
@@ -58,9 +63,9 @@ class Delivery:
             del self.waiting[0]
             self._losses.spoil(events, error)
         else:
-            self._settle(1)
+            self._settle([0])
 
-    def _settle(self, messages: int) -> None:
-        self.messages += messages
-        self.events += sum(events for _, events in self.waiting[:messages])
-        del self.waiting[:messages]
+    def _settle(self, places: Collection[int]) -> None:
+        self.messages += len(places)
+        self.events += sum(self.waiting[place][1] for place in places)
+        self.waiting = [message for place, message in enumerate(self.waiting) if place not in places]

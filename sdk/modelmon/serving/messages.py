@@ -34,6 +34,11 @@ class Messages:
         self._sizes[endpoint_id] = self._sizes.get(endpoint_id, 0) + len(event)
         return full + (self._cut(endpoint_id) if len(held) >= self._batch else [])
 
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of the events that wait for their message to be full."""
+        return sum(self._sizes.values())
+
     def rest(self) -> list[Counted]:
         """Messages of all that is held, full or not."""
         return [message for endpoint_id in list(self._held) for message in self._cut(endpoint_id)]

@@ -22,6 +22,8 @@ from modelmon.settings import Settings
 from modelmon.streams import Stream, open_stream
 
 EXIT_SECONDS = 5.0
+EVENT_BYTES = 512
+"""What an event takes beyond its request and its answer."""
 SLICE = 5
 """Events that the thread encodes before it lets the thread of the requests go first."""
 
@@ -29,9 +31,10 @@ SLICE = 5
 class Publisher:
     """Takes logged requests without waiting; a thread of its own encodes and publishes them.
 
-    It holds at most `settings.publish_buffer_events`; what comes when that is full is dropped and counted.
-    All that is held goes out every `publish_flush_seconds`, full messages of `batch` events before. While
-    the stream is down it is tried again with doubling waits. Each event is numbered, from 1 for each
+    It holds at most `settings.publish_buffer_events`, and requests and answers of at most
+    `publish_buffer_bytes`; what comes when that is full is dropped and counted. All that is held goes out
+    every `publish_flush_seconds`, full messages of `batch` events before. While the stream is down it is
+    tried again with doubling waits. Each event is numbered, from 1 for each
     endpoint, also one that is dropped: so the gap shows. The thread starts with the first event; a forked
     child has an empty publisher of its own.
     """
@@ -48,6 +51,7 @@ class Publisher:
         self._url = url
         self._connect = connect or _Connect(url, settings)
         self._capacity = settings.publish_buffer_events
+        self._most_bytes = settings.publish_buffer_bytes
         self._flush_seconds = settings.publish_flush_seconds
         self._first_wait = settings.unavailable_first_wait_seconds
         self._longest_wait = settings.unavailable_max_wait_seconds
@@ -60,8 +64,12 @@ class Publisher:
         self.publisher_id = uuid.uuid4().hex
         self.bad_timestamps = 0
         self._numbers: dict[str, Iterator[int]] = {}
+        self._counting = threading.Lock()  # of what is held; never held while anything is waited for
         self._buffer: deque[tuple[int, Logged]] = deque()
+        self._buffer_bytes = 0
         self._in_flight = 0  # events that left the buffer and are neither published nor lost
+        self._in_flight_bytes = 0
+        self._gave_up = False
         self._losses = Losses(self._url)
         self._messages = Messages(self._batch)
         self._delivery = Delivery(self._connect, self._losses)
@@ -72,14 +80,22 @@ class Publisher:
     def put(self, logged: Logged) -> None:
         """Take one logged request, or drop it when the buffer is full."""
         number = self._next_number(logged.source.endpoint_id)
-        held = len(self._buffer) + self._in_flight
-        if held >= self._capacity or self._closing.is_set():
-            self._losses.drop(1, f"the buffer of {self._capacity} events was full, or the server was stopped")
+        if self._closing.is_set():
+            self._losses.drop(1, "the server was stopped")
             return
-        self._buffer.append((number, logged))
+        size = _bytes_of(logged)
+        with self._counting:
+            held, held_bytes = self._held(), self._buffer_bytes + self._in_flight_bytes + size
+            if has_room := held < self._capacity and held_bytes <= self._most_bytes:
+                self._buffer.append((number, logged))
+                self._buffer_bytes += size
+        if not has_room:
+            full = f"{self._capacity} events and {self._most_bytes} bytes"
+            self._losses.drop(1, f"the buffer of {full} was full (publish_buffer_events, …_bytes)")
+            return
         if self._thread is None:
             self._start()
-        if held >= self._capacity // 4 and not self._wake.is_set():
+        if (held >= self._capacity // 4 or held_bytes >= self._most_bytes // 4) and not self._wake.is_set():
             self._wake.set()
 
     def lose(self, source: Source, error: Exception) -> None:
@@ -91,7 +107,7 @@ class Publisher:
         """Counts of events since the start; `held` is how many wait now."""
         return {
             "publisher": self.publisher_id,
-            "held": len(self._buffer) + self._in_flight,
+            "held": self._held(),
             "published": self._delivery.events,
             "messages": self._delivery.messages,
             "dropped": self._losses.dropped,
@@ -117,12 +133,16 @@ class Publisher:
             self._thread.join(timeout_seconds)
             self._abandoned.set()
             self._thread.join(self._first_wait)
-        left = len(self._buffer) + self._in_flight
+        with self._counting:
+            left, self._gave_up = self._held(), True
+            self._buffer.clear()
+            self._buffer_bytes = self._in_flight = self._in_flight_bytes = 0
         if left:
             self._losses.drop(left, "the server stopped while the stream took no events")
-            self._buffer.clear()
-            self._in_flight = 0
         self._losses.report(at_once=True)
+
+    def _held(self) -> int:
+        return len(self._buffer) + self._in_flight
 
     def _next_number(self, endpoint_id: str) -> int:
         # `setdefault` and `next` are atomic, so threads that come first together count together.
@@ -147,26 +167,54 @@ class Publisher:
         self._delivery.close()
 
     def _pass_on(self, *, everything: bool) -> None:
-        self._encode_held()
-        if everything or self._in_flight >= self._capacity // 2:
-            self._delivery.waiting += self._messages.rest()
-        self._deliver()
-        self._losses.report()
+        is_all = False
+        while not is_all and not self._abandoned.is_set():
+            is_all = self._encode_held()
+            if everything or not is_all or self._in_flight >= self._capacity // 2:
+                self._delivery.waiting += self._messages.rest()
+            self._deliver()
+            self._losses.report()
 
-    def _encode_held(self) -> None:
-        for done in range(1, len(self._buffer) + 1):
-            self._in_flight += 1  # before it leaves the buffer: the sum of both is never too small
-            number, logged = self._buffer.popleft()
+    def _encode_held(self) -> bool:
+        """Encode what the buffer holds; False when that was too much to have it all in both forms."""
+        done = 0
+        while self._in_flight_bytes < self._most_bytes // 2 and (taken := self._take()) is not None:
+            number, logged = taken
             try:
                 event, has_time = encode(logged, self.publisher_id, number, self._client_time)
             except Exception as error:  # noqa: BLE001 - seam: what is logged came from the user's model
                 self._losses.spoil(1, error)
-                self._in_flight -= 1
+                self._count(-1, 0)
                 continue
+            self._count(0, len(event))
             self.bad_timestamps += not has_time
             self._delivery.waiting += self._messages.add(logged.source.endpoint_id, event)
+            done += 1
             if done % SLICE == 0:
                 time.sleep(0)  # hands the interpreter over, no wait
+        return not self._buffer
+
+    def _take(self) -> tuple[int, Logged] | None:
+        with self._counting:
+            if not self._buffer:
+                return None
+            self._in_flight += 1
+            number, logged = self._buffer.popleft()
+            self._buffer_bytes -= _bytes_of(logged)
+            return number, logged
+
+    def _count(self, events: int, size: int) -> None:
+        with self._counting:
+            if not self._gave_up:
+                self._in_flight += events
+                self._in_flight_bytes += size
+
+    def _recount(self) -> None:
+        """What is in flight, after some of it was published."""
+        waiting = self._delivery.waiting
+        events = self._messages.held + sum(events for _, events in waiting)
+        size = self._messages.held_bytes + sum(len(body) for (_, body), _ in waiting)
+        self._count(events - self._in_flight, size - self._in_flight_bytes)
 
     def _deliver(self) -> None:
         wait = self._first_wait
@@ -179,7 +227,14 @@ class Publisher:
                 self._losses.report()
                 (self._abandoned if self._closing.is_set() else self._closing).wait(wait)
                 wait = min(wait * 2, self._longest_wait)
-            self._in_flight = self._messages.held + sum(events for _, events in self._delivery.waiting)
+                # Other partitions may take theirs.
+                self._encode_held()
+                self._delivery.waiting += self._messages.rest()
+            self._recount()
+
+
+def _bytes_of(logged: Logged) -> int:
+    return len(logged.request) + len(logged.response) + len(logged.error or "") + EVENT_BYTES
 
 
 _live: weakref.WeakSet[Publisher] = weakref.WeakSet()

@@ -35,9 +35,10 @@ class Stream(ABC):
         """Append `records` in order; they are durable when this returns, none is half there.
 
         A key decides its partition unless `partition` is given; the records of one partition are there
-        together or not at all. Raises UnavailableError when the log can't be written now (some
-        partitions may then have their part), ConfigError when the log is gone or is another one,
-        RejectedError, before anything is written, for a key or body that can't be stored.
+        together or not at all. Raises UnavailableError when the log can't be written now, ConfigError when
+        the log is gone or is another one, RejectedError, before anything is written, for a key or body that
+        can't be stored. Every partition is tried: `published` of the error says which places in `records`
+        are there all the same, so that who tries again leaves them out.
         """
 
     @abstractmethod

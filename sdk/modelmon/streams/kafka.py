@@ -17,7 +17,7 @@ from modelmon.streams.kafka_consumer import KafkaGroupConsumer
 from modelmon.streams.kafka_publisher import KafkaPublisher
 from modelmon.streams.kafka_settings import KafkaAddress, read_address
 from modelmon.streams.kafka_topic import KafkaTopic, TopicDescription
-from modelmon.streams.partitioned import split_by_partition
+from modelmon.streams.partitioned import places_by_partition
 
 
 def open(url: str, partitions: int, settings: Settings) -> Stream:  # noqa: A001 - the hook's name
@@ -66,13 +66,13 @@ class KafkaStream(Stream):
         return self._description.partitions
 
     def publish(self, records: Sequence[Record], partition: int | None = None) -> None:
-        parts = split_by_partition(records, self.partitions, partition)
+        parts = places_by_partition(records, self.partitions, partition)
         with self._lock:
             self._check_open(partition)
-            self._publisher.check(parts)
+            self._publisher.check(records)
             if parts:
                 self._topic.check()
-                self._publisher.publish(parts)
+                self._publisher.publish(records, parts)
                 # Deleted meanwhile: what we wrote went into a topic that nobody reads any more.
                 self._topic.check()
 

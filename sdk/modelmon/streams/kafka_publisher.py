@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from typing import Any
 
 from kafka import KafkaProducer, codec
 
@@ -28,44 +29,46 @@ class KafkaPublisher:
         self._max_batch_bytes = max_batch_bytes
         self._producer: KafkaProducer | None = None
 
-    def check(self, parts: Mapping[int, Sequence[Record]]) -> None:
+    def check(self, records: Sequence[Record]) -> None:
         """Raises RejectedError for a record that the topic can't take."""
         most = self._max_batch_bytes - RECORD_OVERHEAD_BYTES
-        for records in parts.values():
-            for key, body in records:
-                size = len(key.encode()) + len(body)
-                if size > most:
-                    raise RejectedError(
-                        f"{size} bytes with its key, at most {most} fit {self._address}", "body"
-                    )
+        for key, body in records:
+            size = len(key.encode()) + len(body)
+            if size > most:
+                raise RejectedError(f"{size} bytes with its key, at most {most} fit {self._address}", "body")
 
-    def publish(self, parts: Mapping[int, Sequence[Record]]) -> None:
-        """Append the records of each partition; all are acknowledged when it returns.
+    def publish(self, records: Sequence[Record], parts: Mapping[int, Sequence[int]]) -> None:
+        """Append to each partition the records at its places; all are acknowledged when it returns.
 
         The part of a partition is one batch, which is there whole or not at all, unless it is larger than
         the topic's max.message.bytes.
         """
+        sent: dict[int, Any] = {}
         try:
-            self._send(parts)
+            self._send(records, parts, sent)
         except CLIENT_ERRORS as error:
             # What is not out yet must not go out later: the caller is going to publish it again.
             self._abandon()
-            raise port_error(error, self._address, self._settings, "publish") from error
+            problem = port_error(error, self._address, self._settings, "publish")
+            problem.published = frozenset(place for place, future in sent.items() if future.succeeded())
+            raise problem from error
 
     def close(self) -> None:
         """Leave the brokers; twice is harmless."""
         self._abandon()
 
-    def _send(self, parts: Mapping[int, Sequence[Record]]) -> None:
-        if self._producer is None:
-            self._producer = self._connect()
-        futures = [
-            self._producer.send(self._address.topic, value=body, key=key.encode(), partition=partition)
-            for partition, records in parts.items()
-            for key, body in records
-        ]
-        self._producer.flush(self._settings.kafka_timeout_seconds)
-        for future in futures:
+    def _send(
+        self, records: Sequence[Record], parts: Mapping[int, Sequence[int]], sent: dict[int, Any]
+    ) -> None:
+        producer = self._producer = self._producer or self._connect()
+        for partition, places in parts.items():
+            for place in places:
+                key, body = records[place]
+                sent[place] = producer.send(
+                    self._address.topic, value=body, key=key.encode(), partition=partition
+                )
+        producer.flush(self._settings.kafka_timeout_seconds)
+        for future in sent.values():
             future.get(timeout=0)  # flush raises for none of those that failed
 
     def _connect(self) -> KafkaProducer:

@@ -7,13 +7,16 @@ from threading import Lock
 from typing import Protocol
 from zlib import crc32
 
-from modelmon.errors import ConfigError, RejectedError
+from modelmon.errors import ConfigError, ModelMonError, RejectedError
 from modelmon.model import Message
 from modelmon.streams.base import Consumer, Record, Stream
 
 
 class PartitionLog(Protocol):
     """One partition. Errors are the port's: UnavailableError, ConfigError when it is gone."""
+
+    def check(self, records: Sequence[Record]) -> None:
+        """Raises RejectedError for a record that can't be stored."""
 
     def append(self, records: Sequence[Record]) -> None:
         """Add all records or none; durable when it returns."""
@@ -60,10 +63,24 @@ class PartitionedStream(Stream):
         return len(self._logs)
 
     def publish(self, records: Sequence[Record], partition: int | None = None) -> None:
-        parts = split_by_partition(records, self.partitions, partition)
+        parts = places_by_partition(records, self.partitions, partition)
         with self._lock:
-            for number, part in parts.items():
-                self._log(number).append(part)
+            for number, places in parts.items():
+                self._log(number).check([records[place] for place in places])
+            self._append(records, parts)
+
+    def _append(self, records: Sequence[Record], parts: Mapping[int, Sequence[int]]) -> None:
+        published: set[int] = set()
+        failure: ModelMonError | None = None
+        for number, places in parts.items():
+            try:
+                self._log(number).append([records[place] for place in places])
+                published.update(places)
+            except ModelMonError as error:
+                failure = failure or error
+        if failure is not None:
+            failure.published = frozenset(published)
+            raise failure
 
     def consumer(self, group: str) -> Consumer:
         if not group:
@@ -99,18 +116,18 @@ class PartitionedStream(Stream):
         return self._logs[number]
 
 
-def split_by_partition(
+def places_by_partition(
     records: Sequence[Record], partitions: int, partition: int | None
-) -> dict[int, list[Record]]:
-    """The records of each partition, in order; RejectedError if one can't be stored, before any is.
+) -> dict[int, list[int]]:
+    """The places of each partition's records, in order; RejectedError if one can't be stored, before any is.
 
-    >>> split_by_partition([("a", b"1"), ("b", b"2"), ("a", b"3")], 2, None)
-    {1: [('a', b'1'), ('a', b'3')], 0: [('b', b'2')]}
+    >>> places_by_partition([("a", b"1"), ("f", b"2"), ("a", b"3")], 2, None)
+    {1: [0, 2], 0: [1]}
     """
-    parts: dict[int, list[Record]] = {}
-    for record in records:
+    parts: dict[int, list[int]] = {}
+    for place, record in enumerate(records):
         hashed = _check_record(record)
-        parts.setdefault(hashed % partitions if partition is None else partition, []).append(record)
+        parts.setdefault(hashed % partitions if partition is None else partition, []).append(place)
     return parts
 
 

@@ -82,10 +82,12 @@ class SqlitePartition:
         self.stream_id: str = row[0]
         self.partitions: int = row[2]
 
-    def append(self, records: Sequence[Record]) -> None:
+    def check(self, records: Sequence[Record]) -> None:
         for _, body in records:
             if len(body) > MAX_BODY_BYTES:
                 raise RejectedError(f"{len(body)} bytes, at most {MAX_BODY_BYTES} fit a message", "body")
+
+    def append(self, records: Sequence[Record]) -> None:
         with self._write() as connection:
             connection.executemany("INSERT INTO messages (key, body) VALUES (?, ?)", records)
 
