@@ -157,8 +157,34 @@ def test_a_rejected_item_says_whose_it_is_where_that_can_be_told() -> None:
     assert refused(when=5).endpoint_id == ENDPOINT
     derived = endpoint_id_of("flights", "serving", "delay", "")
     assert refused(when=5, endpoint_id=...).endpoint_id == derived
-    assert refused(when=5, endpoint_id="a/b").endpoint_id == UNKNOWN_ENDPOINT
-    assert refused(when=5, endpoint_id=..., function_uri=...).endpoint_id == UNKNOWN_ENDPOINT
+    assert refused(when=5, endpoint_id="a/b").endpoint_id == derived
+    nameless = refused(when=5, endpoint_id=..., model=...)
+    assert (nameless.endpoint_id, nameless.endpoint_name) == (UNKNOWN_ENDPOINT, "")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"when": 1738317600},
+        {"when": 5, "function_uri": ...},
+        {"when": 5, "function_uri": "serving"},
+        {"when": 5, "function_uri": 7},
+        {"when": "\ud800"},
+        {"resp": None},
+        {"endpoint_id": "a/b", "function_uri": ...},
+        {"class": 5},
+    ],
+)
+def test_what_is_set_aside_is_known_by_its_models_name(changes: dict[str, Any]) -> None:
+    item = refused(**{"endpoint_id": ..., **changes})
+    assert item.endpoint_name == "delay"
+    assert item.endpoint_id != UNKNOWN_ENDPOINT
+
+
+def test_a_models_name_that_no_endpoint_can_have_tells_nothing() -> None:
+    for name in ("", "x" * 256, "a\0b", 5, "\ud800", ":" + "v" * 255):
+        item = refused(when=5, endpoint_id=..., model=name)
+        assert (item.endpoint_id, item.endpoint_name) == (UNKNOWN_ENDPOINT, "")
 
 
 def test_a_rejected_item_keeps_its_publishers_number() -> None:

@@ -25,13 +25,13 @@ CASES: dict[str, tuple[Any, Any, Any, Any, Any, Any]] = {
     "text": ("a question", "an answer", [["a question"]], [["an answer"]], None, None),
     "several outputs of one input": ([[1]], [0.1, 0.9], [[1]], [[0.1, 0.9]], None, None),
     "no outputs of one input": ([[1]], [], [[1]], [[]], None, None),
-    "one output row too many": ([[1]], [[2], [3]], [[1], [None]], [[2], [3]], None, None),
-    "outputs missing": ([[1], [2], [3]], [4, 5], [[1], [2], [3]], [[4], [5], [None]], None, None),
+    "one output row too many": ([[1]], [[2], [3]], [[1], []], [[2], [3]], None, None),
+    "outputs missing": ([[1], [2], [3]], [4, 5], [[1], [2], [3]], [[4], [5], []], None, None),
     "wide outputs missing": (
         [[1], [2]],
         [[4, 5]],
         [[1], [2]],
-        [[4, 5], [None, None]],
+        [[4, 5], []],
         None,
         None,
     ),
@@ -50,6 +50,56 @@ CASES: dict[str, tuple[Any, Any, Any, Any, Any, Any]] = {
     "one dict is one row": ({"a": 1, "b": "x"}, {"y": 2}, [[1, "x"]], [[2]], ("a", "b"), ("y",)),
     "columns": ({"a": [1, 2], "b": [3, 4]}, [0, 1], [[1, 3], [2, 4]], [[0], [1]], ("a", "b"), None),
     "unequal lists are values": ({"a": [1, 2], "b": [3]}, [0], [[[1, 2], [3]]], [[0]], ("a", "b"), None),
+    "classes with the probabilities of one request": (
+        [[1, 2]],
+        {"classes": ["no", "yes"], "proba": [0.7, 0.3]},
+        [[1, 2]],
+        [[["no", "yes"], [0.7, 0.3]]],
+        None,
+        ("classes", "proba"),
+    ),
+    "classes with the probabilities of three requests": (
+        [[1], [2], [3]],
+        {"classes": ["no", "yes"], "proba": [[0.7, 0.3], [0.6, 0.4], [0.5, 0.5]], "model": "m"},
+        [[1], [2], [3]],
+        [[["no", "yes"], [0.7, 0.3], "m"], [None, [0.6, 0.4], None], [None, [0.5, 0.5], None]],
+        None,
+        ("classes", "proba", "model"),
+    ),
+    "probabilities by class of one request": (
+        [[1]],
+        {"proba": [0.7, 0.3]},
+        [[1]],
+        [[[0.7, 0.3]]],
+        None,
+        ("proba",),
+    ),
+    "answers by name of one request": ([[1]], {"y": [5], "z": ["a"]}, [[1]], [[5, "a"]], None, ("y", "z")),
+    "answers by name of two requests": (
+        [[1], [2]],
+        {"y": [5, 6], "z": ["a", "b"]},
+        [[1], [2]],
+        [[5, "a"], [6, "b"]],
+        None,
+        ("y", "z"),
+    ),
+    "a list in an answer that is no column": (
+        [[1], [2], [3]],
+        {"y": [5, 6]},
+        [[1], [2], [3]],
+        [[[5, 6]], [], []],
+        None,
+        ("y",),
+    ),
+    "named inputs answered by name": (
+        {"a": [1, 2]},
+        {"y": [3, 4], "c": ["k"]},
+        [[1], [2]],
+        [[3, ["k"]], [4, None]],
+        ("a",),
+        ("y", "c"),
+    ),
+    "no inputs answered by name": ([], {"y": [], "z": 1}, [[]], [[[], 1]], None, ("y", "z")),
     "bytes": ([[{"$bytes": "aGk="}]], [{"$bytes": "aGk="}], [[b"hi"]], [[b"hi"]], None, None),
     "bytes flat": ([{"$bytes": "aGk="}, 2], [0], [[b"hi", 2]], [[0]], None, None),
     "bytes named": ({"a": {"$bytes": ""}}, [0], [[b""]], [[0]], ("a",), None),
@@ -117,5 +167,24 @@ def test_bytes_that_are_not_base64_are_rejected(text: Any) -> None:
 
 def test_rows_that_each_bring_their_own_names_are_rejected_before_they_fill_the_memory() -> None:
     rows = [{f"name {row}": 1} for row in range(4_000)]
-    with pytest.raises(RejectedError, match="4,000 rows with 4,000 different names"):
+    with pytest.raises(RejectedError, match="4,000 rows with 4,000 different names have only 4,000 values"):
         read_rows(rows, [0] * 4_000, None, None)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "names"),
+    [
+        ({"a": [1] * 4_000}, [0], tuple(f"name {n}" for n in range(4_000))),
+        ([[1]] * 4_000, {"a": [1] * 4_000, **{f"name {n}": 1 for n in range(4_000)}}, None),
+    ],
+    ids=["a schema far wider than the columns", "many values of the whole answer"],
+)
+def test_columns_that_are_mostly_empty_are_rejected(inputs: Any, outputs: Any, names: Any) -> None:
+    with pytest.raises(RejectedError, match="different names have only"):
+        read_rows(inputs, outputs, names, None)
+
+
+def test_rows_that_share_one_name_in_ten_are_read() -> None:
+    rows = [{f"name {(row + each) % 100}": 1 for each in range(10)} for row in range(1_000)]
+    inputs, *_ = read_rows(rows, [0] * 1_000, None, None)
+    assert {len(row) for row in inputs} == {100}

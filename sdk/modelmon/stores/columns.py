@@ -7,6 +7,7 @@ empty or itself begins with either prefix, which makes every stored name lead ba
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Literal
 
@@ -125,5 +126,5 @@ def _is_text(name: str) -> bool:
 
 def _check_unique(names: Sequence[str], kind: Kind) -> None:
     if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
+        (twice, _), *_ = Counter(names).most_common(1)
         raise RejectedError(f"two {kind}s are called {twice!r}; names must differ", f"{kind}_names")

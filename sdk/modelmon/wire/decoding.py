@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Union
 
 import msgspec
 
 from modelmon.errors import RejectedError
-from modelmon.wire.identity import shown
+from modelmon.wire.identity import LONGEST_TEXT, shown
 
 LARGEST_INTEGER = 2**63 - 1
 DEEPEST = 8
 """Lists and objects inside each other, counted from `inputs` or `outputs`."""
+MOST_SHORT_ELEMENTS, SHORT_BYTES = 1_000, 32
+"""An array of more elements than this, of fewer bytes on average, holds no events: the shortest has 50."""
 
 _Integer = Annotated[int, msgspec.Meta(ge=-(2**63), le=LARGEST_INTEGER)]
 _Scalar: Any = Union[_Integer, float, str, bool, None]  # noqa: UP007 - `|` can't join an Annotated
@@ -33,7 +36,9 @@ if TYPE_CHECKING:
     Cell = Any
     Shallow = Any
     Attributes = dict[str, Any] | None
+    Text = str | None
 else:
+    Text = Annotated[str, msgspec.Meta(max_length=LONGEST_TEXT)] | None
     Cell = _nested(DEEPEST)
     Shallow = _nested(DEEPEST // 2)
     Attributes = dict[str, Shallow] | None
@@ -60,19 +65,19 @@ class RawPublisher(msgspec.Struct, gc=False):
 class RawEvent(msgspec.Struct, gc=False):
     """Every field of every format that we look at; all others are skipped unread."""
 
-    model: str | None = None
-    class_name: str | None = msgspec.field(default=None, name="class")
-    model_class: str | None = None
-    version: str | None = None
-    function_uri: str | None = None
-    endpoint_id: str | None = None
+    model: Text = None
+    class_name: Text = msgspec.field(default=None, name="class")
+    model_class: Text = None
+    version: Text = None
+    function_uri: Text = None
+    endpoint_id: Text = None
     sampling_percentage: int | float | None = None
     effective_sample_count: int | None = None
     labels: Attributes = None
     metrics: Attributes = None
     request: RawRequest | None = None
     resp: RawResponse | None = None
-    op: str | None = None
+    op: Text = None
     when: str | int | float | None = None
     microsec: int | float | None = None
     error: Shallow = None
@@ -136,7 +141,7 @@ def decode_leniently(body: bytes) -> Any:
     beyond the floats its own digits; a lone surrogate can't be stored and is rejected."""
     try:
         value = json.loads(body.decode("utf-8-sig"), parse_int=_read_integer)
-        surrogate = _find_surrogate(value, "")
+        surrogate = _find_surrogate(value) if _ESCAPED_SURROGATE.search(body) else None
     except UnicodeDecodeError as error:
         raise RejectedError(f"is not UTF-8: {error.reason} at byte {error.start}") from None
     except RecursionError:
@@ -144,7 +149,8 @@ def decode_leniently(body: bytes) -> Any:
     except ValueError as error:
         raise RejectedError(f"is not JSON: {error}") from None
     if surrogate is not None:
-        raise RejectedError("must not hold a lone surrogate", surrogate)
+        path = "".join(reversed(surrogate)).lstrip(".")
+        raise RejectedError("must not hold a lone surrogate", path or "(name)")
     return value
 
 
@@ -165,36 +171,54 @@ def _read_integer(digits: str) -> int | float | str:
     return number if math.isfinite(number) else digits
 
 
-def _find_surrogate(value: Any, path: str) -> str | None:
+def _find_surrogate(value: Any) -> list[str] | None:
+    """The steps to the first text or object that holds half a surrogate pair, the innermost first."""
     if isinstance(value, str):
-        return None if value.isascii() or not _SURROGATE.search(value) else path
-    pairs: Any = ()
-    if isinstance(value, dict):
-        pairs = ((key, entry, f"{path}.{key}".lstrip(".")) for key, entry in value.items())
-    elif isinstance(value, list):
-        pairs = (("", entry, f"{path}[{place}]") for place, entry in enumerate(value))
-    for key, entry, inner in pairs:
-        if _SURROGATE.search(key):
-            return path or "(name)"
-        found = _find_surrogate(entry, inner)
+        return None if value.isascii() or not _SURROGATE.search(value) else []
+    for key, entry in _entries(value):
+        if isinstance(key, str) and _SURROGATE.search(key):
+            return []
+        found = _find_surrogate(entry)
         if found is not None:
+            # Spelt out on the way back only: a path for every element would be the square of a long name.
+            found.append(f".{key}" if isinstance(key, str) else f"[{key}]")
             return found
     return None
 
 
+def _entries(value: Any) -> Iterable[tuple[str | int, Any]]:
+    if isinstance(value, dict):
+        return value.items()
+    return enumerate(value) if isinstance(value, list) else ()
+
+
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{},]', re.DOTALL)
+_ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+# A text that never ends is one token up to the end of the message: it is not looked at anew from each quote.
+_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[\]{},]', re.DOTALL)
 
 
 def split_array(body: bytes) -> list[bytes]:
     """The elements of a JSON array, each as it was written; RejectedError when it is no whole array.
 
-    An element that is not JSON itself does not spoil its neighbours.
+    An element that is not JSON itself does not spoil its neighbours; but elements that are too many to be
+    anything else than rubbish are not told apart.
     """
     try:
-        return [bytes(element) for element in _elements.decode(body)]
+        elements = _elements.decode(body)
     except _REFUSED:
         return _split_by_brackets(body.strip())
+    check_elements(len(elements), len(body))
+    return [bytes(element) for element in elements]
+
+
+def check_elements(count: int, size: int) -> None:
+    """RejectedError for so many elements in so few bytes that they can't be events."""
+    if count > MOST_SHORT_ELEMENTS and size < count * SHORT_BYTES:
+        raise RejectedError(
+            f"holds {count:,} elements in {size:,} bytes, less than {SHORT_BYTES} each: they are no JSON "
+            "objects of the kind that is read here"
+        )
 
 
 def _split_by_brackets(body: bytes) -> list[bytes]:
@@ -212,4 +236,5 @@ def _split_by_brackets(body: bytes) -> list[bytes]:
             break
     if start != len(body):
         raise RejectedError(f"is not a whole JSON array: {shown(body)}")
+    check_elements(len(elements), len(body))
     return elements

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
+from typing import NamedTuple
 
 from modelmon.errors import RejectedError
-from modelmon.model import ENDPOINT_ID, endpoint_id_of
+from modelmon.model import ENDPOINT_ID, UNKNOWN_ENDPOINT, endpoint_id_of
 
 LONGEST_ID = 64
 LONGEST_NAME = 255
+LONGEST_TEXT = 512
+"""Characters of a text that says who sent an event: senders are remembered, so none may be of any size."""
+MOST_REMEMBERED = 64
+"""Names of one event; sets of more are checked each time, so that what is remembered stays small."""
 _FUNCTION_URI = re.compile(r"([^/:@\x00]{1,63})/([^/:@\x00]{1,255})(?::[^@]*)?(?:@.*)?", re.DOTALL)
 _is_endpoint_id = ENDPOINT_ID.fullmatch
 
@@ -49,15 +55,35 @@ def check_text(value: str, field: str) -> str:
     return value
 
 
-@lru_cache(maxsize=1024)
 def check_names(names: tuple[str, ...], field: str) -> tuple[str, ...]:
     """The names of an event's columns, or RejectedError for a bad one or one that stands twice."""
+    return _remembered(names, field) if len(names) <= MOST_REMEMBERED else _checked(names, field)
+
+
+def _checked(names: tuple[str, ...], field: str) -> tuple[str, ...]:
     for name in names:
         check_name(name, field)
     if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
+        twice = first_repeated(names)
         raise RejectedError(f"{shown(twice)} stands twice; each column needs a name of its own", field)
     return names
+
+
+_remembered = lru_cache(maxsize=1024)(_checked)  # events of one endpoint bring the same names
+
+
+def first_repeated(names: Iterable[str]) -> str | None:
+    """The first of these that was there before, None when they all differ.
+
+    >>> first_repeated(["a", "b", "a"])
+    'a'
+    """
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None
 
 
 @lru_cache(maxsize=4096)
@@ -94,6 +120,48 @@ def split_model(model: str, version: str) -> tuple[str, str]:
         return model.removesuffix(f":{version}") if version else model, version
     name, _, version = model.partition(":")
     return name, version
+
+
+class Sender(NamedTuple):
+    """Who sent an event, as far as it can be told: else the unknown endpoint and empty texts."""
+
+    endpoint_id: str
+    endpoint_name: str
+    function_uri: str
+    model_class: str
+    version: str
+
+
+def identify(
+    endpoint_id: object, model: object, version: object, function_uri: object, class_name: object
+) -> Sender:
+    """The sender of an event that is rejected.
+
+    Where nothing but the model's name is known, that alone makes the id: what is set aside is counted under
+    the name that people look for.
+    """
+    name, version = split_model(_usable(model), _usable(version))
+    found = endpoint_name_of(name, version) if name else ""
+    if len(found) > LONGEST_NAME:
+        found = name = ""
+    uri = _usable(function_uri)
+    return Sender(_rejected_id(endpoint_id, name, version, uri), found, uri, _usable(class_name), version)
+
+
+def _rejected_id(endpoint_id: object, model: str, version: str, uri: str) -> str:
+    try:
+        return check_endpoint_id(endpoint_id)
+    except RejectedError:
+        if not model:
+            return UNKNOWN_ENDPOINT
+    return endpoint_id_of(*split_function_uri(uri), model, version)
+
+
+def _usable(text: object) -> str:
+    try:
+        return check_text(text, "") if isinstance(text, str) and len(text) <= LONGEST_TEXT else ""
+    except RejectedError:
+        return ""
 
 
 def endpoint_name_of(model: str, version: str) -> str:

@@ -76,7 +76,9 @@ class RejectedItem(msgspec.Struct, frozen=True, gc=False):
     """What could not be read: item number, dotted `field` ("" for the whole) and reason.
 
     `body` is that item alone, so that it can be mended and sent again without its neighbours.
-    `publisher_id` and `number` are the event's own where they can still be read: it was not lost.
+    `publisher_id` and `number` are the event's own where they can still be read: it was not lost. `rows` is
+    more than 1 where it stands for several rows of a micro-batch. The rest is the sender, as far as it can
+    be told.
     """
 
     item: int
@@ -86,6 +88,11 @@ class RejectedItem(msgspec.Struct, frozen=True, gc=False):
     body: bytes
     publisher_id: str | None = None
     number: int | None = None
+    rows: int = 1
+    endpoint_name: str = ""
+    function_uri: str = ""
+    model_class: str = ""
+    version: str = ""
 
 
 Item = ServingEvent | ErrorEvent | BatchComplete | NopEvent | RejectedItem

@@ -11,7 +11,10 @@ from modelmon.errors import RejectedError
 from modelmon.wire.identity import shown
 
 BYTES_KEY = "$bytes"
-MOST_NAMED_CELLS = 10_000_000  # rows that each bring names of their own grow by the square
+MOST_EMPTY_CELLS, MOST_EMPTY_PER_VALUE = 10_000, 16
+"""Cells without a value that named rows of one event may make: so many, and so many for each value. Rows that
+each bring names of their own would else grow by the square."""
+_BYTES_MARK = f'"{BYTES_KEY}"'.encode()
 _LISTS: set[type] = {list}
 _DICTS: set[type] = {dict}
 _NESTED: set[type] = {list, dict}
@@ -26,8 +29,8 @@ def read_rows(
 ) -> tuple[Rows, Rows, Names, Names]:
     """Input rows and output rows, as many of each, and their names.
 
-    The names of dict rows come from the rows; those given decide their order. Raises RejectedError
-    when there is no row at all.
+    The names of dict rows come from the rows; those given decide their order. The side with fewer rows gets
+    empty ones. Raises RejectedError when there is no row at all, and for named rows that share few names.
     """
     if _is_one_row(inputs) and _is_one_row(outputs):  # most events; the general way costs a microsecond more
         return inputs, outputs, input_names, output_names
@@ -35,7 +38,7 @@ def read_rows(
     out_rows, output_names = _output_rows(outputs, len(in_rows), output_names)
     if len(in_rows) != len(out_rows):
         rows = max(len(in_rows), len(out_rows))
-        in_rows, out_rows = _padded(in_rows, rows), _padded(out_rows, rows)
+        in_rows, out_rows = ([*side, *([] for _ in range(rows - len(side)))] for side in (in_rows, out_rows))
     if not in_rows:
         raise RejectedError("must hold at least one row, got none", "request.inputs")
     return in_rows, out_rows, input_names, output_names
@@ -47,7 +50,7 @@ def _is_one_row(value: Any) -> bool:
 
 def _input_rows(value: Any, names: Names) -> tuple[Rows, Names]:
     if type(value) is not list:
-        return _single(value, names)
+        return _columns(value, names) if _is_columns(value) else _single(value, names)
     kinds = set(map(type, value))
     if kinds == _LISTS:
         return value, names
@@ -58,7 +61,7 @@ def _input_rows(value: Any, names: Names) -> tuple[Rows, Names]:
 
 def _output_rows(value: Any, count: int, names: Names) -> tuple[Rows, Names]:
     if type(value) is not list:
-        return _single(value, names)
+        return _answer(value, count, names) if type(value) is dict else _single(value, names)
     kinds = set(map(type, value))
     if kinds == _LISTS:
         return value, names
@@ -69,15 +72,37 @@ def _output_rows(value: Any, count: int, names: Names) -> tuple[Rows, Names]:
     return [entry if type(entry) is list else [entry] for entry in value], names
 
 
+def _answer(value: dict[str, Any], count: int, names: Names) -> tuple[Rows, Names]:
+    """The rows of an object that answers `count` rows of inputs.
+
+    A list with a value for each of them is a column. Anything else (the classes that the probabilities are
+    for) is one value of the answer as a whole, and stands in its first row.
+    """
+    per_row = {name for name, entry in value.items() if type(entry) is list and len(entry) == count}
+    if not per_row or not count:
+        return _single(value, names)
+    _check_filled(count, len(value), len(per_row) * count + len(value))
+    rest = [None] * (count - 1)
+    return _columns(
+        {name: entry if name in per_row else [entry, *rest] for name, entry in value.items()}, names
+    )
+
+
+def _is_columns(value: Any) -> bool:
+    if type(value) is not dict or not value or set(map(type, value.values())) != _LISTS:
+        return False
+    return len(set(map(len, value.values()))) == 1
+
+
+def _columns(value: dict[str, list[Any]], names: Names) -> tuple[Rows, Names]:
+    order, count = _order([value], names), len(next(iter(value.values())))
+    _check_filled(count, len(order), len(value) * count)
+    empty = [None] * count
+    return [list(row) for row in zip(*(value.get(name, empty) for name in order), strict=True)], order
+
+
 def _single(value: Any, names: Names) -> tuple[Rows, Names]:
-    if type(value) is not dict:
-        return [[value]], names
-    columns = list(value.values())
-    if columns and set(map(type, columns)) == _LISTS and len(set(map(len, columns))) == 1:
-        order = _order([value], names)
-        empty = [None] * len(columns[0])
-        return [list(row) for row in zip(*(value.get(name, empty) for name in order), strict=True)], order
-    return _named_rows([value], names)
+    return _named_rows([value], names) if type(value) is dict else ([[value]], names)
 
 
 def _named_rows(rows: list[dict[str, Any]], names: Names) -> tuple[Rows, Names]:
@@ -89,19 +114,21 @@ def _order(rows: Sequence[dict[str, Any]], names: Names) -> tuple[str, ...]:
     order = dict.fromkeys(names or ())
     for row in rows:
         order.update(dict.fromkeys(row))
-    if len(order) * len(rows) > MOST_NAMED_CELLS:
-        raise RejectedError(
-            f"{len(rows):,} rows with {len(order):,} different names make more than "
-            f"{MOST_NAMED_CELLS:,} cells; send fewer rows in one event"
-        )
+    _check_filled(len(rows), len(order), sum(map(len, rows)))
     return tuple(order)
 
 
-def _padded(rows: Rows, count: int) -> Rows:
-    if len(rows) == count:
-        return rows
-    width = max(map(len, rows), default=0)
-    return [*rows, *([None] * width for _ in range(count - len(rows)))]
+def _check_filled(rows: int, names: int, values: int) -> None:
+    if rows * names - values > MOST_EMPTY_CELLS + MOST_EMPTY_PER_VALUE * values:
+        raise RejectedError(
+            f"{rows:,} rows with {names:,} different names have only {values:,} values; send rows that share "
+            "their names, or fewer of them in one event"
+        )
+
+
+def holds_bytes(body: bytes) -> bool:
+    """Whether some value of a message may be {"$bytes": "<base64>"}."""
+    return b"$" in body and _BYTES_MARK in body  # one character is found ten times faster than eight
 
 
 def restore_bytes(value: Any, field: str, depth: int = 2) -> Any:

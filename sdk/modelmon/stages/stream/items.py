@@ -1,30 +1,31 @@
-"""One item of a message, looked at by itself."""
+"""Items of a message, each looked at by itself."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Collection
 
 from modelmon.wire import read_message
-from modelmon.wire.decoding import decode_any, split_array
+from modelmon.wire.decoding import split_array
+from modelmon.wire.micro_batches import rows_alone
 
 
-def item_body(body: bytes, number: int) -> bytes:
-    """The item of this number, an event that could be read, as a message without its neighbours.
+def item_bodies(body: bytes, numbers: Collection[int]) -> list[tuple[list[int], bytes]]:
+    """The items of these numbers, events that could be read, as messages without their neighbours.
 
-    >>> item_body(b'[{"a":1},{"a":2}]', 1)
-    b'{"a":2}'
+    Each message comes with its items' numbers: one, or several rows of a micro-batch that are too large
+    apart. The message is read once more, however many items are asked for.
+
+    >>> item_bodies(b'[{"a":1},{"a":2},{"a":3}]', {1, 2})
+    [([1], b'{"a":2}'), ([2], b'{"a":3}')]
     """
     text = body.removeprefix(b"\xef\xbb\xbf").strip()
+    found: list[tuple[list[int], bytes]] = []
+    first = 0
     for element in split_array(text) if text[:1] == b"[" else [text]:
-        items = len(read_message(element)) if element[:1] == b"{" else 1
-        if number < items:
-            return element if items == 1 else _micro_row(element, number)
-        number -= items
-    raise IndexError(f"the message ends {number + 1} items before this one")
-
-
-def _micro_row(body: bytes, row: int) -> bytes:
-    message = decode_any(body)
-    alone = {**message, "values": [message["values"][row]]}
-    # Not msgspec, which writes NaN as null.
-    return json.dumps(alone, ensure_ascii=False, separators=(",", ":")).encode()
+        count = len(read_message(element)) if element[:1] == b"{" else 1
+        inside = [number for number in range(count) if first + number in numbers]
+        if inside:
+            parts = [(inside, element)] if count == 1 else rows_alone(element, inside)
+            found += [([first + number for number in group], alone) for group, alone in parts]
+        first += count
+    return found
