@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import textwrap
 import time
 from collections.abc import Callable
@@ -70,6 +71,16 @@ def workers_of(project: Path, name: str) -> list[dict[str, Any]]:
         if function["name"] == name
         for worker in function["workers"]
     ]
+
+
+def is_alive(pid: int) -> bool:
+    """Whether the process is there; one that is dead and not fetched yet by who adopted it is not."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    status = Path(f"/proc/{pid}/status")
+    return not (status.exists() and "\nState:\tZ" in status.read_text())
 
 
 def eventually(

@@ -1,14 +1,23 @@
-"""A nuctl for tests: it notes how it is called and looks at the folder it is given as Nuclio's builder would.
+"""A nuctl for tests, which behaves as the real one of 1.14.1 was seen to on Docker: the states of a function,
+what it refuses, its log, its answers, and the stack of Go that ends whatever fails.
 
-NUCTL_STAND_IN names the folder of its notes; a file `fail-<name>` in it makes the call for `name` fail,
-`hang-<name>` never end, and `there-<name>` holds the project whose function of that name is there.
+NUCTL_STAND_IN names the folder of its notes. It notes how it is called, and looks at the folder it is
+given as Nuclio's builder would. Files among the notes make it misbehave:
+
+- `fail-<name>`: the image is not built; its text is the installer's
+- `crash-<name>`: the container ends; its text is the worker's log
+- `hang-<name>`: the build never ends; `build-<name>` then holds the process ids of nuctl and its docker
+- `port-<name>`: where its HTTP trigger is published, 32768 without
+- `answer`: what every `get` prints
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -38,6 +47,28 @@ ORDER = [
 ]
 
 
+REFUSED = "Function cannot be updated when existing function is being provisioned"
+NOT_DELETED = "Function is being provisioned and cannot be deleted"
+PROVISIONED = ("ready", "error", "unhealthy", "scaledToZero", "imported")
+_TRACEBACK = """\
+Traceback (most recent call last):
+  File "/opt/nuclio/_nuclio_wrapper.py", line 547, in run_wrapper
+    wrapper_instance = Wrapper(root_logger,
+                       ^^^^^^^^^^^^^^^^^^^^
+  File "/opt/nuclio/main.py", line 1, in <module>
+    import sklearn
+ModuleNotFoundError: No module named 'sklearn'
+"""
+_CAUGHT = {
+    "datetime": "2026-11-29 22:32:04,364",
+    "level": "error",
+    "message": "Caught unhandled exception while initializing",
+    "with": {"err": "No module named 'sklearn'", "traceback": _TRACEBACK, "worker_id": "0"},
+}
+NO_SKLEARN = json.dumps(_CAUGHT) + "\n"
+"""What a worker whose module is missing says before it ends, as `crash-<name>` takes it."""
+
+
 def install(folder: Path, monkeypatch: Any) -> Path:
     """Put the stand-in on the PATH; the folder of its notes."""
     programs, notes = folder / "programs", folder / "notes"
@@ -61,52 +92,192 @@ def calls(notes: Path) -> list[list[str]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
+def put(
+    notes: Path, name: str, project: str, state: str = "ready", namespace: str = "nuclio", port: int = 0
+) -> None:
+    """Have a function on Nuclio."""
+    labels = {"nuclio.io/project-name": project}
+    metadata = {"name": name, "namespace": namespace, "labels": labels}
+    status: dict[str, Any] = {"state": state, "logs": [{"level": "info", "message": "Deploying function"}]}
+    if port:
+        status |= {"httpPort": port, "internalInvocationUrls": ["172.17.0.4:8080"]}
+        status["externalInvocationUrls"] = [f"0.0.0.0:{port}"]
+    path = _record(notes, namespace, name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"metadata": metadata, "spec": {"handler": "main:handler"}, "status": status}))
+
+
+def state(notes: Path, name: str, namespace: str = "nuclio") -> str:
+    """The state of a function on Nuclio, "" when it is not there."""
+    path = _record(notes, namespace, name)
+    return json.loads(path.read_text())["status"]["state"] if path.exists() else ""
+
+
 def main(arguments: list[str]) -> int:
     notes = Path(os.environ["NUCTL_STAND_IN"])
     if arguments[0] == "get":
         return _get(notes, arguments)
     with (notes / "calls.jsonl").open("a") as file:
         file.write(json.dumps(arguments) + "\n")
-    what, name = arguments[0], arguments[1] if arguments[0] == "deploy" else arguments[2]
-    if (notes / f"fail-{name}").exists():
-        print(f"Failed to deploy function with {' '.join(arguments)}", file=sys.stderr)
-        return 1
-    if (notes / f"hang-{name}").exists():
-        print(f"Building {' '.join(arguments)}", flush=True)
-        signal.pause()
-    if what == "create":
-        return _create(notes / f"project-{name}")
-    if what == "deploy":
-        problems = look_at(Path(arguments[arguments.index("--path") + 1]), arguments)
-        print("\n".join(problems), file=sys.stderr)
-        if not problems:
-            project = arguments[arguments.index("--project-name") + 1]
-            (notes / f"there-{name}").write_text(project)
-        return 1 if problems else 0
-    return 0
+    commands = {"create": _create, "deploy": _deploy, "delete": _delete}
+    return commands[arguments[0]](notes, arguments)
 
 
 def _get(notes: Path, arguments: list[str]) -> int:
-    """As `nuctl get function NAME --output json`, with a line of its log before."""
-    assert arguments[1] == "function", arguments
+    """One is a document, several are a list; none is a sentence, and an error if it is named."""
     assert arguments[-2:] == ["--output", "json"], arguments
-    found = notes / f"there-{arguments[2]}"
-    if not found.exists():
-        print("Error - No functions found", file=sys.stderr)
-        return 1
-    labels = {"nuclio.io/project-name": found.read_text()}
-    print("26.11.21 12:00:00.000 nuctl (D) Got functions")
-    print(json.dumps({"metadata": {"name": arguments[2], "labels": labels}}, indent=2))
+    if (notes / "answer").exists():
+        sys.stdout.write((notes / "answer").read_text())
+        return 0
+    named = arguments[1] == "function"
+    assert named or arguments[1] == "functions", arguments
+    folder = _record(notes, _namespace(arguments), "").parent
+    found = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
+    found = [each for each in found if not named or each["metadata"]["name"] == arguments[2]]
+    if not found:
+        sys.stdout.write("No functions found" if named else "No functions found\n")
+        return 1 if named else 0
+    print(json.dumps(found[0] if len(found) == 1 else found, indent="\t"))
     return 0
 
 
-def _create(project: Path) -> int:
-    """As on Kubernetes: a project is made once."""
-    if project.exists():
-        print("projects.nuclio.io already exists", file=sys.stderr)
-        return 1
+def _create(notes: Path, arguments: list[str]) -> int:
+    """On Docker a project can be made as often as one likes, on Kubernetes once."""
+    project = notes / f"project-{arguments[2]}"
+    if project.exists() and "kube" in arguments:
+        return _fail(f'projects.nuclio.io "{arguments[2]}" already exists', "Failed to create project")
     project.touch()
+    _log("I", "nuctl", "Project created", Name=arguments[2], Namespace=_namespace(arguments))
     return 0
+
+
+def _delete(notes: Path, arguments: list[str]) -> int:
+    name, namespace = arguments[2], _namespace(arguments)
+    found = state(notes, name, namespace)
+    if found and found not in PROVISIONED and "--force" not in arguments:
+        _log(
+            "W", "nuctl.platform", "Function cannot be deleted as it is being provisioned", functionName=name
+        )
+        return _fail(NOT_DELETED, "Failed to validate function-deletion options")
+    if found:
+        _record(notes, namespace, name).unlink()
+        _log("I", "nuctl.platform", "Successfully deleted function", name=name)
+    return 0
+
+
+def _deploy(notes: Path, arguments: list[str]) -> int:
+    name, namespace = arguments[1], _namespace(arguments)
+    folder = Path(arguments[arguments.index("--path") + 1])
+    project = arguments[arguments.index("--project-name") + 1]
+    if state(notes, name, namespace) not in ("", *PROVISIONED):
+        return _fail(REFUSED, "Failed to validate a function configuration against an existing configuration")
+    _log("I", "nuctl", "Deploying function", name=name)
+    _log("I", "nuctl", "Building", builderKind="docker", versionInfo="Label: 1.14.1", name=name)
+    put(notes, name, project, "building", namespace)
+    # The real one leaves the configuration, secrets included, in the folder it is called in while it works.
+    leavings = Path(f"nuclio-contents-temp-file-{os.getpid()}")
+    leavings.write_bytes(base64.b64encode(" ".join(arguments).encode()))
+    problem = _build(notes, name, folder, arguments)
+    if problem is not None:
+        put(notes, name, project, "error", namespace)
+        return problem
+    _log("I", "nuctl", "Cleaning up before deployment", functionName=name)
+    _log("I", "nuctl.platform", "Waiting for function to be ready", timeout=120)
+    crash = notes / f"crash-{name}"
+    if crash.exists():
+        put(notes, name, project, "error", namespace)
+        return _crash(crash.read_text())
+    port = _port(notes, name, folder)
+    put(notes, name, project, "ready", namespace, port)
+    leavings.unlink()
+    _log("I", "nuctl", "Function deploy complete", functionName=name, httpPort=port)
+    return 0
+
+
+def _build(notes: Path, name: str, folder: Path, arguments: list[str]) -> int | None:
+    _log("I", "nuctl", "Staging files and preparing base images")
+    _log("I", "nuctl.platform.docker", "Pulling image", imageName="quay.io/nuclio/uhttpc:0.0.1-amd64")
+    _log("I", "nuctl.platform", "Building docker image", image=f"nuclio/processor-{name}:latest")
+    if (notes / f"hang-{name}").exists():
+        docker = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
+        (notes / f"build-{name}.new").write_text(f"{os.getpid()} {docker.pid}")
+        (notes / f"build-{name}.new").rename(notes / f"build-{name}")
+        signal.pause()
+    problems = look_at(folder, arguments)
+    fail = notes / f"fail-{name}"
+    if problems or fail.exists():
+        said = "\n".join(problems) or fail.read_text() or "ERROR: No matching distribution found for nothing"
+        return _fail_build(said, arguments)
+    _log("I", "nuctl", "Build complete", image=f"nuclio/processor-{name}:latest")
+    return None
+
+
+def _port(notes: Path, name: str, folder: Path) -> int:
+    triggers = yaml.safe_load((folder / "function.yaml").read_text())["spec"].get("triggers") or {}
+    if not any(trigger["kind"] == "http" for trigger in triggers.values()):
+        return 0
+    chosen = notes / f"port-{name}"
+    return int(chosen.read_text()) if chosen.exists() else 32768
+
+
+def _fail_build(said: str, arguments: list[str]) -> int:
+    """With the whole output of `docker build`, twice: escaped in a line of its log, and on stderr."""
+    output = f"Step 12/13 : RUN {' '.join(arguments)}\n ---> Running in fe6d8d4d249e\n\x1b[91m{said}\n\x1b[0m"
+    output += "Removing intermediate container fe6d8d4d249e\n"
+    command = "The command '/bin/sh -c pip install x' returned a non-zero code: 1"
+    verbose = (
+        f"\nError - exit status 1\n    .../pkg/cmdrunner/shellrunner.go:114\n\nCall stack:\nstdout:\n{output}"
+    )
+    _log(
+        "W", "nuctl", "Failed to create a function; setting the function status",
+        err="Failed to build processor image", errVerbose=verbose,
+    )  # fmt: skip
+    return _fail(
+        "exit status 1", f"stdout:\n{output}\nstderr:\n{command}\n", "Failed to build processor image"
+    )
+
+
+def _crash(container: str) -> int:
+    """With the whole log of the container, in which the processor shows its configuration and panics."""
+    end = "panic: Wrapper process for worker 0 exited unexpectedly with: exit status 1\n\n"
+    end += "goroutine 28 [running]:\n"
+    end += "github.com/nuclio/nuclio/pkg/processor/runtime/rpc.(*AbstractRuntime).watch(0x2d4e39808630)\n"
+    end += "\t/nuclio/pkg/processor/runtime/rpc/abstract.go:330 +0x4e6\n"
+    read = _logged("D", "processor", "Read configuration", config="{\n}")
+    return _fail(
+        "Container exited with status: 2",
+        "Container 4c63c1afcb3d is not healthy",
+        f"Function wasn't ready in time. Logs:\n{read}\n{container}{end}",
+    )
+
+
+def _fail(cause: str, *calls: str) -> int:
+    """The end of whatever fails: Go's stack on stderr."""
+    stack = "".join(f"\n{call}\n    .../real/nuclio/pkg/platform/local/platform.go:221" for call in calls)
+    print(
+        f"\nError - {cause}\n    .../real/nuclio/pkg/platform/local/platform.go:221\n\nCall stack:{stack}"
+        "\nFailed to deploy function\n    .../real/nuclio/pkg/platform/abstract/platform.go:236",
+        file=sys.stderr,
+    )
+    return 1
+
+
+def _log(level: str, who: str, message: str, **fields: Any) -> None:
+    print(_logged(level, who, message, **fields), flush=True)
+
+
+def _logged(level: str, who: str, message: str, **fields: Any) -> str:
+    """A line of Nuclio's log, in its colours."""
+    more = f" {json.dumps(fields)}" if fields else ""
+    return f"26.11.29 22:31:26.262 \x1b[34m({level})\x1b[0m \x1b[37m{who:>25}\x1b[0m {message}{more}"
+
+
+def _record(notes: Path, namespace: str, name: str) -> Path:
+    return notes / "functions" / namespace / f"{name}.json"
+
+
+def _namespace(arguments: list[str]) -> str:
+    return arguments[arguments.index("--namespace") + 1] if "--namespace" in arguments else "nuclio"
 
 
 def look_at(folder: Path, arguments: list[str]) -> list[str]:

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from chain import APP, ENDPOINT, FUNCTIONS, Chain, moments
-from deploying import eventually, log_of, workers_of
+from deploying import eventually, is_alive, log_of, workers_of
 from modelmon.errors import ConfigError
 from modelmon.streams import open_stream
 
@@ -123,11 +123,6 @@ def up(chain: Chain) -> subprocess.Popen[bytes]:
         [sys.executable, "-m", "modelmon.cli", "up", "--project-dir", chain.project],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-
-
-def is_alive(pid: int) -> bool:
-    status = Path(f"/proc/{pid}/status")
-    return status.exists() and "\nState:\tZ" not in status.read_text()
 
 
 @pytest.fixture

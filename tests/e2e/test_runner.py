@@ -18,6 +18,7 @@ from deploying import (
     cron_trigger,
     deploy,
     eventually,
+    is_alive,
     log_of,
     make_project,
     runner_report,
@@ -105,15 +106,6 @@ def events(runner: Runner, count: int) -> Stream:
 
 def get(runner: Runner, function: str) -> Any:
     return httpx.get(f"http://{runner.address(function)}/", timeout=30).json()
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    status = Path(f"/proc/{pid}/status")
-    return not (status.exists() and "\nState:\tZ" in status.read_text())
 
 
 def test_a_killed_worker_is_started_again_and_the_address_stays(

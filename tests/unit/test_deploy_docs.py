@@ -32,10 +32,12 @@ class Block(NamedTuple):
 
 
 def blocks(page: str) -> list[Block]:
+    """What a reader types; a block of `text` is what he sees."""
     found = []
     for section in re.split(r"^## ", page, flags=re.MULTILINE)[1:]:
         for language, text in re.findall(r"^```(\w*)\n(.*?)^```$", section, re.MULTILINE | re.DOTALL):
-            found.append(Block(section.splitlines()[0], language, text))
+            if language != "text":
+                found.append(Block(section.splitlines()[0], language, text))
     return found
 
 

@@ -13,10 +13,8 @@ import pytest
 import yaml
 
 import nuctl_stand_in
-import project_support
 from deploying import HTTP, deploy, make_project, stream_trigger
 from modelmon.cli import main, output
-from modelmon.errors import UnavailableError
 from modelmon.wheel import pack_wheel
 from nuctl_stand_in import ORDER, SASL, SERVERS, WHEEL
 
@@ -82,8 +80,8 @@ def test_all_are_deployed_who_reads_before_who_writes(modelmon: Any, notes: Path
     assert project == ["create", "project", "mine", "--platform", "kube", "--namespace", "ns"]
     assert [call[1] for call in functions] == ORDER
     assert functions[0][2:] == [
-        "--path", "dist/functions/modelmon-writer", "--project-name", "mine", "--platform", "kube",
-        "--namespace", "ns", "--registry", "r.example/a", "--run-registry", "r:5000",
+        "--project-name", "mine", "--platform", "kube", "--namespace", "ns", "--registry", "r.example/a",
+        "--run-registry", "r:5000", "--path", str(Path("dist/functions/modelmon-writer").absolute()),
     ]  # fmt: skip
     assert "hunter2" not in str(functions)  # on Kubernetes it comes from the Secret
     label = yaml.safe_load(Path("dist/functions/modelmon-writer/function.yaml").read_text())
@@ -111,15 +109,17 @@ def test_a_failure_stops_says_how_far_it_got_and_shows_no_secret(modelmon: Any, 
     (notes / "fail-histogram-data-drift").touch()
     code, out, error = modelmon("deploy", "--platform", "local", "--wheel", WHEEL, **environment(**SERVERS))
     assert (code, done(out)) == (1, ["modelmon-writer", "modelmon-stream"])
-    assert "histogram-data-drift: `nuctl deploy histogram-data-drift --path dist/functions/histogram" in error
-    assert (
-        '--env MODELMON_RECORDS_URL="$MODELMON_RECORDS_URL"` failed (exit code 1): Failed to deploy' in error
-    )
+    assert error.startswith("error: histogram-data-drift: No matching distribution found for nothing\n")
+    assert "`nuctl deploy histogram-data-drift --project-name default --platform local --name" in error
+    assert '--env MODELMON_RECORDS_URL="$MODELMON_RECORDS_URL"` failed (exit code 1)\n' in error
+    assert "all that nuctl said: dist/functions/histogram-data-drift.deploy.log" in error
+    assert ".go:" not in error
     assert (
         "deployed: modelmon-writer, modelmon-stream; not deployed: histogram-data-drift, modelmon-c" in error
     )
-    assert "--env MODELMON_RECORDS_URL=***" in error
-    assert "hunter" not in out + error
+    log = Path("dist/functions/histogram-data-drift.deploy.log")
+    assert "--env MODELMON_RECORDS_URL=***" in log.read_text()
+    assert "hunter" not in out + error + log.read_text()
     assert len(nuctl_stand_in.calls(notes)) == 4
 
 
@@ -179,9 +179,11 @@ def test_a_dry_run_prints_commands_that_a_shell_takes_and_runs_none(modelmon: An
     create, first, *_ = commands = out.splitlines()
     assert len(commands) == 1 + len(ORDER)
     assert create == "nuctl create project default --platform local --namespace nuclio"
-    assert shlex.split(first)[-4:] == [
+    assert shlex.split(first)[-6:] == [
         "--registry",
         "a b",
+        "--path",
+        "dist/functions/modelmon-writer",
         "--env",
         "MODELMON_RECORDS_URL=$MODELMON_RECORDS_URL",
     ]
@@ -276,53 +278,6 @@ class TestCheckCommand:
     def test_an_unknown_platform_is_refused(self, modelmon: Any) -> None:
         assert modelmon("check", "--platform", "docker")[0] == 2
         assert modelmon("bundle", "--platform", "docker", "--wheel", WHEEL)[0] == 2
-
-
-class TestProject:
-    @pytest.fixture
-    def project(self, place: Path) -> Any:
-        return project_support.make(
-            place / "flights", platform="local", nuclio_brokers="kafka:9092", nuclio_wheel=str(place / WHEEL)
-        )
-
-    def test_deploy_function_hands_it_to_nuclio(self, project: Any, notes: Path) -> None:
-        app = project.set_model_monitoring_function("rows", "rows_app.py", "Rows")
-        project.deploy_function(app, env={"OWN": "1"})
-        create, call = nuctl_stand_in.calls(notes)
-        assert (create[2], call[1]) == ("flights", "rows")
-        folder = Path(call[call.index("--path") + 1])
-        spec = yaml.safe_load((folder / "function.yaml").read_text())["spec"]
-        assert {"name": "OWN", "value": "1"} in spec["env"]
-        assert (folder / "rows_app.py").is_file()
-        assert project_support.deployed(project) == {"rows"}
-
-    def test_monitoring_is_enabled_on_nuclio_and_disabled_there(self, project: Any, notes: Path) -> None:
-        project.enable_model_monitoring(base_period=60, wait_for_deployment=True)
-        deployed = [call[1] for call in nuctl_stand_in.calls(notes) if call[0] == "deploy"]
-        assert sorted(deployed) == sorted(ORDER[:4])
-        assert deployed[-1] == "modelmon-controller"
-        controller = project.context / ".modelmon" / "bundle" / "modelmon-controller" / "function.yaml"
-        triggers = yaml.safe_load(controller.read_text())["spec"]["triggers"]
-        assert triggers["tick"]["attributes"]["interval"] == "60m"
-        project.disable_model_monitoring()
-        deleted = [call[2] for call in nuctl_stand_in.calls(notes) if call[0] == "delete"]
-        assert deleted == ["modelmon-controller", "histogram-data-drift"]
-
-    def test_what_nuclio_does_not_take_is_not_deployed_and_can_be_tried_again(
-        self, project: Any, notes: Path
-    ) -> None:
-        (notes / "fail-modelmon-controller").touch()
-        with pytest.raises(UnavailableError, match="nuctl deploy modelmon-controller"):
-            project.enable_model_monitoring()
-        assert "modelmon-controller" not in project_support.deployed(project)
-        (notes / "fail-modelmon-controller").unlink()
-        project.enable_model_monitoring()
-        assert "modelmon-controller" in project_support.deployed(project)
-
-    def test_a_function_on_nuclio_is_asked_there(self, project: Any, notes: Path) -> None:
-        serving = project.set_function("model.py", name="web")
-        with pytest.raises(UnavailableError, match="nuctl get function web"):
-            serving.invoke("/v2/models")
 
 
 @pytest.mark.parametrize("platform", ["local", "kube"])

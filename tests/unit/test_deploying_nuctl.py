@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import nuctl_stand_in
-from modelmon.deploying import steps
-from modelmon.deploying.ownership import project_in
+from deploying import HTTP, deploy, eventually, is_alive, make_project
+from modelmon.deploying import progress, steps
 from modelmon.deploying.running import run
 from modelmon.deploying.steps import Prepared, prepare
+from modelmon.deploying.there import FunctionThere, read_functions
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.settings import Settings
 from modelmon.wheel import pack_wheel
 from nuctl_stand_in import SERVERS, WHEEL
+
+OURS, NOBODYS = FunctionThere("a"), FunctionThere()
 
 
 @pytest.fixture
@@ -45,7 +51,7 @@ class TestNamespace:
         assert deployed(notes) == before
 
     def test_not_even_the_last_of_them(self, notes: Path, tmp_path: Path) -> None:
-        (notes / "there-modelmon-serving").write_text("trains")
+        nuctl_stand_in.put(notes, "modelmon-serving", "trains")
         with pytest.raises(ConfigError, match="modelmon-serving: the namespace"):
             steps.deploy(prepared(tmp_path), lambda what: None)
         assert nuctl_stand_in.calls(notes) == []
@@ -57,27 +63,97 @@ class TestNamespace:
 
     def test_a_function_of_another_project_is_not_deleted(self, notes: Path) -> None:
         settings = Settings(project="flights", platform="local", **SERVERS)
-        (notes / "there-rows").write_text("trains")
+        nuctl_stand_in.put(notes, "rows", "trains")
         steps.delete_function(settings, "rows")
         assert nuctl_stand_in.calls(notes) == []
-        (notes / "there-rows").write_text("flights")
+        nuctl_stand_in.put(notes, "rows", "flights")
         steps.delete_function(settings, "rows")
         assert [call[:3] for call in nuctl_stand_in.calls(notes)] == [["delete", "function", "rows"]]
 
     @pytest.mark.parametrize(
-        ("answer", "project"),
+        ("answer", "found"),
         [
-            ('{"metadata": {"labels": {"nuclio.io/project-name": "a"}}}', "a"),
-            ('26.11 nuctl (D) [x]\n[{"metadata": {"labels": {"nuclio.io/project-name": "a"}}}]\nmore', "a"),
-            ("[not json\n{}", None),
-            ('{"metadata": {"labels": null}}', None),
+            ('{"metadata": {"name": "w", "labels": {"nuclio.io/project-name": "a"}}}', {"w": OURS}),
+            ('26.11 nuctl (D) [x]\n[{"metadata": {"name": "w"}}, 3]\nmore', {"w": NOBODYS, "None": NOBODYS}),
+            ("[not json\n{}", {"None": NOBODYS}),
+            ('{"metadata": {"name": "w", "labels": null}, "status": []}', {"w": NOBODYS}),
             ("No functions found", None),
             ("[" * 100_000, None),
         ],
         ids=["one", "list", "no-json", "no-label", "none", "deep"],
-    )
-    def test_the_project_is_found_in_what_nuctl_prints(self, answer: str, project: str | None) -> None:
-        assert project_in(answer) == project
+    )  # fmt: skip
+    def test_functions_are_found_in_what_nuctl_prints(self, answer: str, found: Any) -> None:
+        assert read_functions(answer) == found
+
+    def test_an_answer_that_can_not_be_read_is_said(self, notes: Path, tmp_path: Path) -> None:
+        (notes / "answer").write_text("something new")
+        told: list[str] = []
+        steps.deploy(prepared(tmp_path), told.append)
+        assert "modelmon-serving: whose they are can't be read from nuctl's answer; they are taken" in told[0]
+
+
+class TestBeingDeployed:
+    """Nuclio takes nothing for a function that is being deployed, nor for one whose deployer has vanished."""
+
+    FREE = "nuctl delete function modelmon-stream --platform local --namespace nuclio --force"
+
+    @pytest.mark.parametrize("state", ["building", "waitingForResourceConfiguration"])
+    def test_by_somebody_else_it_is_refused_before_anything_is_done(
+        self, notes: Path, tmp_path: Path, state: str
+    ) -> None:
+        nuctl_stand_in.put(notes, "modelmon-stream", "flights", state)
+        with pytest.raises(UnavailableError) as refused:
+            steps.deploy(prepared(tmp_path), lambda what: None)
+        said = str(refused.value)
+        assert f"modelmon-stream: Nuclio says that it is being deployed (state {state!r})" in said
+        assert self.FREE in said
+        assert nuctl_stand_in.calls(notes) == []
+
+    def test_it_is_not_deleted_either(self, notes: Path, tmp_path: Path) -> None:
+        nuctl_stand_in.put(notes, "modelmon-stream", "flights", "building")
+        settings = Settings(project="flights", platform="local", project_dir=str(tmp_path), **SERVERS)
+        with pytest.raises(UnavailableError, match=r"free it by\n  nuctl delete function modelmon-stream"):
+            steps.delete_function(settings, "modelmon-stream")
+        assert nuctl_stand_in.calls(notes) == []
+
+    def test_after_a_deployment_that_took_too_long_it_is_freed(self, notes: Path, tmp_path: Path) -> None:
+        ready = took_too_long(notes, tmp_path)
+        assert nuctl_stand_in.state(notes, "web") == "building"
+        told: list[str] = []
+        steps.deploy(ready, told.append)
+        free = "nuctl delete function web --platform local --namespace nuclio --force"
+        assert f"  its last deployment was interrupted and Nuclio still holds it; freed by: {free}" in told
+        assert nuctl_stand_in.state(notes, "web") == "ready"
+
+    def test_it_is_freed_to_be_deleted_too(self, notes: Path, tmp_path: Path) -> None:
+        took_too_long(notes, tmp_path)
+        steps.delete_function(Settings.load(tmp_path), "web")
+        assert nuctl_stand_in.state(notes, "web") == ""
+
+    def test_what_failed_by_itself_is_not_taken_for_interrupted(self, notes: Path, tmp_path: Path) -> None:
+        (notes / "fail-web").touch()
+        ready = prepared_in_project(tmp_path)
+        with pytest.raises(UnavailableError):
+            steps.deploy(ready, lambda what: None)
+        nuctl_stand_in.put(notes, "web", "flights", "building")  # by somebody else, since
+        with pytest.raises(UnavailableError, match="being deployed"):
+            steps.deploy(ready, lambda what: None)
+
+
+def prepared_in_project(folder: Path) -> Prepared:
+    make_project(folder, **SERVERS | {"project": "flights", "platform": "local"})
+    deploy(folder, "web", "handler = print", {"http": HTTP})
+    return prepare(Settings.load(folder), folder / "bundle", wheel=pack_wheel(folder))
+
+
+def took_too_long(notes: Path, folder: Path) -> Prepared:
+    """A project whose function web was being deployed when the time was over."""
+    (notes / "hang-web").touch()
+    ready = prepared_in_project(folder)
+    with pytest.raises(UnavailableError, match=r"took longer than 2 s and was ended \(deploy --timeout\)"):
+        steps.deploy(ready, lambda what: None, timeout_seconds=2)
+    (notes / "hang-web").unlink()
+    return ready
 
 
 class TestHanging:
@@ -87,25 +163,58 @@ class TestHanging:
         with pytest.raises(UnavailableError) as failed:
             steps.deploy(prepared(tmp_path), told.append, timeout_seconds=2)
         said = str(failed.value)
-        assert "modelmon-stream: `nuctl deploy modelmon-stream --path " in said
+        assert "`nuctl deploy modelmon-stream --project-name " in said
         assert "took longer than 2 s and was ended" in said
         assert "deployed: modelmon-writer; not deployed: modelmon-stream, histogram-data-drift" in said
         assert deployed(notes) == ["modelmon-writer", "modelmon-stream"]
+        pids = [int(pid) for pid in (notes / "build-modelmon-stream").read_text().split()]
+        eventually(lambda: not any(map(is_alive, pids)))
 
-    def test_what_nuctl_says_is_told_before_it_ends_and_without_secrets(
+    def test_what_nuctl_does_is_told_before_it_ends_and_its_log_has_no_secrets(
         self, notes: Path, tmp_path: Path
     ) -> None:
         (notes / "hang-modelmon-writer").touch()
         told: list[str] = []
-        with pytest.raises(UnavailableError):
+        with pytest.raises(UnavailableError) as failed:
             steps.deploy(prepared(tmp_path), told.append, timeout_seconds=2)
-        command = next(each for each in told if "nuctl deploy modelmon-writer" in each)
-        assert '--env MODELMON_RECORDS_URL="$MODELMON_RECORDS_URL"' in command
-        (said,) = [each for each in told if each.startswith("  Building deploy modelmon-writer")]
-        assert "MODELMON_RECORDS_URL=***" in said
-        assert "hunter2" not in str(told)
+        assert told[:4] == [
+            "deploying modelmon-writer (1 of 5) …",
+            "  preparing its files",
+            "  pulling quay.io/nuclio/uhttpc:0.0.1-amd64",
+            "  building its image",
+        ]
+        log = (tmp_path / "flights" / "modelmon-writer.deploy.log").read_text()
+        assert log.startswith("nuctl deploy modelmon-writer --project-name flights")
+        assert '--env MODELMON_RECORDS_URL="$MODELMON_RECORDS_URL"' in log
+        assert "Building docker image" in log
+        assert "hunter2" not in str(told) + log + str(failed.value)
 
-    def test_what_it_has_started_ends_with_it(self, tmp_path: Path) -> None:
+    def test_a_step_that_goes_on_is_told_again(
+        self, notes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(progress, "REMIND_SECONDS", 0.3)
+        (notes / "hang-modelmon-writer").touch()
+        told: list[str] = []
+        with pytest.raises(UnavailableError):
+            steps.deploy(prepared(tmp_path), told.append, timeout_seconds=3)
+        assert [each for each in told if each.startswith("  still building its image, for ")]
+
+    def test_nothing_is_left_of_it_where_it_was_called(
+        self, notes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        here, temporary = tmp_path / "here", tmp_path / "temporary"
+        here.mkdir()
+        temporary.mkdir()
+        monkeypatch.chdir(here)
+        monkeypatch.setenv("TMPDIR", str(temporary))
+        monkeypatch.setattr(tempfile, "tempdir", None)
+        (notes / "hang-modelmon-writer").touch()
+        with pytest.raises(UnavailableError):
+            steps.deploy(prepared(tmp_path), lambda what: None, timeout_seconds=2)
+        assert list(here.iterdir()) == []
+        assert [path.name for path in temporary.iterdir() if "nuctl" in path.name] == []
+
+    def test_what_it_has_started_ends_with_it(self) -> None:
         program = (
             "import os, sys, time\n"
             "child = os.fork()\n"
@@ -115,5 +224,12 @@ class TestHanging:
         told: list[str] = []
         ended = run([sys.executable, "-c", program], 1, told.append)
         assert ended.code is None
-        status = Path(f"/proc/{told[0]}/stat")  # gone, or dead and not yet fetched by who adopted it
-        assert not status.exists() or status.read_text().rpartition(")")[2].split()[0] == "Z"
+        eventually(lambda: not is_alive(int(told[0])))
+
+    def test_signals_that_somebody_handles_stay_his(self) -> None:
+        before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        try:
+            assert run([sys.executable, "-c", ""], 60, lambda line: None).code == 0
+            assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+        finally:
+            signal.signal(signal.SIGTERM, before)

@@ -5,19 +5,25 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
+import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from modelmon.deploying.ownership import is_not_there, project_in
+from modelmon.deploying.attempts import attempt, was_interrupted
+from modelmon.deploying.failures import failed, function_failed
 from modelmon.deploying.plan import Plan
+from modelmon.deploying.progress import duration, following
+from modelmon.deploying.redaction import without_secrets
 from modelmon.deploying.running import Ended, run
 from modelmon.deploying.secrets import secret_variables, write_secret_files
 from modelmon.deploying.target import LOCAL
+from modelmon.deploying.there import BUILDING, FunctionThere, is_not_there, read_functions
 from modelmon.errors import ConfigError, UnavailableError
+from modelmon.settings import STATE_FOLDER
 
 NUCTL = "nuctl"
-TAIL = 800
 EXISTS = "already exist"  # in what nuctl says
 TIMEOUT_SECONDS = 1800.0
 Tell = Callable[[str], None]
@@ -25,22 +31,25 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of nuctl. `variables` are added as --env, their values shown nowhere; `function` "" makes
-    the project."""
+    """One call of nuctl. `path` is the folder it deploys, `variables` are added as --env, their values shown
+    nowhere; `function` "" makes the project."""
 
     arguments: tuple[str, ...]
     function: str = ""
+    path: Path | None = None
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def command(self) -> list[str]:
+        path = ["--path", str(self.path.absolute())] if self.path is not None else []
         given = [part for name, value in self.variables.items() for part in ("--env", f"{name}={value}")]
-        return [NUCTL, *self.arguments, *given]
+        return [NUCTL, *self.arguments, *path, *given]
 
     def __str__(self) -> str:
         """The command for a shell, in which the variables have their values."""
+        path = ["--path", str(self.path)] if self.path is not None else []
         given = "".join(f' --env {name}="${name}"' for name in self.variables)
-        return f"{shlex.join([NUCTL, *self.arguments])}{given}"
+        return f"{shlex.join([NUCTL, *self.arguments, *path])}{given}"
 
 
 def calls(plan: Plan, names: Sequence[str], output: Path) -> list[Call]:
@@ -51,81 +60,154 @@ def calls(plan: Plan, names: Sequence[str], output: Path) -> list[Call]:
     variables = secret_variables(plan) if plan.platform == LOCAL else {}
     made = [Call(("create", "project", plan.nuclio_project, *where))]
     for name in names:
-        path = ("--path", str(output / name), "--project-name", plan.nuclio_project)
-        made.append(Call(("deploy", name, *path, *where, *images), name, variables))
+        project = ("--project-name", plan.nuclio_project)
+        made.append(Call(("deploy", name, *project, *where, *images), name, output / name, variables))
     return made
 
 
 def deploy(plan: Plan, made: Sequence[Call], tell: Tell, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
-    """Make the calls one after the other, telling what is done and what nuctl says: an image takes a minute.
+    """Make the calls one after the other, telling each step: an image takes a minute.
 
-    A project that is there already is as good as a new one. Raises ConfigError without nuctl, without a
-    value of a secret and when a function belongs to another project, UnavailableError at the first call
-    that fails or takes longer than `timeout_seconds`, with what it said and how far this got.
+    A project that is there already is as good as a new one, and a function whose last deployment from here
+    was interrupted is freed. Raises ConfigError without nuctl, without a value of a secret and when a
+    function belongs to another project, UnavailableError when one is being deployed by somebody else, and
+    at the first call that fails or takes longer than `timeout_seconds`, with the reason and how far this got.
     """
-    _check_there()
+    check_there()
     _check_variables(made)
-    for call in made:
-        if call.function:
-            _refuse_another_projects(plan, call.function, tell, timeout_seconds)
+    names = [call.function for call in made if call.function]
+    there = functions_there(plan, names, tell, timeout_seconds)
+    for name, function in there.items():
+        _refuse_another_projects(plan, name, function)
+        _refuse_being_deployed(plan, name, function)
     if plan.platform == LOCAL:
         write_secret_files(plan)
     for index, call in enumerate(made):
-        tell(f"deploying {call.function} …" if call.function else f"making project {plan.nuclio_project} …")
-        tell(f"  {call}")
-        ended = run(call.command, timeout_seconds, lambda line: tell(f"  {_without_secrets(line, plan)}"))
-        if ended.code != 0 and (call.function or EXISTS not in ended.said):
-            raise UnavailableError(_said(plan, made, index, ended, timeout_seconds))
-        if call.function:
-            tell(f"deployed {call.function}")
+        try:
+            if not call.function:
+                _make_project(plan, call, timeout_seconds)
+                continue
+            tell(f"deploying {call.function}{f' ({index} of {len(names)})' if len(names) > 1 else ''} …")
+            _deploy_function(plan, call, there.get(call.function), tell, timeout_seconds)
+        except UnavailableError as error:
+            raise UnavailableError(f"{error}\n{_how_far(made, index)}") from error
+        except (KeyboardInterrupt, SystemExit):
+            tell(f"interrupted. {_how_far(made, index)}")
+            raise
+
+
+def functions_there(
+    plan: Plan, names: Sequence[str], tell: Tell, timeout_seconds: float = TIMEOUT_SECONDS
+) -> dict[str, FunctionThere]:
+    """Those of the functions `names` that are on Nuclio, in our namespace. Raises as `deploy`."""
+    check_there()
+    one = (names[0],) if len(names) == 1 else ()
+    call = Call(("get", "function" if one else "functions", *one, *_where(plan), "--output", "json"))
+    ended = _run(call, timeout_seconds, lambda line: None)
+    if is_not_there(ended.said):
+        return {}
+    if ended.code != 0:
+        raise UnavailableError(failed(plan, str(call), ended, timeout_seconds))
+    found = read_functions(ended.out)
+    if found is None:
+        tell(f"{', '.join(names)}: whose they are can't be read from nuctl's answer; they are taken for ours")
+        return {name: FunctionThere(plan.nuclio_project) for name in names}
+    return {name: found[name] for name in names if name in found}
 
 
 def delete(plan: Plan, name: str) -> None:
     """Delete a function; one that is not there, or is another project's, is as good as deleted. Raises as
     `deploy`."""
-    _check_there()
-    if _other_project(plan, name, lambda what: None, TIMEOUT_SECONDS):
+    there = functions_there(plan, [name], lambda what: None).get(name)
+    if there is None or not there.is_of(plan.nuclio_project):
         return
-    call = Call(("delete", "function", name, *_where(plan)), name)
-    ended = run(call.command, TIMEOUT_SECONDS, lambda line: None)
+    _refuse_being_deployed(plan, name, there)
+    call = _deletion(plan, name, force=there.state in BUILDING)
+    ended = _run(call, TIMEOUT_SECONDS, lambda line: None)
     if ended.code != 0 and not is_not_there(ended.said):
-        raise UnavailableError(f"{_failed(plan, call, ended, TIMEOUT_SECONDS)}\n{name} may still be running")
-
-
-def _refuse_another_projects(plan: Plan, name: str, tell: Tell, timeout_seconds: float) -> None:
-    other = _other_project(plan, name, tell, timeout_seconds)
-    if other:
-        raise ConfigError(
-            f"{name}: the namespace {plan.settings.nuclio_namespace!r} has a function of this name that "
-            f"belongs to Nuclio's project {other!r}, not to {plan.nuclio_project!r}: deploying would replace "
-            "it. Give each project a namespace of its own (nuclio_namespace, --namespace)"
+        raise UnavailableError(
+            f"{failed(plan, str(call), ended, TIMEOUT_SECONDS)}\n{name} may still be running"
         )
 
 
-def _other_project(plan: Plan, name: str, tell: Tell, timeout_seconds: float) -> str | None:
-    """The project that has a function of this name in our namespace, None if none or ours."""
-    call = Call(("get", "function", name, *_where(plan), "--output", "json"), name)
-    ended = run(call.command, timeout_seconds, lambda line: None)
+def check_there() -> None:
+    """ConfigError without nuctl."""
+    if shutil.which(NUCTL) is None:
+        raise ConfigError(
+            f"{NUCTL} is not on the PATH: get it from Nuclio's release page on GitHub, make it executable "
+            "and put it there; `modelmon deploy --dry-run` shows what it would be asked"
+        )
+
+
+def _make_project(plan: Plan, call: Call, timeout_seconds: float) -> None:
+    ended = _run(call, timeout_seconds, lambda line: None)
+    if ended.code != 0 and EXISTS not in ended.said:
+        raise UnavailableError(failed(plan, str(call), ended, timeout_seconds))
+
+
+def _deploy_function(
+    plan: Plan, call: Call, there: FunctionThere | None, tell: Tell, timeout_seconds: float
+) -> None:
+    name, log, began = call.function, _log(plan, call), time.monotonic()
+    with attempt(plan, name) as lock, following(tell, log) as follow:
+        if there is not None and there.state in BUILDING:
+            freeing = _deletion(plan, name, force=True)
+            tell(f"  its last deployment was interrupted and Nuclio still holds it; freed by: {freeing}")
+            _run(freeing, timeout_seconds, follow, lock)
+        follow(str(call))
+        ended = _run(call, timeout_seconds, lambda line: follow(_shown(line, plan)), lock)
+        if ended.code is None:
+            raise UnavailableError(function_failed(plan, name, str(call), ended, timeout_seconds, log))
     if ended.code != 0:
-        if ended.code is not None and is_not_there(ended.said):
-            return None
-        raise UnavailableError(_failed(plan, call, ended, timeout_seconds))
-    found = project_in(ended.out)
-    if found is None and not is_not_there(ended.said):
-        tell(f"{name}: whose it is can't be read from nuctl's answer; it is taken for ours")
-    return found if found != plan.nuclio_project else None
+        raise UnavailableError(function_failed(plan, name, str(call), ended, timeout_seconds, log))
+    tell(f"deployed {name} in {duration(time.monotonic() - began)}")
+
+
+def _refuse_another_projects(plan: Plan, name: str, there: FunctionThere) -> None:
+    if not there.is_of(plan.nuclio_project):
+        raise ConfigError(
+            f"{name}: the namespace {plan.settings.nuclio_namespace!r} has a function of this name that "
+            f"belongs to Nuclio's project {there.project!r}, not to {plan.nuclio_project!r}: deploying would "
+            "replace it. Give each project a namespace of its own (nuclio_namespace, --namespace)"
+        )
+
+
+def _refuse_being_deployed(plan: Plan, name: str, there: FunctionThere) -> None:
+    if there.is_provisioned or (was_interrupted(plan, name) and there.state in BUILDING):
+        return
+    raise UnavailableError(
+        f"{name}: Nuclio says that it is being deployed (state {there.state!r}) and takes nothing for it: "
+        "wait until that has ended. When nobody deploys it any more, free it by\n"
+        f"  {_deletion(plan, name, force=True)}"
+    )
+
+
+def _deletion(plan: Plan, name: str, *, force: bool) -> Call:
+    return Call(("delete", "function", name, *_where(plan), *(("--force",) if force else ())), name)
+
+
+def _run(call: Call, timeout_seconds: float, tell: Tell, lock: Sequence[int] = ()) -> Ended:
+    """nuctl writes the function's configuration, secrets included, into the folder it is called in, and the
+    files of an image into a temporary one: both are removed with ours, also when it is ended."""
+    with tempfile.TemporaryDirectory(prefix="modelmon-nuctl-", ignore_cleanup_errors=True) as folder:
+        variables = {"TMPDIR": folder}
+        return run(
+            call.command, timeout_seconds, tell, folder=Path(folder), variables=variables, kept_open=lock
+        )
 
 
 def _where(plan: Plan) -> tuple[str, ...]:
     return ("--platform", plan.platform, "--namespace", plan.settings.nuclio_namespace)
 
 
-def _check_there() -> None:
-    if shutil.which(NUCTL) is None:
-        raise ConfigError(
-            f"{NUCTL} is not on the PATH: get it from Nuclio's release page on GitHub, make it executable "
-            "and put it there; `modelmon deploy --dry-run` shows what it would be asked"
-        )
+def _log(plan: Plan, call: Call) -> Path:
+    assert call.path is not None, "a function is deployed from a folder"
+    folder = Path(plan.project_dir) / STATE_FOLDER / "logs" if plan.project_dir else call.path.parent
+    return folder / f"{call.function}.deploy.log"
+
+
+def _shown(line: str, plan: Plan) -> str:
+    return without_secrets(line, secret_variables(plan).values())
 
 
 def _check_variables(made: Sequence[Call]) -> None:
@@ -137,38 +219,10 @@ def _check_variables(made: Sequence[Call]) -> None:
                 raise ConfigError(f"{name}: holds a ' or a newline, which Nuclio can't hand to Docker")
 
 
-def _said(plan: Plan, made: Sequence[Call], index: int, ended: Ended, timeout_seconds: float) -> str:
+def _how_far(made: Sequence[Call], index: int) -> str:
     reached = [each.function for each in made[:index] if each.function]
     left = [each.function for each in made[index:] if each.function]
     return (
-        f"{_failed(plan, made[index], ended, timeout_seconds)}\n"
         f"deployed: {', '.join(reached) or 'none'}; not deployed: {', '.join(left)}. "
-        "Call it again when that is mended: what is deployed is only deployed anew"
+        "Call it again: what is deployed is only deployed anew, what was interrupted is freed"
     )
-
-
-def _failed(plan: Plan, call: Call, ended: Ended, timeout_seconds: float) -> str:
-    tail = _without_secrets(ended.said.strip(), plan)[-TAIL:] or "it said nothing"
-    what = f"{call.function or plan.nuclio_project}: `{call}`"
-    if ended.code is None:
-        return f"{what} took longer than {timeout_seconds:g} s and was ended (deploy --timeout): {tail}"
-    return f"{what} failed (exit code {ended.code}): {tail}"
-
-
-def _without_secrets(text: str, plan: Plan) -> str:
-    """What nuctl said, in which it repeats its arguments, without the values of secrets."""
-    values = sorted(filter(None, secret_variables(plan).values()), key=len, reverse=True)
-    for value in values:
-        text = re.sub("".join(map(_written, value)), "***", text)
-    return re.sub(r"://[^\s'\"]*@", "://***@", text)
-
-
-def _written(letter: str) -> str:
-    """A pattern of every way to write a letter: as it is, and within a text in JSON, Go, a shell or a URL,
-    be it one in the other."""
-    octets = "".join(f"%{octet:02x}" for octet in letter.encode())
-    units = letter.encode("utf-16-be").hex()
-    escaped = "".join(rf"\\{{1,9}}u{units[index : index + 4]}" for index in range(0, len(units), 4))
-    long = rf"\\{{1,9}}(?:U{ord(letter):08x}|x{ord(letter):02x})"
-    plus = r"|\+" if letter == " " else ""
-    return rf"(?:(?i:{octets}|{escaped}|{long}){plus}|\\{{0,9}}{re.escape(letter)})"

@@ -26,6 +26,7 @@ class Plan:
 
     `state` is the folder of this machine that containers share, None where servers hold the state.
     `has_streams` says whether somebody named the streams, or the brokers are only the usual ones.
+    The controller ticks every `tick_minutes`.
     """
 
     settings: Settings
@@ -34,6 +35,7 @@ class Plan:
     project_dir: str
     state: Path | None
     has_streams: bool
+    tick_minutes: int
 
     @property
     def nuclio_project(self) -> str:
@@ -49,11 +51,13 @@ class Plan:
         return Path(self.project_dir).absolute() / STATE_FOLDER / SECRETS_FOLDER
 
 
-def make_plan(settings: Settings, platform: str = "", brokers: str = "") -> Plan:
+def make_plan(
+    settings: Settings, platform: str = "", brokers: str = "", tick_minutes: int | None = None
+) -> Plan:
     """The plan for `platform` (empty: the setting, on Kubernetes if that is embedded).
 
     `brokers` are host:port as the functions reach them, with commas between; empty: the setting, else
-    those of `stream_path`.
+    those of `stream_path`. `tick_minutes` is by default the base period.
     Raises ConfigError for another platform, and for a setting that can't work there.
     """
     platform = platform or (settings.platform if settings.platform in PLATFORMS else KUBE)
@@ -69,7 +73,9 @@ def make_plan(settings: Settings, platform: str = "", brokers: str = "") -> Plan
     state = Path(project_dir).absolute() / STATE_FOLDER if _shares_state(settings, platform) else None
     inside = _inside(settings, hosts, state)
     check_streams(inside)
-    return Plan(inside, platform, hosts, project_dir, state, has_streams)
+    return Plan(
+        inside, platform, hosts, project_dir, state, has_streams, tick_minutes or settings.base_period
+    )
 
 
 def out_of_reach(plan: Plan) -> Iterator[str]:

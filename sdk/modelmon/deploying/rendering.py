@@ -29,7 +29,7 @@ def placeholders_of(plan: Plan, function: str) -> dict[str, str]:
     settings = plan.settings
     return placeholders(settings, function) | {
         "brokers": '", "'.join(plan.brokers),  # stands between quotes, in a list
-        "controller_interval": f"{settings.base_period}m",
+        "controller_interval": f"{plan.tick_minutes}m",
     }
 
 

@@ -1,17 +1,21 @@
-"""Another program, run so that what it says is seen at once, and ended when it takes too long."""
+"""Another program, run so that what it says is seen at once, and ended with us or when it takes too long."""
 
 from __future__ import annotations
 
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Thread
+from types import FrameType
 from typing import IO
 
 END_WITHIN_SECONDS = 5.0
+ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,20 +28,38 @@ class Ended:
     said: str
 
 
-def run(command: Sequence[str], within_seconds: float, tell: Callable[[str], None]) -> Ended:
+def run(
+    command: Sequence[str],
+    within_seconds: float,
+    tell: Callable[[str], None],
+    *,
+    folder: Path | None = None,
+    variables: Mapping[str, str] | None = None,
+    kept_open: Sequence[int] = (),
+) -> Ended:
     """Run `command` and tell each line it says as it comes. It gets no input.
 
-    After `within_seconds` it is ended, with everything it has started.
+    It works in `folder`, with `variables` added to its environment and the files `kept_open`. After
+    `within_seconds`, and when this process is interrupted, terminated or loses its terminal, it is ended
+    with everything it has started.
     """
-    process = subprocess.Popen(  # noqa: S603 - our own arguments
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    )
+    with _signals_raise():
+        process = subprocess.Popen(  # noqa: S603 - our own arguments
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            cwd=folder,
+            env={**os.environ, **(variables or {})},
+            pass_fds=kept_open,
+            start_new_session=True,
+        )
+        return _follow(process, within_seconds, tell)
+
+
+def _follow(process: subprocess.Popen[str], within_seconds: float, tell: Callable[[str], None]) -> Ended:
     assert process.stdout is not None
     assert process.stderr is not None
     said: list[str] = []
@@ -46,19 +68,39 @@ def run(command: Sequence[str], within_seconds: float, tell: Callable[[str], Non
         Thread(target=_read, args=(process.stdout, (out, said), tell), daemon=True),
         Thread(target=_read, args=(process.stderr, (said,), tell), daemon=True),
     ]
-    for thread in threads:
-        thread.start()
     code: int | None = None
     try:
-        code = process.wait(within_seconds)
-    except subprocess.TimeoutExpired:
-        pass
+        for thread in threads:
+            thread.start()
+        with suppress(subprocess.TimeoutExpired):
+            code = process.wait(within_seconds)
     finally:
         if code is None:
             _end(process)
         for thread in threads:
             thread.join(END_WITHIN_SECONDS)
     return Ended(code, "".join(out), "".join(said))
+
+
+@contextmanager
+def _signals_raise() -> Iterator[None]:
+    """Signals that would end this process without another word end it by an exception meanwhile, so that
+    what it has started ends too. Signals that somebody handles or ignores stay his."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may
+        return
+    ours = [each for each in ENDING if signal.getsignal(each) is signal.SIG_DFL]
+    for each in ours:
+        signal.signal(each, _exit)
+    try:
+        yield
+    finally:
+        for each in ours:
+            signal.signal(each, signal.SIG_DFL)
+
+
+def _exit(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
 
 
 def _read(pipe: IO[str], kept: tuple[list[str], ...], tell: Callable[[str], None]) -> None:
@@ -71,9 +113,15 @@ def _read(pipe: IO[str], kept: tuple[list[str], ...], tell: Callable[[str], None
 
 def _end(process: subprocess.Popen[str]) -> None:
     """The process and its children: it was made the first of a group of its own."""
-    for how in (signal.SIGTERM, signal.SIGKILL):
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, how)
+    try:
+        _signal_group(process, signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
             process.wait(END_WITHIN_SECONDS)
-            return
+    finally:  # whoever is left of the group, and when we are interrupted once more
+        _signal_group(process, signal.SIGKILL)
+        process.wait()
+
+
+def _signal_group(process: subprocess.Popen[str], how: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, how)

@@ -8,13 +8,14 @@ from pathlib import Path
 
 from modelmon.deploying import nuctl
 from modelmon.deploying.bundling import bundle, choose, find_wheel, functions_to_bundle
-from modelmon.deploying.findings import Finding
+from modelmon.deploying.findings import WARNING, Finding
+from modelmon.deploying.period import CONTROLLER, with_recorded_period
 from modelmon.deploying.plan import Plan, make_plan, out_of_reach
 from modelmon.deploying.target import EMBEDDED
-from modelmon.errors import ConfigError
+from modelmon.errors import ConfigError, UnavailableError
 from modelmon.local.deployment import deployed
 from modelmon.local.folders import functions_folder
-from modelmon.settings import STATE_FOLDER, Settings
+from modelmon.settings import FILE_NAME, STATE_FOLDER, Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +43,11 @@ def prepare(
 
     Raises ConfigError for everything that the strict check finds wrong, before anything is written.
     """
-    plan = make_plan(settings, platform, brokers)
+    settings, tick_minutes, unknown = with_recorded_period(settings)
+    plan = make_plan(settings, platform, brokers, tick_minutes)
     folders = choose(functions_to_bundle(settings), names)
-    findings = bundle(plan, folders, output, find_wheel(wheel or settings.nuclio_wheel))
+    findings = _period_not_known(settings, unknown) if unknown and CONTROLLER in folders else []
+    findings += bundle(plan, folders, output, find_wheel(wheel or settings.nuclio_wheel))
     calls = nuctl.calls(plan, list(folders), output)
     return Prepared(plan, tuple(folders), output, tuple(calls), tuple(findings), tuple(out_of_reach(plan)))
 
@@ -66,14 +69,53 @@ def deploy(
     nuctl.deploy(prepared.plan, prepared.calls, tell, timeout_seconds)
 
 
-def deploy_function(settings: Settings, name: str) -> None:
-    """Deploy one function of a project whose `platform` is Nuclio; nothing happens on the embedded one."""
+def deploy_function(settings: Settings, name: str, tell: Callable[[str], None]) -> None:
+    """Deploy one function of a project whose `platform` is Nuclio, telling each step; nothing happens on the
+    embedded one."""
     if settings.platform != EMBEDDED:
         output = Path(settings.project_dir) / STATE_FOLDER / "bundle"
-        deploy(prepare(settings, output, names=[name]), lambda what: None)
+        deploy(prepare(settings, output, names=[name]), tell)
+
+
+def working(settings: Settings, names: Sequence[str], tell: Callable[[str], None]) -> set[str]:
+    """Those of the functions `names` whose deployment has come to its end, as far as the platform knows: on
+    the embedded one all, which has nothing but their folders."""
+    if settings.platform == EMBEDDED:
+        return set(names)
+    plan = make_plan(settings)
+    there = nuctl.functions_there(plan, names, tell)
+    return {
+        name for name, function in there.items() if function.works and function.is_of(plan.nuclio_project)
+    }
+
+
+def address(settings: Settings, name: str) -> str:
+    """Where the HTTP trigger of a function on Nuclio answers: host:port, or a host with a path.
+
+    Raises UnavailableError when it is not there or answers nobody outside, and as `deploy`.
+    """
+    plan = make_plan(settings)
+    there = nuctl.functions_there(plan, [name], lambda what: None).get(name)
+    if there is None or not there.is_of(plan.nuclio_project):
+        raise UnavailableError(
+            f"function {name!r} is not on Nuclio, in namespace {plan.settings.nuclio_namespace!r}: deploy it"
+        )
+    if not there.address:
+        raise UnavailableError(
+            f"function {name!r} has no HTTP trigger that can be reached from here (state {there.state!r}): "
+            f"`nuctl get function {name}` tells its addresses"
+        )
+    return there.address
 
 
 def delete_function(settings: Settings, name: str) -> None:
     """Delete one function on Nuclio; nothing happens on the embedded platform."""
     if settings.platform != EMBEDDED:
         nuctl.delete(make_plan(settings), name)
+
+
+def _period_not_known(settings: Settings, reason: str) -> list[Finding]:
+    problem = f"the recorded base_period can't be read ({reason}): the controller ticks by the setting"
+    mend = "deploy where the records can be reached, if enable_model_monitoring was given another one"
+    value = str(settings.base_period)
+    return [Finding(1, "base_period", value, problem, mend, WARNING, file=FILE_NAME)]

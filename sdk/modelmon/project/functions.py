@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from modelmon.deploying.steps import delete_function, deploy_function
-from modelmon.errors import ConfigError, ModelMonError
+from modelmon.deploying.steps import delete_function, deploy_function, working
+from modelmon.errors import ConfigError
 from modelmon.local import folders
 from modelmon.local.function_yaml import FILE
 from modelmon.local.topics import open_topic
 from modelmon.model_monitoring.folders import copy_into, remove_folder, replace_folder
 from modelmon.model_monitoring.locating import now_us, opened
+from modelmon.project.telling import tell
 from modelmon.secrecy import looks_secret, yaml_mistake
 from modelmon.settings import Settings
 from modelmon.stores import registry
@@ -43,13 +44,25 @@ def is_deployed(settings: Settings, name: str) -> bool:
     return (deployed_folder(settings, name) / FILE).is_file()
 
 
+def not_deployed(settings: Settings, names: Sequence[str]) -> list[str]:
+    """Those of the functions whose deployment has never come to its end: their folder, their record, their
+    registration as an app, and on Nuclio that they work."""
+    with opened(settings) as database, database.read() as connection:
+        known = [each for each in registry.list_functions(connection) if each.deployed]
+        apps = {app.name for app in registry.active_apps(connection)}
+    recorded = {each.name for each in known if each.kind != "app" or each.name in apps}
+    here = [name for name in names if name in recorded and is_deployed(settings, name)]
+    done = working(settings, here, tell) if here else set()
+    return [name for name in names if name not in done]
+
+
 def write_function(
     settings: Settings, name: str, fill: Callable[[Path], None], environment: Mapping[str, str]
 ) -> Path:
     """Make the function's folder what `fill` writes, with `environment` added to its function.yaml, and
     hand it to Nuclio where the project's `platform` says so.
 
-    A function whose first deployment there fails is not deployed here either.
+    A function whose first deployment there fails, or is interrupted, is not deployed here either.
     """
 
     def filled(folder: Path) -> None:
@@ -62,8 +75,8 @@ def write_function(
     before = is_deployed(settings, name)
     folder = replace_folder(deployed_folder(settings, name), filled)
     try:
-        deploy_function(settings, name)
-    except ModelMonError:
+        deploy_function(settings, name, tell)
+    except BaseException:  # an interruption too
         if not before:
             remove_folder(folder)
         raise

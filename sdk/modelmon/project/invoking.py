@@ -10,12 +10,15 @@ from typing import Any
 
 import msgspec
 
+from modelmon.deploying.steps import address
 from modelmon.deploying.target import EMBEDDED
 from modelmon.errors import ConfigError, RejectedError, UnavailableError
 from modelmon.local.folders import address_file
 from modelmon.settings import Settings
 
 JSON = "application/json"
+_on_nuclio: dict[tuple[str, str], str] = {}
+"""(project, function) to its address: nuctl needs a second to say it."""
 
 
 def invoke(
@@ -35,9 +38,10 @@ def invoke(
     if not isinstance(path, str):
         raise ConfigError(f"path: must be a text like '/v2/models/<model>/infer', got {path!r}")
     sent, content_type = _encoded(body)
-    address = _address(settings, function)
-    connection = http.client.HTTPConnection(address, timeout=timeout_seconds)
-    target = path if path.startswith("/") else f"/{path}"
+    where = _address(settings, function)
+    host, slash, folder = where.partition("/")  # an ingress may have a path of its own
+    connection = http.client.HTTPConnection(host, timeout=timeout_seconds)
+    target = f"{slash}{folder}".rstrip("/") + (path if path.startswith("/") else f"/{path}")
     try:
         connection.request(
             method or ("GET" if sent is None else "POST"), target, sent, {**content_type, **(headers or {})}
@@ -45,8 +49,9 @@ def invoke(
         answer = connection.getresponse()
         content = answer.read()
     except (OSError, http.client.HTTPException) as error:
+        _on_nuclio.pop((settings.project_dir, function), None)  # it may have another address by now
         raise UnavailableError(
-            f"function {function!r} does not answer at {address} ({error}): is `modelmon up` running?"
+            f"function {function!r} does not answer at {where} ({error}): {_runs_it(settings)}"
         ) from error
     finally:
         connection.close()
@@ -56,18 +61,24 @@ def invoke(
 
 
 def _address(settings: Settings, function: str) -> str:
+    if settings.platform != EMBEDDED:
+        place = settings.project_dir, function
+        if place not in _on_nuclio:
+            _on_nuclio[place] = address(settings, function)
+        return _on_nuclio[place]
     try:
         return address_file(Path(settings.project_dir), function).read_text(encoding="utf-8").strip()
     except FileNotFoundError:
-        if settings.platform != EMBEDDED:
-            raise UnavailableError(
-                f"function {function!r} runs on Nuclio: `nuctl get function {function}` tells its port, "
-                "`nuctl invoke` calls it"
-            ) from None
         raise UnavailableError(
             f"function {function!r} is not running: start `modelmon up` in {settings.project_dir}, "
             "after deploying it"
         ) from None
+
+
+def _runs_it(settings: Settings) -> str:
+    if settings.platform == EMBEDDED:
+        return "is `modelmon up` running?"
+    return "`modelmon health` says how the functions are"
 
 
 def _encoded(body: Any) -> tuple[bytes | None, dict[str, str]]:

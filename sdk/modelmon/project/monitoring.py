@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from modelmon.deploying.target import EMBEDDED
@@ -27,6 +26,7 @@ from modelmon.project.requirements import settle_requirements
 from modelmon.project.telling import tell
 from modelmon.settings import Settings
 from modelmon.stores import registry
+from modelmon.stores.windows import project_period
 
 logger = logging.getLogger(__name__)
 
@@ -36,27 +36,33 @@ WAIT_SECONDS, LOOK_SECONDS = 60.0, 0.1
 
 
 def enable(project: HasSettings, base_period: int | None, *, drift_app: bool, wait: bool) -> None:
-    """Deploy stream, controller, writer and (if asked for) the drift app, and make their streams."""
+    """Deploy stream, controller, writer and (if asked for) the drift app, and make their streams.
+
+    What is deployed already is left as it is: the same call goes on where another one has ended.
+    """
     settings = project.settings
-    if functions.is_deployed(settings, CONTROLLER):
-        raise ConfigError(
-            f"monitoring of project {settings.project!r} is enabled already: "
-            "update_model_monitoring_controller(base_period=…) changes the period, "
-            "disable_model_monitoring() comes first for anything else"
-        )
-    minutes = _advise(settings.base_period if base_period is None else check_base_period(base_period))
-    for stream in (settings.events_stream, settings.writer_stream):
-        functions.make_stream(settings, stream)
-    _set_period(settings, minutes, given=base_period is not None)
-    for name in (STREAM, WRITER):
-        _deploy(settings, name)
-    if drift_app:
-        AppFunction(project, AppSpec(DRIFT_APP, template=DRIFT_TEMPLATE)).deploy()
-    # the last: with it monitoring is enabled, so what fails before can be repeated
-    _deploy(replace(settings, base_period=minutes), CONTROLLER)
-    tell(f"Monitoring of project {settings.project} is enabled, in windows of {minutes} minutes.")
+    given = None if base_period is None else check_base_period(base_period)
+    # The controller is the last: with it monitoring is enabled, and the period is a matter of `update`.
+    names = [STREAM, WRITER, *([DRIFT_APP] if drift_app else []), CONTROLLER]
+    missing = functions.not_deployed(settings, names)
+    if CONTROLLER not in missing:
+        _refuse_another_period(settings, given)
+        _say_what_is_there(settings, missing, drift_app=drift_app)
+    else:
+        _set_period(settings, _advise(given or settings.base_period), given=given is not None)
+    if missing:
+        for stream in (settings.events_stream, settings.writer_stream):
+            functions.make_stream(settings, stream)
+    for name in missing:
+        if name == DRIFT_APP:
+            AppFunction(project, AppSpec(DRIFT_APP, template=DRIFT_TEMPLATE)).deploy()
+        else:
+            _deploy(settings, name)
+    if missing:
+        minutes = _period(settings)
+        tell(f"Monitoring of project {settings.project} is enabled, in windows of {minutes} minutes.")
     if wait:
-        wait_until_ready(settings, [*INFRASTRUCTURE, *([DRIFT_APP] if drift_app else [])])
+        wait_until_ready(settings, names)
 
 
 def update(project: HasSettings, base_period: int, *, wait: bool) -> None:
@@ -68,7 +74,7 @@ def update(project: HasSettings, base_period: int, *, wait: bool) -> None:
             f"monitoring of project {settings.project!r} is not enabled: call enable_model_monitoring first"
         )
     _set_period(settings, _advise(minutes), given=True)
-    _deploy(replace(settings, base_period=minutes), CONTROLLER)
+    _deploy(settings, CONTROLLER)
     tell(f"Windows of project {settings.project} are {minutes} minutes long from the next one on.")
     if wait:
         wait_until_ready(settings, [CONTROLLER])
@@ -139,6 +145,33 @@ def _deploy(settings: Settings, name: str) -> None:
 
     functions.write_function(settings, name, fill, {})
     functions.record(settings, name, "infra", {"template": template}, deployed=True)
+
+
+def _refuse_another_period(settings: Settings, given: int | None) -> None:
+    minutes = _period(settings)
+    if given not in (None, minutes):
+        raise ConfigError(
+            f"base_period: monitoring of project {settings.project!r} is enabled with {minutes} minutes, not "
+            f"{given}: update_model_monitoring_controller(base_period={given}) changes that"
+        )
+
+
+def _say_what_is_there(settings: Settings, missing: Sequence[str], *, drift_app: bool) -> None:
+    if not missing:
+        tell(
+            f"Monitoring of project {settings.project} is enabled already, in windows of {_period(settings)} "
+            "minutes: nothing is deployed anew."
+        )
+    if not drift_app and functions.is_deployed(settings, DRIFT_APP):
+        tell(
+            f"{DRIFT_APP} is deployed too, without having been asked for here: "
+            f"remove_model_monitoring_function({DRIFT_APP!r}) removes it."
+        )
+
+
+def _period(settings: Settings) -> int:
+    with opened(settings) as database, database.read() as connection:
+        return project_period(connection, settings.base_period)
 
 
 def _advise(minutes: int) -> int:

@@ -96,7 +96,8 @@ class Project:
 
         `base_period` is the length of a window in minutes, at least 1 (10 or more is advised); None is the
         setting, 10 unless modelmon.yaml says otherwise. `wait_for_deployment` waits until `modelmon up` runs
-        them. A second call is a ConfigError: update_model_monitoring_controller changes the period.
+        them. A second call leaves what is deployed as it is and goes on where the first was interrupted;
+        another `base_period` is a ConfigError: update_model_monitoring_controller changes it.
         """
         refuse(
             "enable_model_monitoring",

@@ -1,0 +1,58 @@
+"""What is said of a call of nuctl that failed: the reason in one line, the end of the container's log."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from modelmon.deploying.plan import Plan
+from modelmon.deploying.reasons import has_traceback, mend_of, reason_in, tail
+from modelmon.deploying.redaction import without_secrets
+from modelmon.deploying.running import Ended, run
+from modelmon.deploying.secrets import secret_variables
+from modelmon.deploying.target import LOCAL
+
+DOCKER = "docker"
+DOCKER_SECONDS = 20.0
+STARTED = "Waiting for function to be ready"  # in what nuctl says: before it, an older container may run
+
+
+def failed(plan: Plan, call: str, ended: Ended, timeout_seconds: float) -> str:
+    """The error of a call of nuctl, in one line."""
+    reason = _reason(ended.said)
+    if ended.code is None:
+        text = f"`{call}` took longer than {timeout_seconds:g} s and was ended (deploy --timeout): {reason}"
+    else:
+        text = f"`{call}` failed (exit code {ended.code}): {reason}"
+    return without_secrets(text, secret_variables(plan).values())
+
+
+def function_failed(
+    plan: Plan, function: str, call: str, ended: Ended, timeout_seconds: float, log: Path
+) -> str:
+    """The error of a function that was not deployed: the reason, the end of its container's log, the call,
+    and the file `log` that has all that nuctl said."""
+    command = f"{DOCKER} logs nuclio-{plan.settings.nuclio_namespace}-{function}"  # Nuclio's name for it
+    container = _output(command) if plan.platform == LOCAL and STARTED in ended.said else ""
+    reason = _reason(f"{ended.said}\n{container}")
+    last = tail(container) or (tail(ended.said) if has_traceback(ended.said) else [])
+    heading = f"its log ends ({command}):" if container else "its log ends:"
+    lines = [
+        f"{function}: {reason}{mend_of(reason)}",
+        *([heading, *(f"  {line}" for line in last)] if last else []),
+        failed(plan, call, ended, timeout_seconds).removesuffix(f": {reason}"),
+        f"all that nuctl said: {log}",
+    ]
+    return without_secrets("\n".join(lines), secret_variables(plan).values())
+
+
+def _reason(said: str) -> str:
+    return reason_in(said) or "it said nothing"
+
+
+def _output(command: str) -> str:
+    """What Docker answers, "" when there is none or it refuses."""
+    if shutil.which(DOCKER) is None:
+        return ""
+    ended = run(command.split(), DOCKER_SECONDS, lambda line: None)
+    return ended.said if ended.code == 0 else ""

@@ -1,0 +1,267 @@
+"""The project SDK on Nuclio: what it deploys, what it says meanwhile, and that it can be called again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import nuctl_stand_in
+import project_support
+from deploying import eventually, is_alive
+from modelmon.deploying.steps import prepare
+from modelmon.errors import ConfigError, UnavailableError
+from modelmon.project import load_project
+from nuctl_stand_in import NO_SKLEARN, ORDER
+
+CONTROLLER = "modelmon-controller"
+DRIFT = "histogram-data-drift"
+
+
+@pytest.fixture
+def notes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    return nuctl_stand_in.install(tmp_path / "nuctl", monkeypatch)
+
+
+@pytest.fixture
+def project(tmp_path: Path, notes: Path) -> Any:
+    return project_support.make(
+        tmp_path / "flights",
+        platform="local",
+        nuclio_brokers="kafka:9092",
+    )
+
+
+def deployed(notes: Path) -> list[str]:
+    return [call[1] for call in nuctl_stand_in.calls(notes) if call[0] == "deploy"]
+
+
+def deleted(notes: Path) -> list[list[str]]:
+    return [call[2:] for call in nuctl_stand_in.calls(notes) if call[0] == "delete"]
+
+
+def in_another_process(project: Any, code: str) -> subprocess.Popen[str]:
+    """A script of the user's, as `python deploy.py`."""
+    program = (
+        "import modelmon\n"
+        f"project = modelmon.get_or_create_project('flights', context={str(project.context)!r})\n{code}\n"
+    )
+    return subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True)
+
+
+def test_deploy_function_hands_it_to_nuclio(project: Any, notes: Path) -> None:
+    app = project.set_model_monitoring_function("rows", "rows_app.py", "Rows")
+    project.deploy_function(app, env={"OWN": "1"})
+    create, call = nuctl_stand_in.calls(notes)
+    assert (create[2], call[1]) == ("flights", "rows")
+    folder = Path(call[call.index("--path") + 1])
+    spec = yaml.safe_load((folder / "function.yaml").read_text())["spec"]
+    assert {"name": "OWN", "value": "1"} in spec["env"]
+    assert (folder / "rows_app.py").is_file()
+    assert project_support.deployed(project) == {"rows"}
+
+
+def test_each_step_is_told_while_it_deploys(
+    project: Any, notes: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project.set_function("model.py", name="web").add_model("free", class_name="Free").deploy()
+    told = capsys.readouterr().err.splitlines()
+    begin = told.index("deploying web …")
+    assert told[begin + 1 : begin + 7] == [
+        "  preparing its files",
+        "  pulling quay.io/nuclio/uhttpc:0.0.1-amd64",
+        "  building its image",
+        "  its image is built",
+        "  waiting until it is ready",
+        "  its HTTP trigger is at port 32768",
+    ]
+    assert told[begin + 7].startswith("deployed web in ")
+    log = project.context / ".modelmon" / "logs" / "web.deploy.log"
+    assert "Building docker image" in log.read_text()
+    assert log.stat().st_mode & 0o077 == 0
+
+
+def test_a_module_that_is_missing_in_the_image_is_named_with_the_mend(project: Any, notes: Path) -> None:
+    (notes / "crash-web").write_text(NO_SKLEARN)
+    serving = project.set_function("model.py", name="web").add_model("free", class_name="Free")
+    with pytest.raises(UnavailableError) as failed:
+        serving.deploy()
+    first, *more = str(failed.value).splitlines()
+    assert first.startswith(
+        "web: ModuleNotFoundError: No module named 'sklearn'; put the package that has it"
+    )
+    assert "    import sklearn" in "\n".join(more)
+    assert ".go:" not in str(failed.value)
+    assert "panic" not in str(failed.value)
+
+
+def test_monitoring_is_enabled_on_nuclio_and_disabled_there(project: Any, notes: Path) -> None:
+    project.enable_model_monitoring(base_period=60, wait_for_deployment=True)
+    assert sorted(deployed(notes)) == sorted(ORDER[:4])
+    assert deployed(notes)[-1] == CONTROLLER
+    assert interval(project) == "60m"
+    project.disable_model_monitoring()
+    assert [each[0] for each in deleted(notes)] == [CONTROLLER, DRIFT]
+
+
+def interval(project: Any, bundle: str = ".modelmon/bundle") -> str:
+    spec = yaml.safe_load((project.context / bundle / CONTROLLER / "function.yaml").read_text())["spec"]
+    found: str = spec["triggers"]["tick"]["attributes"]["interval"]
+    return found
+
+
+def test_a_deployment_of_all_keeps_the_period_that_was_recorded(project: Any, notes: Path) -> None:
+    project.enable_model_monitoring(base_period=30)
+    prepare(project.settings, project.context / "all")
+    assert interval(project, "all") == "30m"
+    spec = yaml.safe_load((project.context / "all" / CONTROLLER / "function.yaml").read_text())["spec"]
+    assert {"name": "MODELMON_BASE_PERIOD", "value": "30"} in spec["env"]
+
+
+def test_the_controller_ticks_as_often_as_the_shortest_windows_of_an_app_end(project: Any) -> None:
+    project.enable_model_monitoring(base_period=30)
+    project.set_model_monitoring_function("rows", "rows_app.py", "Rows", base_period=5).deploy()
+    prepare(project.settings, project.context / "all")
+    assert interval(project, "all") == "5m"
+
+
+def test_records_that_do_not_answer_leave_the_setting_and_a_warning(project: Any, notes: Path) -> None:
+    project.enable_model_monitoring(base_period=30)
+    lost = replace(project.settings, records_url="sqlite:////proc/no/such/folder/records.db")
+    (found,) = prepare(lost, project.context / "all").findings
+    assert "modelmon.yaml:1: warning: base_period: 10 the recorded base_period can't be read" in str(found)
+    assert interval(project, "all") == "10m"
+
+
+def test_what_is_enabled_is_left_as_it_is_and_said(
+    project: Any, notes: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project.enable_model_monitoring(base_period=60)
+    before = nuctl_stand_in.calls(notes)
+    capsys.readouterr()
+    for given in (60, None):
+        load_project(project.context).enable_model_monitoring(base_period=given)
+        said = capsys.readouterr().err
+        assert "flights is enabled already, in windows of 60 minutes: nothing is deployed anew" in said
+    with pytest.raises(
+        ConfigError, match=r"60 minutes, not 20: update_model_monitoring_controller\(base_peri"
+    ):
+        project.enable_model_monitoring(base_period=20)
+    assert nuctl_stand_in.calls(notes) == before
+
+
+@pytest.mark.parametrize("lost", ["deleted", "error"])
+def test_what_nuclio_does_not_have_any_more_is_deployed_anew(project: Any, notes: Path, lost: str) -> None:
+    project.enable_model_monitoring()
+    if lost == "deleted":
+        (notes / "functions" / "nuclio" / "modelmon-writer.json").unlink()
+    else:
+        nuctl_stand_in.put(notes, "modelmon-writer", "flights", "error")
+    before = len(deployed(notes))
+    project.enable_model_monitoring()
+    assert deployed(notes)[before:] == ["modelmon-writer"]
+
+
+def test_what_nuclio_does_not_take_is_not_deployed_and_can_be_tried_again(project: Any, notes: Path) -> None:
+    (notes / f"fail-{CONTROLLER}").touch()
+    with pytest.raises(UnavailableError, match=r"nuctl deploy modelmon-controller"):
+        project.enable_model_monitoring()
+    assert CONTROLLER not in project_support.deployed(project)
+    (notes / f"fail-{CONTROLLER}").unlink()
+    before = len(deployed(notes))
+    project.enable_model_monitoring()
+    assert deployed(notes)[before:] == [CONTROLLER]
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_a_deployment_that_was_interrupted_goes_on_where_it_was(
+    project: Any, notes: Path, how: signal.Signals
+) -> None:
+    (notes / f"hang-{CONTROLLER}").touch()
+    script = in_another_process(
+        project,
+        "import signal\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
+        "project.enable_model_monitoring()",
+    )
+    build = notes / f"build-{CONTROLLER}"
+    eventually(build.exists)
+    script.send_signal(how)
+    _, said = script.communicate(timeout=60)
+    pids = [int(pid) for pid in build.read_text().split()]
+    if how is signal.SIGKILL:  # nobody was left to end nuctl
+        with pytest.raises(UnavailableError, match=f"is being deployed by process {script.pid}: wait until"):
+            project.enable_model_monitoring()
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+    eventually(lambda: not any(map(is_alive, pids)))
+    if how is not signal.SIGKILL:
+        assert CONTROLLER not in project_support.deployed(project)
+        assert "deployed: none; not deployed: modelmon-controller. Call it again" in said
+    assert nuctl_stand_in.state(notes, CONTROLLER) == "building"
+
+    (notes / f"hang-{CONTROLLER}").unlink()
+    before = len(deployed(notes))
+    project.enable_model_monitoring()
+    assert deployed(notes)[before:] == [CONTROLLER]
+    assert deleted(notes) == [[CONTROLLER, "--platform", "local", "--namespace", "nuclio", "--force"]]
+    assert nuctl_stand_in.state(notes, CONTROLLER) == "ready"
+
+
+class _Answer(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        self.wfile.write(b'{"path": "%s"}' % self.path.encode())
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """Of a server that says which path it was asked for."""
+    server = HTTPServer(("127.0.0.1", 0), _Answer)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server.server_port
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_function_on_nuclio_is_called_at_the_port_that_nuctl_tells(
+    project: Any, notes: Path, port: int
+) -> None:
+    serving = project.set_function("model.py", name="web").add_model("free", class_name="Free")
+    with pytest.raises(UnavailableError, match="'web' is not on Nuclio, in namespace 'nuclio': deploy it"):
+        serving.invoke("/v2/models")
+    nuctl_stand_in.put(notes, "web", "flights", port=port)
+    assert serving.invoke("/v2/models") == {"path": "/v2/models"}
+
+
+def test_a_function_without_a_published_port_is_said(project: Any, notes: Path) -> None:
+    serving = project.set_function("model.py", name="web")
+    nuctl_stand_in.put(notes, "web", "flights")
+    with pytest.raises(UnavailableError, match="no HTTP trigger that can be reached from here"):
+        serving.invoke("/v2/models")
+
+
+def test_an_address_that_was_given_up_is_asked_for_again(project: Any, notes: Path, port: int) -> None:
+    serving = project.set_function("model.py", name="web")
+    nuctl_stand_in.put(notes, "web", "flights", port=1)
+    with pytest.raises(UnavailableError, match="does not answer at 127"):
+        serving.invoke("/v2/models")
+    nuctl_stand_in.put(notes, "web", "flights", port=port)
+    assert serving.invoke("/v2/models") == {"path": "/v2/models"}
