@@ -176,6 +176,8 @@ def test_an_endpoint_id_is_the_users_own_or_hashed_from_the_names() -> None:
         ({"key": ""}, "model key"),
         ({"key": "a/b"}, "model key"),
         ({"key": "a:b:c"}, "model key"),
+        *[({"key": key}, "no client can ask for") for key in (".", "..", "x\n", " x", "a?b", "m:..", "\x7f")],
+        ({"key": "m", "version": ".."}, "no client can ask for"),
         ({"key": "a:v1", "version": "v2"}, "names another version"),
         ({"key": "a", "version": "x/y"}, "must hold no '/'"),
         ({"key": "a", "class_name": ""}, "class_name"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import string
+import sys
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,9 @@ from hypothesis import strategies as st
 
 from modelmon.errors import RejectedError
 from modelmon.model import endpoint_id_of
-from modelmon.serving import ModelSpec, ServingSpec, V2ModelServer, create_server
+from modelmon.serving import ModelSpec, ServingSpec, V2ModelServer, create_server, tracking_of
 from modelmon.settings import Settings
-from unit.serving_support import Failing, Sum, fixed_clock, serve
+from unit.serving_support import Failing, Sum, any_stream, events_on, fixed_clock, serve
 
 INFER = "/v2/models/m/infer"
 UID = endpoint_id_of("p", "f", "m")
@@ -187,6 +188,118 @@ def test_a_bad_request_is_told_what_is_wrong(path: str, body: Any, message: str)
     assert message in reply.body.decode()
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"inputs": [[1]], "id": "\ud800"},
+        {"inputs": [["a\udfff"]]},
+        {"inputs": [[1]], "\ud800": 1},
+        {"inputs": [[2**70]], "id": "\ud800"},
+    ],
+    ids=["id", "value", "name", "beside a large number"],
+)
+def test_half_a_character_is_the_callers_fault_however_the_body_was_parsed(body: Any) -> None:
+    server = serve()
+    sent = json.dumps(body).encode()
+    assert server.handle("POST", INFER, {"content-type": "text/plain"}, sent).status == 400
+    parsed = server.handle("POST", INFER, {"content-type": "application/json"}, json.loads(sent))
+    assert (parsed.status, b"half a character" in parsed.body) == (400, True)
+
+
+def test_a_large_number_and_unknown_types_are_let_in_from_a_parsed_body() -> None:
+    assert serve().handle("POST", INFER, {}, {"inputs": [[2**70]], "x": np.ones(2)}).status == 200
+
+
+@pytest.mark.parametrize("method", ["DELETE", "TRACE", "OPTIONS", "PATCH", "BREW"])
+@pytest.mark.parametrize("path", [INFER, "/v2/models/m", "/v2/models/m/predict", "/v2/models", "/"])
+def test_only_post_infers(method: str, path: str) -> None:
+    reply = serve().handle(method, path, {}, b'{"inputs":[[1]]}')
+    assert reply.status == 405
+    assert reply.body.decode() == f"{method} does not infer: use POST, got {method} {path}"
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE"])
+def test_a_request_that_can_not_infer_is_no_error_of_the_model(method: str) -> None:
+    url = any_stream()
+    server = serve(tracking=tracking_of(url))
+    assert server.handle(method, INFER, {}, b"").status == 405
+    server.close_now()
+    assert events_on(url) == []
+
+
+def test_head_is_get_without_the_body() -> None:
+    for path in ("/", "/v2/models/", "/v2/models/m", "/v2/models/m/ready"):
+        assert serve().handle("HEAD", path, {}, b"").status == 200
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_a_model_s_own_operation_gets_every_method(method: str) -> None:
+    class Own(Sum):
+        def op_how(self, request: Any) -> str:
+            return request.method
+
+    assert serve(Own).handle(method, "/v2/models/m/how", {}, b"").body == method.encode()
+
+
+def test_an_operation_that_can_not_be_called_is_none() -> None:
+    class Odd(Sum):
+        op_limit = 3
+
+    reply = serve(Odd).handle("POST", "/v2/models/m/limit", {}, b"{}")
+    assert reply.status == 400
+    assert b"illegal model operation 'limit'" in reply.body
+
+
+@pytest.mark.parametrize("hook", ["preprocess", "validate", "predict", "postprocess", "explain"])
+def test_a_model_that_exits_is_answered_and_logged_as_any_failure(hook: str) -> None:
+    def leave(*_: Any) -> Any:
+        sys.exit(3)
+
+    url = any_stream()
+    server = serve(type("Leaving", (Sum,), {hook: leave}), tracking_of(url))
+    path = "/v2/models/m/explain" if hook == "explain" else INFER
+    reply = server.handle("POST", path, {}, b'{"inputs":[[1]]}')
+    assert reply.status == (400 if hook in ("preprocess", "validate") else 500)
+    server.close_now()
+    (found,) = events_on(url)
+    assert found.error == "SystemExit: 3"
+
+
+def test_an_operation_or_a_log_hook_that_exits_ends_nothing() -> None:
+    class Leaving(Sum):
+        def op_leave(self, request: Any) -> Any:
+            sys.exit(3)
+
+        def logged_results(self, request: Any, response: Any, op: str) -> Any:
+            sys.exit(3)
+
+    server = serve(Leaving, tracking_of(any_stream()))
+    assert server.handle("POST", "/v2/models/m/leave", {}, b"{}").status == 500
+    assert server.handle("POST", INFER, {}, b'{"inputs":[[1]]}').status == 200
+    server.close_now()
+
+
+def test_an_interrupt_by_hand_is_not_kept_from_a_person() -> None:
+    class Interrupted(Sum):
+        def predict(self, request: Any) -> Any:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        serve(Interrupted).test(INFER, {"inputs": [[1]]})
+
+
+def test_a_predict_that_returns_nothing_is_a_failure_that_the_log_explains(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Forgetful(Sum):
+        def predict(self, request: Any) -> Any:
+            sum(request["inputs"][0])
+
+    with caplog.at_level(logging.ERROR):
+        assert serve(Forgetful).handle("POST", INFER, {}, b'{"inputs":[[1]]}').status == 500
+    assert "predict() returned None: it has to return one output for each of the inputs" in caplog.text
+
+
 def test_what_preprocess_and_validate_raise_is_the_callers_fault() -> None:
     class Strict(Sum):
         def preprocess(self, request: dict[str, Any], operation: str) -> dict[str, Any]:
@@ -294,6 +407,6 @@ BODIES = st.one_of(
 @given(method=st.sampled_from(["GET", "POST", "PUT", ""]), path=PATHS, body=BODIES)
 def test_no_request_raises_or_shows_a_traceback(method: str, path: str, body: Any) -> None:
     reply = serve().handle(method, path, {}, body)
-    assert reply.status in (200, 400, 500)
+    assert reply.status in (200, 400, 405, 500)
     assert isinstance(reply.body, bytes)
     assert b"Traceback" not in reply.body

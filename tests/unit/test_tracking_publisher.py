@@ -216,7 +216,7 @@ def test_the_buffer_is_bounded_in_bytes_too_in_every_form() -> None:
     publisher.close()
     assert publisher.stats() | {"publisher": ""} == {
         "publisher": "", "held": 0, "published": 10, "messages": 10, "dropped": 491, "unreadable": 0,
-        "bad_timestamps": 0,
+        "bad_timestamps": 0, "misfits": 0,
     }  # fmt: skip
 
 
@@ -307,7 +307,7 @@ def test_while_the_stream_is_down_events_wait_and_then_all_come() -> None:
     assert eventually(lambda: gate.tries >= 3)
     assert publisher.stats() | {"publisher": ""} == {
         "publisher": "", "held": 5, "published": 0, "messages": 0, "dropped": 0, "unreadable": 0,
-        "bad_timestamps": 0,
+        "bad_timestamps": 0, "misfits": 0,
     }  # fmt: skip
     gate.error = None
     assert eventually(lambda: publisher.stats()["held"] == 0)
@@ -394,6 +394,43 @@ def test_close_does_not_wait_for_a_stream_that_hangs() -> None:
     publisher.close(0.1)
     assert publisher.stats()["dropped"] == 1
     gate.open.set()
+
+
+def test_a_stream_that_hangs_is_an_outage_before_it_has_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publishing, "STALLED_SECONDS", 0.0)
+    gate = Gate(any_stream())
+    publisher = publisher_on(gate)
+    assert publisher.outage == ""
+    gate.open.clear()
+    publisher.put(event(1))
+    assert eventually(lambda: "has taken no events for" in publisher.outage)
+    gate.open.set()
+    assert eventually(lambda: publisher.stats()["held"] == 0 and publisher.outage == "")
+    publisher.close()
+
+
+def test_rows_that_do_not_fit_together_are_counted_and_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    gate = Gate(any_stream())
+    publisher = publisher_on(gate)
+    named = structs.replace(source(), inputs=("a", "b"))
+
+    def put(inputs: Any, outputs: str) -> None:
+        request = copied({"inputs": inputs})
+        call = Call("infer", "r", NOON_US)
+        publisher.put(Logged(named, call, 1, request, f'{{"outputs":{outputs}}}'.encode(), None, None))
+
+    put([[1, 2], [3, 4]], "[0]")
+    put([[1, 2]], "[[0],[1]]")
+    put([[1]], "[0]")
+    put([1, 2, 3], "[0]")
+    for inputs, outputs in [([[1, 2]], "[0]"), ([1, 2], "[0,1,2]"), ([{"a": 1, "b": 2}], "[0]")]:
+        put(inputs, outputs)
+    with caplog.at_level(logging.WARNING):
+        publisher.close()
+    assert (publisher.stats()["misfits"], publisher.stats()["published"]) == (4, 7)
+    assert [record.message for record in caplog.records] == [
+        "model m answered a request with 1 output for 2 rows; it is logged as far as it goes (1 so far)"
+    ]
 
 
 def test_drops_are_reported_once_a_minute_not_once_each(caplog: pytest.LogCaptureFixture) -> None:

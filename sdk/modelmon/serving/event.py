@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from modelmon import wire
 from modelmon.errors import RejectedError
-from modelmon.serving.recorder import Logged, restored
+from modelmon.serving.recorder import Logged, restored, row_count
 from modelmon.wire.rows import read_rows
 
 
@@ -19,24 +19,58 @@ class _Response(msgspec.Struct):
 _read_response = msgspec.json.Decoder(_Response).decode
 
 
-def encode(logged: Logged, publisher_id: str, number: int, client_time: bool) -> tuple[bytes, bool]:
-    """The event as JSON, and whether the request's own time (asked for by `client_time`) could be used.
+class Encoded(NamedTuple):
+    """An event as JSON.
+
+    `has_time`: the request's own time, asked for by `client_time`, could be used. `misfit` says what of the
+    rows does not fit together, "" when all does.
+    """
+
+    event: bytes
+    has_time: bool
+    misfit: str = ""
+
+
+def encode(logged: Logged, publisher_id: str, number: int, client_time: bool) -> Encoded:
+    """The event of a logged request.
 
     Raises RejectedError for values that can't be written.
     """
     request = restored(logged.request)
     when_us, has_time = _when(request, logged.call.start_us, client_time)
     if logged.error is not None:
-        return _error_event(logged, request, when_us, publisher_id, number), has_time
-    return _serving_event(logged, request, when_us, publisher_id, number), has_time
+        return Encoded(_error_event(logged, request, when_us, publisher_id, number), has_time)
+    outputs = _outputs(logged.response)
+    misfit = misfit_of(request["inputs"], outputs, logged.source.inputs)
+    return Encoded(_serving_event(logged, request, outputs, when_us, publisher_id, number), has_time, misfit)
+
+
+def misfit_of(inputs: Any, outputs: Any, names: tuple[str, ...] | None) -> str:
+    """What does not fit together in a request that was answered all the same; "" when all does.
+
+    >>> misfit_of([[1, 2], [3, 4]], [0], None)
+    '1 output for 2 rows'
+    """
+    rows = row_count(inputs)
+    answers = len(outputs) if isinstance(outputs, list) else rows
+    if answers != rows and (rows != 1 or any(isinstance(each, list | dict) for each in outputs)):
+        return f"{answers} output{'s' if answers != 1 else ''} for {rows} row{'s' if rows != 1 else ''}"
+    if not names or not isinstance(inputs, list):
+        return ""
+    lists = [row for row in inputs if isinstance(row, list)]
+    flat = not lists and dict not in map(type, inputs)
+    odd = next((len(row) for row in ([inputs] if flat else lists) if len(row) != len(names)), None)
+    if odd is None:
+        return ""
+    return f"a row of {odd} values, but the model has {len(names)} inputs ({', '.join(names)})"
 
 
 def _serving_event(
-    logged: Logged, request: dict[str, Any], when_us: int, publisher_id: str, number: int
+    logged: Logged, request: dict[str, Any], answered: Any, when_us: int, publisher_id: str, number: int
 ) -> bytes:
     source = logged.source
     inputs, outputs, input_names, output_names = read_rows(
-        request["inputs"], _outputs(logged.response), source.inputs, source.outputs
+        request["inputs"], answered, source.inputs, source.outputs
     )
     if logged.rows is not None:
         inputs, outputs = [inputs[row] for row in logged.rows], [outputs[row] for row in logged.rows]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+from asyncio import CancelledError
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,10 @@ class Clock:
     now_us: Callable[[], int] = lambda: time.time_ns() // 1000
     timer_us: Callable[[], int] = lambda: time.perf_counter_ns() // 1000
     new_id: Callable[[], str] = lambda: os.urandom(16).hex()
+
+
+FAILURES = (Exception, SystemExit, CancelledError)
+"""What a model may raise; not the interrupt of a person who runs it by hand."""
 
 
 class ModelFailureError(Exception):
@@ -51,14 +56,15 @@ class ServedModel:
         call = Call(op, request_id, self._clock.now_us())
         try:
             request = self._accepted(body, op)
-        except Exception as error:
+        except FAILURES as error:
             raise self._refusal(call, body, error) from error
         ticket = self.recorder.take(request) if self.recorder else None
         try:
             outputs = self._outputs(request, op)
             response = self.model.postprocess(self._response(call, outputs))
+            _check_outputs(response)
             answer = protocol.write_json(response)
-        except Exception as error:
+        except FAILURES as error:
             raise self._failure(call, ticket or request, error) from error
         if self.recorder and ticket:
             latency_us = self._clock.timer_us() - began_us
@@ -76,7 +82,7 @@ class ServedModel:
         """The reply of a model's own `op_…` method, which is never logged."""
         try:
             return protocol.answer(operation(request))
-        except Exception as error:
+        except FAILURES as error:
             raise self._blamed(error) from error
 
     def refuse(self, op: str, request_id: str, error: RejectedError) -> None:
@@ -118,22 +124,22 @@ class ServedModel:
         assert self.recorder is not None, "there is a ticket, so there is a recorder"
         try:
             inputs, outputs = self.model.logged_results(request, response, call.op)
-        except Exception as error:  # noqa: BLE001 - seam: the hook is the user's code, the answer stands
+        except FAILURES as error:  # seam: the hook is the user's code, the answer stands
             self.recorder.lose(error)
             return
         logged = own if outputs is None else {"outputs": outputs}
         self.recorder.replaced(call, ticket, latency_us, inputs, logged, self.model.metrics)
 
-    def _refusal(self, call: Call, body: dict[str, Any], error: Exception) -> RejectedError:
+    def _refusal(self, call: Call, body: dict[str, Any], error: BaseException) -> RejectedError:
         # What the checks before the model raise is about the request, whatever its type.
         self._log_error(call, body, error)
         return error if isinstance(error, RejectedError) else RejectedError(_said(error))
 
-    def _failure(self, call: Call, request: Ticket | dict[str, Any], error: Exception) -> Exception:
+    def _failure(self, call: Call, request: Ticket | dict[str, Any], error: BaseException) -> Exception:
         self._log_error(call, request, error)
         return self._blamed(error)
 
-    def _blamed(self, error: Exception) -> Exception:
+    def _blamed(self, error: BaseException) -> Exception:
         if isinstance(error, RejectedError):
             return error
         error_id = self._clock.new_id()
@@ -142,9 +148,14 @@ class ServedModel:
             f"model {self.name} failed on this request; error {error_id} in the function's log says why"
         )
 
-    def _log_error(self, call: Call, request: Ticket | dict[str, Any], error: Exception) -> None:
+    def _log_error(self, call: Call, request: Ticket | dict[str, Any], error: BaseException) -> None:
         if self.recorder:
             self.recorder.refused(call, request, _said(error))
+
+
+def _check_outputs(response: Any) -> None:
+    if isinstance(response, dict) and response.get("outputs", ()) is None:
+        raise TypeError("predict() returned None: it has to return one output for each of the inputs")
 
 
 def rows_in_order(body: dict[str, Any], names: list[str], model_name: str) -> dict[str, Any]:
@@ -169,7 +180,7 @@ def rows_in_order(body: dict[str, Any], names: list[str], model_name: str) -> di
     return {**body, "inputs": [[row[name] for name in names] for row in rows]}
 
 
-def _said(error: Exception) -> str:
+def _said(error: BaseException) -> str:
     try:
         message = str(error)
     except Exception:  # noqa: BLE001 - seam: the exception's class is the user's code too

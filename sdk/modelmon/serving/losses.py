@@ -22,6 +22,8 @@ class Losses:
         self._reason = ""
         self.dropped = 0
         self.unreadable = 0
+        self.misfits = 0
+        self._last_misfit = -REPORT_SECONDS
         self.refusal = ""  # why the stream takes no events now
 
     def drop(self, events: int, reason: str) -> None:
@@ -30,7 +32,7 @@ class Losses:
             self.dropped += events
             self._reason = reason
 
-    def spoil(self, events: int, error: Exception) -> None:
+    def spoil(self, events: int, error: BaseException) -> None:
         """Count events that can't be written as JSON, or that the stream refused."""
         with self._lock:
             self.unreadable += events
@@ -43,6 +45,16 @@ class Losses:
             logger.warning("%s: %s events were not logged; the last one: %s", self._url, lost, self._reason)
             self._reported += lost
             self._last_report = time.monotonic()
+
+    def misfit(self, model: str, what: str) -> None:
+        """Count an answered request whose rows don't fit together, and log it at most once a minute."""
+        self.misfits += 1
+        if time.monotonic() - self._last_misfit >= REPORT_SECONDS:
+            logger.warning(
+                "model %s answered a request with %s; it is logged as far as it goes (%s so far)",
+                model, what, self.misfits,
+            )  # fmt: skip
+            self._last_misfit = time.monotonic()
 
     def outage(self, held: int, error: Exception) -> None:
         """Log that the stream does not take events now, at most once a minute."""

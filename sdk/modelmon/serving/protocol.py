@@ -71,6 +71,7 @@ def read_body(body: Any, content_type: str) -> dict[str, Any]:
     An absent body is an empty dict. Raises RejectedError for anything else.
     """
     if isinstance(body, dict):
+        _check_text(body)
         return body
     if content_type.startswith("image/"):
         return {"inputs": [body]}
@@ -97,6 +98,26 @@ def read_json(body: bytes | bytearray | memoryview | str) -> Any:
     except (ValueError, RecursionError):
         raise RejectedError(f"the body is not JSON: {reason}") from None
     return value
+
+
+def _check_text(body: dict[str, Any]) -> None:
+    """RejectedError for what `read_json` would not let in: text that can be neither answered nor logged."""
+    try:
+        try:
+            _pack(body)
+        except OverflowError:  # an integer that MessagePack has no room for
+            json.dumps(body, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError as error:
+        found = ascii(error.object[error.start : error.end])
+        raise RejectedError(f"the body holds half a character, {found}, which is no text") from None
+    except RecursionError:
+        raise RejectedError("the body is nested too deeply") from None
+    except (TypeError, ValueError):
+        return  # a caller in this process, with values that no request can hold
+
+
+# Several times as fast as JSON; what it is of other types is not asked here.
+_pack = msgspec.msgpack.Encoder(enc_hook=lambda value: None).encode
 
 
 def _plain(value: Any) -> Any:

@@ -22,6 +22,8 @@ from modelmon.settings import Settings
 from modelmon.streams import Stream, open_stream
 
 EXIT_SECONDS = 5.0
+STALLED_SECONDS = 5.0
+"""A stream that lets us wait for so long is down, be it only locked."""
 EVENT_BYTES = 512
 """What an event takes beyond its request and its answer."""
 SLICE = 5
@@ -70,6 +72,7 @@ class Publisher:
         self._in_flight = 0  # events that left the buffer and are neither published nor lost
         self._in_flight_bytes = 0
         self._gave_up = False
+        self._sending_since: float | None = None
         self._losses = Losses(self._url)
         self._messages = Messages(self._batch)
         self._delivery = Delivery(self._connect, self._losses)
@@ -98,7 +101,7 @@ class Publisher:
         if (held >= self._capacity // 4 or held_bytes >= self._most_bytes // 4) and not self._wake.is_set():
             self._wake.set()
 
-    def lose(self, source: Source, error: Exception) -> None:
+    def lose(self, source: Source, error: BaseException) -> None:
         """Count a request that can't be logged; it leaves a gap in the numbers."""
         self._next_number(source.endpoint_id)
         self._losses.spoil(1, error)
@@ -113,11 +116,15 @@ class Publisher:
             "dropped": self._losses.dropped,
             "unreadable": self._losses.unreadable,
             "bad_timestamps": self.bad_timestamps,
+            "misfits": self._losses.misfits,
         }
 
     @property
     def outage(self) -> str:
         """Why the stream does not take events now; "" while it does."""
+        since = self._sending_since
+        if since is not None and (seconds := time.monotonic() - since) > STALLED_SECONDS:
+            return f"{self._url} has taken no events for {seconds:.0f} s"
         return self._losses.refusal
 
     def close(self, timeout_seconds: float = EXIT_SECONDS) -> None:
@@ -181,13 +188,15 @@ class Publisher:
         while self._in_flight_bytes < self._most_bytes // 2 and (taken := self._take()) is not None:
             number, logged = taken
             try:
-                event, has_time = encode(logged, self.publisher_id, number, self._client_time)
+                event, has_time, misfit = encode(logged, self.publisher_id, number, self._client_time)
             except Exception as error:  # noqa: BLE001 - seam: what is logged came from the user's model
                 self._losses.spoil(1, error)
                 self._count(-1, 0)
                 continue
             self._count(0, len(event))
             self.bad_timestamps += not has_time
+            if misfit:
+                self._losses.misfit(logged.source.endpoint_name, misfit)
             self._delivery.waiting += self._messages.add(logged.source.endpoint_id, event)
             done += 1
             if done % SLICE == 0:
@@ -220,9 +229,11 @@ class Publisher:
         wait = self._first_wait
         while self._delivery.waiting and not self._abandoned.is_set():
             try:
+                self._sending_since = time.monotonic()
                 self._delivery.send()
                 self._losses.refusal = ""
             except Exception as error:  # noqa: BLE001 - seam: no stream may end tracking for good
+                self._sending_since = None
                 self._losses.outage(self._in_flight, error)
                 self._losses.report()
                 (self._abandoned if self._closing.is_set() else self._closing).wait(wait)
@@ -230,6 +241,7 @@ class Publisher:
                 # Other partitions may take theirs.
                 self._encode_held()
                 self._delivery.waiting += self._messages.rest()
+            self._sending_since = None
             self._recount()
 
 

@@ -63,7 +63,7 @@ class Sink(Protocol):
     def put(self, logged: Logged) -> None:
         """Take a request."""
 
-    def lose(self, source: Source, error: Exception) -> None:
+    def lose(self, source: Source, error: BaseException) -> None:
         """Count a request that can't be logged."""
 
 
@@ -156,7 +156,7 @@ class Recorder:
             body = copied({})
         self._sink.put(Logged(self._source, call, 0, body, b"", None, None, error))
 
-    def lose(self, error: Exception) -> None:
+    def lose(self, error: BaseException) -> None:
         """Count an answered request that can't be logged."""
         self._sink.lose(self._source, error)
 

@@ -12,6 +12,8 @@ from modelmon.serving.protocol import Reply, Request
 
 ID_HEADER = "mlrun-event-id"
 PATH_HEADER = "mlrun-event-path"
+INFERRING = ("POST", "PUT", "")
+"""Methods of a request to a model. Others, as of a browser or a scanner, are no errors of the model."""
 
 
 class Router:
@@ -31,7 +33,7 @@ class Router:
         headers = {name.lower(): value for name, value in headers.items()}
         path = headers.get(PATH_HEADER, path)
         try:
-            if path == protocol.HEALTH or (path in ("", "/") and method == "GET"):
+            if path == protocol.HEALTH or (path in ("", "/") and method in ("GET", "HEAD")):
                 return protocol.answer({"name": self._name, "version": "v2", "extensions": []})
             return self._route(method, path, headers, body)
         except RejectedError as error:
@@ -41,11 +43,13 @@ class Router:
 
     def _route(self, method: str, path: str, headers: Mapping[str, str], body: Any) -> Reply:
         name, op = protocol.read_target(path)
-        if method == "GET":
+        if method in ("GET", "HEAD"):
             if not name:
                 return protocol.answer({"models": list(self._models)})
             if op in ("", "ready"):
                 return _ready(self._find(name)) if op else _describe(self._find(name))
+        if method not in INFERRING and op in ("", *protocol.OPERATIONS):
+            return protocol.text(405, f"{method} does not infer: use POST, got {method} {path}")
         served = self._find(name) if name else None
         request_id = headers.get(ID_HEADER) or self._clock.new_id()
         try:
@@ -89,6 +93,6 @@ def _describe(served: ServedModel) -> Reply:
 
 def _custom(served: ServedModel, op: str, request: Request) -> Reply:
     operation = getattr(served.model, f"op_{op}", None)
-    if operation is None:
+    if not callable(operation):
         raise RejectedError(f"illegal model operation {op!r}: {type(served.model).__name__} has no op_{op}")
     return served.custom(operation, request)

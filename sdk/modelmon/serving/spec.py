@@ -38,6 +38,12 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     def __post_init__(self) -> None:
         if not self.name or "/" in self.key or self.key.count(":") > 1:
             raise ConfigError(f"model key: must be `name` or `name:version` without '/', got {self.key!r}")
+        for part in (self.name, self.model_version):
+            if part in (".", "..") or part != part.strip() or "?" in part or not part.isprintable():
+                raise ConfigError(
+                    f"model key: no client can ask for {part!r} in a URL; "
+                    "use letters, digits, '-', '_' and '.'"
+                )
         if "/" in self.version or ":" in self.version:
             raise ConfigError(f"model {self.key}: version must hold no '/' or ':', got {self.version!r}")
         if ":" in self.key and self.version not in ("", self.key.partition(":")[2]):
