@@ -13,7 +13,7 @@ from modelmon import extras
 
 COMMANDS = (
     ["status"], ["up"], ["health"], ["demo"], ["functions"], ["deadletters", "list"], ["check"],
-    ["app", "new", "mine"], ["bundle"], ["publish", "-"],
+    ["app", "new", "mine"], ["endpoint", "m"], ["bundle"], ["publish", "-"],
 )  # fmt: skip
 CORE_ALONE = """
 import sys

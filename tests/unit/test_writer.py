@@ -471,3 +471,13 @@ def test_an_unknown_envelope_is_set_aside(chain):
     body[0]["event_kind"] = "poem"
     chain.write([json.dumps(body).encode()])
     assert chain.rows(select(dead_letters.c.field)) == [("event_kind",)]
+
+
+def test_the_line_of_an_alert_names_the_feature(chain, caplog):
+    event = window()
+    found = json.dumps({"feature": "pressure"})
+    drift = envelope(event, "result", result_name="feature_drift", result_value=0.652, result_kind=0,
+                     result_status=1, result_extra_data=found)  # fmt: skip
+    chain.report(drift, done(event))
+    (line,) = [record.getMessage() for record in caplog.records if "data-drift" in record.getMessage()]
+    assert line.endswith(": feature_drift = 0.652 (pressure)")

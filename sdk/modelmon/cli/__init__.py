@@ -16,6 +16,7 @@ from modelmon.cli import (
     check,
     deadletters,
     deploy,
+    endpoint,
     functions,
     health,
     init,
@@ -47,6 +48,7 @@ Commands find it from the folder they are called in, or by --project-dir. Begin 
 app.command()(init.init)
 app.command()(running.up)
 app.command()(status.status)
+app.command()(endpoint.endpoint)
 app.command()(health.health)
 app.command()(publish.publish)
 app.add_typer(deadletters.app, name="deadletters")

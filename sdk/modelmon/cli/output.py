@@ -49,7 +49,7 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]
         return
     # No frames: in a terminal of 80 columns they take the room that names need.
     table = Table(
-        title=title,
+        title=title or None,
         title_justify="left",
         title_style="bold",
         header_style="dim",

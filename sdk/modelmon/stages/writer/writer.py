@@ -8,12 +8,14 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import closing
 
+from modelmon.alerts import Alert
 from modelmon.model import Message, from_us
 from modelmon.settings import Settings
 from modelmon.stages.writer.reading import read_messages
 from modelmon.stages.writer.writing import write
 from modelmon.stores.base import SeriesStore
 from modelmon.stores.database import Database
+from modelmon.stores.overview import extra_data
 from modelmon.stores.records import open_records
 from modelmon.stores.series import open_series
 from modelmon.stores.verdicts import Raised
@@ -142,9 +144,15 @@ def _last_offsets(messages: Sequence[Message]) -> dict[int, int]:
 def _announce(raised: Sequence[Raised]) -> None:
     for each in raised:
         alert, report = each.alert, each.report
-        found = alert.detail if alert.value is None else f"{alert.name} = {alert.value:.3g}"
+        found = alert.detail if alert.value is None else f"{alert.name} = {alert.value:.3g}{_feature(alert)}"
         logger.warning(
             "%s (%s): %s, app %s, window %s to %s: %s",
             alert.kind, alert.severity, report.endpoint_name, report.key.application_name,
             from_us(report.key.start_us), from_us(report.end_us), found,
         )  # fmt: skip
+
+
+def _feature(alert: Alert) -> str:
+    """What it is about, where the app has said so."""
+    feature = extra_data({"detail": alert.detail}).get("feature")
+    return f" ({feature})" if feature else ""
