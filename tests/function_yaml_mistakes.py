@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 RIGHT = """\
-apiVersion: nuclio.io/v1
+apiVersion: nuclio.io/v1beta1
 kind: NuclioFunction
 metadata:
   name: churn
@@ -76,7 +76,7 @@ MISTAKES = [
     ("name-missing", "  name: churn\n", "", "metadata.name", "is missing", "give"),
     ("name-case", "name: churn\n", "name: Churn_1\n", "metadata.name", "'Churn_1' can't name", "lower-case"),
     ("label-number", "project-name: flights", "project-name: 5", "metadata.labels", "must be text", "quotes"),
-    ("spec-key", "  minReplicas", "  minreplicas", "spec.minreplicas", "no key", "did you mean minReplicas?"),
+    ("spec-key", "  minReplicas", "  minReplica", "spec.minReplica", "no key", "did you mean minReplicas?"),
     ("avatar", "  minReplicas: 1", "  avatar: x", "spec.avatar", "no key", "leave it out"),
     ("elsewhere", "  minReplicas: 1", "  baseImage: x", "spec.baseImage", "no key", "belongs in spec.build"),
     (
@@ -117,17 +117,90 @@ MISTAKES = [
     (
         "directives",
         "    baseImage",
-        "    directives: {preCopy: []}\n    baseImage",
+        "    directives: {preCopy: [{kind: RUN, value: pwd}]}\n    baseImage",
         "directives",
         "dropped",
         "",
+    ),
+    (
+        "needs-files",
+        '      - "@nuclio.postCopy"\n      - pip install /opt/nuclio/modelmon.whl',
+        "      - pip install -r requirements.txt",
+        "spec.build.commands[0]",
+        "before the function's files are there",
+        "put @nuclio.postCopy before it",
+    ),
+    (
+        "directive-needs-files",
+        '    commands:\n      - "@nuclio.postCopy"\n      - pip install /opt/nuclio/modelmon.whl',
+        "    directives: {preCopy: [{kind: RUN, value: pip3 install --requirement /opt/nuclio/own.txt}]}",
+        "spec.build.directives.preCopy[0]",
+        "before the function's files are there",
+        "postCopy",
+    ),
+    (
+        "source-code",
+        "    baseImage",
+        "    functionSourceCode: def handler()\n    baseImage",
+        "spec.build.functionSourceCode",
+        "is no base64",
+        "encode the code",
+    ),
+    (
+        "image-name",
+        "python:3.11-slim",
+        "'python 3.11'",
+        "spec.build.baseImage",
+        "no name that Docker",
+        "slim",
+    ),
+    (
+        "registry",
+        "    baseImage",
+        "    registry: https://r.example/a\n    baseImage",
+        "spec.build.registry",
+        "no name that Docker",
+        "without http://",
+    ),
+    (
+        "restart-word",
+        "  minReplicas: 1",
+        "  platform: {attributes: {restartPolicy: {name: Always}}}",
+        "restartPolicy.name",
+        "is unknown",
+        "did you mean always?",
+    ),
+    (
+        "platform-key",
+        "  minReplicas: 1",
+        "  platform: {attributes: {restart: always}}",
+        "attributes.restart",
+        "no key",
+        "",
+    ),
+    ("service-type", "  minReplicas: 1", "  serviceType: LoadBalancer", "serviceType", "unknown", "NodePort"),
+    (
+        "port",
+        "kind: http",
+        "kind: http\n      attributes: {port: 70000}",
+        "attributes.port",
+        "no port",
+        "65535",
+    ),
+    (
+        "nothing-calls",
+        RIGHT[RIGHT.index("  triggers:") :],
+        "  disableDefaultHTTPTrigger: true\n",
+        "spec.triggers",
+        "nothing calls the function",
+        "add a trigger",
     ),
     ("pre-copy", "@nuclio.postCopy", "@nuclio.preCopy", "commands[0]", "would be run", "postCopy"),
     (
         "build-key",
         "    baseImage",
-        "    baseimage",
-        "spec.build.baseimage",
+        "    baseImages",
+        "spec.build.baseImages",
         "no key",
         "did you mean baseImage?",
     ),
@@ -279,6 +352,18 @@ MISTAKES = [
 TWICE = "  env:\n    - name: A\n      value: b\n    - name: A\n      value: c\n"
 
 WARNINGS = [
+    ("namespace", "  labels:", "  namespace: cvat\n  labels:", "is overwritten by nuctl"),
+    ("listens", "kind: http", 'kind: http\n      url: ":9000"', "is not port 8080"),
+    ("no-triggers", RIGHT[RIGHT.index("  triggers:") :], "", "Nuclio adds an http trigger"),
+    ("key-in-another-case", "  minReplicas", "  MinReplicas", "is read as minReplicas by Nuclio"),
+    (
+        "trigger-key-in-another-case",
+        "numWorkers: 1\n      explicit",
+        "numworkers: 1\n      explicit",
+        "read as numWorkers",
+    ),
+    ("attribute-in-another-case", "consumerGroup:", "ConsumerGroup:", "read as consumerGroup"),
+    ("latest-in-another-case", "initialOffset: earliest", "initialOffset: Latest", "never read"),
     ("latest", "initialOffset: earliest", "initialOffset: latest", "never read"),
     ("offset-missing", "        initialOffset: earliest\n", "", "is missing, and Nuclio takes latest"),
     ("ack-missing", "      explicitAckMode: explicitOnly\n", "", "acknowledged all the same"),

@@ -280,6 +280,11 @@ def _namespace(arguments: list[str]) -> str:
     return arguments[arguments.index("--namespace") + 1] if "--namespace" in arguments else "nuclio"
 
 
+def _is_there(folder: Path, copied: str) -> bool:
+    """The builder has the function's folder under this name."""
+    return copied.startswith("handler/") and (folder / copied.removeprefix("handler/")).is_file()
+
+
 def look_at(folder: Path, arguments: list[str]) -> list[str]:
     """What is wrong with the folder of a function."""
     from modelmon.deploying.check import check_file
@@ -293,9 +298,12 @@ def look_at(folder: Path, arguments: list[str]) -> list[str]:
     if yaml.safe_load((folder / "function.yaml").read_text())["metadata"]["name"] != arguments[1]:
         problems.append("the function has another name")
     wheels = [path.name for path in folder.glob("*.whl")]
-    commands = yaml.safe_load((folder / "function.yaml").read_text())["spec"]["build"]["commands"]
-    if len(wheels) != 1 or not any(f"/opt/nuclio/{wheels[0]}[" in command for command in commands):
-        problems.append(f"wheels {wheels}, commands {commands}")
+    if len(wheels) != 1:
+        problems.append(f"wheels {wheels}")
+    build = yaml.safe_load((folder / "function.yaml").read_text())["spec"]["build"]
+    for directive in build["directives"]["preCopy"]:
+        copied = directive["value"].split()[:-1] if directive["kind"] == "COPY" else []
+        problems += [f"COPY of {each}: not there" for each in copied if not _is_there(folder, each)]
     problems += [
         f"{path} is no part of a function"
         for path in folder.rglob("*")

@@ -487,12 +487,12 @@ class TestBundle:
             assert "${" not in text
             assert yaml.safe_load(text)["metadata"]["name"] == name
             assert {"main.py", "README.md", wheel.name} <= {path.name for path in folder.iterdir()}
-            assert any(wheel.name in command for command in parse(text)["build"]["commands"])
+            assert wheel.name in parse(text)["build"]["directives"]["postCopy"][0]["value"]
         stream = parse((folders["modelmon-stream"] / "function.yaml").read_text())
         assert stream["triggers"]["events"]["attributes"]["brokers"] == ["a:1", "b:2"]
         assert {"name": "MODELMON_STREAM_PATH", "value": "kafka://a:1,b:2"} in stream["env"]
         assert {"name": "MODELMON_FLUSH_AFTER_SECONDS", "value": "30.0"} in stream["env"]
-        assert "[stream,kafka]" in stream["build"]["commands"][1]
+        assert "stream.txt" in stream["build"]["directives"]["preCopy"][-1]["value"]
         controller = parse((folders["modelmon-controller"] / "function.yaml").read_text())
         assert controller["triggers"]["tick"]["attributes"]["interval"] == "10m"
 

@@ -287,3 +287,24 @@ def test_functions_that_nuclio_runs_are_not_run_here_too(modelmon: Any, place: P
     assert code == 2
     assert f"platform: {platform} means that Nuclio runs" in err
     assert not (place / ".modelmon" / "runner.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("pushed", "pulled", "mend"),
+    [
+        ("r.example/flights", "registry.svc:5000", "write registry.svc:5000/flights"),
+        ("r.example", "registry.svc:5000/flights", "write registry.svc:5000"),
+    ],
+    ids=["pushed", "pulled"],
+)
+def test_a_folder_of_only_one_of_the_registries_is_told(
+    pushed: str, pulled: str, mend: str, modelmon: Any
+) -> None:
+    settings = environment(nuclio_registry=pushed, nuclio_run_registry=pulled)
+    code, _, error = modelmon("bundle", "--wheel", WHEEL, **settings)
+    assert code == 0
+    (said,) = [line for line in error.splitlines() if "nuclio_run_registry" in line]
+    assert "images are pushed to one place and pulled from another" in said
+    assert said.endswith(mend)
+    same = environment(nuclio_registry="r/a", nuclio_run_registry="s/a")
+    assert "nuclio_run_registry" not in modelmon("bundle", "--wheel", WHEEL, **same)[2]

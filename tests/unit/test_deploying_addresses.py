@@ -9,12 +9,12 @@ import pytest
 import yaml
 
 from modelmon.deploying.plan import Plan, make_plan
-from modelmon.deploying.rendering import function_yaml
+from modelmon.deploying.rendering import render_function
 from modelmon.deploying.target import LOCAL
 from modelmon.errors import ConfigError
 from modelmon.local.folders import template
 from modelmon.settings import Settings
-from nuctl_stand_in import WHEEL
+from modelmon.wheel import installed_wheel
 
 
 def plan_of(platform: str = "", **settings: Any) -> Plan:
@@ -24,7 +24,9 @@ def plan_of(platform: str = "", **settings: Any) -> Plan:
 
 
 def triggers(name: str, plan: Plan) -> Any:
-    text = function_yaml((template(name) / "function.yaml").read_text(), f"modelmon-{name}", plan, WHEEL)
+    text = render_function(
+        (template(name) / "function.yaml").read_text(), f"modelmon-{name}", plan, installed_wheel()
+    ).text
     return yaml.safe_load(text)["spec"]["triggers"]
 
 
@@ -104,7 +106,7 @@ def test_a_stream_on_brokers_of_its_own_is_read_from_them(url: str, topic: str) 
     if topic == "flights-events":  # a URL without a topic means the stream that is called events_stream
         settings = Settings(project="flights", stream_path="kafka://kafka:9092")
         text = (template("stream") / "function.yaml").read_text().replace("${events_stream}", url)
-        text = function_yaml(text, "modelmon-stream", make_plan(settings), WHEEL)
+        text = render_function(text, "modelmon-stream", make_plan(settings), installed_wheel()).text
         found = yaml.safe_load(text)["spec"]["triggers"]["events"]["attributes"]
     else:
         found = triggers("stream", make_plan(settings))["events"]["attributes"]
@@ -117,7 +119,7 @@ def test_a_trigger_that_would_read_from_two_sets_of_brokers_is_refused() -> None
     text = (template("stream") / "function.yaml").read_text()
     text = text.replace('"${events_stream}"', '"${events_stream}", "kafka://other:1/traffic"')
     with pytest.raises(ConfigError, match=r"topics: a trigger reads from one set of brokers"):
-        function_yaml(text, "modelmon-stream", plan_of(), WHEEL)
+        render_function(text, "modelmon-stream", plan_of(), installed_wheel())
 
 
 @pytest.mark.parametrize(
@@ -131,4 +133,5 @@ def test_a_key_that_is_left_empty_is_as_if_it_were_not_there(old: str) -> None:
     empty = text.replace(old, old.partition("\n")[0])
     without = text.replace(old, "")
     plan = plan_of()
-    assert function_yaml(empty, "web", plan, WHEEL) == function_yaml(without, "web", plan, WHEEL)
+    wheel = installed_wheel()
+    assert render_function(empty, "web", plan, wheel) == render_function(without, "web", plan, wheel)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 from typing import Any
 
@@ -88,9 +89,97 @@ def test_docker_leaves_secrets_out_without_a_word() -> None:
     secret = "    - name: OWN\n      valueFrom: {secretKeyRef: {name: a, key: b}}\n"
     text = RIGHT.replace("  minReplicas", f"{secret}  envFrom: [{{secretRef: {{name: a}}}}]\n  minReplicas")
     assert check(text) == check(text, level="warning") == []
-    assert [finding.key for finding in check(text, Target(LOCAL), "warning")] == [
-        "spec.env[1].valueFrom", "spec.envFrom",
-    ]  # fmt: skip
+    found = [finding.key for finding in check(text, Target(LOCAL, as_it_stands=False), "warning")]
+    assert found == ["spec.env[1].valueFrom", "spec.envFrom", "spec.maxReplicas"]
+
+
+RESTART = "  platform: {attributes: {restartPolicy: {name: always, maximumRetryCount: 0}}}\n  minReplicas"
+
+
+def test_a_function_that_docker_would_not_start_again_is_a_warning() -> None:
+    right = RIGHT.replace("maxReplicas: 2", "maxReplicas: 1")
+    (found,) = check(right, Target(LOCAL), "warning")
+    assert (found.key, found.line) == ("spec.platform.attributes.restartPolicy", 7)
+    assert "a crash or a restart of Docker ends the function for good" in found.problem
+    assert check(right, Target(LOCAL, as_it_stands=False), "warning") == []
+    assert check(right, Target(KUBE), "warning") == []
+    assert check(right.replace("  minReplicas", RESTART), Target(LOCAL), "warning") == []
+    never = right.replace("  minReplicas", RESTART.replace("always", '"no"'))
+    (found,) = check(never, Target(LOCAL, as_it_stands=False), "warning")
+    assert (found.value, "starts no container again" in found.problem) == ("'no'", True)
+
+
+@pytest.mark.parametrize(
+    "replicas", ["  maxReplicas: 2", "  minReplicas: 2", "  minReplicas: 2\n  maxReplicas: 2"]
+)
+def test_replicas_that_docker_does_not_run_are_a_warning(replicas: str) -> None:
+    text = RIGHT.replace("  minReplicas: 1\n  maxReplicas: 2", replicas)
+    (found,) = check(text, Target(LOCAL, as_it_stands=False), "warning")
+    assert (found.value, "Docker runs one container" in found.problem) == ("2", True)
+    assert check(text, Target(KUBE), "warning") == []
+
+
+def test_workers_are_counted_without_the_replicas_that_docker_does_not_run() -> None:
+    assert check(RIGHT, Target(LOCAL, partitions={"events": 1})) == []
+
+
+def test_a_version_that_a_cluster_does_not_serve_is_a_warning_where_it_goes_to_one() -> None:
+    text = RIGHT.replace("nuclio.io/v1beta1", "nuclio.io/v1")
+    (found,) = check(text, Target(KUBE), "warning")
+    assert (found.key, found.mend) == ("apiVersion", "write nuclio.io/v1beta1")
+    assert check(text, Target(), "warning") == check(text, Target(KUBE, as_it_stands=False), "warning") == []
+
+
+def test_a_port_of_a_node_is_one_that_a_cluster_gives() -> None:
+    node = "kind: http\n      attributes: {port: 8080, serviceType: NodePort}"
+    (found,) = check(RIGHT.replace("kind: http", node), Target(KUBE), "warning")
+    assert (found.value, found.mend) == ("8080", "30000 to 32767")
+    for right in (node.replace("8080", "30080"), node.replace(", serviceType: NodePort", "")):
+        assert check(RIGHT.replace("kind: http", right), Target(KUBE), "warning") == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("initialOffset: earliest", "initialOffset: Earliest"),
+        ("initialOffset: earliest", "initialOffset: EARLIEST\n        balanceStrategy: RoundRobin"),
+        ("interval: 10m", "interval: 10m\n        concurrencyPolicy: forbid"),
+        ("  labels:", "  labels:\n    Own-Label: a"),
+        ('      - "@nuclio', "      - pip install requests\n      - \"@nuclio"),
+        ('      - "@nuclio', "      - curl -o /opt/nuclio/model.onnx https://a.example/m\n      - \"@nuclio"),
+        ('- "@nuclio', "- curl -O https://a.example/o.txt\n      - pip install -r o.txt\n      - \"@nuclio"),
+        ('      - "@nuclio', "      - pip install -r https://a.example/own.txt\n      - \"@nuclio"),
+        ("    commands:", "    directives: {preCopy: [], postCopy: []}\n    commands:"),
+        ("  minReplicas: 1", "  platform: {attributes: {network: own, mountMode: bind}}"),
+    ],
+    ids=["offset", "strategy", "policy", "label", "pip", "download", "fetched", "url", "empty", "network"],
+)  # fmt: skip
+def test_what_nuclio_takes_is_right(old: str, new: str) -> None:
+    assert check(mistaken(old, new)) == []
+
+
+def test_directives_of_real_images_are_right() -> None:
+    commands = RIGHT[RIGHT.index("    commands:") : RIGHT.index("  triggers:")]
+    directives = """    directives:
+      preCopy:
+        - kind: USER
+          value: root
+        - kind: WORKDIR
+          value: /opt/nuclio
+        - kind: COPY
+          value: handler/own.txt /tmp/
+        - kind: RUN
+          value: apt-get update && pip install -r /tmp/own.txt && ln -s /usr/bin/pip3 /opt/nuclio/pip
+      postCopy:
+        - {kind: RUN, value: pip install -r /opt/nuclio/requirements.txt}
+"""
+    assert check(RIGHT.replace(commands, directives)) == []
+
+
+def test_code_in_the_file_needs_no_module_beside_it(tmp_path: Path) -> None:
+    code = base64.b64encode(b"def handler(context, event):\n    return ''\n").decode()
+    text = RIGHT.replace("    baseImage", f"    functionSourceCode: {code}\n    baseImage")
+    assert check(text, Target(folder=tmp_path)) == []
 
 
 def test_workers_that_no_partition_is_left_for_are_an_error() -> None:

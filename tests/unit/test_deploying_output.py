@@ -94,4 +94,4 @@ def test_a_bundle_is_written_anew_over_the_one_before(project: Settings, tmp_pat
     (tmp_path / "out" / "web" / "left_over.py").touch()
     bundle(project, tmp_path / "out")
     names = {path.name for path in (tmp_path / "out" / "web").iterdir()}
-    assert names == {"function.yaml", "main.py", WHEEL, MARKER}
+    assert names == {"function.yaml", "main.py", "modelmon-image", WHEEL, MARKER}

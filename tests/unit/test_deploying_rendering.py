@@ -10,20 +10,23 @@ import yaml
 
 from modelmon.deploying.check import check_text
 from modelmon.deploying.plan import make_plan, out_of_reach
-from modelmon.deploying.rendering import function_yaml
+from modelmon.deploying.rendering import render_function
 from modelmon.deploying.secrets import secret_variables
 from modelmon.deploying.target import KUBE, LOCAL, Target
 from modelmon.errors import ConfigError
 from modelmon.local.folders import template, template_names
 from modelmon.local.function_yaml import read_function
 from modelmon.settings import Settings
+from modelmon.wheel import installed_wheel
 from nuctl_stand_in import SASL, SERVERS, WHEEL
 
 
 def rendered(name: str, platform: str, folder: str = "", /, **settings: Any) -> Any:
     """A function.yaml as it is deployed, checked."""
     plan = make_plan(Settings(project="flights", **settings), platform)
-    text = function_yaml((template(folder or name) / "function.yaml").read_text(), name, plan, WHEEL)
+    text = render_function(
+        (template(folder or name) / "function.yaml").read_text(), name, plan, installed_wheel()
+    ).text
     assert [finding for finding in check_text(text, Target(platform)) if finding.level == "error"] == []
     return yaml.safe_load(text)
 
@@ -39,8 +42,7 @@ def test_every_function_is_right_in_each_variant(name: str, platform: str, strea
     spec = rendered(own, platform, name, **{**SERVERS, "stream_path": STREAMS[streams]})["spec"]
     kinds = {trigger["kind"] for trigger in spec["triggers"].values()} - {"http", "cron"}
     assert kinds <= {{"kafka": "kafka-cluster", "v3io": "v3ioStream"}[streams]}
-    assert f"{streams}]'" in spec["build"]["commands"][1]
-    assert "'psycopg[binary]' 's3fs'" in spec["build"]["commands"][1]
+    assert spec["build"]["directives"]["postCopy"][0]["value"].endswith(f"/opt/nuclio/{WHEEL}")
 
 
 def test_a_v3io_trigger_reads_the_projects_stream_from_the_beginning() -> None:
@@ -154,3 +156,31 @@ def test_what_functions_could_not_find_is_named(
 ) -> None:
     found = out_of_reach(make_plan(Settings(**settings), platform))
     assert [each.partition(":")[0] for each in found] == names
+
+
+def test_on_docker_a_function_that_ended_is_started_again() -> None:
+    spec = rendered("stream", LOCAL)["spec"]
+    assert spec["platform"]["attributes"] == {"restartPolicy": {"name": "always", "maximumRetryCount": 0}}
+    assert "platform" not in rendered("stream", KUBE)["spec"]
+
+
+def test_a_restart_policy_of_ones_own_stays() -> None:
+    own = "spec:\n  platform: {attributes: {RestartPolicy: {name: on-failure}, network: mine}}\n"
+    text = (template("stream") / "function.yaml").read_text().replace("spec:\n", own)
+    plan = make_plan(Settings(project="flights"), LOCAL)
+    spec = yaml.safe_load(render_function(text, "stream", plan, installed_wheel()).text)["spec"]
+    assert spec["platform"]["attributes"] == {"restartPolicy": {"name": "on-failure"}, "network": "mine"}
+
+
+def test_a_cluster_can_be_given_the_file_as_it_is() -> None:
+    text = (template("stream") / "function.yaml").read_text().replace("v1beta1", "v1")
+    text = text.replace("  labels:", "  namespace: elsewhere\n  labels:")
+    plan = make_plan(Settings(project="flights"), KUBE)
+    document = yaml.safe_load(render_function(text, "stream", plan, installed_wheel()).text)
+    assert (document["apiVersion"], "namespace" in document["metadata"]) == ("nuclio.io/v1beta1", False)
+
+
+def test_the_tick_of_the_controller_is_on_no_port_of_the_machine() -> None:
+    """On Docker it would be on every interface, and it asks nobody who he is."""
+    triggers = rendered("controller", LOCAL)["spec"]["triggers"]
+    assert triggers["http"]["attributes"]["disablePortPublishing"] is True

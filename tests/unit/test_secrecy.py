@@ -19,7 +19,7 @@ from modelmon.deploying import nuctl
 from modelmon.deploying.check import check_text
 from modelmon.deploying.folders import write_folder
 from modelmon.deploying.plan import make_plan
-from modelmon.deploying.rendering import function_yaml
+from modelmon.deploying.rendering import Rendered, render_function
 from modelmon.deploying.running import Ended
 from modelmon.deploying.secrets import secret_variables
 from modelmon.deploying.target import KUBE, LOCAL, Target
@@ -28,8 +28,8 @@ from modelmon.local.folders import template
 from modelmon.local.function_yaml import placeholders, read_function, render
 from modelmon.settings import SECRET_SETTINGS, Settings
 from modelmon.stores.samples_files import RemoteFiles
-from modelmon.wheel import pack_wheel
-from nuctl_stand_in import SASL, SERVERS, WHEEL
+from modelmon.wheel import installed_wheel, pack_wheel
+from nuctl_stand_in import SASL, SERVERS
 
 PASSWORD = "S3CRET"
 ADDRESSES = [
@@ -71,7 +71,9 @@ def project(folder: Path, text: str) -> Path:
 
 def bundled(platform: str, **settings: Any) -> str:
     plan = make_plan(Settings(project="flights", **{**SERVERS, **settings}), platform)
-    return function_yaml((template("stream") / "function.yaml").read_text(), "stream", plan, WHEEL)
+    return render_function(
+        (template("stream") / "function.yaml").read_text(), "stream", plan, installed_wheel()
+    ).text
 
 
 class TestBundle:
@@ -277,7 +279,7 @@ class TestFindings:
             ("initialOffset:", "Sasl: S3CRET\n        initialOffset:"),
             ("initialOffset:", "sasl: S3CRET\n        initialOffset:"),
             ("initialOffset:", "accesKey: S3CRET\n        initialOffset:"),
-            ("      value: flights", "      Value: S3CRET"),
+            ("      value: flights", "      valeu: S3CRET"),
             ("      value: flights", "      value: 3333 # S3CRET"),
             ("      value: flights", "      value: flights\n    - DB=S3CRET"),
             ("      value: flights", "      valuefrom: S3CRET"),
@@ -332,5 +334,5 @@ class TestSetEnv:
         flights.deploy_function(app, env={"OWN": "1"})
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         wheel = pack_wheel(tmp_path)
-        write_folder(path.parent, path.read_text(), wheel, tmp_path / "bundle")
+        write_folder(path.parent, Rendered(path.read_text()), wheel, tmp_path / "bundle")
         assert stat.S_IMODE((tmp_path / "bundle" / "function.yaml").stat().st_mode) == 0o600

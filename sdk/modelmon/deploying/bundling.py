@@ -9,11 +9,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from modelmon.deploying.check import refuse_errors
-from modelmon.deploying.deployable import check_function
+from modelmon.deploying.deployable import check_function, render_folder
 from modelmon.deploying.findings import Finding
 from modelmon.deploying.folders import refuse_losses, write_folder
 from modelmon.deploying.plan import Plan
-from modelmon.deploying.rendering import function_yaml
 from modelmon.errors import ConfigError
 from modelmon.local.deployment import deployed
 from modelmon.local.folders import functions_folder, template, template_names
@@ -49,7 +48,8 @@ def bundle(plan: Plan, folders: Mapping[str, Path], output: Path, wheel: Path) -
         finding for name, folder in folders.items() for finding in check_function(folder / FILE, name, plan)
     ]
     refuse_errors(findings)
-    rendered = {name: _rendered(folder / FILE, name, plan, wheel.name) for name, folder in folders.items()}
+    package = read_wheel(wheel)
+    rendered = {name: render_folder(folder, name, plan, package) for name, folder in folders.items()}
     for name, folder in folders.items():
         write_folder(folder, rendered[name], wheel, output / name)
     return findings
@@ -72,10 +72,6 @@ def choose(folders: Mapping[str, Path], names: Sequence[str]) -> dict[str, Path]
         if name not in folders:
             raise ConfigError(f"--function: no function {name!r}; there are: {', '.join(folders) or 'none'}")
     return {name: folder for name, folder in folders.items() if name in names or not names}
-
-
-def _rendered(path: Path, name: str, plan: Plan, wheel: str) -> str:
-    return function_yaml(path.read_text(encoding="utf-8"), name, plan, wheel)
 
 
 def _place(name: str, folder: Path) -> tuple[int, str]:

@@ -10,9 +10,12 @@ from pathlib import Path
 import yaml
 
 from modelmon.deploying.document import Node, read_document
-from modelmon.deploying.findings import ERROR, Finding, did_you_mean
+from modelmon.deploying.findings import ERROR, WARNING, Finding, did_you_mean
+from modelmon.deploying.image_rules import IMAGE_RULES
+from modelmon.deploying.platform_rules import PLATFORM_RULES
 from modelmon.deploying.rules import FUNCTION_RULES
 from modelmon.deploying.shape import check_shape
+from modelmon.deploying.spelling import spelled, spelled_otherwise
 from modelmon.deploying.target import Target
 from modelmon.deploying.trigger_rules import TRIGGER_RULES
 from modelmon.errors import ConfigError
@@ -40,12 +43,12 @@ def check_text(text: str, target: Target, values: Mapping[str, str] | None = Non
     unknown = list(_unknown_placeholders(text, values or {}))
     filled = PLACEHOLDER.sub(lambda match: (values or {}).get(match.group(1), match.group(1)), text)
     try:
-        document = read_document(filled)
+        document = spelled(read_document(filled))
     except (yaml.YAMLError, ValueError) as problem:
         return [*unknown, _not_yaml(problem)]
     except ConfigError as problem:
         return [*unknown, Finding(1, "", "", str(problem), "write it out, with fewer levels")]
-    found = [*unknown, *check_shape(document), *_broken_rules(document, target)]
+    found = [*unknown, *check_shape(document), *_spelling(document), *_broken_rules(document, target)]
     return sorted(found, key=lambda finding: (finding.line, finding.level, finding.key))
 
 
@@ -73,8 +76,14 @@ def _hidden(file: Path, below: Path) -> bool:
     return file != below and any(part.startswith(".") for part in file.relative_to(below).parts)
 
 
+def _spelling(document: Node) -> Iterator[Finding]:
+    for name, entry in spelled_otherwise(document):
+        problem = f"is read as {name} by Nuclio, and by nothing else"
+        yield Finding(entry.line, entry.key, "", problem, f"write {name}", WARNING)
+
+
 def _broken_rules(document: Node, target: Target) -> Iterator[Finding]:
-    for rule in (*FUNCTION_RULES, *TRIGGER_RULES):
+    for rule in (*FUNCTION_RULES, *IMAGE_RULES, *PLATFORM_RULES, *TRIGGER_RULES):
         yield from rule(document, target)
 
 

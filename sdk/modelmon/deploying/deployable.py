@@ -7,13 +7,19 @@ from pathlib import Path
 
 from modelmon.deploying.check import check_file, check_text
 from modelmon.deploying.findings import ERROR, Finding
+from modelmon.deploying.folders import is_bundled
 from modelmon.deploying.plan import Plan
-from modelmon.deploying.rendering import function_yaml, placeholders_of, topic_of
+from modelmon.deploying.rendering import Rendered, placeholders_of, render_function, topic_of
 from modelmon.deploying.target import Target
 from modelmon.errors import ConfigError
+from modelmon.local.function_yaml import FILE
+from modelmon.local.requirements import FILE as REQUIREMENTS
+from modelmon.local.requirements import read_requirements
+from modelmon.settings import STATE_FOLDER
 from modelmon.streams.subscriptions import app_group, events_group, writer_group
+from modelmon.wheel import Wheel
 
-WHEEL = "modelmon-0-py3-none-any.whl"  # a check needs none
+NO_WHEEL = Wheel("modelmon-0-py3-none-any.whl", (), "")  # a check needs none
 READS_EVENTS, READS_REPORTS = ("modelmon-stream", "stream"), ("modelmon-writer", "writer")
 """ModelMon's own functions, by their names and by those of their template folders."""
 
@@ -26,15 +32,28 @@ def check_function(path: Path, name: str, plan: Plan, *, any_platform: bool = Fa
     target = target_of(plan, name, path.parent)
     target = replace(target, platform="") if any_platform else target
     found = check_file(path, target, placeholders_of(plan, name))
-    if any(finding.level == ERROR for finding in found):
+    if any(finding.level == ERROR for finding in found) or is_bundled(path.parent):
         return found
     try:
-        text = function_yaml(path.read_text(encoding="utf-8"), name, plan, WHEEL)
+        text = render_folder(path.parent, name, plan, NO_WHEEL).text
     except ConfigError as problem:
         said = f"can't be deployed: {problem}"
         return [*found, Finding(1, "", "", said, "mend it here, or the setting it names", file=str(path))]
-    rendered = [finding for finding in check_text(text, target) if finding.level == ERROR]
+    as_rendered = replace(target, as_it_stands=True)
+    rendered = [finding for finding in check_text(text, as_rendered) if finding.level == ERROR]
     return [*found, *(replace(finding, file=f"{path}, rendered") for finding in rendered)]
+
+
+def render_folder(folder: Path, name: str, plan: Plan, wheel: Wheel) -> Rendered:
+    """The function in `folder` as it is deployed. Raises ConfigError, also for its requirements."""
+    requirements = read_requirements(folder / REQUIREMENTS)
+    for line in requirements:
+        if line.startswith("--find-links") and "://" not in line:
+            raise ConfigError(
+                f"{folder / REQUIREMENTS}: {line!r} names a folder of this machine, which no image has; "
+                "name an index that can be reached from where images are built"
+            )
+    return render_function((folder / FILE).read_text(encoding="utf-8"), name, plan, wheel, requirements)
 
 
 def target_of(plan: Plan, name: str, folder: Path | None) -> Target:
@@ -58,7 +77,18 @@ def target_of(plan: Plan, name: str, folder: Path | None) -> Target:
         {stream: partitions for stream, (partitions, _) in named.items()},
         folder,
         {stream: group for stream, (_, group) in named.items() if group},
+        as_it_stands=folder is None or not _is_rendered(folder),
     )
+
+
+def _is_rendered(folder: Path) -> bool:
+    """Whether ModelMon renders a folder before nuctl gets it: what a project has deployed, and templates."""
+    if is_bundled(folder):
+        return False
+    try:
+        return STATE_FOLDER in folder.absolute().parts or "${" in (folder / FILE).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return False  # the check says so
 
 
 def _only(names: tuple[str, ...], name: str, group: str) -> str:

@@ -6,14 +6,16 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from modelmon.deploying.images import FOLDER as IMAGE_FOLDER
 from modelmon.deploying.plan import Plan
+from modelmon.deploying.rendering import Rendered
 from modelmon.errors import ConfigError
 from modelmon.local.folders import functions_folder
 from modelmon.local.function_yaml import FILE
 from modelmon.sources import PRIVATE
 
 MARKER = ".modelmon-bundle"
-LEFT_OUT = shutil.ignore_patterns("__pycache__", ".*", "*.whl")
+LEFT_OUT = shutil.ignore_patterns("__pycache__", ".*", "*.whl", IMAGE_FOLDER)
 
 
 def refuse_losses(plan: Plan, folders: Mapping[str, Path], output: Path) -> None:
@@ -29,15 +31,15 @@ def refuse_losses(plan: Plan, folders: Mapping[str, Path], output: Path) -> None
                     f"--output: {target} and the functions in {folder} would be one; name another folder, "
                     "for example dist/functions"
                 )
-        if (target.exists() or target.is_symlink()) and not _is_bundled(target):
+        if (target.exists() or target.is_symlink()) and not is_bundled(target):
             raise ConfigError(
                 f"--output: {target} was not made by modelmon bundle (it has no {MARKER}), so it is kept; "
                 "move it away or name another folder"
             )
 
 
-def write_folder(source: Path, text: str, wheel: Path, target: Path) -> None:
-    """Put a function's files, its rendered function.yaml and the wheel in `target`, anew."""
+def write_folder(source: Path, rendered: Rendered, wheel: Path, target: Path) -> None:
+    """Put a function's files, what was rendered for it and the wheel in `target`, anew."""
     if target.exists():
         shutil.rmtree(target)
     if not target.parent.exists():
@@ -45,7 +47,9 @@ def write_folder(source: Path, text: str, wheel: Path, target: Path) -> None:
     target.mkdir()
     (target / MARKER).write_text("Written by modelmon bundle, which overwrites this folder.\n")
     shutil.copytree(source, target, ignore=LEFT_OUT, dirs_exist_ok=True)
-    (target / FILE).write_text(text, encoding="utf-8")
+    for name, text in {**rendered.files, FILE: rendered.text}.items():
+        (target / name).parent.mkdir(exist_ok=True)
+        (target / name).write_text(text, encoding="utf-8")
     shutil.copy2(wheel, target)
 
 
@@ -53,5 +57,6 @@ def _overlap(one: Path, other: Path) -> bool:
     return one == other or one in other.parents or other in one.parents
 
 
-def _is_bundled(target: Path) -> bool:
+def is_bundled(target: Path) -> bool:
+    """Whether `modelmon bundle` has made this folder: what is in it goes to nuctl as it stands."""
     return target.is_dir() and not target.is_symlink() and (target / MARKER).is_file()

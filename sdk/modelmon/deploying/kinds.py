@@ -23,9 +23,13 @@ class Scalar:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One of these texts."""
+    """One of these texts; in `any_case` where Nuclio lowers what it reads."""
 
     names: tuple[str, ...]
+    any_case: bool = False
+
+    def accepts(self, value: Any) -> bool:
+        return value in self.names or (self.any_case and str(value).lower() in map(str.lower, self.names))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +116,7 @@ def check_kind(node: Node, kind: Kind, elsewhere: Mapping[str, str]) -> Iterator
         for item in node.items:
             yield from check_kind(item, kind.of, elsewhere)
     elif isinstance(kind, Choice):
-        if node.data not in kind.names:
+        if not kind.accepts(node.data):
             listed = f"write one of {', '.join(kind.names)}"
             yield error(node, "is unknown", did_you_mean(str(node.data), kind.names, listed))
     elif not kind.accepts(node.data):

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
 import yaml
 
-from modelmon.deploying.packages import install_command
+from modelmon.deploying.document import read_document
+from modelmon.deploying.images import image_of, is_plain, with_image
+from modelmon.deploying.packages import layers_of
 from modelmon.deploying.plan import MOUNTED_PROJECT, Plan, run_as
 from modelmon.deploying.secrets import kafka_annotations, secret_variables, with_secrets
+from modelmon.deploying.spelling import spelled
+from modelmon.deploying.target import LOCAL
 from modelmon.errors import ConfigError
-from modelmon.local.function_yaml import parse, placeholders, render
+from modelmon.local.function_yaml import expect, placeholders, render
+from modelmon.secrecy import yaml_mistake
 from modelmon.settings import KAFKA, PREFIX, STATE_FOLDER, Settings
 from modelmon.streams.kafka_settings import read_address
 from modelmon.streams.subscriptions import app_group
+from modelmon.wheel import Wheel
 
+API_VERSION = "nuclio.io/v1beta1"
+"""The one that Nuclio's custom resources have; nuctl takes any."""
 KAFKA_KINDS = ("kafka-cluster", "kafka")
 V3IO_ADDRESS = "http://v3io-webapi:8081"
 READ_BATCH = 64
@@ -33,34 +42,59 @@ def placeholders_of(plan: Plan, function: str) -> dict[str, str]:
     }
 
 
-def function_yaml(text: str, name: str, plan: Plan, wheel: str) -> str:
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A function as Nuclio gets it: the text of its function.yaml, and what lies beside it for the image."""
+
+    text: str
+    files: Mapping[str, str] = field(default_factory=dict)
+
+
+def render_function(
+    text: str, name: str, plan: Plan, wheel: Wheel, requirements: Sequence[str] = ()
+) -> Rendered:
     """A function.yaml as it is deployed: placeholders filled in, the streams' triggers as the settings say,
-    the project's settings in its environment, the wheel's installation among its build commands.
+    the project's settings in its environment, the installation of ModelMon and of its own requirements in
+    its build.
 
     Raises ConfigError for an unknown placeholder and for what is no function.yaml.
     """
-    text = render(text, placeholders_of(plan, name))
-    parse(text)
-    document = _without_empty(yaml.safe_load(text))
+    document = _read(render(text, placeholders_of(plan, name)))
+    document["apiVersion"] = API_VERSION
     spec = document["spec"]
     is_app = app_group(plan.settings, name) in _groups(spec)
-    labels = document.setdefault("metadata", {}).setdefault("labels", {})
-    labels["nuclio.io/project-name"] = plan.nuclio_project
+    metadata = document.setdefault("metadata", {})
+    metadata.pop("namespace", None)  # nuctl is told, and takes no other
+    metadata.setdefault("labels", {})["nuclio.io/project-name"] = plan.nuclio_project
     _set_streams(document, plan)
     _set_environment(spec, plan)
     with_secrets(document, plan)
     if plan.state is not None:
         _mount_state(spec, plan)
-    # postCopy: only then are the function's own files there
-    install = install_command(name, plan, wheel, is_app=is_app)
-    spec.setdefault("build", {}).setdefault("commands", ["@nuclio.postCopy", install])
+    if plan.platform == LOCAL:
+        _set_restart(spec)
+    build = spec.setdefault("build", {})
+    constraints = wheel.constraints if is_plain(build.get("baseImage")) else ""
+    layers = layers_of(name, plan, wheel.requires, is_app=is_app)
+    image = image_of(wheel.name, layers, constraints, requirements=bool(requirements))
+    with_image(build, image)
     dumped: str = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=1000)
-    return dumped
+    return Rendered(dumped, image.files)
 
 
 def topic_of(settings: Settings, stream: str) -> str:
     """What Kafka calls the project's stream of this name or URL."""
     return read_address(settings.stream_url(stream)).topic
+
+
+def _read(text: str) -> dict[str, Any]:
+    try:
+        document = spelled(read_document(text)).data
+    except (yaml.YAMLError, ValueError) as error:
+        raise ConfigError(f"not YAML: {yaml_mistake(error)}") from None  # its own message quotes the line
+    expect(expect(document, dict, "the document").get("spec"), dict, "spec")
+    found: dict[str, Any] = _without_empty(document)
+    return found
 
 
 def _triggers(spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -167,6 +201,12 @@ def _set_environment(spec: dict[str, Any], plan: Plan) -> None:
         setting = name.removeprefix(PREFIX).lower()
         if name not in names and setting not in NOT_FOR_FUNCTIONS and not setting.startswith("nuclio_"):
             own.append({"name": name, "value": value})
+
+
+def _set_restart(spec: dict[str, Any]) -> None:
+    """Docker leaves a container that has ended where it is, unless it is told otherwise."""
+    attributes = spec.setdefault("platform", {}).setdefault("attributes", {})
+    attributes.setdefault("restartPolicy", {"name": "always", "maximumRetryCount": 0})
 
 
 def _mount_state(spec: dict[str, Any], plan: Plan) -> None:

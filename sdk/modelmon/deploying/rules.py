@@ -52,12 +52,18 @@ def handler(document: Node, target: Target) -> Iterator[Finding]:
     matched = HANDLER.fullmatch(str(found.data))
     if not matched:
         yield error(found, "is no handler", "write module:function, for example main:handler")
-    elif target.folder is not None:
+    elif target.folder is not None and not _is_elsewhere(document):
         file = target.folder / (matched.group(1).replace(".", "/") + ".py")
         if not file.is_file():
             yield error(found, f"names a module that is not there: no {file}", "name the file that is")
         else:
             yield from _in_module(found, file, str(found.data).rpartition(":")[2])
+
+
+def _is_elsewhere(document: Node) -> bool:
+    """Whether the code is not beside the file: it stands in it, or is fetched."""
+    build = ("spec", "build")
+    return any(document.get(*build, key) for key in ("functionSourceCode", "path", "codeEntryType"))
 
 
 def _in_module(found: Node, file: Path, wanted: str) -> Iterator[Finding]:
@@ -108,7 +114,7 @@ def replicas(document: Node, target: Target) -> Iterator[Finding]:
         return
     if least.data == 0 and most is None:
         yield error(least, "needs maxReplicas beside it", "add maxReplicas: 1 or more")
-    if least.data == 0 and "http" not in _kinds(document):
+    if least.data == 0 and "http" not in kinds_of(document):
         yield error(least, "needs an http trigger: only a request wakes a function", "write 1, or add one")
     if most is not None and isinstance(most.data, int) and least.data > most.data:
         yield error(least, f"is more than maxReplicas, {most.data}", "make it at most as many")
@@ -130,7 +136,7 @@ def event_timeout(document: Node, target: Target) -> Iterator[Finding]:
 def default_http(document: Node, target: Target) -> Iterator[Finding]:
     """Nuclio adds an HTTP trigger, one more Python process, to every function that has none."""
     spec = document.at("spec")
-    if spec is None or "http" in _kinds(document) or spec.get("disableDefaultHTTPTrigger") is not None:
+    if spec is None or "http" in kinds_of(document) or spec.get("disableDefaultHTTPTrigger") is not None:
         return
     yield missing(
         spec,
@@ -145,7 +151,7 @@ def environment(document: Node, target: Target) -> Iterator[Finding]:
     """Each variable once, by a name that can be, and ours by a name that is a setting."""
     seen: set[str] = set()
     known = [PREFIX + entry.name.upper() for entry in fields(Settings)]
-    for entry in _items(document, "env", with_empty=True):
+    for entry in items_of(document, "env", with_empty=True):
         found = entry.at("name")
         if found is None:
             yield missing(entry, "name", "is missing", "give the variable a name")
@@ -181,50 +187,14 @@ def _setting(entry: Node, variable: str) -> Iterator[Finding]:
         yield error(value, f"is refused by the function: {problem}", "docs/settings.md says what it may be")
 
 
-def secrets(document: Node, target: Target) -> Iterator[Finding]:
-    """What Docker leaves empty without a word."""
-    if target.platform != LOCAL:
-        return
-    mend = "give it by `nuctl deploy --env NAME=value`, as `modelmon deploy --platform local` does"
-    for entry in _items(document, "env"):
-        found = entry.at("valueFrom")
-        if found is not None:
-            yield warning(found, "is an empty text on Docker", mend)
-    found = document.at("spec", "envFrom")
-    if found is not None:
-        yield warning(found, "is left out on Docker", mend)
-    for entry in _items(document, "volumes"):
-        volume = entry.at("volume")
-        if volume is not None and volume.at("hostPath") is None:
-            yield warning(volume, "is left out on Docker", "mount a folder of the machine, by hostPath")
-
-
 def volumes(document: Node, target: Target) -> Iterator[Finding]:
     """A volume and where it is mounted go by one name."""
-    for entry in _items(document, "volumes"):
+    for entry in items_of(document, "volumes"):
         volume, mount = entry.get("volume", "name"), entry.get("volumeMount", "name")
         if volume is None or mount is None:
             yield error(entry, "lacks a name", "give volume and volumeMount the same name")
         elif volume != mount:
             yield error(entry, f"has two names, {volume} and {mount}", "give volume and volumeMount the same")
-
-
-def build(document: Node, target: Target) -> Iterator[Finding]:
-    """Commands that Nuclio would drop, or run before the function's files are there."""
-    commands = document.at("spec", "build", "commands")
-    directives = document.at("spec", "build", "directives")
-    if commands is not None and directives is not None:
-        yield error(directives, "is dropped, because there are commands", "keep one of them")
-    late = False
-    for command in commands.items if commands is not None else ():
-        text = str(command.data)
-        late = late or text == "@nuclio.postCopy"
-        if text.startswith("@") and text != "@nuclio.postCopy":
-            yield error(command, "would be run as a command", "the only one of these is @nuclio.postCopy")
-        if not late and ("/opt/nuclio" in text or re.search(r"-r\s*\S*requirements", text)):
-            yield error(
-                command, "runs before the function's files are there", "put @nuclio.postCopy before it"
-            )
 
 
 def triggers(document: Node) -> list[Node]:
@@ -237,16 +207,18 @@ def is_stream(trigger: Node) -> bool:
     return trigger.get("kind") in STREAM_KINDS
 
 
-def _kinds(document: Node) -> list[object]:
+def kinds_of(document: Node) -> list[object]:
+    """The kind of each trigger."""
     return [trigger.get("kind") for trigger in triggers(document)]
 
 
-def _items(document: Node, key: str, *, with_empty: bool = False) -> tuple[Node, ...]:
+def items_of(document: Node, key: str, *, with_empty: bool = False) -> tuple[Node, ...]:
+    """The entries of a list of the spec that are mappings."""
     found = document.at("spec", key)
     items = found.items if found is not None else ()
     return tuple(item for item in items if item.entries or (with_empty and item.data == {}))
 
 
 FUNCTION_RULES: tuple[Rule, ...] = (
-    name, handler, runtime, replicas, event_timeout, default_http, environment, secrets, volumes, build,
+    name, handler, runtime, replicas, event_timeout, default_http, environment, volumes,
 )  # fmt: skip

@@ -16,6 +16,7 @@ from modelmon.deploying.kinds import (
     ListOf,
     MapOf,
 )
+from modelmon.deploying.trigger_schema import SERVICE_TYPE
 
 METADATA = Keys(
     {
@@ -93,6 +94,16 @@ BUILD = Keys(
         "buildTimeoutSeconds": COUNT,
     }
 )  # fmt: skip
+PLATFORM_ATTRIBUTES = Keys(  # Docker's alone
+    {
+        "network": TEXT,
+        "restartPolicy": Keys(
+            {"name": Choice(("no", "always", "on-failure", "unless-stopped")), "maximumRetryCount": COUNT}
+        ),
+        "mountMode": Choice(("bind", "volume")),
+        "healthCheckInterval": DURATION,
+    }
+)
 _SPEC_OF_KUBERNETES: dict[str, Kind] = dict.fromkeys(
     ("affinity", "tolerations", "securityContext", "sidecars", "initContainers", "deploymentStrategy",
      "customScalingMetricSpecs", "autoScaleMetrics", "scaleToZero", "dataBindings"), ANYTHING
@@ -121,8 +132,8 @@ SPEC = Keys(
         "build": BUILD,
         "runtimeAttributes": MapOf(ANYTHING),
         "loggerSinks": ListOf(Keys({"level": Choice(("debug", "info", "warn", "error")), "sink": TEXT})),
-        "platform": Keys({"attributes": MapOf(ANYTHING)}),
-        "serviceType": Choice(("ClusterIP", "NodePort", "LoadBalancer", "ExternalName")),
+        "platform": Keys({"attributes": PLATFORM_ATTRIBUTES}),
+        "serviceType": SERVICE_TYPE,
         "imagePullPolicy": Choice(("Always", "IfNotPresent", "Never")),
         "devices": ListOf(TEXT),
         "nodeSelector": MapOf(TEXT),

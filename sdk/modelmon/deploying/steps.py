@@ -11,6 +11,7 @@ from modelmon.deploying.bundling import bundle, choose, find_wheel, functions_to
 from modelmon.deploying.findings import WARNING, Finding
 from modelmon.deploying.period import CONTROLLER, with_recorded_period
 from modelmon.deploying.plan import Plan, make_plan, out_of_reach
+from modelmon.deploying.registries import folders_apart
 from modelmon.deploying.target import EMBEDDED
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.local.deployment import deployed
@@ -48,6 +49,7 @@ def prepare(
     folders = choose(functions_to_bundle(settings), names)
     findings = _period_not_known(settings, unknown) if unknown and CONTROLLER in folders else []
     findings += bundle(plan, folders, output, find_wheel(wheel or settings.nuclio_wheel))
+    findings += folders_apart(settings)
     calls = nuctl.calls(plan, list(folders), output)
     return Prepared(plan, tuple(folders), output, tuple(calls), tuple(findings), tuple(out_of_reach(plan)))
 

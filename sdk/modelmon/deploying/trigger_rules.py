@@ -8,7 +8,7 @@ from typing import Literal
 from modelmon.deploying.document import Node
 from modelmon.deploying.findings import ERROR, WARNING, Finding, error, missing, warning
 from modelmon.deploying.rules import Rule, is_stream, triggers
-from modelmon.deploying.target import Target
+from modelmon.deploying.target import LOCAL, Target
 from modelmon.local.schedule import Schedule, seconds_of
 from modelmon.streams.kafka_settings import TOPIC
 
@@ -16,10 +16,10 @@ SESSION_SECONDS, HEARTBEAT_SECONDS = 10.0, 3.0  # Nuclio's own
 
 
 def any_trigger(document: Node, target: Target) -> Iterator[Finding]:
-    """Something has to call the function, and one http trigger at most."""
+    """Something calls the function, be it the http trigger that Nuclio adds, and one http trigger at most."""
     found, spec = triggers(document), document.at("spec")
-    if not found and spec is not None:
-        yield missing(spec, "triggers", "is missing: nothing of ours calls the function", "add a trigger")
+    if not found and spec is not None and spec.get("disableDefaultHTTPTrigger") is True:
+        yield missing(spec, "triggers", "is missing: nothing calls the function", "add a trigger")
     for trigger in [each for each in found if each.get("kind") == "http"][1:]:
         yield error(
             trigger, "is a second http trigger, which Nuclio refuses", "give the first more numWorkers"
@@ -174,7 +174,7 @@ def v3io(document: Node, target: Target) -> Iterator[Finding]:
 
 def _from_the_beginning(attributes: Node, key: str) -> Iterator[Finding]:
     found = attributes.at(key)
-    if found is None or found.data == "latest":
+    if found is None or str(found.data).lower() == "latest":
         said = "is missing, and Nuclio takes latest" if found is None else "skips the past"
         problem = f"{said}: what was published before the first start is never read"
         yield _at(attributes, key, problem, f"write {key}: earliest", WARNING)
@@ -230,7 +230,8 @@ def groups(document: Node, target: Target) -> Iterator[Finding]:
 
 def partitions(document: Node, target: Target) -> Iterator[Finding]:
     """A worker reads at least one partition, or it has nothing to do."""
-    replicas = document.get("spec", "maxReplicas") or document.get("spec", "minReplicas") or 1
+    asked = document.get("spec", "maxReplicas") or document.get("spec", "minReplicas") or 1
+    replicas = 1 if target.platform == LOCAL else asked  # see platform_rules.replicas_on_docker
     for trigger in triggers(document):
         known = [target.partitions[topic] for topic in _topics(trigger) if topic in target.partitions]
         number = trigger.get("numWorkers") or 1

@@ -23,11 +23,12 @@ TRIGGER: dict[str, Kind] = {
     "mode": Choice(("sync", "async")),
     "async": Keys({"maxConnectionsNumber": COUNT}),
 }  # fmt: skip
+SERVICE_TYPE = Choice(("ClusterIP", "NodePort"))  # Nuclio refuses Kubernetes' other ones
 ALLOCATION = Choice(("static", "pool"))
 HTTP: dict[str, Kind] = {
     **dict.fromkeys(("port", "maxRequestBodySize", "readBufferSize"), COUNT),
     **dict.fromkeys(("reduceMemoryUsage", "disablePortPublishing"), FLAG),
-    "serviceType": Choice(("ClusterIP", "NodePort", "LoadBalancer", "ExternalName")),
+    "serviceType": SERVICE_TYPE,
     "mode": Choice(("sync", "async")),
     "streamingFlushPeriod": DURATION,
     "ingresses": MapOf(
@@ -51,7 +52,7 @@ CRON: dict[str, Kind] = {
     "interval": DURATION,
     "schedule": TEXT,
     "event": Keys({"body": TEXT, "headers": MapOf(TEXT), "path": TEXT, "method": TEXT}),
-    "concurrencyPolicy": Choice(("Allow", "Forbid", "Replace")),
+    "concurrencyPolicy": Choice(("Allow", "Forbid", "Replace"), any_case=True),
     "jobBackoffLimit": COUNT,
 }
 KAFKA: dict[str, Kind] = {
@@ -60,8 +61,8 @@ KAFKA: dict[str, Kind] = {
     **dict.fromkeys(
         ("consumerGroup", "caCert", "accessKey", "accessCertificate", "secretPath", "version"), TEXT
     ),
-    "initialOffset": Choice(("earliest", "latest")),
-    "balanceStrategy": Choice(("range", "roundrobin", "sticky")),
+    "initialOffset": Choice(("earliest", "latest"), any_case=True),
+    "balanceStrategy": Choice(("range", "roundrobin", "sticky"), any_case=True),
     "workerAllocationMode": ALLOCATION,
     "sasl": Keys(
         {
