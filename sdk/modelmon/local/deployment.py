@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
+from modelmon.local.environments import environment_of
 from modelmon.local.folders import log_file
 from modelmon.local.function_yaml import FILE, FunctionSpec, read_function
+from modelmon.local.needs import needs_of
+from modelmon.local.preparing import Preparation
 from modelmon.local.process import WorkerProcess
 from modelmon.local.reports import Report
 from modelmon.local.triggers import HttpTrigger
 from modelmon.local.worker import WorkerSpec
 from modelmon.settings import Settings
 
+Tell = Callable[[str, str], None]
+"""(level, text): something the person at the terminal should read."""
 IGNORED = ("__pycache__",)
 
 
@@ -55,21 +61,85 @@ class Deployment:
         self.error = ""
         self.workers: list[WorkerProcess] = []
         self.stopping = False
+        self._workers: Callable[[str], list[WorkerProcess]] = lambda python: []
+        self._preparation: Preparation | None = None
 
     def read(self, settings: Settings) -> HttpTrigger | None:
         """Read the function.yaml; returns its HTTP trigger, if it has one. Raises ConfigError."""
         self.spec = read_function(self.folder, settings)
         return next((each for each in self.spec.triggers if isinstance(each, HttpTrigger)), None)
 
-    def start(self, settings: Settings, lifeline: int, reports: int, listening: int | None) -> None:
-        """Prepare the workers; `watch` starts them."""
+    def start(
+        self, settings: Settings, lifeline: int, reports: int, listening: int | None, tell: Tell
+    ) -> None:
+        """Prepare the workers, which `watch` starts as soon as their environment is there.
+
+        Raises ConfigError for requirements that are none.
+        """
+        assert self.spec is not None, "read comes first"
+        self._workers = partial(self._make_workers, settings, lifeline, reports, listening)
+        environment = environment_of(needs_of(self.spec, settings))
+        if environment.folder is None:
+            self.workers = self._workers(environment.python)
+            return
+        log = log_file(Path(settings.project_dir), self.name)
+        self._preparation = Preparation(
+            environment, log, lambda level, text: tell(level, f"{self.name}: {text}")
+        )
+
+    def watch(self, tell: Tell) -> None:
+        """Look after every worker once; tells what has crashed.
+
+        Raises ConfigError for an environment that can't be made.
+        """
+        if self.is_preparing:
+            self._take_environment()
+        for worker in self.workers:
+            problem = worker.watch()
+            if problem:
+                tell("warning", f"{self.name}: {worker.name} {problem}")
+
+    def stop(self, within_seconds: float) -> None:
+        self.stopping = True
+        if self._preparation is not None:
+            self._preparation.stop()
+        for worker in self.workers:
+            worker.stop(within_seconds)
+
+    def close(self) -> None:
+        """Nothing of it runs any more: its environment may be removed."""
+        if self._preparation is not None:
+            self._preparation.close()
+
+    @property
+    def is_preparing(self) -> bool:
+        """Whether it waits for its environment."""
+        return self._preparation is not None and not self.workers and not self.error
+
+    @property
+    def gone(self) -> bool:
+        return (
+            self.stopping
+            and (self._preparation is None or self._preparation.is_done)
+            and all(worker.state == "stopped" for worker in self.workers)
+        )
+
+    def _take_environment(self) -> None:
+        assert self._preparation is not None, "only then it is preparing"
+        held = self._preparation.take()
+        if held is not None and not self.stopping:
+            self.workers = self._workers(held.python)
+
+    def _make_workers(
+        self, settings: Settings, lifeline: int, reports: int, listening: int | None, python: str
+    ) -> list[WorkerProcess]:
         assert self.spec is not None, "read comes first"
         environment = _environment(self.spec, settings)
         project = Path(settings.project_dir)
         log = log_file(project, self.name)
-        for trigger in self.spec.triggers:
-            for worker in range(trigger.workers):
-                spec = WorkerSpec(
+        return [
+            WorkerProcess(
+                WorkerSpec(
                     function=self.name,
                     folder=str(self.folder),
                     handler=self.spec.handler,
@@ -78,24 +148,15 @@ class Deployment:
                     lifeline=lifeline,
                     reports=reports,
                     listening=listening if isinstance(trigger, HttpTrigger) else None,
-                )
-                self.workers.append(WorkerProcess(spec, environment, project, log))
-
-    def watch(self, tell: Callable[[str, str], None]) -> None:
-        """Look after every worker once; tells what has crashed."""
-        for worker in self.workers:
-            problem = worker.watch()
-            if problem:
-                tell("warning", f"{self.name}: {worker.name} {problem}")
-
-    def stop(self, within_seconds: float) -> None:
-        self.stopping = True
-        for worker in self.workers:
-            worker.stop(within_seconds)
-
-    @property
-    def gone(self) -> bool:
-        return self.stopping and all(worker.state == "stopped" for worker in self.workers)
+                ),
+                python,
+                environment,
+                project,
+                log,
+            )
+            for trigger in self.spec.triggers
+            for worker in range(trigger.workers)
+        ]
 
     def worker_of(self, report: Report) -> WorkerProcess | None:
         return next((worker for worker in self.workers if worker.pid == report.pid), None)

@@ -34,8 +34,9 @@ class FunctionSpec:
     triggers: tuple[Trigger, ...]
 
 
-def read_function(folder: Path, settings: Settings) -> FunctionSpec:
-    """Read `folder`/function.yaml, rendered for this project; the folder's name is the function's.
+def read_function(folder: Path, settings: Settings, name: str = "") -> FunctionSpec:
+    """Read `folder`/function.yaml, rendered for this project; the folder's name is the function's, unless it
+    has another `name` there because it is still being written.
 
     Raises ConfigError naming the file and the key that is wrong.
     """
@@ -45,7 +46,8 @@ def read_function(folder: Path, settings: Settings) -> FunctionSpec:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} can't be read: {error}") from error
     try:
-        return _spec(folder, parse(render(text, placeholders(settings, folder.name))))
+        name = name or folder.name
+        return _spec(name, folder, parse(render(text, placeholders(settings, name))))
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
 
@@ -107,7 +109,7 @@ def parse(text: str) -> dict[str, Any]:
     return expect(document.get("spec"), dict, "spec")  # type: ignore[no-any-return]
 
 
-def _spec(folder: Path, spec: Mapping[str, Any]) -> FunctionSpec:
+def _spec(name: str, folder: Path, spec: Mapping[str, Any]) -> FunctionSpec:
     handler = expect(spec.get("handler"), str, "spec.handler")
     if not HANDLER.fullmatch(handler):
         raise ConfigError(f"spec.handler: {handler!r} must be module:function, for example main:handler")
@@ -120,7 +122,7 @@ def _spec(folder: Path, spec: Mapping[str, Any]) -> FunctionSpec:
     if [trigger.get("kind") for trigger in triggers.values() if isinstance(trigger, dict)].count("http") > 1:
         raise ConfigError("spec.triggers: Nuclio takes one http trigger a function; give it more numWorkers")
     return FunctionSpec(
-        name=folder.name,
+        name=name,
         folder=folder,
         handler=handler,
         environment=_environment(expect(spec.get("env") or [], list, "spec.env")),

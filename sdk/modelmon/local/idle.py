@@ -59,6 +59,8 @@ class Idle:
         waiting = []
         for deployment in deployments:
             _check(deployment)
+            if deployment.is_preparing:
+                waiting.append(f"{deployment.name} waits for its environment")
             waiting += [
                 f"{deployment.name} is {worker.state}"
                 for worker in deployment.workers

@@ -1,17 +1,53 @@
-"""What a function needs installed wherever it runs: extras of ModelMon, and what addresses ask for."""
+"""What a function needs installed wherever it runs: extras of ModelMon, its own requirements, drivers."""
 
 from __future__ import annotations
 
-from modelmon.settings import Settings
+from dataclasses import dataclass
 
-EXTRAS = {"modelmon-stream": "stream", "modelmon-controller": "stores", "modelmon-writer": "stores"}
+from modelmon.local.function_yaml import FunctionSpec
+from modelmon.local.requirements import FILE, read_requirements
+from modelmon.local.triggers import HttpTrigger, StreamTrigger
+from modelmon.settings import KAFKA, Settings
+from modelmon.streams.subscriptions import app_group
+
+STREAM = "stream"
+EXTRAS = {"modelmon-stream": STREAM, "modelmon-controller": "stores", "modelmon-writer": "stores"}
+PYTHONS = {STREAM: ">=3.11,<3.13"}
+"""Extra to the Pythons that what it brings has wheels for (storey's pins); every Python else."""
 DRIVERS = {  # scheme of a SQLAlchemy URL: the package it needs
     "postgresql": "psycopg2-binary", "postgresql+psycopg2": "psycopg2-binary",
     "postgresql+psycopg": "psycopg[binary]", "mysql": "mysqlclient", "mysql+pymysql": "pymysql",
     "mariadb": "mysqlclient", "mariadb+pymysql": "pymysql",
 }  # fmt: skip
+DRIVER_MODULES = {"psycopg2-binary": "psycopg2", "psycopg[binary]": "psycopg", "mysqlclient": "MySQLdb"}
+"""Package to its module, where that is called otherwise; another package may bring the same one."""
 FILESYSTEMS = {"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "abfs": "adlfs", "az": "adlfs"}
 """Scheme of an fsspec URL: the package it needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """`extras` of ModelMon, lines of a requirements file that the function asks for itself (`own`) and that
+    the settings' addresses ask for (`drivers`), and which Pythons will do ("" for every one)."""
+
+    extras: tuple[str, ...]
+    own: tuple[str, ...] = ()
+    drivers: tuple[str, ...] = ()
+    python: str = ""
+
+
+def needs_of(function: FunctionSpec, settings: Settings) -> Needs:
+    """What a function needs under the embedded runner. Raises ConfigError for requirements that are none."""
+    is_app = app_group(settings, function.name) in _groups(function)
+    own = extra_of(function.name, is_app=is_app)
+    answers_http = any(isinstance(trigger, HttpTrigger) for trigger in function.triggers)
+    extras = (own, "api" if answers_http else "", "kafka" if _uses_kafka(function, settings) else "")
+    return Needs(
+        extras=tuple(extra for extra in extras if extra),
+        own=read_requirements(function.folder / FILE),
+        drivers=tuple(drivers_of(settings)) if own else (),  # who serves a model opens no store
+        python=PYTHONS.get(own, ""),
+    )
 
 
 def extra_of(function: str, *, is_app: bool) -> str:
@@ -24,6 +60,20 @@ def drivers_of(settings: Settings) -> list[str]:
     databases = (DRIVERS.get(_scheme(url), "") for url in (settings.records_url, settings.series_url))
     stores = (FILESYSTEMS.get(_scheme(url), "") for url in (settings.samples_path, settings.artifacts_path))
     return sorted({package for package in (*databases, *stores) if package})
+
+
+def _groups(function: FunctionSpec) -> list[str]:
+    return [trigger.group for trigger in function.triggers if isinstance(trigger, StreamTrigger)]
+
+
+def _uses_kafka(function: FunctionSpec, settings: Settings) -> bool:
+    """A stream may be named by its own URL: in the settings, and where a serving function tracks to."""
+    from modelmon.serving.spec import FILE_NAME  # not for whoever only bundles: it imports NumPy
+
+    streams = (settings.stream_path, settings.events_stream, settings.writer_stream, settings.app_stream)
+    served = function.folder / FILE_NAME
+    tracked = served.read_text(encoding="utf-8") if served.is_file() else ""
+    return any(stream.startswith(KAFKA) for stream in streams) or KAFKA in tracked
 
 
 def _scheme(url: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from time import monotonic
@@ -22,10 +21,16 @@ TERMINATION_SECONDS = 15.0  # as Nuclio: 10 s for the callbacks, 5 s more
 
 
 class WorkerProcess:
-    """Keeps one worker running until `stop`. `watch` has to be called often; nothing here waits."""
+    """Keeps one worker running until `stop`. `watch` has to be called often; nothing here waits.
 
-    def __init__(self, spec: WorkerSpec, environment: Mapping[str, str], project: Path, log: Path) -> None:
+    `python` is the interpreter of the function's environment, `environment` the variables that it sees.
+    """
+
+    def __init__(
+        self, spec: WorkerSpec, python: str, environment: Mapping[str, str], project: Path, log: Path
+    ) -> None:
         self.spec = spec
+        self._python = python
         self.restarts = 0
         self.last_exit = ""
         self.exit_code: int | None = None
@@ -96,7 +101,7 @@ class WorkerProcess:
             return subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
                 # -P: nothing outside the function's folder can be imported, as on a cluster
                 [
-                    sys.executable,
+                    self._python,
                     "-P",
                     "-m",
                     "modelmon.local.worker",

@@ -46,6 +46,14 @@ def check_requirements(lines: Iterable[str], base: Path) -> tuple[str, ...]:
     return tuple(_checked(text, "requirements", base, ()))
 
 
+def parse(line: str) -> Requirement | None:
+    """A checked line as what it asks for on this Python; None for an option, and where its marker says no."""
+    if line.startswith("-"):
+        return None
+    wanted = Requirement(PER_REQUIREMENT.sub("", line))
+    return wanted if wanted.marker is None or wanted.marker.evaluate() else None
+
+
 def write_requirements(folder: Path, lines: Iterable[str]) -> None:
     """Make `lines` the requirements of the function in `folder`. Without any there is no file."""
     text = "".join(f"{line}\n" for line in lines)

@@ -13,16 +13,17 @@ from types import TracebackType
 from typing import Any
 
 from modelmon.errors import ConfigError, UnavailableError
-from modelmon.local.deployment import Deployment
+from modelmon.local.deployment import Deployment, Tell
 from modelmon.local.folders import address_file
 from modelmon.local.idle import Idle
 from modelmon.local.process import TERMINATION_SECONDS
-from modelmon.local.supervisor import Supervisor, Tell
+from modelmon.local.supervisor import Supervisor
 from modelmon.settings import Settings
 
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS, IDLE_POLL_SECONDS = 0.05, 0.25
+PREPARING_SECONDS = 900.0
 LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
@@ -87,8 +88,10 @@ class Runner:
         return path.read_text(encoding="utf-8")
 
     def wait_until_ready(self, timeout: float = 60.0) -> None:
-        """Until every worker runs. Raises UnavailableError naming those that do not in `timeout` s."""
+        """Until every worker runs. Raises UnavailableError naming those that do not in `timeout` s, which
+        begin once the functions' environments are there."""
         with Idle(self.settings) as idle:
+            self._wait(lambda: not any(each.is_preparing for each in self._deployments), PREPARING_SECONDS)
             if not self._wait(lambda: not idle.unready(self._deployments), timeout):
                 raise UnavailableError(f"after {timeout:g} s {idle.unready(self._deployments)}")
 

@@ -83,6 +83,7 @@ def describe(deployment: Deployment) -> dict[str, Any]:
         "name": deployment.name,
         "fingerprint": deployment.fingerprint,  # of the folder as it runs
         "error": deployment.error,
+        "preparing": deployment.is_preparing,
         "workers": [
             {
                 "trigger": worker.spec.trigger.name,

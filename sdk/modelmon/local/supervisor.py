@@ -12,7 +12,7 @@ from time import monotonic
 import msgspec
 
 from modelmon.errors import ConfigError, UnavailableError
-from modelmon.local.deployment import Deployment, deployed, fingerprint
+from modelmon.local.deployment import Deployment, Tell, deployed, fingerprint
 from modelmon.local.folders import functions_folder, report_file
 from modelmon.local.listening import Listening
 from modelmon.local.process import TERMINATION_SECONDS
@@ -24,9 +24,6 @@ from modelmon.sources import make_folder
 LOOK_SECONDS = 0.05  # between two looks at the processes
 SCAN_SECONDS = 0.5  # between two looks at the folders
 REPEAT_SECONDS = 60.0  # before the same warning of a function is told again
-
-Tell = Callable[[str, str], None]
-"""(level, text): something the person at the terminal should read."""
 
 
 class Supervisor:
@@ -74,8 +71,9 @@ class Supervisor:
         if not self._stopping and monotonic() >= self._next_scan:
             self._scan()
         for deployment in list(self._deployments.values()):
-            deployment.watch(self._tell)
+            self._watch(deployment)
             if deployment.gone:
+                deployment.close()
                 del self._deployments[deployment.name]
                 if deployment.name not in self._seen:  # else it starts anew, at the same address
                     self._listening.close(deployment.name)
@@ -89,6 +87,8 @@ class Supervisor:
 
     def close(self) -> None:
         """Release everything. Workers that still run end at once."""
+        for deployment in self._deployments.values():
+            deployment.close()
         self._listening.close_all()
         self._report.remove()
         for descriptor in (self._our_end, self._lifeline, self._reports, self._their_end, self._lock):
@@ -114,10 +114,20 @@ class Supervisor:
             settings = self._load()
             http = deployment.read(settings)
             listening = self._listening.open(deployment.name, http.port) if http else None
-            deployment.start(settings, self._lifeline, self._their_end, listening)
+            deployment.start(settings, self._lifeline, self._their_end, listening, self._tell)
         except (ConfigError, OSError) as error:
-            deployment.error = str(error)
-            self._tell("error", f"{deployment.name} does not run: {error}")
+            self._give_up(deployment, error)
+
+    def _watch(self, deployment: Deployment) -> None:
+        try:
+            deployment.watch(self._tell)
+        except ConfigError as error:
+            self._give_up(deployment, error)
+
+    def _give_up(self, deployment: Deployment, error: Exception) -> None:
+        """Until its folder changes: nothing else would make it run."""
+        deployment.error = str(error)
+        self._tell("error", f"{deployment.name} does not run: {error}")
 
     def _read_reports(self) -> None:
         readable, _, _ = select.select([self._reports], [], [], LOOK_SECONDS)

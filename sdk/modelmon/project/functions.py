@@ -18,6 +18,7 @@ from modelmon.local.function_yaml import FILE
 from modelmon.local.topics import open_topic
 from modelmon.model_monitoring.folders import copy_into, remove_folder, replace_folder
 from modelmon.model_monitoring.locating import now_us, opened
+from modelmon.project.preparing import prepare_environment
 from modelmon.project.telling import tell
 from modelmon.secrecy import looks_secret, yaml_mistake
 from modelmon.settings import Settings
@@ -71,6 +72,7 @@ def write_function(
         if environment:
             path.chmod(0o600)  # before the values stand there: one may be a password
         path.write_text(with_environment(path.read_text(encoding="utf-8"), environment), encoding="utf-8")
+        prepare_environment(settings, name, folder)
 
     before = is_deployed(settings, name)
     folder = replace_folder(deployed_folder(settings, name), filled)

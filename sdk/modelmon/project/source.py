@@ -33,6 +33,21 @@ def assigns(file: Path, name: str) -> bool:
     return False
 
 
+def imported_modules(folder: Path) -> set[str]:
+    """Top modules that the Python files of a folder import whenever they are imported themselves, other than
+    those that lie in the folder."""
+    files = sorted(folder.glob("*.py"))
+    own = {file.stem for file in files} | {path.name for path in folder.iterdir() if path.is_dir()}
+    found: set[str] = set()
+    for file in files:
+        for node in _parsed(file).body:  # not those in a try or an if, which may do without
+            if isinstance(node, ast.Import):
+                found |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                found.add((node.module or "").partition(".")[0])
+    return found - own
+
+
 def _parsed(file: Path) -> ast.Module:
     try:
         return ast.parse(file.read_text(encoding="utf-8"), str(file))
