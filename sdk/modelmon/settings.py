@@ -128,7 +128,9 @@ class Settings:
     app_retry_seconds: float = _setting(
         10.0, "Wait before a failed window is sent again; doubles each time.", least=0
     )
-    app_min_rows: int = _setting(50, "Below this many rows a drift verdict is `warming up`.", least=1)
+    app_min_rows: int = _setting(
+        50, "Below this many rows, or rows of the training set, there is no drift verdict.", least=1
+    )
 
     publish_buffer_events: int = _setting(
         1_000, "The publisher of a model server holds at most this many events.", least=1

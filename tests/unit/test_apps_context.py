@@ -299,7 +299,7 @@ def test_evaluate_refuses_a_frame_with_two_columns_of_one_name() -> None:
 
 
 def test_evaluate_refuses_what_is_no_frame() -> None:
-    with pytest.raises(ConfigError, match="pandas DataFrame or a pyarrow Table"):
+    with pytest.raises(ConfigError, match="a pandas DataFrame, a pyarrow Table or one that speaks"):
         Share.evaluate(sample_data=[1, 2])
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from tests.streaming import ENDPOINT, NOW_US, Bed, run
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from tests.streaming import ENDPOINT, NOW_US, Bed, feed, run
 
 from modelmon import wire
 from modelmon.apps import HistogramDataDriftApplication
@@ -66,12 +70,11 @@ def rows_of(sample: pd.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
-async def live(bed: Bed, bodies: list[bytes]) -> list[wire.Envelope | wire.RejectedItem]:
-    """The report of the app's own stage on what the stream function wrote."""
-    stream, app = bed.stage(), HistogramDataDriftApplication()
-    for message in bed.publish(*bodies):
-        await stream.accept(message)
-    await stream.close()
+async def live(bed: Bed, *batches: list[bytes]) -> list[wire.Envelope | wire.RejectedItem]:
+    """The report of the app's own stage on what the stream function wrote, one batch after the other."""
+    app = HistogramDataDriftApplication()
+    for bodies in batches:
+        await feed(bed, bed.publish(*bodies))
     judge = AppStage(app, bed.settings, bed._acknowledge, APP)
     await judge.accept(Message(0, 0, ENDPOINT, wire.write_app_event(ASKED)))
     await judge.close()
@@ -119,3 +122,57 @@ def test_evaluate_returns_what_the_live_app_sends(tmp_path: Path, change: str, k
         *["stats"] * 2,
         "window",
     ]
+
+
+# --- columns of any values, cut into batches anywhere -----------------------------------------------------
+
+NAN = float("nan")
+TEXTS = ["a", "\u00fcb", "e\u0301", "1", "1.0", "1.50", "007", "true", "True", "NaN", "", "[1,2]"]
+NUMBERS = [0, 1, -3, 2**53, 2**64, 1.0, -0.0, 0.5, 0.7, float(np.float32(0.7)), 1e20, float("inf")]
+NESTED = [[1, 2.0], [NAN], ["a", None], {"k": 1.0}, {"$bytes": "/w=="}]
+GAPS = [None, NAN]
+CELLS = [
+    st.sampled_from(pool)
+    for pool in (
+        NUMBERS, [*NUMBERS, *GAPS], TEXTS, [*TEXTS, *GAPS], [True, False], [True, False, *GAPS], GAPS,
+        [*NUMBERS, *TEXTS, True, False, *GAPS], [*NESTED, *GAPS], [*NESTED, *TEXTS, *NUMBERS, *GAPS],
+    )
+]  # fmt: skip
+COLUMN = st.sampled_from(range(len(CELLS))).flatmap(
+    lambda kind: st.lists(CELLS[kind], min_size=1, max_size=12)
+)
+MIXED_TEXTS = ["C", NAN, "B", None, NAN, NAN, 1, 1.0, True, 0.5]
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    training=COLUMN, sample=COLUMN, cuts=st.sets(st.integers(1, 11), max_size=4), is_object=st.booleans(),
+    is_category=st.booleans(),
+)  # fmt: skip
+@example(MIXED_TEXTS, MIXED_TEXTS, {1, 2, 3, 4, 5, 6, 7, 8, 9}, True, False)
+@example([True, False], [1, 0, 1.0, "true", "TRUE", NAN], {2, 4}, True, True)
+@example([None, NAN], ["a", None], {1}, True, False)
+@example([float(np.float32(0.7)), 0.5], [0.7, "x", 0.7, 2], {1, 2}, True, False)
+def test_the_verdict_does_not_depend_on_the_batch_that_a_value_fell_into(
+    training: list[Any], sample: list[Any], cuts: set[int], is_object: bool, is_category: bool
+) -> None:
+    reference = pd.DataFrame({"x": pd.Series(training, dtype=object), "p": 0.5})
+    if is_category and all(not isinstance(value, list | dict) for value in training):
+        reference["x"] = reference["x"].astype("category")
+    cells = pd.Series(sample, dtype=object)
+    frame = pd.DataFrame({"x": cells if is_object else cells.infer_objects(), "p": 0.5})
+    bodies = [event({"x": value, "p": 0.5}, number) for number, value in enumerate(sample)]
+    edges = [0, *sorted(cut for cut in cuts if cut < len(bodies)), len(bodies)]
+    stats = describe(reference)
+    with tempfile.TemporaryDirectory() as folder:
+        bed = Bed(Path(folder))
+        bed.register(
+            feature_names=("x",), label_names=("p",), feature_stats=json.loads(json.dumps(stats)),
+            function_name="serving",
+        )  # fmt: skip
+        report = run(live(bed, *(bodies[a:b] for a, b in pairwise(edges))))
+        bed.close()
+    outputs = HistogramDataDriftApplication.evaluate(
+        sample_data=frame, reference_data=stats, label_names=LABELS, start=WINDOW.start, end=WINDOW.end
+    )
+    assert report == wire.read_report(done(ASKED, outputs, len(frame)))

@@ -139,3 +139,16 @@ def test_an_unknown_distance_is_refused_with_those_there_are() -> None:
 
 def test_a_bin_that_was_empty_in_training_costs_kld_its_documented_stand_in() -> None:
     assert kld([1, 0], [0, 1]) == pytest.approx(2 * np.log(1 / 1e-4))
+
+
+@pytest.mark.parametrize("rows", [1e6, 1e9, 1e12])
+@pytest.mark.parametrize("categories", [1, 200, 10_000])
+def test_categories_too_rare_to_be_seen_are_no_shift_to_psi(rows: float, categories: int) -> None:
+    reference = np.array([rows - categories, *[1] * categories])
+    sample = np.array([1000, *[0] * categories])
+    assert 0 <= psi(reference, sample) < 10 * tvd(reference, sample) + 1e-9
+    assert 0 <= psi(sample, reference) < 10 * tvd(sample, reference) + 1e-9
+
+
+def test_an_empty_bin_of_some_weight_costs_psi_its_documented_stand_in() -> None:
+    assert psi([99, 1], [100, 0]) == pytest.approx(0.01 * np.log(1 / 0.99) + 0.0099 * np.log(0.01 / 1e-4))

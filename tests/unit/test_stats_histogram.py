@@ -60,8 +60,20 @@ def test_the_fast_path_and_the_search_agree(values: list[float]) -> None:
 
 def test_edges_are_equally_wide_over_the_finite_range() -> None:
     edges = equal_width_edges([3.0, -1.0, np.nan, np.inf, 7.0])
-    assert np.allclose(edges, np.linspace(-1, 7, 21))
-    assert (edges[0], edges[-1]) == (-1.0, 7.0)
+    assert np.allclose(edges, np.linspace(-1, 7, 21), rtol=0, atol=1e-6)
+
+
+@given(
+    st.sampled_from([0.1, 0.3, 1 / 3, 7.0, 1e-9, 1e9]), st.integers(1, 40), st.sampled_from([0, 1, -3, 1000])
+)
+@example(0.1, 20, 0)
+def test_a_number_is_counted_where_its_neighbour_by_float_noise_is(
+    step: float, values: int, start: int
+) -> None:
+    exact = (start + np.arange(values + 1)) * step
+    edges, noise = equal_width_edges(exact), 4 * np.spacing(np.abs(exact).max())
+    assert count(exact - noise, edges).tolist() == count(exact, edges).tolist()
+    assert count(exact + noise, edges).tolist() == count(exact, edges).tolist()
 
 
 def test_the_training_maximum_lies_in_the_last_regular_bin() -> None:
@@ -74,16 +86,38 @@ def test_infinities_lie_outside_and_nan_is_missing() -> None:
     assert counts.tolist() == [1, 1, 1, 2]
 
 
-def test_a_constant_lies_in_the_middle_of_one_unit() -> None:
-    edges = equal_width_edges([7.0, 7.0])
-    assert (edges[0], edges[-1]) == (6.5, 7.5)
-    assert count([7.0, 7.0], edges).max() == 2
+CONSTANTS = [7.0, -7.0, 0.3, 1e-6, 1e-18, -2.5e-300, 12_345_678.5, 20_250_301.0, 1e12, 1e300, 0.0]
+
+
+@pytest.mark.parametrize("constant", CONSTANTS)
+def test_a_constant_lies_alone_in_the_middle_of_a_bin_whatever_its_size(constant: float) -> None:
+    edges = equal_width_edges([constant, constant])
+    noisy = [constant, np.nextafter(constant, np.inf), np.nextafter(constant, -np.inf)]
+    assert count(noisy, edges)[11] == 3
+    others = [constant * 1.001, constant * 9, constant + max(1.0, abs(constant) * 1e-3), -constant - 1e-9]
+    assert count([other for other in others if other != constant], edges)[11] == 0
+
+
+def test_a_constant_is_the_same_when_a_float32_had_it_and_no_whole_number_is_another() -> None:
+    for constant in (1 / 3, 0.7, 1234.5678):
+        single = float(np.float32(constant))
+        assert (
+            count([single], equal_width_edges([constant])).tolist()
+            == count([constant], equal_width_edges([constant])).tolist()
+        )
+    for day in (202_503, 20_250_301, 1_700_000_000, 2**50):
+        assert count([day + 1, day - 1], equal_width_edges([day]))[11] == 0
+
+
+def test_values_that_differ_by_float_noise_are_a_constant() -> None:
+    edges = equal_width_edges([0.3, 0.1 + 0.2, 0.1 * 3])
+    assert count([0.3, 0.30000000000000004, 0.3 - 5e-17, 0.31], edges).tolist()[11] == 3
 
 
 @pytest.mark.parametrize("values", [[], [np.nan], [np.inf, -np.inf]])
 def test_without_a_finite_value_the_bins_span_one_unit(values: list[float]) -> None:
     edges = equal_width_edges(values)
-    assert (edges[0], edges[-1]) == (0.0, 1.0)
+    assert (edges[0], edges[-1]) == pytest.approx((0.0, 1.0), abs=1e-7)
     assert count(values, edges).sum() == len(values)
 
 

@@ -38,5 +38,7 @@ def _arrow_column(column: pd.Series[Any]) -> Any:
     try:
         return pa.array(column, from_pandas=True)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
+        from modelmon.stats.values import spelled
+
         gaps = column.isna()
-        return pa.array([None if gap else str(value) for value, gap in zip(column, gaps, strict=True)])
+        return pa.array([None if gap else spelled(value) for value, gap in zip(column, gaps, strict=True)])

@@ -38,9 +38,9 @@ class HistogramDataDriftApplication(ModelMonitoringApplicationBase):
     Metrics: `<distance>_mean` for each of `distances`. Statistics: `current_stats` and `drift_measures`.
 
     A verdict is `irrelevant`, with the reason as `state` in its extra data, over fewer than `min_rows` rows
-    ("warming up"), in a window that the data only partly cover ("incomplete"), without reference statistics
-    ("no reference") and when none of the reference's features can be scored ("no features"). The first two
-    still carry the value.
+    ("warming up"), against a reference of fewer ("small reference"), in a window that the data only partly
+    cover ("incomplete"), without reference statistics ("no reference") and when none of the reference's
+    features can be scored ("no features"). The first three still carry the value.
 
     Arguments: `potential_threshold` and `detected_threshold`, or a `value_classifier` of your own;
     `distances`, names of `modelmon.stats.DISTANCES`; `min_rows`, by default the setting `app_min_rows`;
@@ -100,7 +100,9 @@ class HistogramDataDriftApplication(ModelMonitoringApplicationBase):
         self, context: MonitoringApplicationContext, comparison: Comparison
     ) -> ModelMonitoringApplicationResult:
         value = float(comparison.scores.mean())
-        return self._result(GENERAL, value, self._state(context), self._evidence(context, comparison))
+        return self._result(
+            GENERAL, value, self._state(context, comparison), self._evidence(context, comparison)
+        )
 
     def _feature(
         self, context: MonitoringApplicationContext, comparison: Comparison
@@ -117,7 +119,7 @@ class HistogramDataDriftApplication(ModelMonitoringApplicationBase):
         }
         if not ranked:
             return self._result(FEATURE, 0.0, "no features", evidence)
-        return self._result(FEATURE, judged[ranked[0]]["score"], self._state(context), evidence)
+        return self._result(FEATURE, judged[ranked[0]]["score"], self._state(context, comparison), evidence)
 
     def _statistics(
         self, context: MonitoringApplicationContext, comparison: Comparison
@@ -149,6 +151,7 @@ class HistogramDataDriftApplication(ModelMonitoringApplicationBase):
         }
         found: dict[str, Any] = {"rows": context.rows, **thresholds}
         if comparison is not None:
+            found["reference_rows"] = comparison.reference_rows
             found["scored_features"] = len(comparison.features)
             found |= {
                 name: value
@@ -161,11 +164,13 @@ class HistogramDataDriftApplication(ModelMonitoringApplicationBase):
             }
         return found
 
-    def _state(self, context: MonitoringApplicationContext) -> str:
+    def _state(self, context: MonitoringApplicationContext, comparison: Comparison) -> str:
         """Why the value is no verdict; "" when it is one."""
         least = context.settings.app_min_rows if self._min_rows is None else self._min_rows
         if context.rows < least:
             return "warming up"
+        if comparison.reference_rows < least:
+            return "small reference"
         return "incomplete" if context.window_incomplete else ""
 
     def _result(

@@ -12,7 +12,7 @@ from modelmon.errors import ConfigError
 from modelmon.model import EPOCH, MICROSECOND, Endpoint, Window, endpoint_id_of
 from modelmon.settings import Settings
 from modelmon.stats import describe
-from modelmon.stats.frames import columns
+from modelmon.stats.frames import Column, as_frame, columns
 
 if TYPE_CHECKING:
     from modelmon.stats.frames import Frame
@@ -34,8 +34,9 @@ def offline_context(
     """The context of a window whose rows are `sample`, for an endpoint whose reference is `reference`."""
     settings = settings or Settings.load()
     label_names = [label_names] if isinstance(label_names, str) else label_names
+    sample = as_frame(sample)
     stats = _reference_stats(reference)
-    names = [name for name in stats or columns(sample) if name != TIMESTAMP]
+    names = [*stats] or [name for name, column in columns(sample).items() if not _is_time(name, column)]
     endpoint = Endpoint(
         endpoint_id=endpoint_id_of(settings.project, "evaluate", application_name),
         project=settings.project,
@@ -60,7 +61,7 @@ def _reference_stats(reference: Frame | Mapping[str, Any] | None) -> Mapping[str
         return {}
     if isinstance(reference, Mapping):
         return reference
-    return describe(reference, [name for name in columns(reference) if name != TIMESTAMP])
+    return describe(reference)
 
 
 def _window(sample: Frame, start: datetime | str | None, end: datetime | str | None) -> Window:
@@ -77,17 +78,20 @@ def _window(sample: Frame, start: datetime | str | None, end: datetime | str | N
 def _span(sample: Frame) -> tuple[datetime, datetime] | None:
     """From the first timestamp to just after the last, when the sample has a column of times."""
     column = columns(sample).get(TIMESTAMP)
-    if column is None:
+    if column is None or not _is_time(TIMESTAMP, column) or column.missing == len(column):
         return None
-    if is_arrow(sample):
+    if is_arrow(column.data):
         import pyarrow.compute as pc
 
         first, last = (pc.min_max(column.data)[end].as_py() for end in ("min", "max"))
     else:
         first, last = column.data.min(), column.data.max()
-    if not isinstance(first, datetime) or first != first:  # NaT is a datetime unequal to itself
-        return None
-    return first, last + MICROSECOND
+    return (first, last + MICROSECOND) if isinstance(first, datetime) else None
+
+
+def _is_time(name: str, column: Column) -> bool:
+    """Whether this is when the rows were, and no feature that is called so: a number is one."""
+    return name == TIMESTAMP and column.type_name.startswith(("timestamp", "datetime", "Timestamp"))
 
 
 def _utc(moment: datetime | str) -> datetime:

@@ -1,15 +1,19 @@
-"""Reading one column of an Arrow table; the same four questions as `pandas_columns` answers."""
+"""Reading one column of an Arrow table; the same questions as `pandas_columns` answers."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.types as types
 from numpy.typing import NDArray
 
-from modelmon.stats.values import as_category, as_number, as_written, is_gap
+from modelmon.stats.arrow_layout import decoded
+from modelmon.stats.categories import Counted, counted
+from modelmon.stats.values import as_number, as_written
 
 
 def columns(table: pa.Table) -> dict[str, pa.ChunkedArray]:
@@ -18,62 +22,68 @@ def columns(table: pa.Table) -> dict[str, pa.ChunkedArray]:
 
 def kind(column: pa.ChunkedArray) -> str:
     """numeric, boolean, categorical or other."""
-    if pa.types.is_boolean(column.type):
+    if types.is_dictionary(column.type):
+        return "categorical"
+    kind = decoded(column[:0]).type
+    if types.is_boolean(kind):
         return "boolean"
-    if _is_number(column.type) or pa.types.is_null(column.type):
+    if _is_number(kind) or types.is_null(kind):
         return "numeric"
-    named = pa.types.is_dictionary(column.type) or _is_text(column.type)
-    return "categorical" if named else "other"
+    return "categorical" if _is_text(kind) else "other"
+
+
+def type_name(column: pa.ChunkedArray) -> str:
+    return str(column.type)
 
 
 def numbers(column: pa.ChunkedArray) -> tuple[NDArray[np.float64], int]:
     """The column as float64 with NaN for what is missing, and how many present values are no number."""
-    if pa.types.is_boolean(column.type):
+    column = decoded(column)
+    if types.is_boolean(column.type):
         column = column.cast(pa.int8())
-    if pa.types.is_float32(column.type):
-        return as_written(column.to_numpy().astype(np.float32, copy=False)), 0
-    if _is_number(column.type):
-        if pa.types.is_decimal(column.type):
-            column = column.cast(pa.float64())
+    if types.is_floating(column.type):
+        return as_written(column.to_numpy()), 0
+    if types.is_integer(column.type):
         return column.to_numpy().astype(np.float64, copy=False), 0
-    if pa.types.is_null(column.type):
-        return np.full(len(column), np.nan), 0
-    if pa.types.is_dictionary(column.type) or _is_text(column.type):
-        return _spelled(column)
+    if types.is_decimal(column.type):
+        return as_written(column.cast(pa.float64()).to_numpy()), 0
+    if _is_text(column.type):
+        return _read(column)
     return np.full(len(column), np.nan), len(column) - column.null_count
 
 
-def categories(column: pa.ChunkedArray) -> tuple[dict[str, int], int]:
+def categories(column: pa.ChunkedArray) -> Counted:
     """How often each category is there, and how many values are missing."""
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    counts: dict[str, int] = {}
-    missing = 0
-    for entry in _value_counts(column):
-        value, number = entry
-        if is_gap(value):
-            missing += number
-        else:
-            counts[as_category(value)] = counts.get(as_category(value), 0) + number
-    return counts, missing
+    column = decoded(column)
+    if types.is_floating(column.type):
+        column = _floats(column)
+    return counted(_value_counts(column))
 
 
 def missing(column: pa.ChunkedArray) -> int:
+    column = decoded(column)
+    if types.is_floating(column.type):
+        return int(np.count_nonzero(np.isnan(column.to_numpy())))
     return int(column.null_count)
 
 
-def _value_counts(column: pa.ChunkedArray) -> list[tuple[Any, int]]:
+def _floats(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A narrower float as the decimal it was written as: 0.7 is the category 0.7."""
+    if types.is_float64(column.type):
+        return column
+    return pa.chunked_array([as_written(column.to_numpy())])
+
+
+def _value_counts(column: pa.ChunkedArray) -> Iterable[tuple[Any, int]]:
     try:
         found = pc.value_counts(column)
     except pa.ArrowNotImplementedError:  # nested values
         return [(value, 1) for value in column.to_pylist()]
-    return list(zip(found.field("values").to_pylist(), found.field("counts").to_pylist(), strict=True))
+    return zip(found.field("values").to_pylist(), found.field("counts").to_pylist(), strict=True)
 
 
-def _spelled(column: pa.ChunkedArray) -> tuple[NDArray[np.float64], int]:
+def _read(column: pa.ChunkedArray) -> tuple[NDArray[np.float64], int]:
     """Numbers written as text, each different text read once."""
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
     encoded = column.dictionary_encode().combine_chunks()
     if isinstance(encoded, pa.ChunkedArray):
         encoded = encoded.chunk(0) if encoded.num_chunks else pa.array([], column.type).dictionary_encode()
@@ -82,13 +92,12 @@ def _spelled(column: pa.ChunkedArray) -> tuple[NDArray[np.float64], int]:
     table = np.array([np.nan if number is None else number for number in meanings] + [np.nan])
     unreadable = np.array([number is None for number in meanings] + [False])
     places = encoded.indices.fill_null(-1).to_numpy()
-    return table[places], int(np.count_nonzero(unreadable[places]))
+    return as_written(table[places]), int(np.count_nonzero(unreadable[places]))
 
 
 def _is_number(type_: pa.DataType) -> bool:
-    kinds = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
-    return any(is_kind(type_) for is_kind in kinds)
+    return any(is_kind(type_) for is_kind in (types.is_integer, types.is_floating, types.is_decimal))
 
 
 def _is_text(type_: pa.DataType) -> bool:
-    return any(is_kind(type_) for is_kind in (pa.types.is_string, pa.types.is_large_string))
+    return any(is_kind(type_) for is_kind in (types.is_string, types.is_large_string))

@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from modelmon.stats.values import is_gap, spelled, values_of
+
 LISTED = 200
 """Categories that a reference names; rarer ones share the bin of the others."""
+
+Counted = tuple[dict[str, int], int]
+"""How often each category is there, and how many values are missing."""
+
+
+def counted(values: Iterable[tuple[Any, int]]) -> Counted:
+    """Values with how often each is there, by their spelling; several may have the same.
+
+    >>> counted([("a", 2), (1, 1), (1.0, 1), (None, 3), (float("nan"), 1)])
+    ({'a': 2, '1': 2}, 4)
+    """
+    counts: dict[str, int] = {}
+    missing = 0
+    for value, number in values:
+        if is_gap(value):
+            missing += number
+        else:
+            name = spelled(value)
+            counts[name] = counts.get(name, 0) + number
+    return counts, missing
 
 
 def keep_frequent(counts: Mapping[str, int], limit: int = LISTED) -> tuple[dict[str, int], int]:
@@ -26,8 +49,27 @@ def count_categories(
 ) -> NDArray[np.int64]:
     """Counts laid out as `[categories…, others, missing]`; unseen categories fall into the others.
 
+    A category that is not listed under its name counts as the one of the same value, where there is just
+    one: `1.0` and `True` as `1`, `TRUE` as `true`.
+
     >>> count_categories({"a": 5, "new": 2}, ["a", "b"], missing=1).tolist()
     [5, 0, 2, 1]
+    >>> count_categories({"true": 3, "0": 2}, ["1", "0.0"]).tolist()
+    [3, 2, 0, 0]
     """
-    listed = [counts.get(name, 0) for name in categories]
-    return np.array([*listed, sum(counts.values()) - sum(listed), missing], dtype=np.int64)
+    listed = {name: counts.get(name, 0) for name in categories}
+    unlisted = [name for name in counts if name not in listed]
+    for name, same in zip(unlisted, _of_same_value(unlisted, categories), strict=True):
+        if same is not None:
+            listed[same] += counts[name]
+    others = sum(counts.values()) - sum(listed.values())
+    return np.array([*listed.values(), others, missing], dtype=np.int64)
+
+
+def _of_same_value(names: Sequence[str], categories: Sequence[str]) -> list[str | None]:
+    """For each name the one category of its value; None where there is none, or more than one."""
+    by_value: dict[float | None, str | None] = {}
+    for category, value in zip(categories, values_of(categories), strict=True):
+        by_value[value] = None if value in by_value else category
+    by_value[None] = None
+    return [by_value.get(value) for value in values_of(names)]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from modelmon.stats.describe import Stats, measure
 from modelmon.stats.distances import distance
-from modelmon.stats.frames import Frame, columns, without_values
+from modelmon.stats.frames import Frame, as_frame, columns, without_values
 from modelmon.stats.reference import Intervals, read_reference
 
 SCORED_BY = ("tvd", "hellinger")
@@ -32,12 +32,14 @@ class Comparison:
     invalid: dict[str, int]
     """Per feature how many values were no number where the reference has numbers; counted as missing."""
     rows: int
+    reference_rows: int
+    """Rows that the reference stands on, in the feature that has most."""
     sample_stats: Stats
     """Statistics of the sample on the bins of the reference, without quartiles."""
 
 
 def compare(frame: Frame, reference: Mapping[str, Any], distances: Collection[str] = ("kld",)) -> Comparison:
-    """Compare a sample (pandas DataFrame or Arrow table) with reference statistics as `describe` makes them.
+    """Compare a sample (a frame as `describe` takes it) with reference statistics as `describe` makes them.
 
     `distances` names those wanted besides `tvd` and `hellinger`. Missing values are a bin of their own, so
     a feature that is missing everywhere scores 1 where the reference was never missing; one that the sample
@@ -50,6 +52,7 @@ def compare(frame: Frame, reference: Mapping[str, Any], distances: Collection[st
     >>> compare(table, describe(table)).scores.tolist()
     [0.0]
     """
+    frame = as_frame(frame)
     rows = len(frame)
     read, unscored = read_reference(reference)
     bins = read if rows else {}
@@ -68,6 +71,7 @@ def compare(frame: Frame, reference: Mapping[str, Any], distances: Collection[st
         unscored=unscored,
         invalid={name: found[name].numbers[1] for name in numeric if found[name].numbers[1]},
         rows=rows,
+        reference_rows=int(expected.sum(axis=1).max(initial=0)),
         sample_stats={name: stats for name, (_, stats) in measured.items()},
     )
 

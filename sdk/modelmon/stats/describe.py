@@ -28,10 +28,12 @@ def describe(
 ) -> Stats:
     """The reference statistics of a training frame: feature name to its statistics.
 
-    `frame` is a pandas DataFrame or an Arrow table, `features` the columns wanted (all). Numbers and
-    booleans get a histogram of `bins` equal-width bins over their finite values; strings and categorical
-    columns get counts of their most frequent `categories`, rarer ones together as `others`. Other columns
-    (times, nested values) have counts only and are not scored. Infinities are counted in the outer bins,
+    `frame` is a pandas DataFrame, an Arrow table or another frame that speaks Arrow's C interface;
+    `features` are the columns wanted (all). Numbers and booleans get a histogram of `bins` equal-width bins
+    over their finite values; strings and categorical columns get counts of their most frequent
+    `categories`, rarer ones together as `others`. A column without a single value has no categories: any
+    value of a sample is one of the others. Other columns (times, nested values) have counts and the name of
+    their type, and are not scored. Infinities are counted in the outer bins,
     missing values as `missing`; neither takes part in `mean` and the like, which are absent when nothing
     finite is there. Raises ConfigError for another kind of frame or a feature the frame does not have.
 
@@ -103,12 +105,16 @@ def categorical(counts: NDArray[np.int64], names: Sequence[str], unique: int) ->
 
 
 def _describe(column: Column, bins: int, limit: int) -> dict[str, Any]:
+    missing = column.missing
+    if missing == len(column):
+        return {**categorical(np.array([0, missing]), (), 0), "kind": "empty"}
     if column.kind == "categorical":
         counts, missing = column.categories
         names = list(keep_frequent(counts, limit)[0])
         return categorical(count_categories(counts, names, missing), names, len(counts))
     if column.kind == "other":
-        return {"count": len(column) - column.missing, "kind": "other", "missing": column.missing}
+        present = len(column) - missing
+        return {"count": present, "kind": "other", "type": column.type_name, "missing": missing}
     values, _ = column.numbers
     edges = equal_width_edges(values, bins)
     return numeric(values, edges, count(values, edges), column.kind)

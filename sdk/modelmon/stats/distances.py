@@ -69,13 +69,16 @@ def psi(reference: ArrayLike, sample: ArrayLike) -> Floats:
     """Population stability index, >= 0; by custom below 0.1 is stable and above 0.25 has shifted.
 
     Symmetric; 0 for identical histograms. An empty bin becomes 1e-4 on either side, so the result is
-    finite.
+    finite; but no more than it has on the other side: what is rarer than that and absent has not shifted.
     Source: Siddiqi, "Credit Risk Scorecards", 2006, chapter 8.
 
     >>> round(float(psi([50, 50], [75, 25])), 6)
     0.274653
+    >>> float(psi([999_999, 1], [1, 0])) < 1e-5
+    True
     """
-    expected, found = (np.where(mass == 0, ZERO, mass) for mass in _distributions(reference, sample))
+    expected, found = _distributions(reference, sample)
+    expected, found = _filled(expected, found), _filled(found, expected)
     return np.asarray(((found - expected) * np.log(found / expected)).sum(axis=-1))
 
 
@@ -88,6 +91,12 @@ def distance(name: str) -> Distance:
     if name not in DISTANCES:
         raise ConfigError(f"unknown distance {name!r}; known are {', '.join(sorted(DISTANCES))}")
     return DISTANCES[name]
+
+
+def _filled(mass: Floats, other: Floats) -> Floats:
+    """The mass with something in its empty bins; bins that are empty on both sides are alike."""
+    either = np.where(other == 0, ZERO, np.minimum(other, ZERO))
+    return np.where(mass == 0, either, mass)
 
 
 def _relative_entropy(mass: Floats, other: Floats) -> Floats:

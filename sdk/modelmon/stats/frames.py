@@ -1,4 +1,4 @@
-"""Frames of either library, one column at a time: pandas is imported only when a pandas frame comes."""
+"""Frames of any library, one column at a time: pandas is imported only when a pandas frame comes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from modelmon.errors import ConfigError
 
 Frame: TypeAlias = Any
-"""A pandas DataFrame or an Arrow table (rows of one endpoint, one column a feature)."""
+"""Rows of one endpoint, one column a feature: a pandas DataFrame, an Arrow table, or any other frame that
+speaks Arrow's C interface (polars, DuckDB, narwhals, record batches)."""
 
 READERS = {"pyarrow": "modelmon.stats.arrow_columns", "pandas": "modelmon.stats.pandas_columns"}
 
@@ -22,6 +23,7 @@ class ColumnReader(Protocol):
     """What can be asked of one column."""
 
     def kind(self, column: Any) -> str: ...
+    def type_name(self, column: Any) -> str: ...
     def numbers(self, column: Any) -> tuple[NDArray[np.float64], int]: ...
     def categories(self, column: Any) -> tuple[dict[str, int], int]: ...
     def missing(self, column: Any) -> int: ...
@@ -38,6 +40,9 @@ class NoValues:
 
     def kind(self, column: range) -> str:
         return "numeric"
+
+    def type_name(self, column: range) -> str:
+        return "null"
 
     def numbers(self, column: range) -> tuple[NDArray[np.float64], int]:
         return np.full(len(column), np.nan), 0
@@ -60,6 +65,11 @@ class Column:
     def kind(self) -> str:
         """numeric, boolean, categorical or other (times, nested values, bytes)."""
         return self.reader.kind(self.data)
+
+    @property
+    def type_name(self) -> str:
+        """The type of its values, in the words of its library."""
+        return self.reader.type_name(self.data)
 
     @cached_property
     def numbers(self) -> tuple[NDArray[np.float64], int]:
@@ -84,21 +94,47 @@ def without_values(rows: int) -> Column:
     return Column(NoValues(), range(rows))
 
 
-def columns(frame: Frame) -> dict[str, Column]:
-    """The columns of a frame by name.
+def as_frame(frame: Frame) -> Frame:
+    """The frame as it is when it is of pandas or an Arrow table, else as an Arrow table.
 
-    ConfigError for anything but a pandas DataFrame or Arrow table, and for a name that is there twice.
+    ConfigError, which names the type, for anything that is no frame.
     """
-    library = type(frame).__module__.split(".")[0]
-    if library not in READERS or not hasattr(frame, "columns"):
-        raise ConfigError(
-            f"a frame is a pandas DataFrame or a pyarrow Table, got {type(frame).__module__}."
-            f"{type(frame).__qualname__}"
-        )
-    reader: FrameReader = import_module(READERS[library])
-    found = {name: Column(reader, data) for name, data in reader.columns(frame).items()}
+    if _is_pandas(frame):
+        return frame
+    if hasattr(frame, "__arrow_c_stream__"):
+        import pyarrow as pa
+
+        try:
+            return frame if isinstance(frame, pa.Table) else pa.table(frame)
+        except (pa.ArrowException, TypeError, ValueError):  # a column alone, a stream that was read
+            pass
+    raise ConfigError(
+        "a frame is a pandas DataFrame, a pyarrow Table or one that speaks Arrow's C interface, as polars "
+        f"does; got {type(frame).__module__}.{type(frame).__qualname__}"
+    )
+
+
+def columns(frame: Frame) -> dict[str, Column]:
+    """The columns of a frame by name; ConfigError for what is no frame or has a name twice."""
+    frame = as_frame(frame)
+    reader: FrameReader = _reader("pandas" if _is_pandas(frame) else "pyarrow")
+    found = reader.columns(frame)
     names = [str(name) for name in getattr(frame, "column_names", frame.columns)]
     if len(found) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise ConfigError(f"a frame's columns have different names; this one has {twice!r} more than once")
-    return found
+    return {name: Column(_reader(_library(data)), data) for name, data in found.items()}
+
+
+def _reader(library: str) -> Any:
+    return import_module(READERS[library])
+
+
+def _library(value: object) -> str:
+    return type(value).__module__.split(".")[0]
+
+
+def _is_pandas(frame: object) -> bool:
+    """Also a frame of a library that builds on pandas."""
+    kinds = type(frame).__mro__
+    return any(kind.__module__.startswith("pandas.") and kind.__name__ == "DataFrame" for kind in kinds)

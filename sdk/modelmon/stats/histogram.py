@@ -16,34 +16,51 @@ Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
 BINS = 20
+ALIKE = 1e-6  # of a constant or of a bin's width: float32 keeps seven digits
+NOISE = 1e-13  # of the largest value: what sums of floats differ by
+SMALLEST = 5e-324
+LEAST = 1e-15  # around a constant 0, which has no size
 LARGEST = float(np.finfo(np.float64).max)
 BLOCK = 32_768  # values counted at a time: their buffers stay in the processor's cache
 
 
 def equal_width_edges(values: ArrayLike, bins: int = BINS) -> Floats:
-    """`bins + 1` edges of equal-width bins over the finite `values`.
+    """`bins + 1` edges of equal-width bins over the finite `values`; no finite value at all gives [0, 1].
 
-    A constant c gives [c - 0.5, c + 0.5]; no finite value at all gives [0, 1]. Inner edges may differ
-    from `numpy.linspace` by rounding: each is the number at which the fast arithmetic of `count` steps.
+    Equal up to float noise is equal: each edge lies a millionth of a bin or less outside of the number it
+    is meant for, so that 0.1 + 0.2 falls where 0.3 does. A constant c lies in the middle of a bin that
+    holds what differs by a millionth of c, and by half a unit at most: a whole number is never another.
+    Edges may differ from `numpy.linspace` by rounding: each is the number at which the fast arithmetic of
+    `count` steps.
 
-    >>> equal_width_edges([0.0, 10.0], bins=4).round(12).tolist()
-    [0.0, 2.5, 5.0, 7.5, 10.0]
+    >>> equal_width_edges([0.0, 10.0], bins=4).round(5).tolist()
+    [-0.0, 2.5, 5.0, 7.5, 10.0]
     """
     if bins < 1:
         raise ConfigError(f"a histogram needs at least 1 bin, got {bins}")
     numbers = np.asarray(values, dtype=np.float64)
     finite = numbers[np.isfinite(numbers)]
     first, last = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
-    if first == last:
-        # Half a unit is nothing beside a huge constant: there the neighbouring numbers must do.
-        below, above = np.nextafter(first, [-LARGEST, LARGEST]).tolist()
-        first, last = min(first - 0.5, below), max(last + 0.5, above)
+    first, last = np.clip(_bounds(first, last, bins), -LARGEST, LARGEST).tolist()
     share = np.arange(bins + 1) / bins
     edges = first * (1 - share) + last * share  # unlike linspace, never overflows
     edges[0], edges[-1] = first, last
     edges = np.maximum.accumulate(np.clip(edges, first, last))  # where bins are as narrow as rounding
     stepping = _stepping_edges(edges)
     return stepping if steps_at(stepping) else edges
+
+
+def _bounds(first: float, last: float, bins: int) -> tuple[float, float]:
+    """Where the first bin begins and the last one ends, for values in [first, last]."""
+    size = max(abs(first), abs(last))
+    if first == last or last / 2 - first / 2 <= size * NOISE:
+        half = max(min(size * ALIKE, 0.5), size * 2**-52, SMALLEST) if size else LEAST
+        begin = first / 2 + last / 2 - half * (bins // 2 * 2 + 1)
+        return begin, begin + half * 2 * bins
+    # Below every edge lies some room. The end has less of it than the beginning, or the edge before the
+    # last would lie above the number it is meant for.
+    room = last * (ALIKE / bins) - first * (ALIKE / bins)
+    return first - room, last + room / (2 * bins)
 
 
 def count(values: ArrayLike, edges: ArrayLike) -> Counts:

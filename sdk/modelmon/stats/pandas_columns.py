@@ -1,33 +1,40 @@
-"""Reading one column of a pandas frame; the same four questions as `arrow_columns` answers."""
+"""Reading one column of a pandas frame; the same questions as `arrow_columns` answers.
+
+Columns that pandas keeps as Arrow are read as Arrow.
+"""
 
 from __future__ import annotations
 
-import numbers as numbers_abc
+from collections import Counter
+from numbers import Number
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pandas.api import types
 
-from modelmon.stats.values import as_category, as_number, as_written
+from modelmon.stats.categories import Counted, counted
+from modelmon.stats.values import as_number, as_written, spelled
 
 NUMBERS = {"integer", "floating", "mixed-integer-float", "decimal", "empty"}
 NAMES = {"string", "categorical", "mixed-integer", "mixed"}
 
 
-def columns(frame: pd.DataFrame) -> dict[str, pd.Series[Any]]:
-    return {str(name): frame.iloc[:, place] for place, name in enumerate(frame.columns)}
+def columns(frame: pd.DataFrame) -> dict[str, Any]:
+    found = {str(name): frame.iloc[:, place] for place, name in enumerate(frame.columns)}
+    return {name: _arrow(column) if _is_arrow(column) else column for name, column in found.items()}
 
 
 def kind(column: pd.Series[Any]) -> str:
     """numeric, boolean, categorical or other."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         return "categorical"
-    if pd.api.types.is_bool_dtype(column.dtype):
+    if types.is_bool_dtype(column.dtype):
         return "boolean"
-    if pd.api.types.is_numeric_dtype(column.dtype):
-        return "other" if pd.api.types.is_complex_dtype(column.dtype) else "numeric"
-    found = pd.api.types.infer_dtype(column, skipna=True)
+    if types.is_numeric_dtype(column.dtype):
+        return "other" if types.is_complex_dtype(column.dtype) else "numeric"
+    found = types.infer_dtype(column, skipna=True)
     if found == "boolean":
         return "boolean"
     if found in NUMBERS:
@@ -37,42 +44,91 @@ def kind(column: pd.Series[Any]) -> str:
     return "numeric" if found.startswith("mixed") and _mostly_numbers(column) else "categorical"
 
 
+def type_name(column: pd.Series[Any]) -> str:
+    if column.dtype != object:
+        return str(column.dtype)
+    present = column.dropna()
+    return type(present.iloc[0]).__name__ if len(present) else "object"
+
+
 def numbers(column: pd.Series[Any]) -> tuple[NDArray[np.float64], int]:
     """The column as float64 with NaN for what is missing, and how many present values are no number."""
-    if column.dtype == np.float32:
+    if column.dtype == np.float16:
         return as_written(column.to_numpy()), 0
-    if kind(column) in {"numeric", "boolean"} and pd.api.types.is_numeric_dtype(column.dtype):
-        return column.to_numpy(dtype=np.float64, na_value=np.nan), 0
-    gaps = column.isna().to_numpy()
-    cells = zip(column.to_list(), gaps, strict=True)
-    meanings = [np.nan if gap else as_number(value) for value, gap in cells]
-    found = np.array([np.nan if number is None else number for number in meanings], dtype=np.float64)
-    return found, sum(number is None for number in meanings)
+    if types.is_numeric_dtype(column.dtype) and not types.is_complex_dtype(column.dtype):
+        return as_written(column.to_numpy(dtype=np.float64, na_value=np.nan)), 0
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        found, invalid = _read(_cells(column.cat.categories), gaps=np.zeros(len(column.cat.categories), bool))
+        places = column.cat.codes.to_numpy()  # -1, the last place, for what is missing
+        return np.append(found, np.nan)[places], int(np.append(invalid, False)[places].sum())
+    found, invalid = _read(column.to_list(), column.isna().to_numpy())
+    return found, int(invalid.sum())
 
 
-def categories(column: pd.Series[Any]) -> tuple[dict[str, int], int]:
+def categories(column: pd.Series[Any]) -> Counted:
     """How often each category is there, and how many values are missing."""
     present = column.dropna()
-    if not _all_scalar(present):
-        present = present.map(str)
-    counts: dict[str, int] = {}
-    for value, number in present.value_counts(sort=False).items():
-        if number:  # a categorical column also lists categories that are not there
-            counts[as_category(value)] = counts.get(as_category(value), 0) + int(number)
-    return counts, len(column) - len(present)
+    found: list[tuple[Any, int]]
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        codes = present.cat.codes.to_numpy()
+        names = [spelled(value) for value in _cells(column.cat.categories)]
+        counts = np.bincount(codes, minlength=len(names)).tolist()
+        found = [(name, number) for name, number in zip(names, counts, strict=True) if number]
+    elif column.dtype == object:  # not value_counts: to it True is 1
+        found = list(Counter(map(spelled, present)).items())
+    elif types.is_float_dtype(column.dtype):
+        values, times = np.unique(_floats(present), return_counts=True)
+        found = list(zip(values.tolist(), times.tolist(), strict=True))
+    else:
+        found = list(present.value_counts(sort=False).items())
+    return counted(found)[0], len(column) - len(present)
 
 
 def missing(column: pd.Series[Any]) -> int:
     return int(column.isna().sum())
 
 
+def _read(cells: list[Any], gaps: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Each cell as a number, and which of them are none though they are there."""
+    meanings = [np.nan if gap else as_number(value) for value, gap in zip(cells, gaps, strict=True)]
+    found = np.array([np.nan if number is None else number for number in meanings], dtype=np.float64)
+    return as_written(found), np.array([number is None for number in meanings], dtype=bool)
+
+
+def _cells(values: pd.Index[Any]) -> list[Any]:
+    """The categories as they mean."""
+    is_float = types.is_float_dtype(values.dtype)
+    cells: list[Any] = _floats(pd.Series(values)).tolist() if is_float else list(values)
+    return cells
+
+
+def _floats(column: pd.Series[Any]) -> NDArray[np.float64]:
+    """A narrow float as the decimal it was written as: 0.7 is the category 0.7."""
+    if column.dtype in ("float64", "Float64"):
+        return column.to_numpy(dtype=np.float64, na_value=np.nan)
+    return numbers(column)[0]
+
+
+def _is_arrow(column: pd.Series[Any]) -> bool:
+    if not isinstance(column.dtype, pd.api.extensions.ExtensionDtype):
+        return False
+    return isinstance(column.dtype, pd.StringDtype | pd.ArrowDtype) and hasattr(column.array, "_pa_array")
+
+
+def _arrow(column: pd.Series[Any]) -> Any:
+    import pyarrow as pa
+
+    found = column.array.__arrow_array__()
+    return found if isinstance(found, pa.ChunkedArray) else pa.chunked_array([found])
+
+
 def _mostly_numbers(column: pd.Series[Any]) -> bool:
     """A stray text in a column of numbers does not make it one of names."""
     present = column.dropna().to_list()
-    return 2 * sum(isinstance(value, numbers_abc.Number) for value in present) > len(present)
+    return 2 * sum(isinstance(value, Number) for value in present) > len(present)
 
 
 def _all_scalar(column: pd.Series[Any]) -> bool:
     if column.dtype != object:
         return True
-    return all(pd.api.types.is_scalar(value) for value in column.to_list())
+    return all(types.is_scalar(value) for value in column.to_list())

@@ -44,9 +44,10 @@ Bins = Intervals | Categories
 def read_reference(reference: Mapping[str, Any]) -> tuple[dict[str, Bins], dict[str, str]]:
     """The bins of every feature that can be scored, and why each other one can't.
 
-    >>> bins, unscored = read_reference({"x": {"hist": [[3, 1], [0, 1, 2]]}, "when": {"kind": "other"}})
+    >>> reference = {"x": {"hist": [[3, 1], [0, 1, 2]]}, "when": {"kind": "other", "type": "date"}}
+    >>> bins, unscored = read_reference(reference)
     >>> bins["x"].counts.tolist(), unscored
-    ([0.0, 3.0, 1.0, 0.0, 0.0], {'when': 'the reference has no histogram and no categories'})
+    ([0.0, 3.0, 1.0, 0.0, 0.0], {'when': 'values of type date are not scored'})
     """
     bins: dict[str, Bins] = {}
     unscored: dict[str, str] = {}
@@ -67,6 +68,8 @@ def parse(stats: Any) -> Bins:
         bins: Bins = _categories(stats, missing)
     elif "hist" in stats:
         bins = _intervals(stats, missing)
+    elif stats.get("kind") == "other":
+        raise ConfigError(f"values of type {stats.get('type', 'unknown')} are not scored")
     else:
         raise ConfigError("the reference has no histogram and no categories")
     if (bins.counts < 0).any():

@@ -1,14 +1,30 @@
-"""What one cell means: as a number, as a category, and a float32 as the decimal it was written as."""
+"""What one cell means: as a number, as a text, and a float32 as the decimal it was written as.
+
+A value has one spelling, wherever it is met: in a column of its type, beside values of other types, in the
+training set. So a verdict does not depend on which values happened to share a batch or a file.
+"""
 
 from __future__ import annotations
 
+import base64
+import json
 import math
+import re
+from collections.abc import Mapping, Sequence
+from numbers import Number
 from typing import Any, SupportsFloat
 
 import numpy as np
 from numpy.typing import NDArray
 
 BOOLEANS = {"true": 1.0, "false": 0.0}
+BYTES = "$bytes"
+WRITTEN_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
+"""A number as programs write it: not 007, which is a text."""
+INT64 = 2**63
+BLOCK = 32_768
+_BEYOND_FLOAT32 = np.int64(2**29 - 1)  # the bits of a float64 that no float32 has
+_DIGITS = {np.dtype(np.float32): (6, 7), np.dtype(np.float16): (3, 4)}
 
 
 def as_number(value: Any) -> float | None:
@@ -27,38 +43,128 @@ def as_number(value: Any) -> float | None:
         return None
     try:
         return float(value)
-    except (TypeError, ValueError, OverflowError):
+    except OverflowError:  # a whole number beyond the range of floats
+        return math.inf if value > 0 else -math.inf
+    except (TypeError, ValueError):
         return None
 
 
-def as_category(value: Any) -> str:
-    """The name of a category; a whole float is named as the integer it was before a gap made it a float.
+def spelled(value: Any) -> str:
+    """The text of a value: a text is itself, everything else as JSON has it.
 
-    >>> as_category(3.0), as_category("JFK"), as_category(True)
-    ('3', 'JFK', 'True')
+    Whole numbers have no point, whatever type a gap or a neighbour gave them, and beyond 64 bits they are
+    floats; Decimals are numbers. Bytes are `{"$bytes":"<base64>"}`. Texts are taken as they are, also
+    where Unicode has a second way to write the same.
+
+    >>> spelled(True), spelled(3.0), spelled(2.5), spelled("True"), spelled([1.0, "a", None])
+    ('true', '3', '2.5', 'True', '[1,"a",null]')
     """
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)
+    if isinstance(value, str):
+        return str(value)
+    plain = _plain(value)
+    if isinstance(plain, str):
+        return plain
+    return json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
+
+
+def values_of(names: Sequence[str]) -> list[float | None]:
+    """The number or truth value (1 or 0) that each category is the text of; None for any other text.
+
+    Numbers that differ by float noise are one: they are rounded to 12 digits.
+
+    >>> values_of(["1.50", "True", "007", "0.30000000000000004"])
+    [1.5, 1.0, None, 0.3]
+    """
+    found = [
+        float(name) if WRITTEN_NUMBER.fullmatch(name) else BOOLEANS.get(name.lower(), np.nan)
+        for name in names
+    ]
+    return [_rounded(value) for value in as_written(np.array(found, np.float64)).tolist()]
+
+
+def _rounded(value: float) -> float | None:
+    if math.isnan(value):
+        return None
+    return value if value.is_integer() else float(f"{value:.12g}")
 
 
 def is_gap(value: Any) -> bool:
     """Whether a value stands for a missing one: None or NaN."""
-    return value is None or (isinstance(value, float) and math.isnan(value))
+    try:
+        return value is None or (isinstance(value, Number) and bool(value != value))
+    except ArithmeticError:  # a signalling NaN of decimals
+        return True
 
 
-def as_written(numbers: NDArray[np.float32]) -> NDArray[np.float64]:
-    """float32 as float64, with short decimals restored.
+def as_written(numbers: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """The numbers as float64, with short decimals restored where a float32 stands.
 
     A model is trained on float32(0.7) = 0.699999988…, its clients send 0.7: unequal numbers that may lie
-    in unequal bins. Where at most 7 digits give the same float32, they are taken.
+    in unequal bins. Where at most 7 digits give the same float32, they are taken, whatever type holds it
+    now; of an array of float16, where at most 4 do.
 
     >>> as_written(np.array([0.7, 1e9], dtype=np.float32)).tolist()
     [0.7, 1000000000.0]
+    >>> as_written(np.array([0.699999988079071, 0.7])).tolist()
+    [0.7, 0.7]
     """
-    plain = numbers.astype(np.float64)
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        digits = 6 - np.floor(np.log10(np.abs(plain)))
-        power = 10.0 ** np.where((digits >= 0) & (digits <= 22), digits, 0)
-        short = np.rint(plain * power) / power
-        return np.where(short.astype(np.float32) == numbers, short, plain)
+    if numbers.dtype == np.float16:
+        return _shortened(numbers.astype(np.float64), np.dtype(np.float16))
+    plain = np.ascontiguousarray(numbers, dtype=np.float64)
+    found, bits, beyond = plain, plain.view(np.int64), np.empty(min(BLOCK, plain.size), dtype=np.int64)
+    for start in range(0, plain.size, BLOCK):
+        block = bits[start : start + BLOCK]
+        np.bitwise_and(block, _BEYOND_FLOAT32, out=beyond[: block.size])
+        if beyond[: block.size].all():
+            continue  # doubles, as nearly always: nothing else is looked at
+        places = start + np.flatnonzero(beyond[: block.size] == 0)
+        values = plain[places]
+        places = places[np.isfinite(values) & (values != np.rint(values))]
+        if places.size:
+            found = plain.copy() if found is plain else found
+            found[places] = _shortened(plain[places], np.dtype(np.float32))
+    return found
+
+
+def _shortened(plain: NDArray[np.float64], kind: np.dtype[Any]) -> NDArray[np.float64]:
+    """The shortest decimals that are the same number in a narrower type; the rest as it is."""
+    found = plain
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
+        narrow = plain.astype(kind)
+        for digits in reversed(_DIGITS[kind]):
+            places = digits - 1 - np.floor(np.log10(np.abs(plain)))
+            power = 10.0 ** np.where((places >= 0) & (places <= 22), places, 0)
+            short = np.rint(plain * power) / power
+            is_same = (short.astype(kind) == narrow) & (narrow == plain)
+            found = np.where(is_same, short, found)
+    return found
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON can hold it; a number that JSON has no word for is its text."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    if isinstance(value, Number):
+        return _plain_number(value)
+    if isinstance(value, bytes | bytearray | memoryview):
+        return {BYTES: base64.b64encode(value).decode()}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(entry) for entry in value]
+    return str(value)
+
+
+def _plain_number(value: Any) -> Any:
+    if isinstance(value, int | np.integer) and -INT64 <= value < INT64:
+        return int(value)
+    if isinstance(value, np.floating) and value.dtype in _DIGITS:
+        value = as_written(np.array([value]))[0]
+    number = as_number(value)
+    if number is None:  # complex
+        return str(value)
+    return int(number) if number.is_integer() and abs(number) < INT64 else number

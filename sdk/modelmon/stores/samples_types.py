@@ -2,15 +2,13 @@
 
 A column that files hold with different types gets one that holds them all: a file in which it is all null has
 no say; integers and floats make float64; lists of numbers make lists of their common type; everything else
-that is mixed makes strings (a bool `true`, nested values JSON, bytes `{"$bytes":"<base64>"}`), so that no
-value is lost. Merging some of the tables first changes nothing, except that integers beyond 2**53 that met
-floats are rounded; compaction rests on that.
+that is mixed makes strings, as `modelmon.stats.values.spelled` writes them (a bool `true`, 1.0 as `1`, nested
+values JSON), so that no value is lost; NaN is null there. Merging some of the tables first changes nothing,
+except that integers beyond 2**53 that met floats are rounded; compaction rests on that.
 """
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Iterable, Sequence
 from functools import reduce
 from typing import Any
@@ -20,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as types
 
+from modelmon.stats.values import is_gap, spelled
 from modelmon.stores.columns import METADATA_COLUMNS, ROW_ORDER, TIMESTAMP
 
 TIMESTAMP_TYPE = pa.timestamp("us", "UTC")
@@ -180,14 +179,23 @@ def _cast(column: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
     if _is_all_null(column):
         return pa.nulls(len(column), wanted)
     plain = column.cast(_plain(column.type))
-    if types.is_string(wanted) and (types.is_nested(plain.type) or types.is_binary(plain.type)):
-        return pa.array([None if value is None else _json(value) for value in plain.to_pylist()], wanted)
+    if types.is_string(wanted):
+        return _texts(plain)
     return plain.cast(wanted, safe=False)  # unsafe: rounds integers that a float can't hold
 
 
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_builtin)
+def _texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Each value as it is spelled, every different one spelled once."""
+    if types.is_string(column.type):
+        return column
+    if types.is_nested(column.type):
+        texts = [None if value is None else spelled(value) for value in column.to_pylist()]
+        return pa.chunked_array([pa.array(texts, pa.string())])
+    chunks = [_spelled(chunk) for chunk in column.dictionary_encode().chunks]
+    return pa.chunked_array(chunks, pa.string())
 
 
-def _builtin(value: Any) -> Any:
-    return {"$bytes": base64.b64encode(value).decode()} if isinstance(value, bytes) else str(value)
+def _spelled(encoded: pa.DictionaryArray) -> pa.Array:
+    values = encoded.dictionary.to_pylist()
+    texts = [None if is_gap(value) else spelled(value) for value in values]
+    return pa.array(texts, pa.string()).take(encoded.indices)

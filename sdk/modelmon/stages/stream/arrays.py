@@ -5,23 +5,23 @@
 | numbers | int64; float64 when one is a float, beyond int64, or the column was float64 before |
 | booleans; strings; bytes | bool; string; binary |
 | lists of numbers and nulls | list<double> |
-| anything else, and mixtures | string: strings as they are, the rest as JSON text |
+| anything else, and mixtures | string: strings as they are, the rest as JSON text (`spelled`) |
 | none at all | nulls of the type the column had before, else of float64 |
 
-NaN stays NaN and null stays null.
+Among numbers NaN stays NaN; beside other values, and where there is nothing else, it is null.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pyarrow as pa
 
-BYTES = "$bytes"
+from modelmon.stats.values import BYTES, spelled
+
 FLOATS = pa.list_(pa.float64())
 TYPES: dict[str, pa.DataType] = {
     "double": pa.float64(),
@@ -38,12 +38,15 @@ _SIMPLE = {bool: "bool", str: "string", bytes: "binary"}
 
 
 def column(values: Sequence[Any], known: str | None = None) -> tuple[pa.Array, str | None]:
-    """The array of `values` and the name of its type; None as name when every value is null.
+    """The array of `values` and the name of its type; None as name when no value is there.
 
     `known` is the type the column was last seen with.
     """
     kinds = set(map(type, values))
     kinds.discard(_NULL)
+    if float in kinds and not _has_numbers(values, kinds):
+        values = [None if value != value else value for value in values]  # only NaN is unlike itself
+        kinds = set(map(type, values)) - {_NULL}
     if not kinds:
         return pa.nulls(len(values), TYPES[known or "double"]), None
     name = _type_of(kinds, known)
@@ -57,6 +60,11 @@ def column(values: Sequence[Any], known: str | None = None) -> tuple[pa.Array, s
     if name is not None:
         return pa.array(values, TYPES[name]), name
     return _nested(values, kinds)
+
+
+def _has_numbers(values: Sequence[Any], kinds: set[type]) -> bool:
+    """Whether these are numbers, of which NaN may be one."""
+    return kinds <= {int, float} and any(value == value for value in values if value is not None)
 
 
 def is_retyped(before: str | None, after: str | None) -> bool:
@@ -113,17 +121,9 @@ def _blob(value: Any) -> bytes | None:
 
 
 def text(value: Any) -> str | None:
-    """A value as text: a string as it is, null as null, anything else as JSON.
+    """A value as text: null as null, anything else as it is spelled everywhere.
 
     >>> text("a"), text(True), text([1, "x"]), text(None)
     ('a', 'true', '[1,"x"]', None)
     """
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, bytes):
-        value = {BYTES: base64.b64encode(value).decode()}
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain)
-
-
-def _plain(value: Any) -> Any:
-    return {BYTES: base64.b64encode(value).decode()} if isinstance(value, bytes) else str(value)
+    return None if value is None else spelled(value)
