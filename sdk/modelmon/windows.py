@@ -17,7 +17,7 @@ MINUTE_US = 60_000_000
 BEGINS_INSIDE, ENDS_INSIDE = 1, 2
 """Bits of `incomplete`: the endpoint's data begin, or end, inside the window."""
 PARTIAL = 4
-"""Beside the bits above: silence of a period follows the window, so that no more is to come of it."""
+"""Beside the bits above: silence of a period follows the window, so this is all that there is to judge."""
 DONE, FAILED, UNAVAILABLE = "done", "failed", "unavailable"
 """Outcomes of a window: judged; the app failed; what the app depends on does not answer now."""
 _EDGE = 10  # a tenth of a window may lack data before the window is incomplete
@@ -146,7 +146,26 @@ def standing(span: Span, progress: Progress, clocks: Clocks, reopened_us: int | 
     if progress.batch:
         complete = progress.completed_us is not None and span.start_us <= progress.completed_us
         return Standing.COMPLETED if complete else Standing.WAITS_FOR_COMPLETION
-    due_us = span.end_us + clocks.grace_us
+    return _closed_by(span.end_us + clocks.grace_us, progress, clocks)
+
+
+def after(span: Span, progress: Progress, clocks: Clocks) -> Standing:
+    """Whether it is known what came in the period after the window: closed when nothing else will."""
+    if progress.batch:
+        return standing(span, progress, clocks)  # a complete job has said that this is all
+    return _closed_by(_next_end_us(span), progress, clocks)
+
+
+def known_after_us(span: Span, progress: Progress, grace_us: int) -> int:
+    """The earliest moment at which silence after the window may be known."""
+    return max(_next_end_us(span), progress.committed_us + grace_us)
+
+
+def _next_end_us(span: Span) -> int:
+    return span.end_us + (span.end_us - span.start_us)
+
+
+def _closed_by(due_us: int, progress: Progress, clocks: Clocks) -> Standing:
     if clocks.now_us < due_us:
         return Standing.WAITS_FOR_CLOCK
     if progress.last_request_us is not None and progress.last_request_us >= due_us:
@@ -158,9 +177,9 @@ def standing(span: Span, progress: Progress, clocks: Clocks, reopened_us: int | 
     return Standing.SILENT if clocks.caught_up_us >= max(due_us, quiet_us) else Standing.WAITS_FOR_PROOF
 
 
-def incomplete(span: Span, progress: Progress, by: Standing) -> int:
+def incomplete(span: Span, progress: Progress, by: Standing, silence: bool = False) -> int:
     """Bits that say that the endpoint's data begin or end inside a window closed `by` this, more than a
-    tenth of its length from its edge.
+    tenth of its length from its edge; and whether `silence` of a period is known to follow it then.
 
     Only silence tells an end of the data: newer data prove that there is none, and a completed batch
     job has said that this is all.
@@ -172,7 +191,13 @@ def incomplete(span: Span, progress: Progress, by: Standing) -> int:
         bits |= BEGINS_INSIDE
     if by is Standing.SILENT and last is not None and (span.end_us - last) * _EDGE > length:
         bits |= ENDS_INSIDE
-    return bits
+    return bits | PARTIAL if bits and silence else bits
+
+
+def may_become_partial(bits: int, followed: bool, rows: int, min_rows: int) -> bool:
+    """Whether a window that was judged as incomplete gets a verdict once silence follows it: with rows
+    enough, as long as nothing came in the period after it."""
+    return 0 < bits < PARTIAL and not followed and rows >= min_rows
 
 
 def is_stale(span: Span, period_us: int, now_us: int, grace_us: int) -> bool:

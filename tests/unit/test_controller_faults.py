@@ -479,6 +479,11 @@ def test_any_order_of_ticks_kills_and_changes_judges_each_row_in_one_window_afte
         for one, next_one in pairwise(rows):
             assert one.end_us <= next_one.start_us
         assert all(each.wanted == each.sent == each.answered for each in rows)
+        for each in rows:
+            length = each.end_us - each.start_us
+            followed = any(each.end_us <= other.start_us < each.end_us + length for other in rows)
+            assert bool(each.incomplete & 4) == (each.incomplete > 0 and not followed)
+            assert not each.incomplete & 2 or max(model.rows) < each.end_us
     finally:
         flaky_stream.AFTER_PUBLISH.clear()
         chain.close()

@@ -15,6 +15,7 @@ import pytest
 from modelmon.apps import (
     DataDriftClassifier,
     HistogramDataDriftApplication,
+    ModelMonitoringApplicationBase,
     ModelMonitoringApplicationMetric,
     ModelMonitoringApplicationResult,
     ModelMonitoringApplicationStats,
@@ -188,6 +189,68 @@ def test_a_window_that_the_data_cover_in_part_is_incomplete(bits: int) -> None:
     frame = three_features()
     result = judged(frame, frame, window_incomplete=bits).assert_status("general_drift", "irrelevant")
     assert (result.extra_data["state"], result.value) == ("incomplete", 0.0)
+
+
+@pytest.mark.parametrize("bits", [5, 6, 7])
+def test_a_partial_window_is_judged_and_suspected_at_most(bits: int) -> None:
+    frame = three_features()
+    drifted = frame.assign(a=frame["a"] + 1_000)
+    suspected = judged(drifted, frame, window_incomplete=bits)
+    worst = suspected.assert_status("feature_drift", "potential_detection")
+    assert (worst.extra_data["state"], worst.value, worst.extra_data["feature"]) == ("partial", 1.0, "a")
+    calm = judged(frame, frame, window_incomplete=bits).assert_status("feature_drift", "no_detection")
+    assert calm.extra_data["state"] == "partial"
+
+
+@pytest.mark.parametrize(("rows", "state"), [(49, "warming up"), (50, "partial")])
+def test_a_partial_window_has_rows_enough(rows: int, state: str) -> None:
+    frame = three_features()
+    found = judged(frame.head(rows), frame, window_incomplete=7).result("general_drift")
+    assert found.extra_data["state"] == state
+
+
+def test_an_app_that_asks_for_fewer_rows_gets_no_partial_window_of_fewer_than_the_setting() -> None:
+    frame = three_features()
+    found = run_app(HistogramDataDriftApplication(min_rows=10), frame.head(20), frame, window_incomplete=7)
+    assert found.assert_status("general_drift", "irrelevant").extra_data["state"] == "incomplete"
+
+
+class Strict(ModelMonitoringApplicationBase):
+    """Finds what its test says, whatever the rows."""
+
+    def __init__(self, status: ResultStatusApp, **extra: str) -> None:
+        self.status, self.extra = status, extra
+
+    def do_tracking(self, monitoring_context: Any) -> Any:
+        found = ModelMonitoringApplicationResult("x", 1.0, ResultKindApp.data_drift, self.status, self.extra)
+        return [found, ModelMonitoringApplicationMetric("n", 3.0)]
+
+
+@pytest.mark.parametrize(("status", "expected"), [(2, 1), (1, 1), (0, 0), (-1, -1)])
+def test_what_any_app_finds_in_a_partial_window_is_suspected_at_most(status: int, expected: int) -> None:
+    frame = three_features()
+    found = run_app(Strict(ResultStatusApp(status)), frame, window_incomplete=6)
+    assert (found.result("x").status, found.result("x").extra_data) == (expected, {"state": "partial"})
+    assert found.metric("n").value == 3.0
+    whole = run_app(Strict(ResultStatusApp(status)), frame, window_incomplete=2)
+    assert (whole.result("x").status, whole.result("x").extra_data) == (status, {})
+
+
+def test_a_state_of_the_apps_own_is_kept() -> None:
+    found = run_app(
+        Strict(ResultStatusApp.detected, state="no labels"), three_features(), window_incomplete=6
+    )
+    assert found.assert_status("x", "potential_detection").extra_data == {"state": "no labels"}
+
+
+def test_evaluate_judges_a_partial_window_as_the_live_app_does() -> None:
+    frame = three_features()
+    drifted = frame.assign(a=frame["a"] + 1_000)
+    outputs = HistogramDataDriftApplication.evaluate(
+        sample_data=drifted, reference_data=frame, window_incomplete=7
+    )
+    (worst,) = (each for each in outputs if each.name == "feature_drift")
+    assert (worst.status, worst.extra_data["state"]) == (ResultStatusApp.potential_detection, "partial")
 
 
 def test_a_missing_feature_costs_only_that_feature() -> None:

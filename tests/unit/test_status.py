@@ -246,6 +246,21 @@ def test_too_few_rows_are_a_state_and_so_is_an_incomplete_window(chain):
     assert endpoint["windows"]["incomplete"] == endpoint["windows"]["warming up"] == 1
 
 
+@pytest.mark.parametrize(("rows", "state"), [(50, "partial"), (49, "incomplete")])
+def test_partial_stands_beside_the_verdict_of_a_burst(chain, rows, state):
+    chain.serve(*[at(5, second) for second in range(rows)], now=at(6))
+    chain.settle(at(21))
+    for event in chain.app_events():
+        chain.report(result(event, 1), done(event, rows))
+    (endpoint,) = read(chain, at(12))["endpoints"]
+    assert state in endpoint["states"]
+    assert (endpoint["windows"]["partial"], endpoint["windows"]["incomplete"]) == (
+        (1, 0) if state == "partial" else (0, 1)
+    )
+    assert state in endpoint["verdicts"][0]["states"]
+    assert endpoint["status"] == {"data_drift": 1}
+
+
 def test_each_app_shows_how_far_it_has_come(chain):
     chain.serve(*[at(minute) for minute in range(0, 35, 5)], now=at(35))
     chain.tick(at(35))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,10 +16,13 @@ from modelmon.windows import (
     Span,
     Standing,
     State,
+    after,
     changed_period,
     check_at,
     has_tries_left,
     incomplete,
+    known_after_us,
+    may_become_partial,
     postponed_wait_us,
     retry_wait_us,
     standing,
@@ -267,6 +272,70 @@ def test_incomplete(first, last, by, bits):
         return None if minute is None else round(minute * MINUTE_US)
 
     assert incomplete(WINDOW, Progress(us(first), us(last), 0), by) == bits
+
+
+@pytest.mark.parametrize("by", [Standing.PASSED, Standing.SILENT, Standing.COMPLETED])
+@pytest.mark.parametrize(("first", "bits"), [(0, 0), (5, 1)])
+def test_silence_after_the_window_is_said_of_one_that_the_data_cover_in_part_alone(first, bits, by):
+    progress = Progress(first * MINUTE_US, 10 * MINUTE_US, 0)
+    assert incomplete(WINDOW, progress, by, silence=True) == (bits and bits | 4)
+    assert incomplete(WINDOW, progress, by, silence=False) == bits
+
+
+@pytest.mark.parametrize(
+    ("now", "last_request", "committed", "caught_up", "expected"),
+    [
+        (599, -300, -300, 599, Standing.WAITS_FOR_CLOCK),
+        (600, -300, -300, 600, Standing.SILENT),
+        (600, -300, -300, 599, Standing.WAITS_FOR_PROOF),  # the stream function may be down
+        (9_000, -300, -300, 599, Standing.WAITS_FOR_PROOF),
+        (601, -300, 600, 601, Standing.WAITS_FOR_CLOCK),  # rows that came late, a moment ago
+        (630, -300, 600, 630, Standing.SILENT),
+        (700, 599, 600, 650, Standing.SILENT),
+        (700, 600, 600, -1, Standing.PASSED),
+        (700, 599, 600, -1, Standing.WAITS_FOR_PROOF),
+    ],
+)
+def test_what_came_in_the_period_after_a_window_is_known_once_it_has_passed(
+    now, last_request, committed, caught_up, expected
+):
+    us = [END + seconds * 1_000_000 for seconds in (now, last_request, committed, caught_up)]
+    progress = Progress(0, us[1], us[2])
+    assert after(WINDOW, progress, Clocks(us[0], GRACE, us[3])) is expected
+    known_us = known_after_us(WINDOW, progress, GRACE)
+    assert (expected is Standing.WAITS_FOR_CLOCK) == (us[0] < known_us)
+
+
+def test_a_complete_batch_job_has_said_that_nothing_follows():
+    job = Progress(5 * MINUTE_US, 6 * MINUTE_US, 0, completed_us=6 * MINUTE_US, batch=True)
+    clocks = Clocks(0, GRACE, -1)
+    assert after(WINDOW, job, clocks) is Standing.COMPLETED
+    assert after(WINDOW, replace(job, completed_us=None), clocks) is Standing.WAITS_FOR_COMPLETION
+
+
+@given(times, times, times, times, st.integers(0, 500))
+def test_silence_after_a_window_is_known_no_earlier_than_that_the_window_has_closed(
+    now, last_request, committed, caught_up, length
+):
+    window = Span(END - (length + GRACE // 1_000_000) * 1_000_000, END)  # a period is longer than a grace
+    progress = Progress(0, END + last_request * 1_000_000, END + committed * 1_000_000)
+    clocks = Clocks(END + now * 1_000_000, GRACE, END + caught_up * 1_000_000)
+    if after(window, progress, clocks).closed:
+        assert standing(window, progress, clocks).closed
+
+
+@pytest.mark.parametrize(
+    ("bits", "followed", "rows", "expected"),
+    [
+        (1, False, 50, True), (2, False, 50, True), (3, False, 50, True),
+        (3, False, 49, False),  # too few rows for any verdict
+        (1, True, 50, False),  # the first window of steady traffic
+        (0, False, 50, False),  # it has its full verdict
+        (5, False, 50, False), (6, False, 50, False), (7, False, 50, False),  # they have theirs
+    ],
+)  # fmt: skip
+def test_which_windows_get_a_verdict_once_silence_follows(bits, followed, rows, expected):
+    assert may_become_partial(bits, followed, rows, min_rows=50) is expected
 
 
 def test_a_short_window_is_measured_by_its_own_length():

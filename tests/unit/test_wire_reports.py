@@ -83,7 +83,7 @@ def test_only_a_window_of_mlruns_ends_a_microsecond_later_than_written() -> None
         ("end_infer_time", "2025-01-31 09:50:00+00:00"),
         ("window_revision", -1),
         ("window_revision", True),
-        ("window_incomplete", 4),
+        ("window_incomplete", 8),
         ("project", 5),
         ("endpoint_updated", []),
     ],

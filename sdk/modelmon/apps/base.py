@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from modelmon.apps.results import (
     Output,
     outputs,
 )
+from modelmon.model import ResultStatusApp
 
 if TYPE_CHECKING:
     from modelmon.settings import Settings
@@ -60,9 +62,9 @@ class ModelMonitoringApplicationBase(ABC):
         `sample_data` is a pandas DataFrame or Arrow table, `reference_data` another one or reference
         statistics as `modelmon.stats.describe` makes them. `label_names` says which columns are
         predictions. The window is [start, end), datetimes or ISO texts; without them it spans the column
-        `timestamp`, else the first ten minutes of 1970. `class_arguments` go to the constructor. Exceptions
-        of the app are raised;
-        ConfigError when something else than rows is given or something else than outputs comes back.
+        `timestamp`, else the first ten minutes of 1970. `window_incomplete` is the context's; with its bit 4
+        a verdict is at most suspected. `class_arguments` go to the constructor. Exceptions of the app are
+        raised; ConfigError when something else than rows is given or something else than outputs comes back.
         """
         from modelmon.apps.offline import offline_context
 
@@ -85,7 +87,18 @@ ModelMonitoringApplicationBaseV2 = ModelMonitoringApplicationBase
 
 
 def judge(app: ModelMonitoringApplicationBase, context: MonitoringApplicationContext) -> list[Output]:
-    """Run the app on a window; a window without rows is not shown to it and has no outputs."""
+    """Run the app on a window; a window without rows is not shown to it and has no outputs.
+
+    What it finds in a partial window is suspected at most, and says so.
+    """
     if not context.rows:
         return []
-    return outputs(app.do_tracking(context))
+    found = outputs(app.do_tracking(context))
+    return [_of_a_part(output) for output in found] if context.window_is_partial else found
+
+
+def _of_a_part(output: Output) -> Output:
+    if not isinstance(output, ModelMonitoringApplicationResult):
+        return output
+    status = min(output.status, ResultStatusApp.potential_detection)
+    return replace(output, status=status, extra_data={"state": "partial", **output.extra_data})

@@ -13,15 +13,13 @@ from modelmon.apps.logger import AppLogger, app_logger
 from modelmon.errors import ConfigError
 from modelmon.model import Endpoint, Window
 from modelmon.settings import Settings
+from modelmon.windows import PARTIAL
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
     from modelmon.stats.frames import Frame
-
-BEGINS_INSIDE, ENDS_INSIDE = 1, 2
-"""Bits of `window_incomplete`: the endpoint's data begin, or end, inside the window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +33,9 @@ class MonitoringApplicationContext:
     """One endpoint over one window `[start_infer_time, end_infer_time)`, read when it is asked for.
 
     Beside MLRun's names there are `window`, `window_incomplete` (bits: 1 the data begin inside the window,
-    2 they end inside), `window_revision` (grows when a late event re-opens the window), `rows`, `sample`
-    (Arrow) and `settings`. `sample`, `sample_df` and the statistics raise UnavailableError when the store
-    does not answer; let it pass: the window then waits.
+    2 they end inside it, 4 silence of a period follows), `window_is_partial`, `window_revision` (grows when a
+    late event re-opens the window), `rows`, `sample` (Arrow) and `settings`. `sample`, `sample_df` and the
+    statistics raise UnavailableError when the store does not answer; let it pass: the window then waits.
     """
 
     def __init__(
@@ -107,6 +105,12 @@ class MonitoringApplicationContext:
     def rows(self) -> int:
         """Rows of the sample."""
         return len(self.frame)
+
+    @property
+    def window_is_partial(self) -> bool:
+        """Whether the data cover only a part of the window, and that is all there is: silence follows it, and
+        it has rows enough (`app_min_rows`) to be judged."""
+        return bool(self.window_incomplete & PARTIAL) and self.rows >= self.settings.app_min_rows
 
     @cached_property
     def sample(self) -> pa.Table:

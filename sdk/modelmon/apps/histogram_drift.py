@@ -40,7 +40,8 @@ class HistogramDataDriftApplication(ModelMonitoringApplicationBase):
     A verdict is `irrelevant`, with the reason as `state` in its extra data, over fewer than `min_rows` rows
     ("warming up"), against a reference of fewer ("small reference"), in a window that the data only partly
     cover ("incomplete"), without reference statistics ("no reference") and when none of the reference's
-    features can be scored ("no features"). The first three still carry the value.
+    features can be scored ("no features"). The first three still carry the value. A window that is partial
+    has a verdict, suspected at most.
 
     Arguments: `potential_threshold` and `detected_threshold`, or a `value_classifier` of your own;
     `distances`, names of `modelmon.stats.DISTANCES`; `min_rows`, by default the setting `app_min_rows`;
@@ -171,7 +172,7 @@ class HistogramDataDriftApplication(ModelMonitoringApplicationBase):
             return "warming up"
         if comparison.reference_rows < least:
             return "small reference"
-        return "incomplete" if context.window_incomplete else ""
+        return "incomplete" if context.window_incomplete and not context.window_is_partial else ""
 
     def _result(
         self, name: str, value: float, state: str, evidence: dict[str, Any]

@@ -26,7 +26,8 @@ class FeatureScore:
 
 @dataclass(frozen=True, slots=True)
 class Week:
-    """One window's two results. `features` is the worst first; `state` says why there is no verdict."""
+    """One window's two results. `features` is the worst first; `state` says why there is no verdict, or
+    "partial" beside one."""
 
     start: date
     status: ResultStatusApp
@@ -39,7 +40,7 @@ class Week:
 
     @property
     def is_judged(self) -> bool:
-        return not self.state
+        return self.state in ("", "partial")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, and_, bindparam, case, select, tuple_, update
 
-from modelmon.stores.schema import endpoints, positions, traffic, windows
-from modelmon.stores.windows import BATCH, WindowKey, is_key, key_values
+from modelmon.stores.schema import apps, endpoints, positions, traffic, windows
+from modelmon.stores.windows import BATCH, WindowKey, is_followed, is_key, key_values
 from modelmon.windows import UNAVAILABLE, Progress, Span
 
 
@@ -20,7 +20,8 @@ from modelmon.windows import UNAVAILABLE, Progress, Span
 class DueWindow:
     """A window that the controller has to look at now, with what it needs to decide and to publish.
 
-    `endpoint_name` is None when the endpoint's record is gone.
+    `endpoint_name` is None when the endpoint's record is gone. `followed`: rows came in the period after it,
+    as long as it is.
     """
 
     key: WindowKey
@@ -34,6 +35,8 @@ class DueWindow:
     attempts: int
     answered: int
     outcome: str
+    rows: int
+    followed: bool
     progress: Progress
     endpoint_name: str | None
     project: str
@@ -55,8 +58,9 @@ def due(connection: Connection, now_us: int, limit: int, after: DueWindow | None
         select(
             windows, traffic.c.first_request_us, traffic.c.last_request_us, traffic.c.committed_us,
             traffic.c.completed_us, endpoints.c.name, endpoints.c.project, endpoints.c.mode,
-            endpoints.c.updated_us,
+            endpoints.c.updated_us, is_followed().label("followed"),
         )
+        .outerjoin(apps, apps.c.name == windows.c.application_name)
         .outerjoin(traffic, traffic.c.endpoint_id == windows.c.endpoint_id)
         .outerjoin(endpoints, endpoints.c.endpoint_id == windows.c.endpoint_id)
         .where(windows.c.check_us <= now_us)
@@ -82,7 +86,8 @@ def _due(row: Row[Any]) -> DueWindow:
         WindowKey(row.endpoint_id, row.application_name, row.start_us), Span(row.start_us, row.end_us),
         row.wanted, row.sent, row.sends, row.dirty_us, row.check_us,
         row.incomplete, row.attempts if row.attempt_revision == row.sent else 0,
-        row.answered, row.outcome, progress, row.name, row.project or "", row.updated_us or 0,
+        row.answered, row.outcome, row.rows, bool(row.followed), progress,
+        row.name, row.project or "", row.updated_us or 0,
     )  # fmt: skip
 
 
@@ -116,29 +121,39 @@ def record_sent(connection: Connection, sendings: Sequence[Sending], now_us: int
         connection.execute(statement, values)
 
 
+def want_settled(connection: Connection, found: Sequence[DueWindow], now_us: int) -> None:
+    """Want these windows anew, as they are: what follows them is known now. One that has changed since it
+    was read stays as it is."""
+    changes = {"wanted": windows.c.wanted + 1, "check_us": now_us}
+    if found:
+        connection.execute(
+            update(windows).where(*_UNCHANGED).values(changes), [_as_read(each) for each in found]
+        )
+
+
 def look_again(connection: Connection, found: Sequence[tuple[DueWindow, int | None]]) -> None:
     """Look at each of these windows again at the given time, None: never; one that has changed since
     it was read stays as it is."""
-    statement = (
-        update(windows)
-        .where(
-            is_key(),
-            windows.c.wanted == bindparam("a_wanted"),
-            windows.c.sent == bindparam("a_sent"),
-            windows.c.answered == bindparam("an_answered"),
-            windows.c.outcome == bindparam("an_outcome"),
-        )
-        .values(check_us=bindparam("a_check"))
-    )
-    values = [
-        {
-            **key_values(each.key), "a_wanted": each.wanted, "a_sent": each.sent,
-            "an_answered": each.answered, "an_outcome": each.outcome, "a_check": check_us,
-        }
-        for each, check_us in found
-    ]  # fmt: skip
+    statement = update(windows).where(*_UNCHANGED).values(check_us=bindparam("a_check"))
+    values = [{**_as_read(each), "a_check": check_us} for each, check_us in found]
     if values:
         connection.execute(statement, values)
+
+
+_UNCHANGED = (
+    is_key(),
+    windows.c.wanted == bindparam("a_wanted"),
+    windows.c.sent == bindparam("a_sent"),
+    windows.c.answered == bindparam("an_answered"),
+    windows.c.outcome == bindparam("an_outcome"),
+)
+
+
+def _as_read(window: DueWindow) -> dict[str, Any]:
+    return {
+        **key_values(window.key), "a_wanted": window.wanted, "a_sent": window.sent,
+        "an_answered": window.answered, "an_outcome": window.outcome,
+    }  # fmt: skip
 
 
 def caught_up_us(connection: Connection, stream_id: str, partitions: int, now_us: int) -> int:

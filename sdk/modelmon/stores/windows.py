@@ -20,16 +20,21 @@ from sqlalchemy import (
     bindparam,
     case,
     delete,
+    exists,
     func,
+    or_,
     select,
     update,
 )
 
 from modelmon.stores.registry import RegisteredApp, get_value
-from modelmon.stores.schema import dirty, endpoints, periods, traffic, windows
+from modelmon.stores.schema import apps, dirty, endpoints, periods, traffic, windows
 from modelmon.stores.sql import chunks, upsert
-from modelmon.windows import ENDS_INSIDE, Period, changed_period
+from modelmon.windows import BEGINS_INSIDE, ENDS_INSIDE, PARTIAL, Period, changed_period
 
+_FOLLOWED = BEGINS_INSIDE | PARTIAL
+_ENDED = tuple(bits for bits in range(2 * PARTIAL) if bits & ENDS_INSIDE)
+"""Bits of windows that were judged when the data seemed to have ended in them, or nothing to follow them."""
 ROUTER = 2  # the endpoint type of a router: its models are analysed, it is not
 BATCH = "batch"
 
@@ -216,17 +221,19 @@ def want(connection: Connection, changes: Sequence[Change], now_us: int) -> None
 
 def want_resumed(connection: Connection, endpoint_ids: Collection[str], now_us: int, grace_us: int) -> int:
     """Want the windows of these endpoints anew that were judged when silence seemed to end the data
-    inside them, and that newer data have passed since; returns how many."""
+    inside them or to follow them, and that newer data have shown otherwise since; returns how many."""
     wanted = 0
+    passed = traffic.c.last_request_us >= windows.c.end_us
     for chunk in chunks(endpoint_ids):
         resumed = (
             select(windows.c.endpoint_id, windows.c.application_name, windows.c.start_us)
             .join(traffic, traffic.c.endpoint_id == windows.c.endpoint_id)
+            .outerjoin(apps, apps.c.name == windows.c.application_name)
             .where(
                 windows.c.endpoint_id.in_(chunk),
-                windows.c.incomplete.in_((ENDS_INSIDE, ENDS_INSIDE | 1)),
+                windows.c.incomplete.in_((*_ENDED, _FOLLOWED)),
                 windows.c.wanted == windows.c.sent,
-                traffic.c.last_request_us >= windows.c.end_us,
+                or_(and_(windows.c.incomplete != _FOLLOWED, passed), is_followed()),
             )
         )
         keys = [WindowKey(*row) for row in connection.execute(resumed)]
@@ -237,6 +244,24 @@ def want_resumed(connection: Connection, endpoint_ids: Collection[str], now_us: 
         )
         wanted += len(keys)
     return wanted
+
+
+def is_followed() -> ColumnElement[bool]:
+    """Whether rows came in the period after a window, as long as the window itself; beside `windows` the
+    statement joins `apps` and `traffic`.
+
+    Windows are the witnesses: an app has one wherever there are rows. Of the time before it was registered
+    it may lack some; there any newer row of the endpoint counts.
+    """
+    other = windows.alias("next_windows")
+    witness = exists().where(
+        other.c.endpoint_id == windows.c.endpoint_id,
+        other.c.application_name == windows.c.application_name,
+        other.c.start_us >= windows.c.end_us,
+        other.c.start_us < 2 * windows.c.end_us - windows.c.start_us,
+    )
+    before = windows.c.end_us <= apps.c.registered_us
+    return or_(witness, and_(before, traffic.c.last_request_us >= windows.c.end_us))
 
 
 def count_late(connection: Connection, rows: Mapping[str, int]) -> None:

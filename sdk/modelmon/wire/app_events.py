@@ -18,8 +18,9 @@ from modelmon.wire.moments import read_window, window_fields
 class AppEvent:
     """One window to judge.
 
-    `window_revision` is 0 in an event that MLRun made. `window_incomplete`: 1, the data begin inside the
-    window; 2, they end inside it; 3, both. `endpoint_updated` is an ISO text or "".
+    `window_revision` is 0 in an event that MLRun made. `window_incomplete` is a sum: 1, the data begin inside
+    the window; 2, they end inside it; 4 beside these, silence of a period follows. `endpoint_updated` is an
+    ISO text or "".
     """
 
     endpoint_id: str
@@ -64,7 +65,7 @@ def read_app_event(body: bytes) -> AppEvent:
             inclusive="window_revision" not in value,
         ),
         window_revision=revision,
-        window_incomplete=read_count(value, "window_incomplete", most=3),
+        window_incomplete=read_count(value, "window_incomplete", most=7),
         project=_text(value, "project"),
         endpoint_updated=_text(value, "endpoint_updated"),
     )

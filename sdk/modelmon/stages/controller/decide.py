@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from modelmon.settings import Settings
 from modelmon.stores.due_windows import DueWindow
 from modelmon.windows import (
+    DONE,
     FAILED,
     UNAVAILABLE,
     Clocks,
     Standing,
+    after,
     has_tries_left,
     incomplete,
+    known_after_us,
+    may_become_partial,
     postponed_wait_us,
     retry_wait_us,
     standing,
@@ -36,6 +40,13 @@ class Send:
 
 
 @dataclass(frozen=True, slots=True)
+class Want:
+    """Want the window anew: what follows it is known now."""
+
+    window: DueWindow
+
+
+@dataclass(frozen=True, slots=True)
 class LookAgain:
     """Look at the window again at `at_us`; None: there is nothing left to do."""
 
@@ -50,7 +61,7 @@ class Wait:
     standing: Standing
 
 
-Decision = Send | LookAgain | Wait
+Decision = Send | Want | LookAgain | Wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +70,7 @@ class Rules:
     windows have been read and all reports been written, so that a missing answer won't come."""
 
     clocks: Clocks
+    min_rows: int
     attempts: int
     retry_us: int
     apps: frozenset[str]
@@ -68,9 +80,8 @@ class Rules:
     def of(
         cls, settings: Settings, clocks: Clocks, apps: frozenset[str], nothing_underway: Callable[[str], bool]
     ) -> Rules:
-        return cls(
-            clocks, settings.app_attempts, round(settings.app_retry_seconds * 1e6), apps, nothing_underway
-        )
+        retry_us = round(settings.app_retry_seconds * 1e6)
+        return cls(clocks, settings.app_min_rows, settings.app_attempts, retry_us, apps, nothing_underway)
 
 
 def decide(window: DueWindow, rules: Rules) -> Decision:
@@ -91,7 +102,8 @@ def _first_send(window: DueWindow, rules: Rules) -> Decision:
     found = standing(window.span, window.progress, rules.clocks, reopened_us)
     if not found.closed:
         return Wait(found)
-    bits = incomplete(window.span, window.progress, found)
+    silence = not window.followed and after(window.span, window.progress, rules.clocks).closed
+    bits = incomplete(window.span, window.progress, found, silence)
     return Send(window, window.wanted, bits, retry_wait_us(1, rules.retry_us))
 
 
@@ -101,7 +113,20 @@ def _answered(window: DueWindow, rules: Rules) -> Decision:
         return _again(window, postponed_wait_us(waited_us, rules.retry_us))
     if window.outcome == FAILED and has_tries_left(window.sends, window.attempts, rules.attempts):
         return _again(window, retry_wait_us(window.sends + 1, rules.retry_us))
+    if window.outcome == DONE and may_become_partial(
+        window.incomplete, window.followed, window.rows, rules.min_rows
+    ):
+        return _partly_covered(window, rules.clocks)
     return LookAgain(window, None)
+
+
+def _partly_covered(window: DueWindow, clocks: Clocks) -> Decision:
+    found = after(window.span, window.progress, clocks)
+    if found.closed:
+        return Want(window)
+    if found is Standing.WAITS_FOR_PROOF:
+        return Wait(found)
+    return LookAgain(window, known_after_us(window.span, window.progress, clocks.grace_us))
 
 
 def _unanswered(window: DueWindow, rules: Rules) -> Decision:

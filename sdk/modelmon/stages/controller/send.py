@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from modelmon import wire
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.model import Window, from_us
-from modelmon.stages.controller.decide import LookAgain, Rules, Send, Wait, decide
+from modelmon.stages.controller.decide import Decision, LookAgain, Rules, Send, Wait, Want, decide
 from modelmon.stages.controller.streams import ProjectStreams
 from modelmon.stores import due_windows as ledger
 from modelmon.stores.database import Database
@@ -42,12 +42,7 @@ def send_due(database: Database, streams: ProjectStreams, rules: Rules) -> Sent:
             isinstance(each, Wait) and each.standing is Standing.WAITS_FOR_PROOF for each in decisions
         )
         published = _publish(streams, [each for each in decisions if isinstance(each, Send)], sent)
-        _record(
-            database,
-            rules.clocks.now_us,
-            published,
-            [each for each in decisions if isinstance(each, LookAgain)],
-        )
+        _record(database, rules.clocks.now_us, published, decisions)
     return sent
 
 
@@ -119,12 +114,17 @@ def _app_event(send: Send) -> bytes:
     )
 
 
-def _record(database: Database, now_us: int, published: Sequence[Send], again: Sequence[LookAgain]) -> None:
-    if not published and not again:
+def _record(
+    database: Database, now_us: int, published: Sequence[Send], decisions: Sequence[Decision]
+) -> None:
+    again = [(each.window, each.at_us) for each in decisions if isinstance(each, LookAgain)]
+    settled = [each.window for each in decisions if isinstance(each, Want)]
+    if not published and not again and not settled:
         return
     sendings = [
         Sending(each.window.key, each.revision, each.incomplete, now_us + each.wait_us) for each in published
     ]
     with database.write() as connection:
         ledger.record_sent(connection, sendings, now_us)
-        ledger.look_again(connection, [(each.window, each.at_us) for each in again])
+        ledger.look_again(connection, again)
+        ledger.want_settled(connection, settled, now_us)
