@@ -5,18 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
-from modelmon.errors import ConfigError, RejectedError
+from modelmon.errors import ConfigError
 from modelmon.extras import install
-from modelmon.model import Endpoint, to_us
+from modelmon.model import Endpoint
 from modelmon.model_monitoring.locating import HasSettings, opened, settings_of
+from modelmon.model_monitoring.moments import Time, moment_us
 from modelmon.settings import Settings
 from modelmon.stores import endpoints
 from modelmon.stores.reading import read_sample
 from modelmon.stores.samples import open_samples
-from modelmon.wire import read_moment
 from modelmon.wire.moments import LATEST_US
 
 if TYPE_CHECKING:
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 URI = re.compile(r"store://feature-sets/(?P<project>[^/]+)/(?P<name>[^/]+)")
-DAY = re.compile(r"\d{4}-\d\d-\d\d")
-Time = date | str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +92,7 @@ def get_offline_features(
     one in `context` or around the current folder. Raises ConfigError for an endpoint, column or time that
     can't be, UnavailableError when a store does not answer.
     """
-    start_us, end_us = _us(start, "start", 0), _us(end, "end", LATEST_US)
+    start_us, end_us = moment_us(start, "start", 0), moment_us(end, "end", LATEST_US)
     if start_us >= end_us:
         raise ConfigError(f"end: must come after start {start!r}, got {end!r}")
     if isinstance(columns, str):
@@ -118,20 +115,6 @@ def _to_pandas(table: pa.Table) -> pd.DataFrame:
     except ModuleNotFoundError as error:
         raise ConfigError(f"pandas is not installed: {install('apps')}, or ask for as_arrow=True") from error
     return frame
-
-
-def _us(moment: Time, argument: str, default: int) -> int:
-    if moment is None:
-        return default
-    if isinstance(moment, datetime) and moment == moment:  # NaT is a datetime unequal to itself
-        return to_us(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
-    text = moment.isoformat() if isinstance(moment, date) else moment
-    if isinstance(text, str) and DAY.fullmatch(text):
-        text += " 00:00:00"
-    try:
-        return read_moment(text, argument)
-    except RejectedError as error:
-        raise ConfigError(str(error)) from error
 
 
 def _find(settings: Settings, name: str) -> Endpoint:

@@ -146,32 +146,33 @@ def standing(span: Span, progress: Progress, clocks: Clocks, reopened_us: int | 
     if progress.batch:
         complete = progress.completed_us is not None and span.start_us <= progress.completed_us
         return Standing.COMPLETED if complete else Standing.WAITS_FOR_COMPLETION
-    return _closed_by(span.end_us + clocks.grace_us, progress, clocks)
+    due_us = span.end_us + clocks.grace_us
+    return _closed_by(due_us, progress.committed_us + clocks.grace_us, progress, clocks)
 
 
 def after(span: Span, progress: Progress, clocks: Clocks) -> Standing:
-    """Whether it is known what came in the period after the window: closed when nothing else will."""
+    """Whether it is known what came in the period after the window: closed when nothing else will.
+
+    The endpoint has to be silent for a period by the wall clock too: a replay of the past that pauses for a
+    moment is no silence.
+    """
     if progress.batch:
         return standing(span, progress, clocks)  # a complete job has said that this is all
-    return _closed_by(_next_end_us(span), progress, clocks)
+    length = span.end_us - span.start_us
+    return _closed_by(span.end_us + length, progress.committed_us + length, progress, clocks)
 
 
-def known_after_us(span: Span, progress: Progress, grace_us: int) -> int:
+def known_after_us(span: Span, progress: Progress) -> int:
     """The earliest moment at which silence after the window may be known."""
-    return max(_next_end_us(span), progress.committed_us + grace_us)
+    return max(span.end_us, progress.committed_us) + span.end_us - span.start_us
 
 
-def _next_end_us(span: Span) -> int:
-    return span.end_us + (span.end_us - span.start_us)
-
-
-def _closed_by(due_us: int, progress: Progress, clocks: Clocks) -> Standing:
+def _closed_by(due_us: int, quiet_us: int, progress: Progress, clocks: Clocks) -> Standing:
     if clocks.now_us < due_us:
         return Standing.WAITS_FOR_CLOCK
     if progress.last_request_us is not None and progress.last_request_us >= due_us:
         return Standing.PASSED
     # Proof older than the endpoint's last rows says nothing about a backlog built up since.
-    quiet_us = progress.committed_us + clocks.grace_us
     if clocks.now_us < quiet_us:
         return Standing.WAITS_FOR_CLOCK
     return Standing.SILENT if clocks.caught_up_us >= max(due_us, quiet_us) else Standing.WAITS_FOR_PROOF

@@ -335,8 +335,16 @@ def test_a_burst_is_incomplete_and_becomes_partial_when_silence_of_a_period_foll
     assert (chain.traffic().late, chain.windows()[0].check_us) == (0, None)
 
 
-def test_a_burst_of_the_past_is_partial_at_once(chain):
+def test_a_burst_of_the_past_is_partial_after_a_period_of_silence_by_the_wall_clock(chain):
+    """A replay may have paused for a moment only."""
     chain.serve(*BURST, now=at(500))
+    assert settle(chain, at(501)) == [(0, 1, 3)]
+    assert settle(chain, at(509)) == []
+    assert settle(chain, at(510)) == [(0, 2, 7)]
+
+
+def test_a_burst_that_is_seen_long_after_it_came_is_partial_at_once(chain):
+    chain.serve(*BURST, now=at(6))
     assert settle(chain, at(501)) == [(0, 1, 7)]
 
 
@@ -402,7 +410,8 @@ def test_late_rows_of_a_window_that_is_about_to_become_partial_are_judged_with_i
     settle(chain, at(11))
     chain.serve(at(6), now=at(20))
     assert settle(chain, at(20)) == []
-    assert settle(chain, at(20, GRACE)) == [(0, 2, 7)]
+    assert settle(chain, at(20, GRACE)) == [(0, 2, 3)]
+    assert settle(chain, at(30)) == [(0, 3, 7)]
     assert chain.traffic().late == 1
 
 

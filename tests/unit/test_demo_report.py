@@ -54,7 +54,7 @@ def status() -> dict:
         *week(2, {"temperature": 0.72, "hour": 0.1}, 2),
         *week(0, {"temperature": 0.9, "hour": 0.9}, -1, "incomplete"),
         *week(1, {"pressure": 0.55, "temperature": 0.2}, 1),
-        *week(3, {"temperature": 0.3, "hour": 0.2}, 0, "partial"),
+        *week(3, {"temperature": 0.3, "hour": 0.2}, 0),
     ]
     other_app = {**verdict(2, "feature_drift", 1.0, 2), "application_name": "other"}
     other_endpoint = {**verdict(2, "feature_drift", 1.0, 2), "endpoint_id": "e2"}

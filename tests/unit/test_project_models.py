@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from modelmon import get_offline_features
+from modelmon.apps.context import ContextProject
 from modelmon.errors import ConfigError
 from modelmon.feature_store import get_feature_set
 from modelmon.model import Endpoint, endpoint_id_of
@@ -302,6 +303,8 @@ def test_samples_are_read_by_endpoint_name_id_feature_set_and_uri(
         assert get_offline_features(way, project=project, as_arrow=True).equals(whole)
     assert whole.num_rows == 3
     assert get_offline_features(feature_set, as_arrow=True).equals(whole)
+    in_an_app = ContextProject(project.name, project.settings)
+    assert get_offline_features(endpoint, project=in_an_app, as_arrow=True).equals(whole)
     assert len(feature_set.to_dataframe(START, columns=["wind"])) == 3
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ContextProject:
-    """The project, as far as an app needs it."""
+    """The project, as far as an app needs it; what takes a project takes this one."""
 
     name: str
+    settings: Settings = field(repr=False)
 
 
 class MonitoringApplicationContext:
@@ -63,7 +64,7 @@ class MonitoringApplicationContext:
 
     @property
     def project(self) -> ContextProject:
-        return ContextProject(self.project_name)
+        return ContextProject(self.project_name, self.settings)
 
     @cached_property
     def logger(self) -> AppLogger:

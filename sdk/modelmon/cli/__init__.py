@@ -20,6 +20,7 @@ from modelmon.cli import (
     functions,
     health,
     init,
+    judge,
     publish,
     running,
     status,
@@ -50,6 +51,7 @@ app.command()(running.up)
 app.command()(status.status)
 app.command()(endpoint.endpoint)
 app.command()(health.health)
+app.command()(judge.judge)
 app.command()(publish.publish)
 app.add_typer(deadletters.app, name="deadletters")
 app.command()(running.demo)

@@ -26,8 +26,7 @@ class FeatureScore:
 
 @dataclass(frozen=True, slots=True)
 class Week:
-    """One window's two results. `features` is the worst first; `state` says why there is no verdict, or
-    "partial" beside one."""
+    """One window's two results. `features` is the worst first; `state` says why there is no verdict."""
 
     start: date
     status: ResultStatusApp
@@ -40,7 +39,7 @@ class Week:
 
     @property
     def is_judged(self) -> bool:
-        return self.state in ("", "partial")
+        return not self.state
 
 
 @dataclass(frozen=True, slots=True)

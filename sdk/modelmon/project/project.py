@@ -13,7 +13,9 @@ from modelmon.model import Endpoint
 from modelmon.model_monitoring.api import Labels
 from modelmon.model_monitoring.api import list_model_endpoints as find_endpoints
 from modelmon.model_monitoring.artifacts import ModelArtifact, model_keys, read_model
+from modelmon.model_monitoring.judging import Asked, judge_windows
 from modelmon.model_monitoring.locating import now_us, opened
+from modelmon.model_monitoring.moments import Time
 from modelmon.project import functions, monitoring
 from modelmon.project.applications import AppFunction, describe_app, read_app
 from modelmon.project.credentials import set_credentials
@@ -211,6 +213,23 @@ class Project:
         with opened(self.settings) as database, database.read() as connection:
             found = registry.list_functions(connection, AppFunction.kind)
         return [read_app(self, each.spec) for each in found if name in (None, each.name)]
+
+    def judge_windows(
+        self,
+        application_name: str,
+        start: Time,
+        end: Time = None,
+        endpoints: Sequence[str] | str | None = None,
+    ) -> Asked:
+        """Ask an app for windows again: past ones of a new app, failed ones after a fix.
+
+        Every window with rows that reaches into [start, end) is judged as a whole, once, and its verdict
+        replaces the one before it. Times are datetimes, days or ISO texts (without offset: UTC); `end` is now
+        unless it is given. `endpoints` are names or ids, otherwise all that the app judges are meant. More
+        than 10,000 windows at once are a ConfigError. Returns what was asked for; the controller sends it.
+        """
+        names = [endpoints] if isinstance(endpoints, str) else endpoints
+        return judge_windows(self.settings, application_name, start, end, names)
 
     def remove_model_monitoring_function(self, name: str | Collection[str]) -> None:
         """Stop these apps and remove them from the project; what they found stays, their open alerts end."""

@@ -161,10 +161,10 @@ def _bring_up(connection: Connection, application_name: str, grid: list[Period],
 
 
 def read_revisions(
-    connection: Connection, keys: Iterable[WindowKey], which: Literal["sent", "answered"]
+    connection: Connection, keys: Iterable[WindowKey], which: Literal["wanted", "sent", "answered"]
 ) -> dict[WindowKey, int]:
-    """The revision each of these windows was last sent with or answered for, 0: never; windows without a
-    row are absent."""
+    """The revision each of these windows was last wanted or sent with, or answered for, 0: never; windows
+    without a row are absent."""
     found = {}
     for is_one in _lookups(keys):
         query = select(
@@ -201,8 +201,11 @@ def _lookups(keys: Iterable[WindowKey]) -> Iterator[Sequence[ColumnElement[bool]
                 )
 
 
-def want(connection: Connection, changes: Sequence[Change], now_us: int) -> None:
-    """Want a new revision of each of these windows; those without a row get one."""
+def want(
+    connection: Connection, changes: Sequence[Change], now_us: int, *, as_they_are: bool = False
+) -> None:
+    """Want a new revision of each of these windows; those without a row get one. `as_they_are`: their rows
+    have not changed, so that no grace is waited for."""
     rows = [
         {
             **each.key._asdict(), "end_us": each.end_us, "wanted": 1, "sent": 0, "sends": 0,
@@ -214,7 +217,7 @@ def want(connection: Connection, changes: Sequence[Change], now_us: int) -> None
     ]  # fmt: skip
     keep = (
         "end_us", "sent", "sends", "incomplete", "attempts", "attempt_revision",
-        "answered", "outcome", "error", "envelopes", "rows",
+        "answered", "outcome", "error", "envelopes", "rows", *(["dirty_us"] if as_they_are else []),
     )  # fmt: skip
     upsert(connection, windows, rows, keep=keep, add=("wanted", "late"))
 

@@ -126,7 +126,7 @@ def _partly_covered(window: DueWindow, clocks: Clocks) -> Decision:
         return Want(window)
     if found is Standing.WAITS_FOR_PROOF:
         return Wait(found)
-    return LookAgain(window, known_after_us(window.span, window.progress, clocks.grace_us))
+    return LookAgain(window, known_after_us(window.span, window.progress))
 
 
 def _unanswered(window: DueWindow, rules: Rules) -> Decision:
