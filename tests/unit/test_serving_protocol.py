@@ -176,7 +176,7 @@ def test_an_unknown_model_is_told_the_available_ones() -> None:
         (INFER, b"", 'no "inputs"'),
         (INFER, None, 'no "inputs"'),
         (INFER, b"{}", 'no "inputs"'),
-        (INFER, b'{"inputs":3}', "inputs: must be a list, got a int"),
+        (INFER, b'{"inputs":3}', "inputs: must be a list, an array or a frame, got int"),
         ("/v2/other", b"{}", "paths start with /v2/models"),
         ("/v2/models", b'{"model":[]}', "there is no model"),
         ("/v2/models/m", b'{"operation":{"a":1}}', "operation: must be a text"),

@@ -327,7 +327,7 @@ def test_errors_are_never_sampled() -> None:
     ("body", "error"),
     [
         (b"{", "the body is not JSON: Input data was truncated"),
-        ({"inputs": 3}, "inputs: must be a list, got a int"),
+        ({"inputs": 3}, "inputs: must be a list, an array or a frame, got int"),
         ({}, 'inputs: the request has no "inputs"'),
     ],
 )

@@ -380,7 +380,7 @@ def test_numpy_values_are_written_as_their_own() -> None:
 
 
 def test_what_json_can_not_hold_is_an_error_that_says_its_type() -> None:
-    with pytest.raises(RejectedError, match="a object can't be written"):
+    with pytest.raises(RejectedError, match="object is nothing that JSON can hold"):
         write_event(serving_event(inputs=[[object()]]))
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from modelmon.errors import ConfigError, RejectedError
+from modelmon.wire.plain import is_table, name_of
 
 
 class ServerContext:
@@ -74,8 +75,9 @@ class V2ModelServer:
         """The request, or an error that is answered with 400."""
         if not isinstance(request, dict) or "inputs" not in request:
             raise RejectedError('the request has no "inputs"', "inputs")
-        if not isinstance(request["inputs"], list):
-            raise RejectedError(f"must be a list, got a {type(request['inputs']).__name__}", "inputs")
+        inputs = request["inputs"]
+        if not isinstance(inputs, list) and not is_table(inputs):
+            raise RejectedError(f"must be a list, an array or a frame, got {name_of(inputs)}", "inputs")
         return request
 
     def predict(self, request: dict[str, Any]) -> Any:

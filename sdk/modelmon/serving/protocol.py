@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from modelmon.errors import RejectedError
+from modelmon.wire.plain import plain
 
 PREFIX = "/v2/models"
 HEALTH = "/v2/health"
@@ -121,17 +122,11 @@ _pack = msgspec.msgpack.Encoder(enc_hook=lambda value: None).encode
 
 
 def _plain(value: Any) -> Any:
-    # Arrays and scalars of numpy (and of what looks like it), without importing it.
-    to_list = getattr(value, "tolist", None)
-    if to_list is not None:
-        return to_list()
-    if isinstance(value, Iterator):
-        return list(value)
-    raise NotImplementedError  # msgspec then says the type in its TypeError
+    return list(value) if isinstance(value, Iterator) else plain(value)
 
 
 write_json = msgspec.json.Encoder(enc_hook=_plain).encode
-"""JSON bytes of a response: numpy becomes numbers and lists, generators lists, NaN and infinities null."""
+"""JSON bytes of a response: arrays become lists, frames rows, generators lists, NaN and infinities null."""
 
 
 def answer(value: Any) -> Reply:

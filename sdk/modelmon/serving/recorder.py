@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import msgspec
 
 from modelmon.serving.tracking import Tracking
+from modelmon.wire.plain import name_of, plain
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
@@ -180,16 +181,19 @@ def row_count(inputs: Any) -> int:
         return len(inputs) if set(map(type, inputs)) in _ROWS else 1
     if isinstance(inputs, dict):
         return max((len(column) for column in inputs.values() if isinstance(column, list)), default=1)
-    return len(inputs) if getattr(inputs, "ndim", 1) > 1 else 1
+    return len(inputs) if len(getattr(inputs, "shape", ())) > 1 else 1
 
 
 _ROWS: tuple[set[type], ...] = ({list}, {dict})
 
 
 def _plain(value: Any) -> Any:
-    to_list = getattr(value, "tolist", None)
+    """As the answer would have it; of what nobody can read the name of its type, never its contents."""
     # Not iterators: reading one here would empty it for the model.
-    return to_list() if to_list is not None else repr(value)
+    try:
+        return plain(value)
+    except TypeError:
+        return f"<{name_of(value)}>"
 
 
 _pack = msgspec.msgpack.Encoder(enc_hook=_plain).encode

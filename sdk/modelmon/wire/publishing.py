@@ -13,6 +13,7 @@ from modelmon.errors import RejectedError
 from modelmon.wire.identity import endpoint_name_of, split_model
 from modelmon.wire.items import BatchComplete, ErrorEvent, ServingEvent
 from modelmon.wire.moments import write_moment
+from modelmon.wire.plain import plain
 from modelmon.wire.rows import hide_bytes
 
 
@@ -126,14 +127,7 @@ def _are_rows(inputs: list[Any]) -> bool:
     return all(isinstance(row, list) for row in inputs)
 
 
-def _plain(value: Any) -> Any:
-    """NumPy's scalars and arrays as Python's, without importing NumPy."""
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    raise TypeError(f"a {type(value).__name__} can't be written as JSON")
-
-
-_encoder = msgspec.json.Encoder(enc_hook=_plain)
+_encoder = msgspec.json.Encoder(enc_hook=plain)
 
 
 def _encode(body: dict[str, Any]) -> bytes:
@@ -141,7 +135,7 @@ def _encode(body: dict[str, Any]) -> bytes:
         written = _encoder.encode(body)
         # msgspec writes NaN and the infinities as null: look closer only when there is a null at all.
         if b"null" in written and _has_non_finite(body):
-            return json.dumps(body, default=_plain, separators=(",", ":")).encode()
+            return json.dumps(body, default=plain, separators=(",", ":")).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise RejectedError(f"this event can't be written as JSON: {error}") from error
     return written
