@@ -6,6 +6,7 @@ purpose, the test's name says so. Streams have a file of their own, test_platfor
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import signal
@@ -63,6 +64,7 @@ def platform(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     made = make(tmp_path_factory.mktemp("platform") / "project")
     try:
         made.deploy("web", http=HTTP | {"attributes": {"maxRequestBodySize": 1000}})
+        made.deploy("deep", http=HTTP)
         made.deploy("busy", http=HTTP | {"workerAvailabilityTimeoutMilliseconds": 50})
         made.deploy("pair", http=HTTP | {"numWorkers": 2})
         made.deploy("victim", http=HTTP | {"workerAvailabilityTimeoutMilliseconds": 50})
@@ -138,7 +140,7 @@ class TestHttp:
         assert event["trigger"] == ["http", "http"]
         assert event["method"] == ["str", "'POST'"]
         assert event["path"] == ["str", "'/a/b'"]
-        assert event["fields"] == ["dict", "{'x': '1', 'y': ''}"]
+        assert ast.literal_eval(event["fields"][1]) == {"x": "1", "y": ""}
         assert "'X-Own-Header': 'v'" in event["headers"][1]
         assert event["size"] == ["int", "3"]
         assert event["shard_id"] == ["int", "-1"]
@@ -204,10 +206,36 @@ class TestHttp:
         assert (answer.status_code, answer.text) == (400, "Error when parsing request")
         assert len(platform.notes("web", "event")) == seen + 1
 
-    def test_a_worker_handles_one_event_at_a_time_and_a_caller_waits_only_so_long(
-        self, platform: Platform
+    @pytest.mark.parametrize(
+        ("head", "status", "text"),
+        [
+            (b"GET / HTTP/1.1\r\nX: " + b"x" * 100_000 + b"\r\n\r\n", 431, "Too big request header"),
+            (b"GET / HTTP/1.1\r\n" + b"X: x\r\n" * 10_000 + b"\r\n", 431, "Too big request header"),
+            (b"GET /" + b"x" * 100_000 + b" HTTP/1.1\r\n\r\n", 431, "Too big request header"),
+            (b"GET / HTTP/1.1\r\nX: " + b"x" * 100_000, 431, "Too big request header"),
+            (b"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n", 400, "Error when parsing request"),
+        ],
+        ids=["one long line", "many lines", "a long path", "without an end", "no number"],
+    )
+    def test_a_head_that_is_too_long_or_wrong_is_refused(
+        self, platform: Platform, head: bytes, status: int, text: str
     ) -> None:
-        slow = json.dumps({"answer": "wait", "seconds": 0.5}).encode()
+        seen = len(platform.notes("web", "event"))
+        answer = platform.send("web", head)
+        assert answer.startswith(f"HTTP/1.1 {status} ")
+        assert answer.endswith(text)
+        assert len(platform.notes("web", "event")) == seen
+
+    def test_json_that_is_nested_too_deeply_is_the_bytes_it_is(self, platform: Platform) -> None:
+        platform.post("web", b"[" * 900, headers={"Content-Type": "application/json"})
+        platform.post("deep", b"[" * 50_000, headers={"Content-Type": "application/json"})
+        assert platform.notes("deep", "event")[-1]["body"][0] == "bytes"
+
+    @pytest.mark.parametrize("answer", ["wait", "block"])
+    def test_a_worker_handles_one_event_at_a_time_and_a_caller_waits_only_so_long(
+        self, platform: Platform, answer: str
+    ) -> None:
+        slow = json.dumps({"answer": answer, "seconds": 0.5}).encode()
         with ThreadPoolExecutor() as pool:
             statuses = sorted(
                 answer.status_code for answer in pool.map(lambda _: platform.post("busy", slow), range(3))

@@ -96,6 +96,6 @@ def _canonical(name: bytes) -> str:
 def _parsed(body: bytes) -> Any:
     try:
         return json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         sys.stderr.write(f"the body is not JSON, though its content type says so: {error}\n")
         return body

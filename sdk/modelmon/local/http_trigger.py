@@ -1,17 +1,25 @@
-"""HTTP requests, one in flight a worker, as Nuclio's HTTP trigger hands them over."""
+"""HTTP requests, one in flight a worker, as Nuclio's HTTP trigger hands them over.
+
+As there the server is not the function: it runs in a thread of its own, so that a handler that blocks keeps
+nobody from an answer, be it that no worker is free.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+import threading
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import uvicorn
 
-from modelmon.local.answers import Answer, answer_of, failed
+from modelmon.local import http_requests
+from modelmon.local.answers import Answer
 from modelmon.local.events import http_event
+from modelmon.local.http_requests import MALFORMED, TOO_MUCH_HEAD, TOO_SLOW, head_bytes, protocol
+from modelmon.local.http_turns import Turns
 from modelmon.local.listening import BACKLOG
 from modelmon.local.triggers import HttpTrigger
 from modelmon.local.worker import Worker
@@ -19,9 +27,10 @@ from modelmon.local.worker import Worker
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
-# In these words, though they say less than 413 would: so does Nuclio's server.
-TOO_LARGE = Answer(400, b"Error when parsing request", "text/plain; charset=utf-8", {"Connection": "close"})
-NO_WORKER = Answer(503, b"", "text/plain", {})
+_TEXT, _LAST = "text/plain; charset=utf-8", {"Connection": "close"}
+TOO_LARGE = Answer(400, MALFORMED.encode(), _TEXT, _LAST)  # so little says Nuclio, too
+TOO_LATE = Answer(408, TOO_SLOW.encode(), _TEXT, _LAST)
+TOO_LONG_A_HEAD = Answer(431, TOO_MUCH_HEAD.encode(), _TEXT, _LAST)
 
 
 async def run(worker: Worker) -> None:
@@ -29,17 +38,35 @@ async def run(worker: Worker) -> None:
     trigger = worker.spec.trigger
     assert isinstance(trigger, HttpTrigger)
     config = uvicorn.Config(
-        _Application(worker, trigger), lifespan="off", ws="none", log_config=None, access_log=False,
-        proxy_headers=False, server_header=False,
+        _Application(worker, trigger, asyncio.get_running_loop()), http=protocol(trigger.max_head_bytes),
+        lifespan="off", ws="none", log_config=None, access_log=False, proxy_headers=False,
+        server_header=False,
         backlog=1,  # also the connections taken at once: leave some to the other workers
     )  # fmt: skip
     server = _Server(config)
-    serving = asyncio.ensure_future(server.serve(sockets=[socket.socket(fileno=worker.spec.listening)]))
+    serving = _in_thread(lambda: server.serve(sockets=[socket.socket(fileno=worker.spec.listening)]))
     stop = asyncio.ensure_future(worker.stopping.wait())
-    await asyncio.wait({serving, stop}, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait((serving, stop), return_when=asyncio.FIRST_COMPLETED)
     server.should_exit = True
     await serving
     await worker.stop()
+
+
+def _in_thread(serve: Callable[[], Coroutine[Any, Any, None]]) -> asyncio.Future[None]:
+    """Run it in an event loop of its own; done when it is."""
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[None] = loop.create_future()
+
+    def target() -> None:
+        try:
+            asyncio.run(serve())
+        except BaseException as error:  # the function's own thread raises it
+            loop.call_soon_threadsafe(ended.set_exception, error)
+        else:
+            loop.call_soon_threadsafe(ended.set_result, None)
+
+    threading.Thread(target=target, name="http", daemon=True).start()
+    return ended
 
 
 class _Server(uvicorn.Server):
@@ -54,40 +81,36 @@ class _Server(uvicorn.Server):
 
 
 class _Application:
-    """ASGI: reads the body, waits for its turn, hands an event to the worker."""
+    """ASGI: reads the body, waits for its turn, has the worker handle an event in the function's loop."""
 
-    def __init__(self, worker: Worker, trigger: HttpTrigger) -> None:
+    def __init__(self, worker: Worker, trigger: HttpTrigger, loop: asyncio.AbstractEventLoop) -> None:
         self._worker = worker
         self._trigger = trigger
-        self._turn = asyncio.Lock()
+        self._turns = Turns(worker, trigger.worker_wait_seconds, loop)
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         try:
-            body = await _read(receive, self._trigger.max_body_bytes)
+            answer = await self._read_and_answer(scope, receive)
         except ConnectionResetError:
             return
-        answer = TOO_LARGE if body is None else await self._answer(scope, body)
         headers = {"Content-Type": answer.content_type, **answer.headers}
         headers["Content-Length"] = str(len(answer.body))
         pairs = [(name.lower().encode(), str(value).encode("latin-1")) for name, value in headers.items()]
         await send({"type": "http.response.start", "status": answer.status, "headers": pairs})
         await send({"type": "http.response.body", "body": answer.body})
 
-    async def _answer(self, scope: Mapping[str, Any], body: bytes) -> Answer:
+    async def _read_and_answer(self, scope: Mapping[str, Any], receive: Receive) -> Answer:
+        if head_bytes(scope) > self._trigger.max_head_bytes:
+            return TOO_LONG_A_HEAD
         try:
-            async with asyncio.timeout(self._trigger.worker_wait_seconds):
-                await self._turn.acquire()
+            async with asyncio.timeout(http_requests.REQUEST_SECONDS):
+                body = await _read(receive, self._trigger.max_body_bytes)
         except TimeoutError:
-            return NO_WORKER
-        try:
-            output = await self._worker.deliver(http_event(self._trigger, scope, body))
-        finally:
-            self._turn.release()
-        try:
-            return answer_of(output)
-        except Exception as error:  # seam: what the user's handler returned
-            self._worker.context.logger.error("the handler's answer can't be sent: %s", error)
-            return answer_of(failed(error))
+            return TOO_LATE
+        return TOO_LARGE if body is None else await self._answer(scope, body)
+
+    async def _answer(self, scope: Mapping[str, Any], body: bytes) -> Answer:
+        return await self._turns.take(http_event(self._trigger, scope, body))
 
 
 async def _read(receive: Receive, limit: int) -> bytes | None:

@@ -14,7 +14,7 @@ from modelmon.errors import ConfigError
 from modelmon.local.schedule import Schedule, seconds_of
 
 ACK_MODES = ("disable", "enable", "explicitOnly")
-MAX_BODY_BYTES = 4 * 2**20  # Nuclio's default
+MAX_BODY_BYTES, MAX_HEAD_BYTES = 4 * 2**20, 16 * 2**10  # Nuclio's defaults
 
 
 class StreamTrigger(msgspec.Struct, frozen=True, tag="stream"):
@@ -49,6 +49,7 @@ class HttpTrigger(msgspec.Struct, frozen=True, tag="http"):
     workers: int
     port: int = 0
     max_body_bytes: int = MAX_BODY_BYTES
+    max_head_bytes: int = MAX_HEAD_BYTES
     worker_wait_seconds: float = 10.0
     kind: str = "http"
 
@@ -135,6 +136,9 @@ def _http(name: str, key: str, value: Mapping[str, Any], attributes: Mapping[str
         port=_whole(attributes.get("port", 0), f"{key}.attributes.port", 0),
         max_body_bytes=_whole(
             attributes.get("maxRequestBodySize", MAX_BODY_BYTES), f"{key}.attributes.maxRequestBodySize", 1
+        ),
+        max_head_bytes=_whole(
+            attributes.get("readBufferSize", MAX_HEAD_BYTES), f"{key}.attributes.readBufferSize", 1
         ),
         worker_wait_seconds=_whole(
             value.get("workerAvailabilityTimeoutMilliseconds", 10_000),

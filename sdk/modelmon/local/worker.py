@@ -88,7 +88,7 @@ class Worker:
             if inspect.iscoroutine(output):
                 output = await output
             check_output(output)
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             self.context.logger.error("the handler raised: %s", traceback_of(error))
             return failed(error)
         return output

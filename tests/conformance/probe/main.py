@@ -80,6 +80,12 @@ async def wait(context, event, asked):
     return "waited"
 
 
+async def block(context, event, asked):
+    """As most models do: nothing else runs in this process meanwhile."""
+    time.sleep(asked["seconds"])
+    return "waited"
+
+
 def give(value):
     async def answer(context, event, asked):
         return value
@@ -102,4 +108,5 @@ ANSWERS = {
     "fail": fail,
     "leave": leave,
     "wait": wait,
+    "block": block,
 }
