@@ -122,13 +122,64 @@ def test_an_events_own_names_place_its_values_in_any_order(tmp_path: Path) -> No
     assert bed.sample().select(["a", "b"]).to_pylist() == [{"a": 2.0, "b": 1.0}, {"a": 3.0, "b": 4.0}]
 
 
-def test_own_names_that_share_none_with_as_many_registered_ones_give_way(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("registered", "own", "values", "stored"),
+    [
+        (("age", "income"), ("Income", "Age"), [2, 1], {"age": 1, "income": 2}),
+        (("sepal width", "sepal length"), ("sepal_width", "sepal_length"), [1, 2],
+         {"sepal width": 1, "sepal length": 2}),
+        (("Straße (m)",), ("STRASSE_M",), [1], {"Straße (m)": 1}),
+        (("age", "income"), ("income", "country"), [2, 9], {"age": None, "income": 2, "country": 9}),
+        (("a", "b"), ("x", "y"), [8, 9], {"a": None, "b": None, "x": 8, "y": 9}),
+        (("a", "A"), ("A", "a"), [1, 2], {"a": 2, "A": 1}),
+        (("a_b", "a-b"), ("a b",), [1], {"a_b": None, "a-b": None, "a b": 1}),
+        (("a",), ("A", "a"), [1, 2], {"a": 2, "A": 1}),
+        (("a",), ("A", " a"), [1, 2], {"a": 1, " a": 2}),
+    ],
+    ids=["case and order", "separators", "foreign letters", "one unknown", "all unknown", "registered twice",
+         "two registered alike", "the same name besides", "two alike"],
+)  # fmt: skip
+def test_inputs_that_name_themselves_are_placed_by_name(
+    registered: tuple[str, ...],
+    own: tuple[str, ...],
+    values: list[int],
+    stored: dict[str, Any],
+    tmp_path: Path,
+) -> None:
     bed = Bed(tmp_path)
-    bed.register(feature_names=("sepal width", "sepal length"), label_names=("y",))
-    run(feed(bed, bed.publish(event([[1.0, 2.0]], input_names=("sepal_width", "sepal_length")))))
-    assert bed.sample().select(["sepal width", "sepal length"]).to_pylist() == [
-        {"sepal width": 1.0, "sepal length": 2.0}
+    bed.register(feature_names=registered, label_names=("y",))
+    row = dict(zip(own, values, strict=True))
+    named = json.loads(event())
+    named["request"]["inputs"] = [row]
+    run(feed(bed, bed.publish(event([values], input_names=own), json.dumps(named).encode())))
+    assert bed.sample().select(list(stored)).to_pylist() == [stored] * 2
+    changes = dict(bed.table("schema_changes", "column", "change"))
+    assert changes == {
+        **{name: "missing" for name, value in stored.items() if value is None},
+        **{name: "new" for name in stored if name not in registered},
+    }
+
+
+def test_probabilities_are_not_called_the_label_whatever_else_is_in_the_batch(tmp_path: Path) -> None:
+    bed = Bed(tmp_path)
+    bed.register(feature_names=("a",), label_names=("y",))
+    answers: list[list[float]] = [[0.7, 0.3], [1], [0.4, 0.6]]
+    run(feed(bed, bed.publish(*(event(outputs=[answer]) for answer in answers))))
+    run(feed(bed, bed.publish(event(outputs=[[0.2, 0.8]]))))
+    assert [tuple(row.values()) for row in bed.sample().select(["y", "p0", "p1"]).to_pylist()] == [
+        (None, 0.7, 0.3),
+        (1, None, None),
+        (None, 0.4, 0.6),
+        (None, 0.2, 0.8),
     ]
+
+
+def test_probabilities_of_a_model_that_nobody_registered_keep_their_names(tmp_path: Path) -> None:
+    bed = Bed(tmp_path)
+    run(feed(bed, bed.publish(event(outputs=[[0.7, 0.3]]))))
+    run(feed(bed, bed.publish(event(outputs=[[0.1, 0.2, 0.7]]))))
+    assert bed.table("endpoints", "label_names") == ['["p0","p1"]']
+    assert bed.sample().column("p0").to_pylist() == [0.7, 0.1]
 
 
 def test_own_names_are_learned_where_none_are_registered(tmp_path: Path) -> None:

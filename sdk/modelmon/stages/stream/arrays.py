@@ -48,7 +48,7 @@ def column(values: Sequence[Any], known: str | None = None) -> tuple[pa.Array, s
         values = [None if value != value else value for value in values]  # only NaN is unlike itself
         kinds = set(map(type, values)) - {_NULL}
     if not kinds:
-        return pa.nulls(len(values), TYPES[known or "double"]), None
+        return empty_column(len(values), known), None
     name = _type_of(kinds, known)
     if name == "int64":
         try:
@@ -65,6 +65,11 @@ def column(values: Sequence[Any], known: str | None = None) -> tuple[pa.Array, s
 def _has_numbers(values: Sequence[Any], kinds: set[type]) -> bool:
     """Whether these are numbers, of which NaN may be one."""
     return kinds <= {int, float} and any(value == value for value in values if value is not None)
+
+
+def empty_column(rows: int, known: str | None) -> pa.Array:
+    """So many nulls of the type that the column was last seen with."""
+    return pa.nulls(rows, TYPES[known or "double"])
 
 
 def is_retyped(before: str | None, after: str | None) -> bool:

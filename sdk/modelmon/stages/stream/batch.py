@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -40,18 +40,39 @@ class EndpointEvents:
     offsets: list[int] = field(default_factory=list)
     items: list[int] = field(default_factory=list)
 
+    def without(self, places: Container[int]) -> EndpointEvents:
+        """The events that stand elsewhere."""
+        kept = [place for place in range(len(self.events)) if place not in places]
+        return EndpointEvents(
+            [self.events[place] for place in kept],
+            [self.offsets[place] for place in kept],
+            [self.items[place] for place in kept],
+        )
+
+
+Numbered = tuple[str, str, int]
+"""Publisher, endpoint and number of an event: who has numbered it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """What was set aside, how many rows it held and which numbers."""
+
+    letter: DeadLetter
+    rows: int
+    numbered: Sequence[Numbered]
+
 
 @dataclass(slots=True)
 class Decoded:
-    """A batch read: each item is here once. `rejected` counts rows per endpoint; `discovered` holds
-    whom it names, less those that turn out to be registered."""
+    """A batch read: each item is here once. `discovered` holds whom it names, less those that turn out to be
+    registered; `numbers` (publisher, endpoint) to the numbers of its events."""
 
     batch: Batch
     served: dict[str, EndpointEvents] = field(default_factory=dict)
     errors: list[ErrorEvent] = field(default_factory=list)
     completed: dict[str, BatchComplete] = field(default_factory=dict)
-    rejected: dict[str, int] = field(default_factory=dict)
-    dead_letters: list[DeadLetter] = field(default_factory=list)
+    rejections: list[Rejection] = field(default_factory=list)
     discovered: dict[str, Endpoint] = field(default_factory=dict)
     numbers: dict[tuple[str, str], list[int]] = field(default_factory=dict)
     nop_us: int = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache, partial
 from itertools import chain, pairwise
 from operator import attrgetter
 from typing import Any
@@ -11,7 +12,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from modelmon.stages.stream.arrays import column, is_retyped
+from modelmon.stages.stream.arrays import column, empty_column, is_retyped
 from modelmon.stages.stream.batch import (
     NO_LATENCY,
     EndpointColumns,
@@ -44,7 +45,9 @@ def endpoint_columns(
     labels = _side(group.events, attrgetter("outputs"), attrgetter("output_names"), known.labels, "label")
     feature_columns, label_columns = stored_names(tuple(features.columns), tuple(labels.columns))
     values = [*features.columns.values(), *labels.columns.values()]
-    data, types, changes = _typed(endpoint_id, (*feature_columns, *label_columns), values, known_types)
+    data, types, changes = _typed(
+        endpoint_id, (*feature_columns, *label_columns), values, int(numbers.rows.sum()), known_types
+    )
     changes += _changed(endpoint_id, features, known.features, feature_columns, types)
     changes += _changed(endpoint_id, labels, known.labels, label_columns, types)
     when_us = np.repeat(numbers.when_us, numbers.rows)
@@ -89,20 +92,27 @@ def _side(
     own: Sequence[Names] = list(map(names_of, events))
     if len(set(own)) > 1:
         own = [names for event, names in zip(events, own, strict=True) for _ in event.inputs]
+    else:
+        own = own[:1]
     return place(rows, own, registered, kind)
 
 
 def _typed(
     endpoint_id: str,
     names: Sequence[str],
-    values: Sequence[Sequence[Any]],
+    values: Sequence[Sequence[Any] | None],
+    rows: int,
     known_types: Mapping[str, str],
 ) -> tuple[dict[str, pa.Array], dict[str, str], list[SchemaChange]]:
     data: dict[str, pa.Array] = {}
     types: dict[str, str] = {}
     changes = []
+    nulls = cache(partial(empty_column, rows))  # a wide endpoint may have thousands of them
     for name, column_values in zip(names, values, strict=True):
         before = known_types.get(name)
+        if column_values is None:
+            data[name] = nulls(before)
+            continue
         data[name], kind = column(column_values, before)
         if kind is not None:
             types[name] = kind

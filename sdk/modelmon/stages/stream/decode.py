@@ -8,8 +8,10 @@ from functools import lru_cache
 from modelmon.errors import RejectedError
 from modelmon.model import UNKNOWN_ENDPOINT, DeadLetter, Endpoint, Message, from_us
 from modelmon.settings import Settings
-from modelmon.stages.stream.batch import Batch, Decoded, EndpointEvents
+from modelmon.stages.stream.batch import Batch, Decoded, EndpointEvents, Numbered, Rejection
 from modelmon.stages.stream.items import item_bodies
+from modelmon.stages.stream.sparse import most_empty_cells, sparse_events
+from modelmon.stores.batches import KnownNames
 from modelmon.stores.columns import stored_names
 from modelmon.wire import (
     BatchComplete,
@@ -24,26 +26,50 @@ from modelmon.wire import (
 from modelmon.wire.identity import MOST_REMEMBERED
 
 WHOLE_MESSAGE = -1
+Refused = dict[int, tuple[ServingEvent | ErrorEvent, RejectedError]]
+"""Events of one message that could be read and can't be kept, by their numbers in it."""
 
 
 def decode(batch: Batch, settings: Settings) -> Decoded:
     """Read every message of a batch; never raises for what a message holds."""
     decoded = Decoded(batch)
+    aside = _Aside(decoded, settings)
     if batch.starts:
+        error = RejectedError(f"stopped the stream function {batch.starts} times")
         for message in batch.messages:
-            error = RejectedError(f"stopped the stream function {batch.starts} times")
-            _set_aside(decoded, settings, message, WHOLE_MESSAGE, UNKNOWN_ENDPOINT, error, message.body)
+            aside.add(message, WHOLE_MESSAGE, UNKNOWN_ENDPOINT, error, message.body)
         return decoded
     horizon_us = batch.now_us + round(settings.future_seconds * 1_000_000)
     for message in batch.messages:
-        _decode_message(decoded, settings, message, horizon_us)
+        _decode_message(decoded, aside, settings, message, horizon_us)
     _discover(decoded, settings)
     return decoded
 
 
-def _decode_message(decoded: Decoded, settings: Settings, message: Message, horizon_us: int) -> None:
+def set_sparse_aside(decoded: Decoded, names: Mapping[str, KnownNames], settings: Settings) -> None:
+    """Take those events out of a batch that would leave too many cells of its columns empty."""
+    refused: dict[int, Refused] = {}
+    limit = most_empty_cells(len(decoded.served))
+    for endpoint_id, group in list(decoded.served.items()):
+        found = sparse_events(group.events, names.get(endpoint_id, KnownNames()), limit)
+        for place, error in found.items():
+            of_message = refused.setdefault(group.offsets[place], {})
+            of_message[group.items[place]] = group.events[place], error
+        if len(found) == len(group.events):
+            del decoded.served[endpoint_id]
+        elif found:
+            decoded.served[endpoint_id] = group.without(found)
+    aside = _Aside(decoded, settings)
+    for message in decoded.batch.messages if refused else ():
+        if message.offset in refused:
+            aside.add_events(message, refused[message.offset])
+
+
+def _decode_message(
+    decoded: Decoded, aside: _Aside, settings: Settings, message: Message, horizon_us: int
+) -> None:
     served, offset = decoded.served, message.offset
-    refused: dict[int, tuple[ServingEvent | ErrorEvent, RejectedError]] = {}
+    refused: Refused = {}
     for number, item in enumerate(read_message(message.body)):
         if type(item) is ServingEvent:
             if item.when_us > horizon_us or item.input_names or item.output_names:
@@ -60,12 +86,12 @@ def _decode_message(decoded: Decoded, settings: Settings, message: Message, hori
         elif type(item) is ErrorEvent and item.when_us > horizon_us:
             refused[number] = item, _in_the_future(item, settings)
         else:
-            _decode_other(decoded, settings, message, item)
+            _decode_other(decoded, aside, message, item)
     if refused:
-        reject_events(decoded, settings, message, refused)
+        aside.add_events(message, refused)
 
 
-def _decode_other(decoded: Decoded, settings: Settings, message: Message, item: Item) -> None:
+def _decode_other(decoded: Decoded, aside: _Aside, message: Message, item: Item) -> None:
     match item:
         case ErrorEvent():
             decoded.errors.append(item)
@@ -74,11 +100,7 @@ def _decode_other(decoded: Decoded, settings: Settings, message: Message, item: 
         case NopEvent():
             decoded.nop_us = item.timestamp_us  # the last one to come, so a clock that went back counts
         case RejectedItem():
-            error = RejectedError(item.reason, item.field)
-            _set_aside(decoded, settings, message, item.item, item.endpoint_id, error, item.body, item.rows)
-            _note_numbers(decoded, [item])
-            if item.endpoint_name:
-                _note_endpoint(decoded, item, settings)
+            aside.add_item(message, item)
 
 
 def _objection(event: ServingEvent, horizon_us: int, settings: Settings) -> RejectedError | None:
@@ -109,69 +131,88 @@ def _name_error(features: tuple[str, ...], labels: tuple[str, ...]) -> RejectedE
 _remembered = lru_cache(maxsize=1024)(_name_error)  # events of one endpoint bring the same names
 
 
-def reject_events(
-    decoded: Decoded,
-    settings: Settings,
-    message: Message,
-    refused: Mapping[int, tuple[ServingEvent | ErrorEvent, RejectedError]],
-) -> None:
-    """Set events of one message aside that could be read, by their numbers in it."""
-    for numbers, body in item_bodies(message.body, refused):
-        event, error = refused[numbers[0]]
-        rows = sum(_rows(refused[number][0]) for number in numbers)
-        _set_aside(decoded, settings, message, numbers[0], event.endpoint_id, error, body, rows)
-    for event, _ in refused.values():
-        _note_numbers(decoded, [event])
-        _note_endpoint(decoded, event, settings)
+class _Aside:
+    """Sets messages and parts of them aside."""
+
+    def __init__(self, decoded: Decoded, settings: Settings) -> None:
+        self._decoded = decoded
+        self._settings = settings
+
+    def add_item(self, message: Message, item: RejectedItem) -> None:
+        """An item that could not be read."""
+        error = RejectedError(item.reason, item.field)
+        self.add(message, item.item, item.endpoint_id, error, item.body, item.rows, _numbered([item]))
+        if item.endpoint_name:
+            self._note(item)
+
+    def add_events(self, message: Message, refused: Refused) -> None:
+        """Events that could be read."""
+        for numbers, body in item_bodies(message.body, refused):
+            events = [refused[number][0] for number in numbers]
+            rows, error = sum(map(_rows, events)), refused[numbers[0]][1]
+            self.add(message, numbers[0], events[0].endpoint_id, error, body, rows, _numbered(events))
+        for event, _ in refused.values():
+            self._note(event)
+
+    def add(
+        self,
+        message: Message,
+        item: int,
+        endpoint_id: str,
+        error: RejectedError,
+        body: bytes,
+        rows: int = 1,
+        numbered: Sequence[Numbered] = (),
+    ) -> None:
+        """One dead letter; `item` -1 is the whole message."""
+        batch = self._decoded.batch
+        letter = DeadLetter(
+            stream_id=batch.range.stream_id,
+            partition=message.partition,
+            offset=message.offset,
+            item=item,
+            stream=self._settings.events_stream,
+            endpoint_id=endpoint_id,
+            field=error.field,
+            reason=error.reason,
+            body=body,
+            created=from_us(batch.now_us),
+        )
+        self._decoded.rejections.append(Rejection(letter, rows, numbered))
+
+    def _note(self, event: ServingEvent | ErrorEvent | RejectedItem) -> None:
+        _note_endpoint(self._decoded, event, self._settings)
 
 
 def _rows(event: ServingEvent | ErrorEvent) -> int:
     return len(event.inputs) if isinstance(event, ServingEvent) else 1
 
 
-def _set_aside(
-    decoded: Decoded,
-    settings: Settings,
-    message: Message,
-    item: int,
-    endpoint_id: str,
-    error: RejectedError,
-    body: bytes,
-    rows: int = 1,
-) -> None:
-    batch = decoded.batch
-    letter = DeadLetter(
-        stream_id=batch.range.stream_id,
-        partition=message.partition,
-        offset=message.offset,
-        item=item,
-        stream=settings.events_stream,
-        endpoint_id=endpoint_id,
-        field=error.field,
-        reason=error.reason,
-        body=body,
-        created=from_us(batch.now_us),
-    )
-    decoded.dead_letters.append(letter)
-    decoded.rejected[endpoint_id] = decoded.rejected.get(endpoint_id, 0) + rows
+def _numbered(events: Sequence[ServingEvent | ErrorEvent | RejectedItem]) -> list[Numbered]:
+    return [
+        (event.publisher_id, event.endpoint_id, event.number)
+        for event in events
+        if event.publisher_id is not None and event.number is not None
+    ]
 
 
 def _discover(decoded: Decoded, settings: Settings) -> None:
     """Who was heard of, and which numbers of which publisher were seen."""
-    for group in decoded.served.values():
+    for endpoint_id, group in decoded.served.items():
         # Knows more than one that was set aside before it.
-        decoded.discovered[group.events[0].endpoint_id] = endpoint_of(group.events[0], settings.project)
-        _note_numbers(decoded, group.events)
+        decoded.discovered[endpoint_id] = endpoint_of(group.events[0], settings.project)
+        _note_numbers(decoded, _numbered(group.events))
     for error in decoded.errors:
         _note_endpoint(decoded, error, settings)
-        _note_numbers(decoded, [error])
+    _note_numbers(decoded, _numbered(decoded.errors))
+    for rejection in decoded.rejections:
+        _note_numbers(decoded, rejection.numbered)
 
 
-def _note_numbers(decoded: Decoded, events: Sequence[ServingEvent | ErrorEvent | RejectedItem]) -> None:
+def _note_numbers(decoded: Decoded, numbered: Sequence[Numbered]) -> None:
     numbers = decoded.numbers
-    for event in events:
-        if event.publisher_id is not None and event.number is not None:
-            numbers.setdefault((event.publisher_id, event.endpoint_id), []).append(event.number)
+    for publisher_id, endpoint_id, number in numbered:
+        numbers.setdefault((publisher_id, endpoint_id), []).append(number)
 
 
 def _note_endpoint(

@@ -16,7 +16,7 @@ def derive(tabled: Tabled) -> Derived:
         names={each.endpoint_id: each.names for each in columns if each.names is not None},
         counts=_counts(decoded, {each.endpoint_id: each for each in columns}),
         numbers=decoded.numbers,
-        dead_letters=decoded.dead_letters,
+        dead_letters=[rejection.letter for rejection in decoded.rejections],
         dirty={
             (each.endpoint_id, minute_us): rows
             for each in columns
@@ -52,4 +52,8 @@ def _counts(decoded: Decoded, columns: dict[str, EndpointColumns]) -> list[Endpo
 
 
 def _rejected(decoded: Decoded) -> dict[str, int]:
-    return {endpoint_id or UNKNOWN_ENDPOINT: rows for endpoint_id, rows in decoded.rejected.items()}
+    rows: dict[str, int] = {}
+    for rejection in decoded.rejections:
+        endpoint_id = rejection.letter.endpoint_id or UNKNOWN_ENDPOINT
+        rows[endpoint_id] = rows.get(endpoint_id, 0) + rejection.rows
+    return rows

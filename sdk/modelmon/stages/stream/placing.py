@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any
 
-from modelmon.stages.stream.names import row_names
+from modelmon.stages.stream.names import is_no_label, row_names
 
 Row = Sequence[Any]
 Names = tuple[str, ...] | None
@@ -15,40 +15,56 @@ Names = tuple[str, ...] | None
 
 @dataclass(slots=True)
 class Placed:
-    """Columns of one length by name, in order. `missing`: registered or own names that some row lacks."""
+    """Columns of one length by name, in order; None in place of one that no row has a value of.
 
-    columns: dict[str, Sequence[Any]] = field(default_factory=dict)
+    `missing`: registered or own names that some row lacks.
+    """
+
+    columns: dict[str, Sequence[Any] | None] = field(default_factory=dict)
     missing: set[str] = field(default_factory=set)
 
 
 def place(rows: Sequence[Row], own: Sequence[Names], registered: Sequence[str], kind: str) -> Placed:
-    """Put each row's values under their names; every registered name gets a column, of nulls if need be.
+    """Put each row's values under their names; every registered name gets a column.
 
-    `own` has each row's own names, None where it brings none. A shorter row has nulls at its end; an empty
-    one is padding and misses nothing.
+    `own` has each row's own names, None where it brings none; one entry stands for all rows. A shorter row
+    has nulls at its end; an empty one is padding and misses nothing.
     """
-    variants = dict.fromkeys(own)
+    variants = _variants(rows, own, registered, kind)
     if len(variants) == 1:
         return _place_alike(rows, own[0], registered, kind)
-    placed = Placed(dict.fromkeys(registered, ()))
+    placed = Placed(dict.fromkeys(registered))
     base = tuple(registered)
     parts: list[tuple[list[int], Placed]] = []
-    for variant in variants:
-        places = [number for number, names in enumerate(own) if names == variant]
-        part = _place_alike([rows[number] for number in places], variant, base, kind)
+    for (names, _), places in variants.items():
+        part = _place_alike([rows[number] for number in places], names, base, kind)
         base = base or tuple(part.columns)  # the first to come names those without names
         parts.append((places, part))
     return _merged(placed, parts, len(rows))
 
 
+def _variants(
+    rows: Sequence[Row], own: Sequence[Names], registered: Sequence[str], kind: str
+) -> dict[tuple[Names, bool], list[int]]:
+    """Rows by what decides their names: their own, or whether they are too wide to be labels."""
+    widest = max(map(len, rows))
+    if len(own) == 1 and not is_no_label(registered, widest, kind):
+        return {(own[0], False): []}
+    found: dict[tuple[Names, bool], list[int]] = {}
+    for number, row in enumerate(rows):
+        names = own[number] if len(own) > 1 else own[0]
+        is_other = not names and is_no_label(registered, len(row), kind)
+        found.setdefault((names, is_other), []).append(number)
+    return found
+
+
 def _place_alike(rows: Sequence[Row], own: Names, registered: Sequence[str], kind: str) -> Placed:
     widths = set(map(len, rows))
     names = row_names(registered, own, max(widths), kind)
-    columns: dict[str, Sequence[Any]] = dict.fromkeys(registered, (None,) * len(rows))
+    columns: dict[str, Sequence[Any] | None] = dict.fromkeys((*registered, *names))
     values = zip(*rows, strict=True) if len(widths) == 1 else zip_longest(*rows)
-    columns.update(dict.fromkeys(names, (None,) * len(rows)))
     columns.update(zip(names, values, strict=False))
-    expected = {*registered, *(own or ())}
+    expected = {*registered, *(names if own else ())}
     missing = {name for width in widths if width for name in names[width:]} & expected
     if widths != {0}:
         missing.update(set(registered).difference(names))
@@ -56,14 +72,14 @@ def _place_alike(rows: Sequence[Row], own: Names, registered: Sequence[str], kin
 
 
 def _merged(placed: Placed, parts: Sequence[tuple[list[int], Placed]], length: int) -> Placed:
-    columns: dict[str, list[Any]] = {}
-    for name in (*placed.columns, *(name for _, part in parts for name in part.columns)):
-        columns.setdefault(name, [None] * length)
     for places, part in parts:
         placed.missing |= part.missing
         for name, values in part.columns.items():
-            column = columns[name]
+            column = placed.columns.setdefault(name, None)
+            if values is None:
+                continue
+            if column is None:
+                column = placed.columns[name] = [None] * length
             for number, value in zip(places, values, strict=True):
-                column[number] = value
-    placed.columns = dict(columns)
+                column[number] = value  # type: ignore[index]  # a list of ours
     return placed

@@ -15,7 +15,7 @@ import storey
 from modelmon.settings import Settings
 from modelmon.stages.stream.batch import Batch, Decoded, EndpointColumns, Tabled
 from modelmon.stages.stream.columns import endpoint_columns
-from modelmon.stages.stream.decode import decode
+from modelmon.stages.stream.decode import decode, set_sparse_aside
 from modelmon.stages.stream.derive import derive
 from modelmon.stages.stream.traffic import traffic_points
 from modelmon.stores.base import SampleStore, SeriesStore
@@ -72,6 +72,7 @@ class Columns(storey.MapClass):  # type: ignore[misc]
             for endpoint_id in names:
                 del decoded.discovered[endpoint_id]  # registered already
         with _collector_paused():
+            set_sparse_aside(decoded, names, self._parts.settings)
             columns = [
                 self._columns(decoded, endpoint_id, names.get(endpoint_id)) for endpoint_id in decoded.served
             ]

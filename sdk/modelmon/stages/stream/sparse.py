@@ -1,0 +1,106 @@
+"""Events that would leave too much of a batch's columns empty: width times rows is bounded.
+
+Every row of a column has a cell. A few wide events among many narrow ones, or events that each bring names of
+their own, make far more cells than they have values: 60 KB could fill gigabytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from operator import attrgetter
+from typing import Any
+
+from modelmon.errors import RejectedError
+from modelmon.stages.stream.names import row_names
+from modelmon.stores.batches import KnownNames
+from modelmon.wire import ServingEvent
+
+MOST_EMPTY_CELLS = 25_000_000
+"""Of all endpoints of a batch: each has the same share, at least LEAST_EMPTY_CELLS."""
+LEAST_EMPTY_CELLS = 10_000
+
+Rows = Sequence[Sequence[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """Inputs or outputs: where they stand in an event, and what they are called."""
+
+    field: str
+    kind: str
+    rows: Callable[[ServingEvent], Rows]
+    names: Callable[[ServingEvent], tuple[str, ...] | None]
+
+
+INPUTS = _Side("request.inputs", "feature", attrgetter("inputs"), attrgetter("input_names"))
+OUTPUTS = _Side("resp.outputs", "label", attrgetter("outputs"), attrgetter("output_names"))
+
+
+def most_empty_cells(endpoints: int) -> int:
+    """How many cells without a value each of so many endpoints may have in one batch."""
+    return max(MOST_EMPTY_CELLS // max(1, endpoints), LEAST_EMPTY_CELLS)
+
+
+def sparse_events(events: Sequence[ServingEvent], known: KnownNames, limit: int) -> dict[int, RejectedError]:
+    """Which of one endpoint's events have to go, by their places, for at most `limit` cells to stay empty.
+
+    Those that differ most from what is registered (else from most of the others) go first.
+    """
+    found: dict[int, RejectedError] = {}
+    for side, registered in ((INPUTS, known.features), (OUTPUTS, known.labels)):
+        if _may_be_sparse(events, side, limit):
+            found |= _over_the_limit(events, side, registered, limit)
+    return found
+
+
+def _may_be_sparse(events: Sequence[ServingEvent], side: _Side, limit: int) -> bool:
+    """At most so many columns come of these events; that is looked at first because it costs little."""
+    widths = list(map(len, chain.from_iterable(map(side.rows, events))))
+    names = set(map(side.names, events))
+    columns = max(widths) + sum(len(each) for each in names if each)
+    return len(widths) * columns - sum(widths) > limit
+
+
+def _over_the_limit(
+    events: Sequence[ServingEvent], side: _Side, registered: Sequence[str], limit: int
+) -> dict[int, RejectedError]:
+    columns: set[str] = set()
+    found = {}
+    rows = values = 0
+    for names, places in _nearest_first(events, side, registered):
+        new = [name for name in names if name not in columns]
+        for place in places:
+            event_rows = side.rows(events[place])
+            after = rows + len(event_rows), values + sum(map(len, event_rows))
+            empty = after[0] * (len(columns) + len(new)) - after[1]
+            if empty > limit:
+                found[place] = _error(side, len(event_rows), len(names), len(columns), empty, limit)
+                continue
+            rows, values = after
+            columns.update(new)
+            new = []
+    return found
+
+
+def _nearest_first(
+    events: Sequence[ServingEvent], side: _Side, registered: Sequence[str]
+) -> Iterator[tuple[tuple[str, ...], list[int]]]:
+    """Columns, and the events that have them; those that have the expected ones first."""
+    alike: dict[tuple[tuple[str, ...] | None, int], list[int]] = {}
+    for place, event in enumerate(events):
+        width = max(map(len, side.rows(event)))
+        alike.setdefault((side.names(event), width), []).append(place)
+    named = [(row_names(registered, own, width, side.kind), places) for (own, width), places in alike.items()]
+    expected = frozenset(registered or max(named, key=lambda entry: len(entry[1]))[0])
+    # Sorting keeps the order of what is equally near.
+    yield from sorted(named, key=lambda entry: len(expected.symmetric_difference(entry[0])))
+
+
+def _error(side: _Side, rows: int, width: int, others: int, empty: int, limit: int) -> RejectedError:
+    return RejectedError(
+        f"{rows:,} rows of {width:,} columns beside others of {others:,} would leave {empty:,} cells of this "
+        f"batch empty, more than {limit:,}; send rows that have the same columns",
+        side.field,
+    )
