@@ -495,3 +495,13 @@ def test_naive_times_are_utc() -> None:
         HistogramDataDriftApplication(), three_features(), three_features(), start=naive[0], end=naive[1]
     )
     assert found.stats("current_stats").timestamp == Window(START, END).end
+
+
+def test_a_label_that_the_model_answers_under_other_names_is_not_scored_and_said() -> None:
+    reference = three_features()
+    answers = three_features(seed=1).drop(columns="label").assign(p0=0.7, p1=0.3, label=np.nan)
+    found = judged(answers, reference, label_names=["label"]).result("general_drift")
+    assert found.value < 0.1
+    assert found.extra_data["unscored_features"] == {"label": "the model answers under other names"}
+    silent = judged(answers.drop(columns=["p0", "p1"]), reference, label_names=["label"])
+    assert silent.result("general_drift").value > 0.3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from modelmon.apps.base import ModelMonitoringApplicationBase
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from modelmon.stats.compare import Comparison
 
 GENERAL, FEATURE = "general_drift", "feature_drift"
+ANSWERED_OTHERWISE = "the model answers under other names"
 SHOWN = 20
 """Features whose distances a result carries, the worst first; `drift_measures` has all of them."""
 
@@ -75,12 +77,10 @@ class HistogramDataDriftApplication(ModelMonitoringApplicationBase):
         self._artifacts = {"json": produce_json_artifact, "html": produce_plotly_artifact}
 
     def do_tracking(self, monitoring_context: MonitoringApplicationContext) -> list[Output]:
-        from modelmon.stats.compare import compare
-
         context = monitoring_context
         if not context.feature_stats:
             return self._without_value("no reference", context)
-        comparison = compare(context.frame, context.feature_stats, self._distances)
+        comparison = self._compared(context)
         if not comparison.features:
             return self._without_value("no features", context, comparison)
         self._keep(context, comparison)
@@ -90,6 +90,17 @@ class HistogramDataDriftApplication(ModelMonitoringApplicationBase):
             self._feature(context, comparison),
             *self._statistics(context, comparison),
         ]
+
+    def _compared(self, context: MonitoringApplicationContext) -> Comparison:
+        from modelmon.stats.compare import compare
+
+        comparison = compare(context.frame, context.feature_stats, self._distances)
+        renamed = {name: ANSWERED_OTHERWISE for name in comparison.empty if name in context.label_names}
+        if not renamed or not _has_other_outputs(context):
+            return comparison
+        rest = {name: stats for name, stats in context.feature_stats.items() if name not in renamed}
+        comparison = compare(context.frame, rest, self._distances)
+        return replace(comparison, unscored={**comparison.unscored, **renamed})
 
     def _means(self, comparison: Comparison) -> list[ModelMonitoringApplicationMetric]:
         return [
@@ -197,3 +208,11 @@ class HistogramDataDriftApplication(ModelMonitoringApplicationBase):
 
             page = drift_table(comparison.sample_stats, context.feature_stats, self._measures(comparison))
             context.log_artifact("drift_table_plot", body=page, format="html")
+
+
+def _has_other_outputs(context: MonitoringApplicationContext) -> bool:
+    """Whether the rows hold columns that are neither registered nor ours."""
+    from modelmon.stores.columns import METADATA_COLUMNS, TIMESTAMP
+
+    registered = (*context.feature_names, *context.label_names, *context.feature_stats)
+    return not {*registered, TIMESTAMP, *METADATA_COLUMNS}.issuperset(context.sample.column_names)
