@@ -78,7 +78,7 @@ def test_a_burst_and_silence_are_suspected_and_later_data_reopen_the_window(tmp_
         for body in requests(random, start + timedelta(minutes=10), 10):
             serving.invoke("/v2/models/burst/infer", body)
         runner.wait_until_idle(PATIENCE_SECONDS)
-    found = read_status(Settings.load(tmp_path))
+    found = read_status(Settings.load(tmp_path), since=start)
     again = next(
         each
         for each in found["results"]

@@ -191,6 +191,33 @@ def test_an_app_that_does_not_answer_and_one_that_is_asked_again_are_waited_for_
     assert waits["until"] is not None
 
 
+def test_a_window_that_is_done_waits_for_nothing(chain):
+    chain.serve(at(0), at(11), now=at(11))
+    chain.tick(at(11))
+    judge(chain, at(11))
+    waits = read(chain, at(11, 1))["endpoints"][0]["waits"]
+    assert waits["start_infer_time"] == wire.write_moment(at(10))
+
+
+def test_a_burst_waits_for_silence_to_become_partial(chain):
+    chain.serve(*[at(5, second) for second in range(60)], now=at(6))
+    chain.settle(at(10, GRACE))
+    judge(chain, at(10, GRACE))
+    waits = read(chain, at(11))["endpoints"][0]["waits"]
+    assert (waits["until"], waits["start_infer_time"]) == (
+        wire.write_moment(at(20)),
+        wire.write_moment(at(0)),
+    )
+    assert waits["reason"] == "silence for a period makes it a partial one"
+    assert waits["why"] == "window due at 22:40:00"
+    waits = read(chain, at(20))["endpoints"][0]["waits"]
+    assert (waits["until"], waits["reason"]) == (None, "until it is known that no rows are on their way")
+    chain.settle(at(20))
+    chain.tick(at(20))
+    judge(chain, at(20), rows=60)
+    assert read(chain, at(21))["endpoints"][0]["waits"] is None
+
+
 def test_an_endpoint_says_the_worst_of_it_and_the_error_of_an_app_that_failed(chain):
     chain.serve(at(0), at(11), now=at(11))
     for second in range(41):

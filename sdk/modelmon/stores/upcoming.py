@@ -8,7 +8,18 @@ from sqlalchemy import Connection
 
 from modelmon.settings import Settings
 from modelmon.stores.due_windows import DueWindow, due
-from modelmon.windows import BEGINS_INSIDE, UNAVAILABLE, Clocks, Standing, incomplete, standing
+from modelmon.windows import (
+    BEGINS_INSIDE,
+    DONE,
+    UNAVAILABLE,
+    Clocks,
+    Standing,
+    after,
+    incomplete,
+    known_after_us,
+    may_become_partial,
+    standing,
+)
 from modelmon.wire import write_moment
 
 LIMIT = 2_000
@@ -19,13 +30,21 @@ _FAR_US = 2**62
 def waits(
     connection: Connection, now_us: int, settings: Settings, app_names: frozenset[str]
 ) -> dict[str, dict[str, Any]]:
-    """Endpoint to what its first window that is not answered waits for; only of these apps."""
+    """Endpoint to what its first window that has not its last word waits for; only of these apps."""
     clocks = Clocks(now_us, round(settings.grace_seconds * 1e6), caught_up_us=-1)
     found: dict[str, dict[str, Any]] = {}
     for window in due(connection, _FAR_US, LIMIT):
-        if window.key.application_name in app_names and window.key.endpoint_id not in found:
+        waits_here = window.key.application_name in app_names and not _is_settled(window, settings)
+        if waits_here and window.key.endpoint_id not in found:
             found[window.key.endpoint_id] = _described(window, clocks)
     return found
+
+
+def _is_settled(window: DueWindow, settings: Settings) -> bool:
+    """Whether nothing more will come of a window without new rows."""
+    if window.wanted > window.answered or window.outcome != DONE:
+        return False
+    return not may_become_partial(window.incomplete, window.followed, window.rows, settings.app_min_rows)
 
 
 def _described(window: DueWindow, clocks: Clocks) -> dict[str, Any]:
@@ -48,8 +67,17 @@ def _reason(window: DueWindow, clocks: Clocks) -> tuple[int | None, str]:
         return _until_closed(window, clocks)
     if window.answered < window.sent:
         return None, f"{window.key.application_name} has it and has not answered yet"
+    if window.outcome == DONE:
+        return _until_silent(window, clocks)
     said = "can't judge it yet" if window.outcome == UNAVAILABLE else "failed"
     return window.check_us, f"{window.key.application_name} {said} and is asked again"
+
+
+def _until_silent(window: DueWindow, clocks: Clocks) -> tuple[int | None, str]:
+    """A window that the data cover in part may still become a partial one."""
+    if after(window.span, window.progress, clocks) is Standing.WAITS_FOR_CLOCK:
+        return known_after_us(window.span, window.progress), "silence for a period makes it a partial one"
+    return None, "until it is known that no rows are on their way"
 
 
 def _until_closed(window: DueWindow, clocks: Clocks) -> tuple[int | None, str]:
