@@ -260,6 +260,30 @@ def test_what_can_not_be_asked_for_is_one_line(chain, app_name, start, end, name
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("now", "starts"),
+    [
+        (at(65), [60]),  # the rows came before the app was registered, and none will come after
+        (at(60, GRACE - 1), [50, 60]),  # the window before has ended and is not due yet
+        (at(60, GRACE + 1), [60]),
+        (at(70, GRACE + 1), []),
+    ],
+)
+def test_a_new_app_is_asked_for_the_windows_that_are_open(chain, monkeypatch, now, starts):
+    hour(chain)
+    monkeypatch.setattr(judging, "now_us", lambda: now)
+    chain.register("new")
+    before = chain.windows()
+    for _ in range(2):  # deployed twice
+        judging.ask_for_open_windows(chain.settings, "new")
+        judging.ask_for_open_windows(chain.settings, "app")
+    found = chain.windows("new")
+    assert [((each.start_us - T0) // MINUTE_US, each.wanted) for each in found] == [(s, 1) for s in starts]
+    assert chain.windows() == before
+    chain.settle(at(90))
+    assert [minute for _, minute, _ in chain.answer("new")] == starts
+
+
 def test_an_app_that_was_removed_is_not_asked(chain):
     chain.unregister("app")
     with pytest.raises(ConfigError, match="there are: none; deploy one first"):

@@ -14,6 +14,7 @@ from modelmon.errors import ConfigError
 from modelmon.local.function_yaml import FILE
 from modelmon.model_monitoring.artifacts import check_json
 from modelmon.model_monitoring.folders import copy_into
+from modelmon.model_monitoring.judging import ask_for_open_windows
 from modelmon.model_monitoring.locating import HasSettings, now_us, opened
 from modelmon.project import functions
 from modelmon.project.names import DRIFT_APP, DRIFT_TEMPLATE, check_app_name
@@ -121,6 +122,7 @@ class AppFunction:
         self.save(deployed=True)
         with opened(settings) as database, database.write() as connection:
             registry.register_app(connection, self.name, self.spec.base_period, now_us())
+        ask_for_open_windows(settings, self.name)
         tell(f"Deployed the app {self.name}: it judges the windows that are due from now on.")
         return self
 

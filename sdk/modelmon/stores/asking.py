@@ -98,9 +98,16 @@ def _judged(connection: Connection, endpoint_id: str, application_name: str, spa
 
 
 def ask(
-    database: Database, application_name: str, found: Collection[Found], now_us: int, grace_us: int
+    database: Database,
+    application_name: str,
+    found: Collection[Found],
+    now_us: int,
+    grace_us: int,
+    *,
+    only_new: bool = False,
 ) -> int:
-    """Want every window that is kept once more; returns how many of them were not known before."""
+    """Want every window that is kept once more, or those alone that were not known before; returns how many
+    of these there were."""
     changes = [
         Change(
             WindowKey(each.watched.endpoint_id, application_name, span.start_us),
@@ -118,8 +125,9 @@ def ask(
             known: Mapping[WindowKey, int] = ledger.read_revisions(
                 connection, [change.key for change in page], "wanted"
             )
-            ledger.want(connection, page, now_us, as_they_are=True)
-        new += len(page) - len(known)
+            unknown = [change for change in page if change.key not in known]
+            ledger.want(connection, unknown if only_new else page, now_us, as_they_are=True)
+        new += len(unknown)
     return new
 
 
