@@ -55,6 +55,7 @@ Traceback (most recent call last):
   File "/opt/nuclio/_nuclio_wrapper.py", line 547, in run_wrapper
     wrapper_instance = Wrapper(root_logger,
                        ^^^^^^^^^^^^^^^^^^^^
+  File "<frozen importlib._bootstrap>", line 1176, in _find_and_load
   File "/opt/nuclio/main.py", line 1, in <module>
     import sklearn
 ModuleNotFoundError: No module named 'sklearn'
@@ -243,7 +244,8 @@ def _crash(container: str) -> int:
     end += "goroutine 28 [running]:\n"
     end += "github.com/nuclio/nuclio/pkg/processor/runtime/rpc.(*AbstractRuntime).watch(0x2d4e39808630)\n"
     end += "\t/nuclio/pkg/processor/runtime/rpc/abstract.go:330 +0x4e6\n"
-    read = _logged("D", "processor", "Read configuration", config="{\n}")
+    read = _logged("I", "processor", "Starting processor", version="Label: latest")
+    read += "\n" + _logged("D", "processor", "Read configuration", config="{\n}")
     return _fail(
         "Container exited with status: 2",
         "Container 4c63c1afcb3d is not healthy",

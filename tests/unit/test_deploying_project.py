@@ -91,7 +91,9 @@ def test_each_step_is_told_while_it_deploys(
     assert log.stat().st_mode & 0o077 == 0
 
 
-def test_a_module_that_is_missing_in_the_image_is_named_with_the_mend(project: Any, notes: Path) -> None:
+def test_a_module_that_is_missing_in_the_image_is_named_with_the_mend(
+    project: Any, notes: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (notes / "crash-web").write_text(NO_SKLEARN)
     serving = project.set_function("model.py", name="web").add_model("free", class_name="Free")
     with pytest.raises(UnavailableError) as failed:
@@ -103,6 +105,8 @@ def test_a_module_that_is_missing_in_the_image_is_named_with_the_mend(project: A
     assert "    import sklearn" in "\n".join(more)
     assert ".go:" not in str(failed.value)
     assert "panic" not in str(failed.value)
+    assert "frozen" not in str(failed.value)
+    assert capsys.readouterr().err.splitlines()[-1] == "  waiting until it is ready"
 
 
 def test_monitoring_is_enabled_on_nuclio_and_disabled_there(project: Any, notes: Path) -> None:

@@ -90,7 +90,7 @@ def deploy(plan: Plan, made: Sequence[Call], tell: Tell, timeout_seconds: float 
             tell(f"deploying {call.function}{f' ({index} of {len(names)})' if len(names) > 1 else ''} …")
             _deploy_function(plan, call, there.get(call.function), tell, timeout_seconds)
         except UnavailableError as error:
-            raise UnavailableError(f"{error}\n{_how_far(made, index)}") from error
+            raise UnavailableError(f"{error}\n{_how_far(made, index)}") from None
         except (KeyboardInterrupt, SystemExit):
             tell(f"interrupted. {_how_far(made, index)}")
             raise

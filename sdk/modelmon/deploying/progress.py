@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import IO, Any
 
-from modelmon.deploying.reasons import COLOUR, LOGGED
+from modelmon.deploying.reasons import COLOUR, LOGGED, NUCLIO
 
 REMIND_SECONDS = 30.0
 STEPS = {
@@ -78,11 +78,14 @@ class _Follower:
         self._log = log
         self._step = "starting nuctl"
         self._since = time.monotonic()
+        self._failed = False
 
     def line(self, line: str) -> None:
         self._log.write(line + "\n")
         self._log.flush()
-        step = step_in(line)
+        # What comes with the error is another log: the container's.
+        self._failed = self._failed or NUCLIO.match(line) is not None
+        step = "" if self._failed else step_in(line)
         if step and step != self._step:
             self._step, self._since = step, time.monotonic()
             self._tell(f"  {step}")

@@ -13,6 +13,8 @@ LOGGED = re.compile(r"\d\d\.\d\d\.\d\d \d\d:\d\d:\d\d\.\d{3} +\((?P<level>[A-Z])
 """A line of Nuclio's log, of nuctl as of a function's container."""
 GO = re.compile(r"\s*\S*\.go:\d+|goroutine \d+ |created by |\S+\(0x[0-9a-f]|panic: |Call stack:|std...:|\s*$")
 """What Go's and Nuclio's own stacks are made of."""
+FROZEN = re.compile(r"\s*File \"<frozen ")
+"""Frames of Python's own import."""
 PYTHON = re.compile(r"(?:[A-Za-z_]\w*\.)*[A-Za-z_]*(?:Error|Exception|Exit|Interrupt|Warning)(?:: .*)?")
 INSTALLER = re.compile(r"(?:ERROR|error): (?P<what>.*)")
 NUCLIO = re.compile(r"Error - (?P<what>.*)")
@@ -36,7 +38,7 @@ def readable(text: str) -> list[str]:
             found += _from_wrapper(line)
         elif not GO.match(line):
             found.append(line.rstrip())
-    return found
+    return [line for line in found if not FROZEN.match(line)]
 
 
 def reason_in(text: str) -> str:
