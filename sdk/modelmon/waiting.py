@@ -28,6 +28,8 @@ class Outage:
 
 
 _outages: dict[int, Outage] = {}
+_absences: dict[str, tuple[float, float]] = {}
+"""What is away: since when, and when the log last heard of it."""
 
 
 def outages() -> Sequence[Outage]:
@@ -65,36 +67,50 @@ def when_available_blocking(
                 sleep(wait.next(error))
 
 
+def away(what: str, reason: object) -> None:
+    """`what` did not answer: the log hears it when that begins, then once a minute, whoever notices."""
+    now = time.monotonic()
+    began, told = _absences.get(what, (now, -REMIND_SECONDS))
+    if what not in _absences:
+        logger.warning("waiting for %s: %s", what, reason)
+    elif now - told < REMIND_SECONDS:
+        return
+    else:
+        logger.warning("still waiting for %s after %.0f s: %s", what, now - began, reason)
+    _absences[what] = began, now
+
+
+def back(what: str) -> None:
+    """`what` has answered: the log hears it if it was away."""
+    began, _ = _absences.pop(what, (None, None))
+    if began is not None:
+        logger.warning("%s is back after %.1f s", what, time.monotonic() - began)
+
+
 class _Wait:
-    """How long to wait next, and what the log has heard so far; it ends with the `with`."""
+    """How long to wait next; it ends with the `with`."""
 
     def __init__(self, settings: Settings, what: str) -> None:
         self._waits = _doubling(
             settings.unavailable_first_wait_seconds, settings.unavailable_max_wait_seconds
         )
         self._what = what
-        self._began: float | None = None
-        self._told = 0.0
+        self._waited = False
 
     def __enter__(self) -> _Wait:
         return self
 
     def next(self, error: UnavailableError) -> float:
-        """Seconds until the next try; logs the first failure, then one a minute."""
+        """Seconds until the next try."""
         _outages[id(self)] = Outage(self._what, str(error))
-        now = time.monotonic()
-        if self._began is None:
-            self._began = self._told = now
-            logger.warning("waiting for %s: %s", self._what, error)
-        elif now - self._told >= REMIND_SECONDS:
-            self._told = now
-            logger.warning("still waiting for %s after %.0f s: %s", self._what, now - self._began, error)
+        self._waited = True
+        away(self._what, error)
         return next(self._waits)
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         _outages.pop(id(self), None)
-        if self._began is not None and kind is None:
-            logger.warning("%s is back after %.1f s", self._what, time.monotonic() - self._began)
+        if self._waited and kind is None:
+            back(self._what)
 
 
 def _doubling(first: float, longest: float) -> Iterator[float]:

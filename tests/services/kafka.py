@@ -20,6 +20,7 @@ from modelmon.settings import Settings
 from . import free_ports
 from .certificates import make_certificates
 from .install import KAFKA_VERSION, install_kafka, kafka_jars, missing_programs
+from .watching import EndsWithUs
 
 START_SECONDS = 90.0
 CLUSTER_ID = "bW9kZWxtb24ta2Fma2EtMQ"
@@ -74,7 +75,7 @@ class KafkaBroker:
         self._version = version
         self._folder = Path(tempfile.mkdtemp(prefix="modelmon-kafka-"))
         self._process: subprocess.Popen[bytes] | None = None
-        self._watcher: subprocess.Popen[bytes] | None = None
+        self._watcher: EndsWithUs | None = None
         self.port, self.sasl_port, self.tls_port, self.sasl_tls_port, controller = free_ports(5)
         self._properties = self._folder / "server.properties"
         if tls:
@@ -112,7 +113,7 @@ class KafkaBroker:
             self._process = subprocess.Popen(
                 command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
             )
-        self._watcher = _end_with_us(self._process.pid, self._folder)
+        self._watcher = EndsWithUs(self._process.pid, self._folder)
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:
@@ -146,8 +147,7 @@ class KafkaBroker:
 
     def _end(self, how: signal.Signals) -> None:
         if self._watcher is not None:
-            self._watcher.kill()  # first: the number of a process that is gone may soon be another's
-            self._watcher.communicate()
+            self._watcher.forget()
             self._watcher = None
         if self._process is not None:
             self._signal(how)
@@ -189,19 +189,6 @@ class KafkaBroker:
             "-cp",
             f"{kafka_jars(self._version)}/*",
         ]
-
-
-def _end_with_us(pid: int, folder: Path) -> subprocess.Popen[bytes]:
-    """What ends the process, and removes the folder, when this one is gone, also by `kill -9`: nobody else
-    holds the other end of the pipe that it reads."""
-    script = 'read -r _; kill -9 "$0" && rm -rf "$1"'
-    return subprocess.Popen(
-        ["sh", "-c", script, str(pid), str(folder)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
 
 
 def needs_kafka(group: str, *versions: str) -> list[pytest.MarkDecorator]:

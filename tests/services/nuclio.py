@@ -22,6 +22,7 @@ import pytest
 import yaml
 
 from . import free_ports
+from .watching import EndsWithUs
 
 VARIABLES = ("NUCLIO_PROCESSOR", "NUCLIO_PYTHON_WRAPPER_PATH")
 START_SECONDS = 120.0
@@ -109,6 +110,7 @@ class Processor:
         self._changing = threading.RLock()
         self._process: subprocess.Popen[bytes] | None = None
         self._watching: threading.Thread | None = None
+        self._watcher: EndsWithUs | None = None
 
     @property
     def log(self) -> str:
@@ -154,7 +156,7 @@ class Processor:
         if process is not None:
             self._end(process, how)
         if self._watching is not None:
-            self._watching.join()
+            self._watching.join()  # it forgets the watcher
 
     def kill(self) -> None:
         """`kill -9` of it and its workers, as when its machine goes down; it is started again."""
@@ -180,11 +182,13 @@ class Processor:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # the process group is it and its workers
             )
+        self._watcher = EndsWithUs(self._process.pid)
         self.starts += 1
 
     def _watch(self) -> None:
         while self._wanted:
             self._process.wait()
+            self._watcher.forget()
             _end_group(self._process.pid)  # a container's end takes everything in it along
             time.sleep(AGAIN_SECONDS)
             with self._changing:

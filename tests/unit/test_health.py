@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from modelmon.model import Heartbeat, Message, PartitionProgress, WorkerState
 from modelmon.nuclio import heartbeat as beating
 from modelmon.nuclio import http_handlers, message_handlers, tick_handlers
 from modelmon.nuclio.progress import Progress
+from modelmon.nuclio.pulse import Pulse
 from modelmon.settings import Settings
 from modelmon.stores import heartbeats
 from modelmon.stores.database import Database
@@ -322,6 +324,25 @@ def test_records_that_are_down_are_the_answer(environment: Settings, monkeypatch
         assert "waiting for the records" in found["reason"]
 
     asyncio.run(run())
+
+
+def test_a_worker_that_has_nothing_to_write_tells_the_log_of_an_outage_and_of_its_end(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "store"
+    folder.touch()  # a file in the place of the folder: the database can't be opened
+    settings = Settings(project="flights", records_url=f"sqlite:///{folder}/records.db")
+    context = SimpleNamespace(user_data=SimpleNamespace(settings=settings), trigger=None, worker_id=0)
+    pulse = Pulse(context, Progress())
+    for _ in range(2):
+        pulse.beat(WorkerState.READY, "", 15.0)
+    folder.unlink()
+    for _ in range(2):
+        pulse.beat(WorkerState.READY, "", 15.0)
+    pulse.end()
+    first, last = [record.getMessage() for record in caplog.records]
+    assert first.startswith("waiting for the records: database folder ")
+    assert last.startswith("the records is back after")
 
 
 def test_a_message_that_is_posted_is_still_told_where_to_go(environment: Settings) -> None:

@@ -1,4 +1,4 @@
-"""Installing Kafka for the tests: by one process at a time, and never half."""
+"""Servers for the tests: installed by one process at a time and never half, and none is left behind."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from deploying import is_alive
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 30.0
@@ -96,3 +98,35 @@ def test_what_is_installed_needs_no_maven(place):
     (place / "bin" / "mvn").unlink()
     assert "is there already" in install(place).communicate(timeout=PATIENCE_SECONDS)[0]
     assert began(place) == []
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_no_processor_is_left_behind_by_tests_that_are_ended(tmp_path: Path, how: signal.Signals) -> None:
+    """With a stand-in for the processor, and a worker of it."""
+    processor = tmp_path / "processor"
+    noted = f"echo $$ $! > {tmp_path}/new; mv {tmp_path}/new {tmp_path}/pids"
+    processor.write_text(f"#!/bin/sh\nsleep 600 &\n{noted}\nwait\n")
+    processor.chmod(0o755)
+    (tmp_path / "function.yaml").write_text("spec: {triggers: {}}")
+    code = (
+        "import sys, time\n"
+        "from pathlib import Path\n"
+        "from tests.services.nuclio import Processor\n"
+        f"Processor(Path({str(tmp_path)!r}), Path({str(tmp_path / 'scratch')!r})).start()\n"
+        "print('started', flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    tests = subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={**os.environ, "NUCLIO_PROCESSOR": str(processor)},
+        stdout=subprocess.PIPE,
+    )
+    assert tests.stdout is not None
+    assert tests.stdout.readline() == b"started\n"
+    wait_until((tmp_path / "pids").exists)
+    pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
+    tests.send_signal(how)
+    tests.communicate(timeout=PATIENCE_SECONDS)
+    wait_until(lambda: not any(map(is_alive, pids)))

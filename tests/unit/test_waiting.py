@@ -6,12 +6,14 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 
+from modelmon import waiting
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.settings import Settings
-from modelmon.waiting import when_available, when_available_blocking, when_awaitable
+from modelmon.waiting import away, back, when_available, when_available_blocking, when_awaitable
 
 QUICK = Settings(unavailable_first_wait_seconds=0.001, unavailable_max_wait_seconds=0.004)
 
@@ -52,10 +54,36 @@ def test_the_log_says_what_is_waited_for_and_when_it_is_back_and_not_more(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with caplog.at_level(logging.INFO):
-        when_available_blocking(down_for(50), QUICK, "the records", sleep=lambda seconds: None)
+        when_available_blocking(down_for(50), QUICK, "the series", sleep=lambda seconds: None)
     first, last = [record.getMessage() for record in caplog.records]
-    assert first == "waiting for the records: no answer"
-    assert last.startswith("the records is back after")
+    assert first == "waiting for the series: no answer"
+    assert last.startswith("the series is back after")
+
+
+def test_an_outage_that_several_notice_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        away("the ledger", "no answer")
+        when_available_blocking(down_for(3), QUICK, "the ledger", sleep=lambda seconds: None)
+        back("the ledger")
+    first, last = [record.getMessage() for record in caplog.records]
+    assert first == "waiting for the ledger: no answer"
+    assert last.startswith("the ledger is back after")
+
+
+def test_a_long_outage_is_told_once_a_minute(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moments = iter([1000.0, 1030.0, 1061.0, 1090.0, 1125.0, 1125.0])
+    monkeypatch.setattr(waiting, "time", SimpleNamespace(monotonic=lambda: next(moments)))
+    for _ in range(5):
+        away("the samples", "no answer")
+    back("the samples")
+    assert [record.getMessage() for record in caplog.records] == [
+        "waiting for the samples: no answer",
+        "still waiting for the samples after 61 s: no answer",
+        "still waiting for the samples after 125 s: no answer",
+        "the samples is back after 125.0 s",
+    ]
 
 
 def test_nothing_is_logged_where_nothing_was_down(caplog: pytest.LogCaptureFixture) -> None:

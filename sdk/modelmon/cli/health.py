@@ -45,13 +45,14 @@ def health(
 
 def read_health(settings: Settings, names: list[str]) -> list[dict[str, Any]]:
     """What `health --json` prints. Raises ConfigError for a function that nobody knows."""
+    from modelmon.cli.deployed import beating_functions
     from modelmon.errors import ConfigError
     from modelmon.stores.health import every_health
     from modelmon.stores.records import open_records
 
     records = open_records(settings)
     try:
-        found = every_health(records, _deployed(settings), time.time_ns() // 1000)
+        found = every_health(records, beating_functions(settings), time.time_ns() // 1000)
     finally:
         records.close()
     known = {function["function"]: function for function in found}
@@ -59,18 +60,6 @@ def read_health(settings: Settings, names: list[str]) -> list[dict[str, Any]]:
         if name not in known:
             raise ConfigError(f"there is no function {name!r}; there are {', '.join(known) or 'none'}")
     return [known[name] for name in names] if names else found
-
-
-def _deployed(settings: Settings) -> list[str]:
-    """The functions deployed here that keep a heartbeat: those that serve models answer for themselves."""
-    from modelmon.cli.functions import deployed_functions
-
-    functions = deployed_functions(settings) if settings.project_dir else []
-    return [
-        function["name"]
-        for function in functions
-        if not all(trigger["kind"] == "http" for trigger in function["triggers"])
-    ]
 
 
 def _row(function: dict[str, Any]) -> tuple[str, ...]:

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from modelmon.cli.functions import deployed_functions
+from modelmon.cli.deployed import NOT_RUNNING, deployed_functions
 from modelmon.cli.output import AsJson, ProjectDir, console, load_settings, print_json
 from modelmon.cli.selecting import select
 from modelmon.cli.showing import print_findings, print_lost, print_project, print_waiting
+from modelmon.deploying.target import EMBEDDED
 
 if TYPE_CHECKING:
     from modelmon.settings import Settings
@@ -138,13 +139,19 @@ def _show(settings: Settings, found: dict[str, Any], endpoints: int) -> None:
         console.print(
             f"Lag of {escape(stream['stream'])} is not known: {escape(stream['reason'])}", highlight=False
         )
-    idle = [function["name"] for function in found["functions"] if not function["workers"]]
+    idle = [function["name"] for function in found["functions"] if function["state"] == NOT_RUNNING]
     if idle:
-        console.print(f"Not running: {', '.join(idle)}. `modelmon up` runs them.", highlight=False)
+        console.print(f"Not running: {', '.join(idle)}. {_mend(settings)}", highlight=False)
     if found["dead_letters"]:
         console.print(f"Dead letters: {found['dead_letters']:,}; `modelmon deadletters list` shows them.")
     if shown:
         console.print("One endpoint with its features: `modelmon endpoint NAME`.", style="dim")
+
+
+def _mend(settings: Settings) -> str:
+    if settings.platform == EMBEDDED:
+        return "`modelmon up` runs them."
+    return "`modelmon health` says since when, `modelmon deploy --function NAME` deploys one anew."
 
 
 def _print_lag(lags: list[dict[str, Any]]) -> None:

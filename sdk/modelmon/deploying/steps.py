@@ -13,6 +13,7 @@ from modelmon.deploying.period import CONTROLLER, with_recorded_period
 from modelmon.deploying.plan import Plan, make_plan, out_of_reach
 from modelmon.deploying.registries import folders_apart
 from modelmon.deploying.target import EMBEDDED
+from modelmon.deploying.there import FunctionThere
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.local.deployment import deployed
 from modelmon.local.folders import functions_folder
@@ -79,16 +80,21 @@ def deploy_function(settings: Settings, name: str, tell: Callable[[str], None]) 
         deploy(prepare(settings, output, names=[name]), tell)
 
 
+def there(
+    settings: Settings, names: Sequence[str], tell: Callable[[str], None] = lambda what: None
+) -> dict[str, FunctionThere]:
+    """Those of the functions `names` that Nuclio has of this project. Raises as `deploy`."""
+    plan = make_plan(settings)
+    found = nuctl.functions_there(plan, names, tell)
+    return {name: function for name, function in found.items() if function.is_of(plan.nuclio_project)}
+
+
 def working(settings: Settings, names: Sequence[str], tell: Callable[[str], None]) -> set[str]:
     """Those of the functions `names` whose deployment has come to its end, as far as the platform knows: on
     the embedded one all, which has nothing but their folders."""
     if settings.platform == EMBEDDED:
         return set(names)
-    plan = make_plan(settings)
-    there = nuctl.functions_there(plan, names, tell)
-    return {
-        name for name, function in there.items() if function.works and function.is_of(plan.nuclio_project)
-    }
+    return {name for name, function in there(settings, names, tell).items() if function.works}
 
 
 def address(settings: Settings, name: str) -> str:
@@ -96,18 +102,17 @@ def address(settings: Settings, name: str) -> str:
 
     Raises UnavailableError when it is not there or answers nobody outside, and as `deploy`.
     """
-    plan = make_plan(settings)
-    there = nuctl.functions_there(plan, [name], lambda what: None).get(name)
-    if there is None or not there.is_of(plan.nuclio_project):
+    found = there(settings, [name]).get(name)
+    if found is None:
         raise UnavailableError(
-            f"function {name!r} is not on Nuclio, in namespace {plan.settings.nuclio_namespace!r}: deploy it"
+            f"function {name!r} is not on Nuclio, in namespace {settings.nuclio_namespace!r}: deploy it"
         )
-    if not there.address:
+    if not found.address:
         raise UnavailableError(
-            f"function {name!r} has no HTTP trigger that can be reached from here (state {there.state!r}): "
+            f"function {name!r} has no HTTP trigger that can be reached from here (state {found.state!r}): "
             f"`nuctl get function {name}` tells its addresses"
         )
-    return there.address
+    return found.address
 
 
 def delete_function(settings: Settings, name: str) -> None:

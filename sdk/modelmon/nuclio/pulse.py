@@ -14,6 +14,7 @@ from modelmon.errors import ConfigError, UnavailableError
 from modelmon.model import Heartbeat, WorkerState
 from modelmon.nuclio.progress import Progress
 from modelmon.settings import Settings
+from modelmon.waiting import away, back
 
 if TYPE_CHECKING:
     from modelmon.stores.database import Database
@@ -25,6 +26,8 @@ TICKING = "ticks"
 """The worker that all workers of a function that ticks speak as."""
 WORD_SECONDS = 60.0
 """How long the last word of a worker stands; the platform starts another one before."""
+
+RECORDS = "the records"
 
 
 def function_name() -> str:
@@ -70,10 +73,16 @@ class Pulse:
             behind_seconds=round(self.progress.behind_seconds, 1),
             partitions=self.progress.partitions(),
         )
-        with suppress(ConfigError, UnavailableError), self._turn:
-            if not self._ended:
+        with self._turn:
+            if self._ended:
+                return
+            try:
                 with self._records().write() as connection:
                     heartbeats.put(connection, beat)
+            except (ConfigError, UnavailableError) as error:
+                away(RECORDS, error)  # a function that has nothing to write notices it here alone
+            else:
+                back(RECORDS)
 
     def last_word(self) -> str:
         """Why the worker in whose place this one is stopped, if it said so not long ago; else ""."""

@@ -97,7 +97,8 @@ def _translated(url: str, error: DBAPIError) -> ConfigError | UnavailableError |
     if code is not None and code & 0xFF not in _WAIT:
         return None  # for instance a missing table: a bug, which waiting would only hide
     if isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
-        return UnavailableError(f"database {url} does not answer: {cause}")
+        told = " ".join(str(cause).split())  # drivers write several lines
+        return UnavailableError(f"database {url} does not answer: {told}")
     return None
 
 

@@ -1,0 +1,157 @@
+"""The functions that are deployed here, with what is known of each where it runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from modelmon.deploying.target import EMBEDDED
+from modelmon.errors import ConfigError, UnavailableError
+from modelmon.settings import Settings
+
+if TYPE_CHECKING:
+    from modelmon.deploying.there import FunctionThere
+    from modelmon.local.function_yaml import FunctionSpec
+
+NOT_RUNNING, NOT_KNOWN = "not running", "not known"
+
+
+def deployed_functions(settings: Settings, *, ask_nuctl: bool = False) -> list[dict[str, Any]]:
+    """Every deployed function, as `modelmon functions --json` prints it.
+
+    The embedded runner says of its functions how they are, if it is up; of Nuclio's that do their heartbeats
+    in the records. With `ask_nuctl` it is asked for addresses, and for functions without a heartbeat.
+    """
+    from modelmon.local.deployment import deployed
+    from modelmon.local.folders import functions_folder
+
+    folders = deployed(functions_folder(Path(settings.project_dir)))
+    if settings.platform == EMBEDDED:
+        running = _embedded(settings)
+    else:
+        running = _on_nuclio(settings, folders, ask_nuctl=ask_nuctl)
+    return [_described(settings, folder, running.get(name, {})) for name, folder in folders.items()]
+
+
+def beating_functions(settings: Settings) -> list[str]:
+    """The deployed functions that keep a heartbeat, those that read a stream or tick: a function that serves
+    models answers for itself."""
+    from modelmon.local.deployment import deployed
+    from modelmon.local.folders import functions_folder
+
+    folders = deployed(functions_folder(Path(settings.project_dir))) if settings.project_dir else {}
+    return [name for name, folder in folders.items() if _is_beating(settings, folder)]
+
+
+def _is_beating(settings: Settings, folder: Path) -> bool:
+    from modelmon.local.function_yaml import read_function
+
+    try:
+        return any(trigger.kind != "http" for trigger in read_function(folder, settings).triggers)
+    except ConfigError:
+        return False  # what is wrong is told of the function itself
+
+
+def _embedded(settings: Settings) -> Mapping[str, Mapping[str, Any]]:
+    from modelmon.local.folders import address_file
+    from modelmon.local.running import read_report
+
+    project, found = Path(settings.project_dir), {}
+    for function in read_report(project)["functions"]:
+        path = address_file(project, function["name"])
+        address = path.read_text(encoding="utf-8") if path.is_file() else None
+        found[function["name"]] = {**function, "address": address}
+    return found
+
+
+def _on_nuclio(
+    settings: Settings, folders: Mapping[str, Path], *, ask_nuctl: bool
+) -> Mapping[str, Mapping[str, Any]]:
+    beating = [name for name, folder in folders.items() if _is_beating(settings, folder)]
+    heard = _heard(settings, beating)
+    known = _known(settings, list(folders)) if ask_nuctl and folders else {}
+    found = {}
+    for name in folders:
+        function = known.get(name)
+        state = function.state if function is not None and name not in beating else NOT_KNOWN
+        address = (function.address or None) if function is not None else None
+        found[name] = {"state": state, "address": address, **heard.get(name, {})}
+    return found
+
+
+def _known(settings: Settings, names: Sequence[str]) -> Mapping[str, FunctionThere]:
+    """What nuctl knows; nothing where it is not at hand or does not answer."""
+    from modelmon.deploying.steps import there
+
+    try:
+        return there(settings, names)
+    except (ConfigError, UnavailableError):
+        return {}
+
+
+def _heard(settings: Settings, names: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
+    """What the heartbeats of the functions say, or why they can't be read."""
+    from modelmon.stores.health import every_health
+    from modelmon.stores.records import open_records
+
+    try:
+        records = open_records(settings)
+        try:
+            health = every_health(records, names, time.time_ns() // 1000)
+        finally:
+            records.close()
+    except (ConfigError, UnavailableError) as error:
+        return {name: {"error": f"not known: {error}"} for name in names}
+    return {
+        each["function"]: {"state": each["state"], "workers": [_worker(beat) for beat in each["workers"]]}
+        for each in health
+    }
+
+
+def _worker(beat: Mapping[str, Any]) -> dict[str, Any]:
+    """As the runner describes one, as far as its heartbeat says it."""
+    told = {name: beat[name] for name in ("trigger", "worker", "state")}
+    return {**told, "pid": None, "restarts": None, "last_exit": None}
+
+
+def _described(settings: Settings, folder: Path, running: Mapping[str, Any]) -> dict[str, Any]:
+    from modelmon.local.function_yaml import read_function
+
+    mistake, workers = "", running.get("workers", [])
+    triggers: list[dict[str, str]] = []
+    environment: dict[str, Any] | None = None
+    try:
+        read = read_function(folder, settings)
+        triggers = [{"name": trigger.name, "kind": trigger.kind} for trigger in read.triggers]
+        environment = _environment(settings, read)
+    except ConfigError as problem:
+        mistake = str(problem)
+    return {
+        "name": folder.name,
+        "folder": str(folder),
+        "triggers": triggers,
+        "address": running.get("address"),
+        "environment": environment,
+        "preparing": running.get("preparing", False),
+        "state": running.get("state") or ", ".join(each["state"] for each in workers) or NOT_RUNNING,
+        "workers": workers,
+        "error": running.get("error", "") or mistake,
+    }
+
+
+def _environment(settings: Settings, function: FunctionSpec) -> dict[str, Any] | None:
+    """The Python that runs it here; Nuclio's images are not described."""
+    from modelmon.local.environments import environment_of
+    from modelmon.local.needs import needs_of
+
+    if settings.platform != EMBEDDED:
+        return None
+    found = environment_of(needs_of(function, settings))
+    return {
+        "python": found.python,
+        "own": found.folder is not None,
+        "made": found.is_made,
+        "requirements": [*found.needs.own, *found.needs.drivers],
+    }
