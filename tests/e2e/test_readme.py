@@ -1,54 +1,188 @@
-"""The README's code, as it stands: the model is deployed, asked and seen; the app runs."""
+"""The README, followed word for word in a fresh folder: its files, its commands, in its order.
+
+Three things are not done as they stand: `pip install`, whose extras are looked at; `modelmon up`, which has a
+terminal of its own; and `nuctl`, which a stand-in plays.
+"""
 
 from __future__ import annotations
 
-import pickle
+import os
 import re
+import signal
+import subprocess
+import sys
+import tomllib
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 import pytest
-from sklearn.linear_model import LogisticRegression
 
-from modelmon.local import Runner
+import nuctl_stand_in
+from deploying import eventually
 from modelmon.testing import run_app
+from modelmon.wheel import pack_wheel
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+OWN, APP, NUCLIO = "An alert on your own model, in a minute", "Write an app", "Deploy to Nuclio"
+FILE = re.compile(r"# ([\w.]+\.(?:py|yaml))\b")
+
+
+class Block(NamedTuple):
+    language: str
+    text: str
+
+
+def blocks(section: str) -> list[Block]:
+    (text,) = re.findall(rf"^## {re.escape(section)}\n(.*?)(?=^## )", README, re.DOTALL | re.MULTILINE)
+    return [Block(*found) for found in re.findall(r"^```(\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)]
+
+
+class Reader:
+    """Somebody at two terminals."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environ = {name: value for name, value in os.environ.items() if name != "MODELMON_PROJECT_DIR"}
+        self.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        self.seen: dict[str, str] = {}  # a command and what it printed
+        self.up: subprocess.Popen[str] | None = None
+
+    def follow(self, block: Block) -> None:
+        named = FILE.match(block.text)
+        if block.language == "sh":
+            for line in block.text.splitlines():
+                self.type(line)
+        else:
+            assert named, f"a reader would not know where to put this:\n{block.text}"
+            (self.folder / named.group(1)).write_text(block.text, encoding="utf-8")
+
+    def type(self, line: str) -> None:
+        command = line.partition("#")[0].strip()
+        if command.startswith("pip install"):
+            check_installation(command)
+        elif command.startswith("mkdir"):
+            self.run(command)
+            self.folder /= command.rpartition(" ")[2]
+        elif command == "modelmon up":
+            self.start(command)
+        else:
+            self.seen[command] = self.run(command)
+
+    def run(self, command: str) -> str:
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", command], cwd=self.folder, env=self.environ, text=True,
+            capture_output=True, check=False, timeout=240,
+        )  # fmt: skip
+        assert done.returncode == 0, f"$ {command}\n{done.stdout}{done.stderr}"
+        assert "Traceback" not in done.stderr, done.stderr
+        return done.stdout + done.stderr
+
+    def start(self, command: str) -> None:
+        with (self.folder / "up.log").open("w") as log:
+            self.up = subprocess.Popen(
+                command.split(), cwd=self.folder, env=self.environ, text=True, stderr=log, stdout=log
+            )
+        eventually(lambda: "serving at http://" in self.told, within=60)
+
+    def status_with(self, word: str) -> str:
+        return eventually(
+            lambda: self.run("modelmon status"), lambda shown: word in shown, within=120, every=1
+        )
+
+    def end(self) -> None:
+        if self.up is not None and self.up.poll() is None:
+            self.up.send_signal(signal.SIGINT)
+            self.up.wait(60)
+
+    @property
+    def told(self) -> str:
+        """What the second terminal shows."""
+        return (self.folder / "up.log").read_text()
+
+
+def check_installation(command: str) -> None:
+    """The extras exist; the packages are what the scripts import."""
+    (extras,) = re.findall(r"checkout\[([\w,]+)\]", command)
+    known = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert set(extras.split(",")) <= set(known)
+    assert "kafka" in extras  # what Nuclio's section needs
+    assert "scikit-learn" in command
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Reader:
+    reader = Reader(tmp_path_factory.mktemp("readme"))
+    try:
+        for block in blocks(OWN):
+            reader.follow(block)
+            if "python deploy.py" in block.text:
+                reader.seen["again"] = reader.run("python deploy.py")  # "as often as you like"
+            if "python replay.py" in block.text:
+                reader.seen["found"] = reader.status_with("detected")
+                reader.seen["endpoint"] = reader.run("modelmon endpoint churn")
+    finally:
+        reader.end()
+    return reader
+
 
 pytestmark = pytest.mark.e2e
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-SERVING, DEPLOY, APP = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
-@pytest.fixture
-def frame() -> pd.DataFrame:
-    random = np.random.default_rng(1)
-    frame = pd.DataFrame({"visits": random.poisson(5, 500), "spent": random.gamma(2.0, 20.0, 500)})
-    return frame.assign(churned=(frame["visits"] < 4).astype(int))
+def test_deploying_says_what_happened_and_what_comes_next(reader: Reader) -> None:
+    told = reader.seen["python deploy.py"].splitlines()
+    assert told[0] == f"Made project churn in {reader.folder}."
+    assert "Monitoring of project churn is enabled, in windows of 10 minutes." in told
+    assert told[-2:] == [
+        "Deployed serving with the model churn.",
+        f"Next, in a second terminal: modelmon up --project-dir {reader.folder}",
+    ]
 
 
-def test_the_projects_code_deploys_a_model_that_answers_and_is_monitored(
-    frame: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_deploying_again_goes_on_and_deploys_serving_once(reader: Reader) -> None:
+    assert "is enabled already" in reader.seen["again"]
+    assert reader.seen["again"].count("Deployed serving") == 1
+
+
+def test_the_replay_raises_an_alert_that_both_terminals_show(reader: Reader) -> None:
+    assert "The last answer: [" in reader.seen["python replay.py"]
+    line = next(line for line in reader.seen["found"].splitlines() if line.startswith("churn  "))
+    assert re.match(r"churn +detected +spent 0\.\d\d, feature_drift +2,400 +\d\d:\d\d UTC$", line)
+    assert re.search(r"data-drift-detected: churn, spent 0\.\d\d, feature_drift", reader.seen["found"])
+    assert "data-drift-detected (high): churn" in reader.told
+    assert "(spent)" in reader.told
+
+
+def test_the_endpoint_is_shown_with_what_changed(reader: Reader) -> None:
+    shown = reader.seen["endpoint"]
+    assert re.search(r"^ spent +0\.\d\d +[▁▂▃▄▅▆▇█·]+ +[▁▂▃▄▅▆▇█·]+ +[\d.]+ → [\d.]+", shown, re.MULTILINE)
+    assert "Predictions among them: churned." in shown
+
+
+def test_a_new_script_asks_it(reader: Reader) -> None:
+    assert "'outputs': [1, 0]" in reader.seen["python ask.py"]
+    assert re.match(r"churn at .* UTC: 1 endpoint", reader.seen["modelmon status --endpoint churn"])
+
+
+def test_the_app_counts_the_rows() -> None:
+    (app,) = [block.text for block in blocks(APP) if block.language == "python"]
+    names: dict[str, type] = {}
+    exec(app, names)
+    frame = pd.DataFrame({"visits": range(500)})
+    assert run_app(names["RowsPerWindow"](), frame).metric("rows").value == len(frame)
+
+
+def test_the_same_folder_goes_to_nuclio(
+    reader: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    model = LogisticRegression().fit(frame[["visits", "spent"]].to_numpy(), frame["churned"])
-    Path("churn.pkl").write_bytes(pickle.dumps(model))
-    Path("serving.py").write_text(SERVING, encoding="utf-8")
-    names: dict[str, Any] = {"frame": frame}
-    exec(DEPLOY, names)
-    with Runner(tmp_path) as runner:
-        runner.wait_until_ready()
-        answer = names["serving"].invoke("/v2/models/churn/infer", {"inputs": [[1, 20.0], [9, 35.5]]})
-        runner.wait_until_idle(60)
-    assert len(answer["outputs"]) == 2
-    (endpoint,) = names["project"].list_model_endpoints()
-    stored = pd.read_parquet(next((tmp_path / ".modelmon" / "samples").rglob("*.parquet")))
-    assert set(stored["endpoint_id"]) == {endpoint.endpoint_id}
-    assert stored["visits"].tolist() == [1, 9]
-
-
-def test_the_app_counts_the_rows(frame: pd.DataFrame) -> None:
-    names: dict[str, Any] = {}
-    exec(APP, names)
-    judgement = run_app(names["RowsPerWindow"](), frame)
-    assert judgement.metric("rows").value == len(frame)
+    notes = nuctl_stand_in.install(tmp_path / "nuctl", monkeypatch)
+    nuclio = Reader(reader.folder)
+    nuclio.environ |= {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "MODELMON_NUCLIO_WHEEL": str(pack_wheel(tmp_path)),
+    }
+    for block in blocks(NUCLIO):
+        nuclio.follow(block)
+    deployed = [call[1] for call in nuctl_stand_in.calls(notes) if call[0] == "deploy"]
+    assert deployed == [*nuctl_stand_in.ORDER[:4], "serving"]

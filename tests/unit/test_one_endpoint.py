@@ -114,7 +114,7 @@ def test_a_person_sees_what_changed_in_each_feature(chain: Chain, shown: Callabl
     assert "10% → 0%" in lines["wind"]
     assert "A 70% → 20%" in lines["city"]
     assert lines["when"].split() == ["when", "–", "–", "–", "–", "0%"]
-    assert "late (predicted)" in text
+    assert "Predictions among them: late." in text
     assert "detected" in text.splitlines()[0]
     assert "data-drift-detected" in text
     assert "KeyError: 'wind'" in text

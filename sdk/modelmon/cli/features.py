@@ -60,8 +60,11 @@ def print_features(features: Sequence[Mapping[str, Any]]) -> None:
         f"\n[bold]Features[/bold]: before is the training set, now the window from {start} UTC "
         f"({escape(app)})", highlight=False,
     )  # fmt: skip
-    columns = ["feature", "#score", "before", "now", "mean, or category", "missing"]
+    columns = ["=feature", "#score", "=before", "=now", "mean, or category", "missing"]
     print_table("", columns, map(_feature, features[:FEATURES]))
+    predictions = [each["feature"] for each in features if each["is_prediction"]]
+    if predictions:
+        console.print(f"Predictions among them: {escape(', '.join(predictions))}.", highlight=False)
     if len(features) > FEATURES:
         console.print(f"and {len(features) - FEATURES:,} more, less changed: --json", style="dim")
 
@@ -70,10 +73,9 @@ def _feature(feature: Mapping[str, Any]) -> tuple[str, ...]:
     before, now = feature["reference"], feature["sample"]
     shares = _shares(before), _shares(now)
     score = NOTHING if feature["score"] is None else f"{feature['score']:.2f}"
-    name = f"{feature['feature']}{' (predicted)' if feature['is_prediction'] else ''}"
     moved = _categories(before, now) or _change(_mean(before), _mean(now))
     return (
-        escape(name), score, *_histograms(*shares), escape(moved),
+        escape(feature["feature"]), score, *_histograms(*shares), escape(moved),
         _change(_missing(before), _missing(now)),
     )  # fmt: skip
 

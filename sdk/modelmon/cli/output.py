@@ -42,7 +42,8 @@ def print_json(value: Any) -> None:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """A table on stdout, or that it is empty; a column that starts with '#' holds numbers."""
+    """A table on stdout, or that it is empty. A column that starts with '#' holds numbers, one that starts
+    with '=' is never broken."""
     rows = list(rows)
     if not rows:
         console.print(f"[bold]{title}[/bold]: none yet", highlight=False)
@@ -59,7 +60,8 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]
     for column in columns:
         justify: Literal["left", "right"] = "right" if column.startswith("#") else "left"
         # Folded, never cut, an id in one piece: names and ids are there to be copied.
-        table.add_column(column.removeprefix("#"), justify=justify, overflow="fold", no_wrap=column == "id")
+        whole = column == "id" or column.startswith("=")
+        table.add_column(column.lstrip("#="), justify=justify, overflow="fold", no_wrap=whole)
     for row in rows:
         table.add_row(*row)
     console.print(table)

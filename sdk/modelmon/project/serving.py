@@ -53,6 +53,7 @@ class ServingFunction:
         self.source = source
         self.environment = dict(environment or {})
         self.requirements = requirements
+        self._is_begun = True  # until `deploy`; what is deployed under its name is another one
 
     @property
     def name(self) -> str:
@@ -132,7 +133,7 @@ class ServingFunction:
         sampling_percentage: float = 100,
         enable_tracking: bool = True,
     ) -> ServingFunction:
-        """Log requests as serving events; a function that is deployed already starts anew with it.
+        """Log requests as serving events; a deployed function that get_function gave starts anew with it.
 
         Every `sample`-th request is logged, of it `sampling_percentage` percent of the rows; `batch` events
         go out as one message. `tracking_policy` is a dict with the batch job's policy and `client_time`.
@@ -143,7 +144,7 @@ class ServingFunction:
         )
         self.spec = msgspec.structs.replace(self.spec, tracking=tracking)
         self.save()
-        if functions.is_deployed(self._settings, self.name):
+        if not self._is_begun and functions.is_deployed(self._settings, self.name):
             self.deploy()
         return self
 
@@ -192,6 +193,7 @@ class ServingFunction:
             settings, self.name, lambda folder: self._fill(folder, wanted), self.environment
         )
         self.save(deployed=True)
+        self._is_begun = False
         self._tell(settings)
         return self
 
@@ -344,4 +346,6 @@ def read_serving(project: HasSettings, spec: Mapping[str, Any]) -> ServingFuncti
     """A serving function from its record."""
     source = Path(spec["source"]) if spec["source"] else None
     serving = msgspec.convert(spec["serving"], ServingSpec)
-    return ServingFunction(project, serving, source, spec["env"], spec.get("requirements"))
+    found = ServingFunction(project, serving, source, spec["env"], spec.get("requirements"))
+    found._is_begun = False
+    return found
