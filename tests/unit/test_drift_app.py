@@ -175,6 +175,23 @@ def test_too_few_rows_are_warming_up_and_still_have_their_value(rows: int) -> No
         assert result.value > 0.7
 
 
+@pytest.mark.parametrize("rows", [1, 5, 49])
+@pytest.mark.parametrize("seed", range(5))
+def test_a_reference_of_too_few_rows_gives_no_verdict_and_still_a_value(rows: int, seed: int) -> None:
+    judgement = judged(three_features(1000, seed), three_features(rows, seed + 100))
+    for name in ("general_drift", "feature_drift"):
+        result = judgement.assert_status(name, "irrelevant")
+        assert (result.extra_data["state"], result.extra_data["reference_rows"]) == ("small reference", rows)
+        assert result.value > 0
+
+
+def test_gaps_are_rows_of_the_reference_too_and_a_window_of_too_few_is_named_first() -> None:
+    reference = three_features(60).assign(a=[1.0] * 3 + [np.nan] * 57)
+    judged(reference, reference).assert_status("feature_drift", "no_detection")
+    small = three_features(10)
+    assert judged(small, small).result("feature_drift").extra_data["state"] == "warming up"
+
+
 def test_the_least_number_of_rows_is_a_setting_and_an_argument() -> None:
     frame = three_features()
     judged(frame.head(50), frame).assert_status("general_drift", "no_detection")
@@ -369,7 +386,9 @@ def test_unseen_categories_are_drift() -> None:
 def test_features_that_can_not_be_scored_are_named_with_the_reason() -> None:
     frame = three_features().assign(when=pd.Timestamp("2025-01-01"))
     result = judged(frame, frame).assert_status("general_drift", "no_detection")
-    assert list(result.extra_data["unscored_features"]) == ["when"]
+    assert result.extra_data["unscored_features"] == {
+        "when": f"values of type {frame['when'].dtype} are not scored"
+    }
     assert result.extra_data["scored_features"] == 3
 
 
@@ -481,6 +500,34 @@ def test_the_window_is_that_of_the_column_of_times_when_none_is_given() -> None:
         found = run_app(HistogramDataDriftApplication(), sample, frame)
         assert found.stats("current_stats").timestamp == datetime(2025, 1, 1, 0, 0, 59, 1, tzinfo=UTC)
         assert "timestamp" not in found.stats("current_stats").stats
+
+
+NUMBERS_AS_TIMESTAMP = {
+    "integers": lambda seconds: seconds.astype(int),
+    "floats": lambda seconds: seconds,
+    "texts": lambda seconds: seconds.astype(str),
+    "objects": lambda seconds: seconds.astype(object),
+}
+
+
+@pytest.mark.parametrize("kind", NUMBERS_AS_TIMESTAMP)
+@pytest.mark.parametrize("library", [pd.DataFrame, pa.Table.from_pandas])
+def test_a_feature_called_timestamp_is_one_like_any_other(library: Any, kind: str) -> None:
+    seconds = 1.7e9 + generator().integers(0, 100, 500)
+    training, live = (
+        library(
+            pd.DataFrame(
+                {"timestamp": NUMBERS_AS_TIMESTAMP[kind](moments), "x": generator(1).normal(size=500)}
+            )
+        )
+        for moments in (seconds, seconds + 1e6)
+    )
+    worst = judged(live, training).assert_status("feature_drift", "detected")
+    assert (worst.extra_data["feature"], worst.value) == ("timestamp", 1.0)
+    run_app(HistogramDataDriftApplication(), live, training).assert_status("feature_drift", "detected")
+    run_app(HistogramDataDriftApplication(), training, training).assert_status(
+        "feature_drift", "no_detection"
+    )
 
 
 @pytest.mark.parametrize("arguments", [{"start": START}, {"end": END}, {"start": END, "end": START}])

@@ -124,6 +124,25 @@ def test_evaluate_returns_what_the_live_app_sends(tmp_path: Path, change: str, k
     ]
 
 
+@pytest.mark.parametrize("moved", [0, 1000])
+def test_a_feature_called_timestamp_is_scored_live_as_in_evaluate(tmp_path: Path, moved: int) -> None:
+    seconds = 1_700_000_000 + np.random.default_rng(0).integers(0, 500, ROWS)
+    training = pd.DataFrame({"timestamp": seconds, "hour": seconds % 24, "p": 0.5})
+    sample = training.assign(timestamp=seconds + moved)
+    bed = Bed(tmp_path)
+    bed.register(
+        feature_names=("timestamp", "hour"), label_names=LABELS, feature_stats=describe(training),
+        function_name="serving",
+    )  # fmt: skip
+    report = run(live(bed, [event(row, number) for number, row in enumerate(rows_of(sample))]))
+    bed.close()
+    outputs = HistogramDataDriftApplication.evaluate(
+        sample_data=sample, reference_data=training, label_names=LABELS, start=WINDOW.start, end=WINDOW.end
+    )
+    assert report == wire.read_report(done(ASKED, outputs, ROWS))
+    assert outputs[4].extra_data["features"]["timestamp"]["score"] == bool(moved)
+
+
 # --- columns of any values, cut into batches anywhere -----------------------------------------------------
 
 NAN = float("nan")

@@ -46,6 +46,33 @@ def test_a_training_set_gives_names_and_reference(project: Project, library: str
     assert [model.key for model in project.list_models()] == ["delay"]
 
 
+def test_a_training_set_too_small_for_a_verdict_is_told_at_once(
+    project: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    for rows in (49, 50):
+        project.log_model("delay", training_set=pa.table({"a": list(range(rows))}))
+    assert [record.message for record in caplog.records] == [
+        "training_set: 49 rows are too few to compare with, no window will get a drift verdict; give at "
+        "least 50 (app_min_rows)"
+    ]
+
+
+def test_times_in_a_training_set_are_inputs_that_are_not_scored_and_are_told(
+    project: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    times = pd.date_range("2025-01-01", periods=60, freq="s")
+    training = pd.DataFrame({"timestamp": times, "a": range(60), "tags": [["x"]] * 60})
+    logged = project.log_model("delay", training_set=training)
+    assert logged.inputs == ("timestamp", "a", "tags")
+    assert logged.feature_stats["timestamp"] == {
+        "count": 60, "kind": "other", "type": "datetime64[ns]", "missing": 0,
+    }  # fmt: skip
+    assert [record.message for record in caplog.records] == [
+        "training_set: timestamp (datetime64[ns]), tags (list) can't be scored, but counts among the model's "
+        "inputs; leave out what the model is not given"
+    ]
+
+
 def test_everything_said_of_a_model_is_kept(project: Project) -> None:
     said: dict[str, Any] = {
         "framework": "sklearn", "tag": "v1", "algorithm": "logistic", "metrics": {"auc": 0.8},
@@ -99,7 +126,11 @@ def test_a_table_with_nan_and_odd_columns_can_be_logged(project: Project) -> Non
         ({"model_file": "nowhere.pkl"}, "model_file: 'nowhere.pkl' does not exist"),
         ({"model_dir": "model.py"}, "is a file; give it as model_file"),
         ({"model_file": "."}, "is a folder; give it as model_dir"),
-        ({"training_set": [1, 2]}, "frame|DataFrame|table"),
+        ({"training_set": [1, 2]}, "training_set: a frame is a pandas DataFrame, .*; got builtins.list"),
+        ({"training_set": "train.csv"}, "training_set: a frame is a pandas DataFrame, .*; got builtins.str"),
+        ({"training_set": frame().slice(0, 0)}, "training_set: has no rows; give those that the model was"),
+        ({"training_set": pd.DataFrame({"a": []})}, "training_set: has no rows"),
+        ({"training_set": pd.DataFrame()}, "training_set: has no columns"),
         ({"training_set": frame(), "label_column": "none"}, "no column 'none'; it has a, b, late"),
         ({"training_set": frame().select(["late"]), "label_column": "late"}, "no column beside label_column"),
         ({"training_set": frame(), "inputs": ["a"]}, "inputs: come from training_set"),

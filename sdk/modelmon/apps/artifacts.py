@@ -11,8 +11,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from modelmon.apps.frames import is_arrow
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.sources import make_folder
+from modelmon.stats.frames import as_frame
 
 KEY = re.compile(r"[\w.@+-]+(/[\w.@+-]+)*")
 
@@ -67,9 +69,9 @@ def body_of(body: Any, local_path: str) -> bytes:
 
 
 def dataset(frame: Any, extension: str) -> bytes:
-    """A pandas frame or Arrow table as a Parquet or CSV file."""
-    sink = io.BytesIO()
-    if type(frame).__module__.startswith("pyarrow"):
+    """A frame of any library as a Parquet or CSV file."""
+    frame, sink = as_frame(frame), io.BytesIO()
+    if is_arrow(frame):
         import pyarrow.csv
         import pyarrow.parquet
 

@@ -99,7 +99,7 @@ class MonitoringApplicationContext:
 
     @cached_property
     def frame(self) -> Frame:
-        """The sample as it came: an Arrow table live, your own frame in `evaluate`."""
+        """The sample as it came: an Arrow table live and of polars, your own pandas frame in `evaluate`."""
         return self._read()
 
     @property
@@ -213,7 +213,7 @@ class MonitoringApplicationContext:
         unique_per_endpoint: bool = True,
         **_details: Any,
     ) -> Artifact:
-        """Keep a pandas frame or Arrow table as Parquet (or `format="csv"`), placed as `log_artifact` does.
+        """Keep a frame (pandas, Arrow, polars) as Parquet (or `format="csv"`), placed as `log_artifact` does.
 
         MLRun's further arguments (preview, stats, label_column, …) are accepted and not used.
         """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from modelmon.project.telling import tell
 from modelmon.settings import Settings
 from modelmon.stats import describe
 from modelmon.stores.columns import stored_names
+
+logger = logging.getLogger(__name__)
 
 
 def log_model(
@@ -47,6 +50,7 @@ def log_model(
         **{name: value for name, value in described.items() if value},
     )
     written = write_model(artifact, files)
+    _advise(stats, settings.app_min_rows)
     tell(f"Logged the model {key}, {_told(written)}.")
     return written
 
@@ -100,7 +104,7 @@ def _schema(
         return _names("inputs", inputs), _names("outputs", outputs), {}
     if inputs is not None:
         raise ConfigError("inputs: come from training_set; give one of the two")
-    stats = describe(training_set)
+    stats = _described(training_set)
     labels = _labels(label_column, list(stats))
     features = tuple(name for name in stats if name not in labels)
     if not features:
@@ -110,6 +114,41 @@ def _schema(
     except RejectedError as error:
         raise ConfigError(f"training_set: {error}") from error
     return features, labels or _names("outputs", outputs), stats
+
+
+def _described(training_set: Any) -> dict[str, Any]:
+    try:
+        stats = describe(training_set)
+    except ConfigError as error:
+        raise ConfigError(f"training_set: {error}") from error
+    if not stats:
+        raise ConfigError("training_set: has no columns; give the frame that the model was trained on")
+    if not _rows(stats):
+        raise ConfigError("training_set: has no rows; give those that the model was trained on")
+    return stats
+
+
+def _rows(stats: Mapping[str, Any]) -> int:
+    return max((column["count"] + column["missing"] for column in stats.values()), default=0)
+
+
+def _advise(stats: Mapping[str, Any], least: int) -> None:
+    """Say at once what would otherwise show after the first window."""
+    rows = _rows(stats)
+    if stats and rows < least:
+        logger.warning(
+            "training_set: %d rows are too few to compare with, no window will get a drift verdict; "
+            "give at least %d (app_min_rows)",
+            rows,
+            least,
+        )
+    unscored = [f"{name} ({column['type']})" for name, column in stats.items() if column["kind"] == "other"]
+    if unscored:
+        logger.warning(
+            "training_set: %s can't be scored, but counts among the model's inputs; leave out what the "
+            "model is not given",
+            ", ".join(unscored),
+        )
 
 
 def _labels(label_column: str | Sequence[str] | None, known: list[str]) -> tuple[str, ...]:
