@@ -222,14 +222,6 @@ MISTAKES = [
         "not given",
         "",
     ),
-    (
-        "max-workers",
-        "name: events\n      numW",
-        "name: events\n      maxW",
-        "maxWorkers",
-        "is deprecated",
-        "write numWorkers",
-    ),
     ("ack-mode", "explicitOnly", "explicit", "explicitAckMode", "is unknown", "explicitOnly"),
     ("ack-enable", "explicitOnly", "enable", "explicitAckMode", "asked not to", "write explicitOnly"),
     (
@@ -352,6 +344,7 @@ MISTAKES = [
 TWICE = "  env:\n    - name: A\n      value: b\n    - name: A\n      value: c\n"
 
 WARNINGS = [
+    ("max-workers", "name: events\n      numW", "name: events\n      maxW", "is deprecated, and gone from"),
     ("namespace", "  labels:", "  namespace: cvat\n  labels:", "is overwritten by nuctl"),
     ("listens", "kind: http", 'kind: http\n      url: ":9000"', "is not port 8080"),
     ("no-triggers", RIGHT[RIGHT.index("  triggers:") :], "", "Nuclio adds an http trigger"),

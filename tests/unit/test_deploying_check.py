@@ -166,14 +166,59 @@ def test_directives_of_real_images_are_right() -> None:
           value: root
         - kind: WORKDIR
           value: /opt/nuclio
-        - kind: COPY
-          value: handler/own.txt /tmp/
+        - kind: RUN
+          value: curl -o /tmp/own.txt https://a.example/own.txt
         - kind: RUN
           value: apt-get update && pip install -r /tmp/own.txt && ln -s /usr/bin/pip3 /opt/nuclio/pip
       postCopy:
         - {kind: RUN, value: pip install -r /opt/nuclio/requirements.txt}
 """
     assert check(RIGHT.replace(commands, directives)) == []
+
+
+def test_a_function_of_the_kind_that_people_have_is_right() -> None:
+    text = """
+metadata:
+  name: pth-detector
+  annotations:
+    name: A detector
+    spec: |
+      [{"id": 1, "name": "person"}]
+spec:
+  description: Finds persons
+  runtime: 'python:3.10'
+  handler: main:handler
+  eventTimeout: 30s
+  build:
+    image: own.detector:latest-gpu
+    baseImage: own/with-cuda:2.1.2-cuda12.1
+    directives:
+      preCopy:
+        - {kind: ENV, value: 'MODEL="large.pt"'}
+        - {kind: RUN, value: 'apt-get update && apt-get -y install python3-pip'}
+        - {kind: WORKDIR, value: /opt/nuclio}
+        - {kind: COPY, value: . .}
+        - {kind: RUN, value: pip3 install -r requirements.txt}
+  triggers:
+    myHttpTrigger:
+      maxWorkers: 2
+      kind: 'http'
+      workerAvailabilityTimeoutMilliseconds: 10000
+      attributes:
+        maxRequestBodySize: 33554432
+  resources:
+    limits:
+      nvidia.com/gpu: 1
+  platform:
+    attributes:
+      restartPolicy:
+        name: always
+        maximumRetryCount: 3
+      mountMode: volume
+"""
+    assert check(text, Target(LOCAL)) == []
+    (found,) = check(text, Target(LOCAL), "warning")
+    assert found.key == "spec.triggers.myHttpTrigger.maxWorkers"
 
 
 def test_code_in_the_file_needs_no_module_beside_it(tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ EXPLICIT = stream_trigger()
         (": :", "not YAML"),
         ("[]", "the document: must be `key: value` lines"),
         ("metadata: {name: x}", "spec: must be `key: value` lines, got nothing"),
-        ("meta: {name: x}\nspec: {}", "meta: Nuclio ignores this key"),
+        ("meta: {name: x}\nspec: {}", "meta: is no key of a function.yaml"),
         (spec_with(handler="main.handler"), "spec.handler: 'main.handler' must be module:function"),
         (spec_with(runtime="golang"), "spec.runtime: 'golang' must be a Python"),
         (spec_with(runtime=3.11), "spec.runtime: must be text, got 3.11"),

@@ -45,7 +45,10 @@ def directives(document: Node, target: Target) -> Iterator[Finding]:
     made = ""
     for each in _directives(document.at("spec", "build", "directives"), "preCopy"):
         text = str(each.get("value"))
-        if str(each.get("kind")).upper() == "RUN" and _needs_files(text, made):
+        kind = str(each.get("kind")).upper()
+        if kind in ("COPY", "ADD"):
+            return  # of which files, and how they are called then, only the build tells
+        if kind == "RUN" and _needs_files(text, made):
             yield error(each, "runs before the function's files are there", "put it under postCopy")
         made += f" {text}"
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelmon.deploying.document import Node
-from modelmon.deploying.findings import Finding, did_you_mean, error
+from modelmon.deploying.findings import Finding, did_you_mean, error, warning
 from modelmon.local.schedule import seconds_of
 
 
@@ -88,9 +88,7 @@ QUANTITY = Scalar(
 )
 ANYTHING = Scalar("anything", lambda value: True, "")
 
-DEPRECATED = {
-    "maxWorkers": ("is deprecated, and a processor outside Nuclio's platforms ignores it", "write numWorkers")
-}
+DEPRECATED = {"maxWorkers": ("is deprecated, and gone from Nuclio 1.15 on", "write numWorkers")}
 # What Nuclio's own pages or older versions call it: key as written, what to write.
 KNOWN_MISTAKES = {
     "meta": "write metadata",
@@ -129,7 +127,7 @@ def _check_keys(node: Node, kind: Keys, elsewhere: Mapping[str, str]) -> Iterato
         if name in kind.of:
             yield from check_kind(entry, kind.of[name], elsewhere)
         elif name in DEPRECATED:
-            yield error(entry, *DEPRECATED[name])
+            yield warning(entry, *DEPRECATED[name])
         else:
             yield error(
                 entry, "is no key that Nuclio knows here: it is ignored", _mend(name, kind, elsewhere)

@@ -32,8 +32,8 @@ def layers_of(function: str, plan: Plan, requires: Sequence[str], *, is_app: boo
     among the settings.
     """
     parsed = [Requirement(line) for line in requires]
-    streams = "v3io" if plan.on_v3io else "kafka"
-    core = [*_lines(parsed, ""), *_lines(parsed, streams), *drivers_of(plan.settings)]
+    streams = [] if plan.on_v3io else _lines(parsed, "kafka")
+    core = [*_lines(parsed, ""), *streams, *drivers_of(plan.settings)]
     layers = [Layer(CORE, tuple(core))]
     for extra in WITHIN.get(extra_of(function, is_app=is_app), ()):
         there = {line for layer in layers for line in layer.lines}

@@ -105,7 +105,7 @@ def parse(text: str) -> dict[str, Any]:
     document = expect(document, dict, "the document")
     for key in document:
         if key not in TOP_LEVEL:
-            raise ConfigError(f"{key}: Nuclio ignores this key; there are {', '.join(TOP_LEVEL)}")
+            raise ConfigError(f"{key}: is no key of a function.yaml; there are {', '.join(TOP_LEVEL)}")
     return expect(document.get("spec"), dict, "spec")  # type: ignore[no-any-return]
 
 

@@ -17,6 +17,7 @@ from modelmon.model_monitoring.folders import copy_into
 from modelmon.model_monitoring.judging import ask_for_open_windows
 from modelmon.model_monitoring.locating import HasSettings, now_us, opened
 from modelmon.project import functions
+from modelmon.project.base_images import settle_image
 from modelmon.project.names import DRIFT_APP, DRIFT_TEMPLATE, check_app_name
 from modelmon.project.requirements import given_requirements, settle_requirements
 from modelmon.project.source import assigns, classes_of
@@ -56,7 +57,8 @@ class AppSpec:
     `template` names a function folder of ModelMon's. `source` is a file or folder; it is a function of its
     own when `class_name` is "", and holds the class otherwise. Without both, `class_name` is
     "module.Class" of an installed package. `base_period` is in minutes, None: the project's. `requirements`
-    None: those of the file beside the code.
+    None: those of the file beside the code. `image` is what it is built on under Nuclio ("": as its
+    function.yaml says).
     """
 
     name: str
@@ -67,6 +69,7 @@ class AppSpec:
     base_period: int | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     requirements: Sequence[str] | None = None
+    image: str = ""
 
 
 class AppFunction:
@@ -250,6 +253,7 @@ def _fill(settings: Settings, spec: AppSpec, folder: Path) -> None:
         assert source is not None, "a spec names a class or code that is a function itself"
         _fill_from_function(settings, source, folder)
     settle_requirements(folder, spec.requirements, source)
+    settle_image(folder, spec.image)
 
 
 def _fill_from_class(settings: Settings, spec: AppSpec, source: Path | None, folder: Path) -> None:

@@ -14,6 +14,7 @@ from modelmon.model_monitoring.folders import copy_into
 from modelmon.model_monitoring.locating import HasSettings, opened
 from modelmon.project import functions
 from modelmon.project.applications import AppFunction, AppSpec, check_base_period
+from modelmon.project.base_images import settle_image
 from modelmon.project.names import (
     CONTROLLER,
     DRIFT_APP,
@@ -35,7 +36,9 @@ BASE_PERIOD = "base_period"
 WAIT_SECONDS, LOOK_SECONDS = 60.0, 0.1
 
 
-def enable(project: HasSettings, base_period: int | None, *, drift_app: bool, wait: bool) -> None:
+def enable(
+    project: HasSettings, base_period: int | None, *, drift_app: bool, wait: bool, image: str = ""
+) -> None:
     """Deploy stream, controller, writer and (if asked for) the drift app, and make their streams.
 
     What is deployed already is left as it is: the same call goes on where another one has ended.
@@ -55,9 +58,9 @@ def enable(project: HasSettings, base_period: int | None, *, drift_app: bool, wa
             functions.make_stream(settings, stream)
     for name in missing:
         if name == DRIFT_APP:
-            AppFunction(project, AppSpec(DRIFT_APP, template=DRIFT_TEMPLATE)).deploy()
+            AppFunction(project, AppSpec(DRIFT_APP, template=DRIFT_TEMPLATE, image=image)).deploy()
         else:
-            _deploy(settings, name)
+            _deploy(settings, name, image)
     if missing:
         minutes = _period(settings)
         tell(f"Monitoring of project {settings.project} is enabled, in windows of {minutes} minutes.")
@@ -65,7 +68,7 @@ def enable(project: HasSettings, base_period: int | None, *, drift_app: bool, wa
         wait_until_ready(settings, names)
 
 
-def update(project: HasSettings, base_period: int, *, wait: bool) -> None:
+def update(project: HasSettings, base_period: int, *, wait: bool, image: str = "") -> None:
     """Deploy the controller anew, with windows of another length from the next one on."""
     settings = project.settings
     minutes = check_base_period(base_period)
@@ -74,7 +77,7 @@ def update(project: HasSettings, base_period: int, *, wait: bool) -> None:
             f"monitoring of project {settings.project!r} is not enabled: call enable_model_monitoring first"
         )
     _set_period(settings, _advise(minutes), given=True)
-    _deploy(settings, CONTROLLER)
+    _deploy(settings, CONTROLLER, image)
     tell(f"Windows of project {settings.project} are {minutes} minutes long from the next one on.")
     if wait:
         wait_until_ready(settings, [CONTROLLER])
@@ -136,12 +139,13 @@ def _is_ready(function: dict[str, list[dict[str, str]]] | None) -> bool:
     return bool(workers) and all(worker["state"] == "ready" for worker in workers)
 
 
-def _deploy(settings: Settings, name: str) -> None:
+def _deploy(settings: Settings, name: str, image: str) -> None:
     template = INFRASTRUCTURE[name]
 
     def fill(folder: Path) -> None:
         copy_into(functions.template(settings, template), folder)
         settle_requirements(folder, None, None)
+        settle_image(folder, image)
 
     functions.write_function(settings, name, fill, {})
     functions.record(settings, name, "infra", {"template": template}, deployed=True)

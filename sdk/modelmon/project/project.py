@@ -18,6 +18,7 @@ from modelmon.model_monitoring.locating import now_us, opened
 from modelmon.model_monitoring.moments import Time
 from modelmon.project import functions, monitoring
 from modelmon.project.applications import AppFunction, describe_app, read_app
+from modelmon.project.base_images import given_image
 from modelmon.project.credentials import set_credentials
 from modelmon.project.models import log_model
 from modelmon.project.names import check_function_name, refuse
@@ -35,7 +36,8 @@ class Project:
 
     Every method raises ConfigError that says which value is wrong and what would be right, and
     UnavailableError when a store, stream or disk does not answer. Arguments that are MLRun's and mean
-    nothing on this platform (`image`, `tag`) are accepted and change nothing.
+    nothing here (`tag`) are accepted and change nothing. `image` is what a function is built on under Nuclio
+    (docs/deploy.md); the embedded runner has none.
     """
 
     def __init__(self, name: str, context: Path) -> None:
@@ -112,13 +114,15 @@ class Project:
             base_period,
             drift_app=_flag("deploy_histogram_data_drift_app", deploy_histogram_data_drift_app),
             wait=_flag("wait_for_deployment", wait_for_deployment),
+            image=given_image(image),
         )
 
     def update_model_monitoring_controller(
         self, base_period: int = 10, image: str | None = None, *, wait_for_deployment: bool = False
     ) -> None:
         """Deploy the controller anew, with windows of `base_period` minutes from the next one on."""
-        monitoring.update(self, base_period, wait=_flag("wait_for_deployment", wait_for_deployment))
+        wait = _flag("wait_for_deployment", wait_for_deployment)
+        monitoring.update(self, base_period, wait=wait, image=given_image(image))
 
     def disable_model_monitoring(
         self,
@@ -203,7 +207,7 @@ class Project:
         found = functions.recorded(self.settings, spec.name)
         if found is not None and found.kind != AppFunction.kind:
             raise ConfigError(f"name: {spec.name!r} is a function of kind {found.kind} already")
-        return AppFunction(self, replace(spec, requirements=given))
+        return AppFunction(self, replace(spec, requirements=given, image=given_image(image)))
 
     def list_model_monitoring_functions(
         self, name: str | None = None, tag: str | None = None, labels: Any = None
@@ -276,6 +280,7 @@ class Project:
         given = given_requirements(requirements, requirements_file, self.context)
         if isinstance(func, ServingFunction):
             func.requirements = func.requirements if given is None else given
+            func.image = given_image(image) or func.image
             func.save()
             return func
         if kind != ServingFunction.kind:
@@ -293,6 +298,7 @@ class Project:
             ServingSpec(project=self.name, function_name=name),
             source or self._own_code(name),
             requirements=given,
+            image=given_image(image),
         )
         serving.save()
         return serving

@@ -17,6 +17,7 @@ from modelmon.model_monitoring.artifacts import ModelArtifact, check_json, find_
 from modelmon.model_monitoring.folders import copy_into
 from modelmon.model_monitoring.locating import HasSettings, now_us, opened
 from modelmon.project import functions
+from modelmon.project.base_images import settle_image
 from modelmon.project.invoking import invoke
 from modelmon.project.names import refuse
 from modelmon.project.requirements import given_requirements, settle_requirements
@@ -35,7 +36,8 @@ class ServingFunction:
     """One serving function of a project; every change is recorded, `deploy` puts it to work.
 
     `spec` is what it serves, `source` the file or folder of its code (None: installed classes only),
-    `requirements` what that needs beside ModelMon (None: as the file beside the code says).
+    `requirements` what that needs beside ModelMon (None: as the file beside the code says), `image` what it
+    is built on under Nuclio ("": as its function.yaml says).
     """
 
     kind = KIND
@@ -47,12 +49,14 @@ class ServingFunction:
         source: Path | None = None,
         environment: Mapping[str, str] | None = None,
         requirements: Sequence[str] | None = None,
+        image: str = "",
     ) -> None:
         self._project = project
         self.spec = spec
         self.source = source
         self.environment = dict(environment or {})
         self.requirements = requirements
+        self.image = image
         self._is_begun = True  # until `deploy`; what is deployed under its name is another one
 
     @property
@@ -233,6 +237,7 @@ class ServingFunction:
             "source": str(self.source or ""),
             "env": self.environment,
             "requirements": self.requirements,
+            "image": self.image,
         }
         functions.record(self._settings, self.name, KIND, spec, deployed=deployed)
 
@@ -312,6 +317,7 @@ class ServingFunction:
                 copy_into(each.artifact.files, files)
         write_spec(folder, spec)
         settle_requirements(folder, self.requirements, self.source)
+        settle_image(folder, self.image)
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,6 +352,8 @@ def read_serving(project: HasSettings, spec: Mapping[str, Any]) -> ServingFuncti
     """A serving function from its record."""
     source = Path(spec["source"]) if spec["source"] else None
     serving = msgspec.convert(spec["serving"], ServingSpec)
-    found = ServingFunction(project, serving, source, spec["env"], spec.get("requirements"))
+    found = ServingFunction(
+        project, serving, source, spec["env"], spec.get("requirements"), spec.get("image", "")
+    )
     found._is_begun = False
     return found
