@@ -180,6 +180,11 @@ class Settings:
 
     http_host: str = _setting("127.0.0.1", "Address that embedded HTTP triggers listen on.")
     http_port: int = _setting(0, "First port of embedded HTTP triggers; 0 takes any free one.", least=0)
+    log_max_bytes: int = _setting(
+        10 * 2**20,
+        "A function's log in .modelmon/logs is begun anew at this many bytes; the one before is NAME.log.1.",
+        least=1024,
+    )
     unavailable_first_wait_seconds: float = _setting(
         0.1,
         "First wait for a dependency that is down; doubles up to unavailable_max_wait_seconds.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -302,6 +303,43 @@ def test_what_a_function_warns_of_again_and_again_is_told_once(
     eventually(lambda: log_of(project, "warning").count("nearly full"), lambda count: count >= 5)
     eventually(lambda: told)
     assert told == ["warning: warning: the disk is nearly full"]
+
+
+def test_a_function_that_prints_without_end_does_not_fill_the_disk(project: Path, told: list[str]) -> None:
+    main = """
+        def handler(context, event):
+            for number in range(1000):
+                print("some words, as code of anybody prints them", number)
+                context.logger.error(f"a warning of the kind {chr(number)}")
+    """
+    deploy(project, "chatty", main, {"tick": cron_trigger("10ms")})
+    most, logs = 100_000, project / ".modelmon" / "logs"
+    with Runner(project, tell=lambda level, text: told.append(text), log_max_bytes=most):
+        eventually(lambda: (logs / "chatty.log.1").exists())
+        first = (logs / "chatty.log.1").stat().st_ino
+        eventually(lambda: (logs / "chatty.log.1").stat().st_ino, lambda now: now != first)
+        assert {path.name for path in logs.iterdir()} == {"chatty.log", "chatty.log.1"}
+    assert len(told) < 100
+
+
+@pytest.mark.parametrize("made_anew", [False, True])
+def test_a_state_folder_removed_under_a_runner_ends_it_and_nobody_runs_beside_it(
+    project: Path, runner: Runner, made_anew: bool
+) -> None:
+    deploy(project, "stubborn", STUBBORN, {"http": HTTP})
+    runner.start()
+    runner.wait_until_ready()
+    (worker,) = workers_of(project, "stubborn")
+    shutil.rmtree(project / ".modelmon")
+    if made_anew:
+        (project / ".modelmon" / "functions").mkdir(parents=True)
+    with pytest.raises(ConfigError, match="run already, by process"):
+        Runner(project).start()
+    with pytest.raises(ConfigError, match="was removed or replaced while its functions ran"):
+        runner.wait()
+    assert not is_alive(worker["pid"])
+    with Runner(project) as again:
+        again.wait_until_ready()
 
 
 def test_until_idle_waits_for_every_message_and_then_ends(project: Path, runner: Runner) -> None:

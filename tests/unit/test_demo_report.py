@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import io
 import json
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -23,6 +23,7 @@ from modelmon.demo.replay import replay
 from modelmon.demo.report import findings, line, worst_features, year
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.local.folders import lock_file
+from modelmon.local.running import lock_project
 from modelmon.model import ResultStatusApp
 
 APP = "histogram-data-drift"
@@ -170,10 +171,10 @@ def test_a_folder_of_somebody_else_is_left_alone(tmp_path, content):
 def test_a_folder_in_which_a_runner_is_at_work_is_left_alone(tmp_path):
     (tmp_path / "modelmon.yaml").write_text("project: flights-2013\n")
     lock_file(tmp_path).parent.mkdir()
-    with lock_file(tmp_path).open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        with pytest.raises(ConfigError, match="at work"):
-            clear(tmp_path)
+    held = lock_project(tmp_path)
+    with pytest.raises(ConfigError, match="at work"):
+        clear(tmp_path)
+    os.close(held)
     assert lock_file(tmp_path).exists()
 
 

@@ -329,6 +329,24 @@ def test_a_model_that_fails_is_a_500_with_an_id_that_the_log_explains(
     assert "no such column" in caplog.text
 
 
+def test_one_failing_caller_does_not_fill_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    class Picky(Sum):
+        def predict(self, request: dict[str, Any]) -> Any:
+            if request["inputs"][0][0] == "other":
+                raise KeyError("another line")
+            raise ValueError(f"can't read {request['inputs']}")
+
+    server = serve(Picky)
+    with caplog.at_level(logging.ERROR):
+        for number in range(50):
+            server.handle("POST", INFER, {}, b'{"inputs":[["%d%s"]]}' % (number, b"x" * 100_000))
+        server.handle("POST", INFER, {}, b'{"inputs":[["other"]]}')
+    assert len(caplog.records) == 51
+    assert sum(record.exc_info is not None for record in caplog.records) == 2  # one of each kind
+    assert "its traceback is above" in caplog.records[1].message
+    assert max(len(record.message) for record in caplog.records) < 3_000
+
+
 def test_a_model_may_blame_the_request() -> None:
     class Choosy(Sum):
         def predict(self, request: dict[str, Any]) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import shutil
 import time
 from pathlib import Path
@@ -12,7 +11,8 @@ from typing import Any
 import yaml
 
 from modelmon.errors import ConfigError
-from modelmon.local.folders import lock_file, state_folder
+from modelmon.local.folders import state_folder
+from modelmon.local.running import is_running
 from modelmon.settings import FILE_NAME
 
 PROJECT = "flights-2013"
@@ -54,12 +54,5 @@ def _is_ours(folder: Path) -> bool:
 
 
 def _check_nobody_runs_it(folder: Path) -> None:
-    try:
-        file = lock_file(folder).open("rb")
-    except FileNotFoundError:
-        return
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise ConfigError(f"a runner is at work in {folder}: stop it first") from error
+    if is_running(folder):
+        raise ConfigError(f"a runner is at work in {folder}: stop it first")

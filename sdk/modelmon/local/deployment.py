@@ -15,12 +15,11 @@ from modelmon.local.needs import needs_of
 from modelmon.local.preparing import Preparation
 from modelmon.local.process import WorkerProcess
 from modelmon.local.reports import Report
+from modelmon.local.telling import Tell
 from modelmon.local.triggers import HttpTrigger
 from modelmon.local.worker import WorkerSpec
 from modelmon.settings import Settings
 
-Tell = Callable[[str, str], None]
-"""(level, text): something the person at the terminal should read."""
 IGNORED = ("__pycache__",)
 
 
@@ -148,6 +147,8 @@ class Deployment:
                     lifeline=lifeline,
                     reports=reports,
                     listening=listening if isinstance(trigger, HttpTrigger) else None,
+                    log=str(log),
+                    log_max_bytes=settings.log_max_bytes,
                 ),
                 python,
                 environment,

@@ -68,6 +68,7 @@ def log_file(project: Path, function: str) -> Path:
 
 
 def lock_file(project: Path) -> Path:
+    """Holds the process id of the runner; the lock itself is on the project's folder."""
     return state_folder(project) / "runner.lock"
 
 

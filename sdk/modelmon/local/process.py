@@ -11,6 +11,7 @@ from time import monotonic
 
 import msgspec
 
+from modelmon.local.logs import LogFile
 from modelmon.local.worker import WorkerSpec
 from modelmon.sources import make_folder
 
@@ -97,7 +98,7 @@ class WorkerProcess:
         if self.spec.listening is not None:
             inherited.append(self.spec.listening)
         make_folder(self._log.parent)
-        with self._log.open("ab") as log:
+        with LogFile(self._log, self.spec.log_max_bytes).open() as log:
             return subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
                 # -P: nothing outside the function's folder can be imported, as on a cluster
                 [

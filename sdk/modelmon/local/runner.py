@@ -13,11 +13,12 @@ from types import TracebackType
 from typing import Any
 
 from modelmon.errors import ConfigError, UnavailableError
-from modelmon.local.deployment import Deployment, Tell
+from modelmon.local.deployment import Deployment
 from modelmon.local.folders import address_file
 from modelmon.local.idle import Idle
 from modelmon.local.process import TERMINATION_SECONDS
 from modelmon.local.supervisor import Supervisor
+from modelmon.local.telling import Tell
 from modelmon.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -145,6 +146,8 @@ class Runner:
                     supervisor.stop(wanted)
                     asked = wanted
                 supervisor.step()
+            if supervisor.problem:
+                raise ConfigError(supervisor.problem)
         except BaseException as problem:  # whoever waits for us raises it
             self._problem = problem
         finally:

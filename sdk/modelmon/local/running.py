@@ -24,29 +24,35 @@ def lock_project(project: Path) -> int:
 
     Raises ConfigError when another one holds it.
     """
-    path = lock_file(project)
-    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    # The project's folder itself: the state folder may be removed under a runner that still runs.
+    folder = os.open(project, os.O_RDONLY | os.O_DIRECTORY)
     for _ in range(LOCK_TRIES):
-        if _flock(file, fcntl.LOCK_EX):
-            os.ftruncate(file, 0)
-            os.write(file, str(os.getpid()).encode())
-            return file
+        if _flock(folder, fcntl.LOCK_EX):
+            lock_file(project).write_text(str(os.getpid()), encoding="utf-8")
+            return folder
         time.sleep(LOCK_WAIT_SECONDS)  # somebody may only be looking, see `is_running`
-    holder = os.read(file, 32).decode() or "unknown"
-    os.close(file)
-    raise ConfigError(f"this project is run already, by process {holder}: end that one first ({path})")
+    os.close(folder)
+    raise ConfigError(f"this project is run already, by process {_holder(project)}: end that one first")
+
+
+def _holder(project: Path) -> str:
+    """Who holds it, as that one wrote it down."""
+    try:
+        return lock_file(project).read_text(encoding="utf-8") or "unknown"
+    except FileNotFoundError:
+        return "unknown"
 
 
 def is_running(project: Path) -> bool:
     """Whether a runner holds the project; a process id that it once wrote may be another's by now."""
     try:
-        file = os.open(lock_file(project), os.O_RDONLY)
+        folder = os.open(project, os.O_RDONLY | os.O_DIRECTORY)
     except FileNotFoundError:
         return False
     try:
-        return not _flock(file, fcntl.LOCK_SH)
+        return not _flock(folder, fcntl.LOCK_SH)
     finally:
-        os.close(file)
+        os.close(folder)
 
 
 def read_report(project: Path) -> dict[str, Any]:

@@ -12,18 +12,19 @@ from time import monotonic
 import msgspec
 
 from modelmon.errors import ConfigError, UnavailableError
-from modelmon.local.deployment import Deployment, Tell, deployed, fingerprint
+from modelmon.local.deployment import Deployment, deployed, fingerprint
 from modelmon.local.folders import functions_folder, report_file
 from modelmon.local.listening import Listening
 from modelmon.local.process import TERMINATION_SECONDS
 from modelmon.local.reports import Report
 from modelmon.local.running import RunnerReport, lock_project
+from modelmon.local.telling import Tell, Telling
 from modelmon.settings import Settings
 from modelmon.sources import make_folder
 
 LOOK_SECONDS = 0.05  # between two looks at the processes
 SCAN_SECONDS = 0.5  # between two looks at the folders
-REPEAT_SECONDS = 60.0  # before the same warning of a function is told again
+GONE_SECONDS = 1.0  # for workers whose state is gone: there is nothing that they could write
 
 
 class Supervisor:
@@ -47,7 +48,9 @@ class Supervisor:
         self._lifeline, self._our_end = os.pipe()
         self._reports, self._their_end = os.pipe()
         self._unread = b""
-        self._told: dict[str, float] = {}
+        self._tell_of = Telling(tell)
+        self._home = _identity(self._folder.parent)
+        self.problem = ""
         self._listening = Listening(self._project, settings.http_host, settings.http_port)
         self._deployments: dict[str, Deployment] = {}
         self._seen: dict[str, str] = {}
@@ -97,6 +100,16 @@ class Supervisor:
     def _scan(self, settle: bool = True) -> None:
         """Start what is new, end what has changed or is gone; a folder has to be at rest for one look."""
         self._next_scan = monotonic() + SCAN_SECONDS
+        if _identity(self._folder.parent) == self._home:
+            self._compare(settle)
+        else:
+            self.problem = (
+                f"{self._folder.parent} was removed or replaced while its functions ran: they end, and what "
+                "was stored there is gone; deploy again, and start `modelmon up` anew"
+            )
+            self.stop(GONE_SECONDS)
+
+    def _compare(self, settle: bool) -> None:
         folders = deployed(self._folder)
         found = {name: fingerprint(folder) for name, folder in folders.items()}
         for name, deployment in self._deployments.items():
@@ -140,23 +153,24 @@ class Supervisor:
 
     def _take(self, report: Report) -> None:
         if report.level:
-            self._tell_once(report.level, f"{report.function}: {report.message}")
+            self._tell_of(report.function, report.level, report.message)
             return
         deployment = self._deployments.get(report.function)
         worker = deployment.worker_of(report) if deployment else None
         if worker is not None:
             worker.ready_at = monotonic()
 
-    def _tell_once(self, level: str, text: str) -> None:
-        """The same words again within a minute stand in the log alone."""
-        now = monotonic()
-        self._told = {told: at for told, at in self._told.items() if now - at < REPEAT_SECONDS}
-        if text not in self._told:
-            self._told[text] = now
-            self._tell(level, text)
-
     def _write_report(self) -> None:
         try:
             self._report.write(self.deployments)
         except OSError as error:  # the functions are worth more than the report on them
-            self._tell_once("warning", f"{report_file(self._project)} can't be written: {error.strerror}")
+            if not self.problem:
+                path = report_file(self._project)
+                self._tell_of("runner", "warning", f"{path} can't be written: {error.strerror}")
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    with suppress(OSError):
+        found = folder.stat()
+        return found.st_dev, found.st_ino
+    return None

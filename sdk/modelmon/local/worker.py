@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
+import select
 import signal
 import sys
 import threading
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -22,12 +24,14 @@ from nuclio_sdk import Context, Platform, TriggerInfo
 
 from modelmon.errors import ConfigError
 from modelmon.local.answers import check_output, failed, traceback_of
+from modelmon.local.logs import LogFile
 from modelmon.local.reports import Reporter, make_logger
 from modelmon.local.triggers import CronTrigger, HttpTrigger, StreamTrigger, Trigger
 from modelmon.nuclio.lifecycle import die
 from modelmon.settings import Settings
 
 ORPHANED = 71  # exit code of a worker whose supervisor is gone
+LOG_SECONDS = 1.0  # between two looks at the length of the log
 
 
 class WorkerSpec(msgspec.Struct, frozen=True):
@@ -45,6 +49,8 @@ class WorkerSpec(msgspec.Struct, frozen=True):
     reports: int
     listening: int | None = None
     last_exit: str = ""
+    log: str = ""
+    log_max_bytes: int = 0
 
 
 class Worker:
@@ -115,7 +121,7 @@ def main(argument: str) -> None:
     spec = msgspec.json.decode(argument, type=WorkerSpec)
     context = Context(trigger=TriggerInfo(spec.trigger.kind, spec.trigger.name))
     try:
-        threading.Thread(target=_end_with_supervisor, args=(spec.lifeline,), daemon=True).start()
+        threading.Thread(target=_look_around, args=(spec,), daemon=True).start()
         reporter = Reporter(spec.reports, spec.function, spec.trigger.name, spec.worker)
         sys.path.insert(0, spec.folder)
         asyncio.run(_run(spec, reporter))
@@ -165,9 +171,11 @@ def _trigger(spec: WorkerSpec) -> Callable[[Worker], Awaitable[None]]:
     return run
 
 
-def _end_with_supervisor(lifeline: int) -> None:
-    while os.read(lifeline, 1):
-        pass
+def _look_around(spec: WorkerSpec) -> None:
+    """End with the supervisor, and keep the log short until then."""
+    log = LogFile(Path(spec.log), spec.log_max_bytes)
+    while not select.select([spec.lifeline], [], [], LOG_SECONDS)[0] or os.read(spec.lifeline, 1):
+        log.follow()
     os._exit(ORPHANED)
 
 

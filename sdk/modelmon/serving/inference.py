@@ -32,6 +32,11 @@ FAILURES = (Exception, SystemExit, CancelledError)
 """What a model may raise; not the interrupt of a person who runs it by hand."""
 
 
+TRACE_US, MOST_KINDS = 60_000_000, 1_000
+MOST_SAID = 2_000
+"""So many characters of an error's own text are logged: it may be all of the request."""
+
+
 class ModelFailureError(Exception):
     """The model failed on a request that it had accepted; logged already, and fit for the caller."""
 
@@ -44,6 +49,7 @@ class ServedModel:
         self.model = model
         self.recorder = recorder
         self._clock = clock
+        self._traced: dict[str, int] = {}  # kind of error to when its traceback was last logged
         self._replaces_log = type(model).logged_results is not V2ModelServer.logged_results
 
     def infer(self, body: dict[str, Any], op: str, request_id: str) -> bytes:
@@ -143,10 +149,29 @@ class ServedModel:
         if isinstance(error, RejectedError):
             return error
         error_id = self._clock.new_id()
-        logger.error("model %s failed, error %s: %s", self.name, error_id, _said(error), exc_info=error)
+        # One caller that fails a thousand times a second must not fill the log with one traceback.
+        traced = self._is_news(error)
+        more = "" if traced else "; its traceback is above, by the first error of its kind"
+        logger.error(
+            "model %s failed, error %s: %s%s", self.name, error_id, _said(error)[:MOST_SAID], more,
+            exc_info=error if traced else None,
+        )  # fmt: skip
         return ModelFailureError(
             f"model {self.name} failed on this request; error {error_id} in the function's log says why"
         )
+
+    def _is_news(self, error: BaseException) -> bool:
+        place = error.__traceback__
+        while place is not None and place.tb_next is not None:
+            place = place.tb_next
+        kind = f"{type(error)} {place and (place.tb_frame.f_code.co_filename, place.tb_lineno)}"
+        now_us = self._clock.now_us()
+        if now_us - self._traced.get(kind, -TRACE_US) < TRACE_US:
+            return False
+        if len(self._traced) > MOST_KINDS:
+            self._traced.clear()
+        self._traced[kind] = now_us
+        return True
 
     def _log_error(self, call: Call, request: Ticket | dict[str, Any], error: BaseException) -> None:
         if self.recorder:
