@@ -128,6 +128,17 @@ def test_tracking_can_be_set_after_deploying(project: Project, serving: ServingF
     assert not read_spec(folder_of(project)).tracking.enabled
 
 
+def test_a_function_that_begins_anew_is_deployed_by_deploy_alone(
+    project: Project, serving: ServingFunction
+) -> None:
+    serving.add_model("free", class_name="Free").deploy()
+    anew = project.set_function("model.py", name=serving.name)
+    anew.add_model("sum", class_name="Sum").set_tracking(batch=10)
+    assert [model.key for model in read_spec(folder_of(project)).models] == ["free"]
+    anew.deploy()
+    assert [model.key for model in read_spec(folder_of(project)).models] == ["sum"]
+
+
 def test_deploying_again_keeps_what_the_endpoint_has_learnt(
     project: Project, serving: ServingFunction
 ) -> None:

@@ -101,12 +101,11 @@ def _print_head(entry: dict[str, Any]) -> None:
 
 
 def _print_windows(windows: Sequence[dict[str, Any]]) -> None:
-    from modelmon.stores.overview import first_line, minute
+    from modelmon.stores.overview import first_line
 
     rows = []
     for window in windows[:SHOWN]:
-        start, end = window["start_infer_time"], window["end_infer_time"]
-        span = f"{minute(start)} to {minute(end) if end[:10] != start[:10] else end[11:16]}"
+        span = _span(window["start_infer_time"], window["end_infer_time"])
         said = ", ".join([window["state"], *window["states"]])
         error = f": {first_line(window['error'])}" if window["error"] and window["state"] != "done" else ""
         cells = (window["application_name"], span, said + error)
@@ -117,3 +116,10 @@ def _print_windows(windows: Sequence[dict[str, Any]]) -> None:
         f"Windows, the newest {len(rows)} of {len(windows)} read" if len(windows) > len(rows) else "Windows"
     )
     print_table(title, ["app", "from (UTC)", "state", "#rows", "#late"], rows)
+
+
+def _span(start: str, end: str) -> str:
+    """The days of a window that begins and ends at midnight, else day and time."""
+    if start[11:16] == end[11:16] == "00:00":
+        return f"{start[:10]} to {end[:10]}"
+    return f"{start[:16]} to {end[:16] if end[:10] != start[:10] else end[11:16]}"

@@ -150,8 +150,8 @@ def _waits(waits: Entry, now: str) -> str:
     said = f"waits: its window {span} UTC {until}."
     if waits["first_full_until"]:
         said += (
-            " The data begin inside that window, so the first full one is the next: judged from "
-            f"{clock(waits['first_full_until'], now)} UTC on."
+            " The data begin inside that window: the first full one is the next, judged from "
+            f"{clock(waits['first_full_until'], now)} UTC on, or this one, as partial, if silence follows."
         )
     return said
 

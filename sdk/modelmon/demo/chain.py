@@ -160,7 +160,8 @@ def _say_times(seconds: float, console: Console) -> None:
 def _say_what_next(project_dir: Path, console: Console) -> None:
     command = "modelmon" if which("modelmon") else f"{os.path.relpath(Path(sys.executable).parent)}/modelmon"
     next_things = {
-        f"{command} status --project-dir {project_dir}": "endpoints, counts and results; --json for scripts",
+        f"{command} status --project-dir {project_dir}": "endpoints and alerts; --json for scripts",
+        f"{command} endpoint delay-weather --project-dir {project_dir}": "its year, its features",
         f"{project_dir}/.modelmon/samples/": "every row as Parquet, for pandas or DuckDB",
         f"{project_dir}/.modelmon/functions/": "the function folders that ran, as they go to Nuclio",
         "docs/apps.md": "how to write an app of your own",
