@@ -179,7 +179,9 @@ class Settings:
     )
 
     http_host: str = _setting("127.0.0.1", "Address that embedded HTTP triggers listen on.")
-    http_port: int = _setting(0, "First port of embedded HTTP triggers; 0 takes any free one.", least=0)
+    http_port: int = _setting(
+        0, "First port of embedded HTTP triggers, ModelMon's own aside; 0 takes any free one.", least=0
+    )
     log_max_bytes: int = _setting(
         10 * 2**20,
         "A function's log in .modelmon/logs is begun anew at this many bytes; the one before is NAME.log.1.",

@@ -20,12 +20,18 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def listening_on(project: Path, first: int = 0, told: list[str] | None = None) -> Listening:
+    return Listening(
+        project, HOST, first, lambda level, text: (told if told is not None else []).append(text)
+    )
+
+
 def address(project: Path, function: str) -> str:
     return address_file(project, function).read_text()
 
 
 def test_a_functions_address_is_written_while_it_listens(project: Path) -> None:
-    listening = Listening(project, HOST, 0)
+    listening = listening_on(project)
     listening.open("web", 0)
     host, port = address(project, "web").split(":")
     socket.create_connection((host, int(port))).close()
@@ -37,28 +43,49 @@ def test_a_functions_address_is_written_while_it_listens(project: Path) -> None:
 
 def test_functions_take_the_next_free_port_from_the_first_one_on(project: Path) -> None:
     with socket.create_server((HOST, 0)) as taken:
-        first = taken.getsockname()[1]
-        listening = Listening(project, HOST, first)
+        first, told = taken.getsockname()[1], list[str]()
+        listening = listening_on(project, first, told)
         listening.open("web", 0)
-        assert int(address(project, "web").split(":")[1]) > first
+        port = int(address(project, "web").split(":")[1])
+        assert port > first
+        (line,) = told
+        assert line.startswith(f"web: port {first}")
+        assert f"in use by another program; it listens on {port} (http_port" in line
+        told.clear()
+        listening.open("two", 0)  # beside one of our own, which is nothing to tell
+        assert port < int(address(project, "two").split(":")[1])
+        assert not [line for line in told if f" {port}," in line or f"port {port} " in line]
         listening.close_all()
+
+
+def test_the_first_port_is_for_the_project_s_own_functions(project: Path) -> None:
+    with socket.create_server((HOST, 0)) as found:
+        first = found.getsockname()[1]
+    listening = listening_on(project, first)
+    listening.open("modelmon-controller", 0)
+    listening.open("serving", 0)
+    assert address(project, "serving") == f"{HOST}:{first}"
+    assert address(project, "modelmon-controller") != f"{HOST}:{first}"
+    listening.close_all()
 
 
 def test_addresses_that_a_killed_runner_left_are_forgotten(project: Path) -> None:
     address_file(project, "old").write_text("127.0.0.1:1")
-    Listening(project, HOST, 0)
+    listening_on(project)
     assert not address_file(project, "old").exists()
 
 
 def test_a_port_of_its_own_that_is_taken_is_an_error(project: Path) -> None:
     with socket.create_server((HOST, 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(ConfigError, match=f"can't listen on {HOST}:{port}: Address already in use"):
-            Listening(project, HOST, 0).open("web", port)
+        with pytest.raises(
+            ConfigError, match=f"can't listen on {HOST}:{port}: Address already in use; end what uses it"
+        ):
+            listening_on(project).open("web", port)
 
 
 def test_a_changed_port_moves_the_function(project: Path) -> None:
-    listening = Listening(project, HOST, 0)
+    listening = listening_on(project)
     listening.open("web", 0)
     with socket.create_server((HOST, 0)) as found:
         port = found.getsockname()[1]

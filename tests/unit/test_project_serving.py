@@ -165,6 +165,34 @@ def test_a_second_object_finds_the_function_as_it_was_recorded(
     assert read_function(folder_of(project), project.settings).environment["LIMIT"] == "5"
 
 
+def test_workers_and_port_of_the_http_trigger_are_the_function_s_own_where_they_are_given(
+    project: Project, serving: ServingFunction
+) -> None:
+    serving.add_model("one", class_name="Free").deploy()
+
+    def trigger() -> Any:
+        (found,) = read_function(folder_of(project), project.settings).triggers
+        return found.workers, found.port
+
+    assert trigger() == (1, 0)
+    serving.with_http(workers=3, port=18080).deploy()
+    assert trigger() == (3, 18080)
+    again(project).get_function("serving").deploy()
+    assert trigger() == (3, 18080)
+    serving.with_http(port=18081).deploy()
+    assert trigger() == (1, 18081)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [({"port": 70_000}, "port must be .* to 65535, got 70000"), ({"port": "80"}, "got '80'"),
+     ({"workers": -1}, "workers must be"), ({"host": "a"}, "host='a' is not supported here")],
+)  # fmt: skip
+def test_a_wrong_workers_or_port_is_named(serving: ServingFunction, given: Any, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        serving.with_http(**given)
+
+
 def test_models_and_env_may_be_given_to_deploy_function(project: Project, serving: ServingFunction) -> None:
     project.deploy_function(
         "serving", models=[{"key": "free", "class_name": "Free"}], env={"A": 1}, tag="latest"

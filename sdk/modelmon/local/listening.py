@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 from modelmon.errors import ConfigError
 from modelmon.local.folders import address_file, functions_folder
+from modelmon.local.telling import Tell
 
 BACKLOG = 1024
 PORTS_TRIED = 100
+OURS = "modelmon-"
 
 
 class Listening:
     """One listening socket a function; its address is written beside the function's folder."""
 
-    def __init__(self, project: Path, host: str, first_port: int) -> None:
+    def __init__(self, project: Path, host: str, first_port: int, tell: Tell) -> None:
         self._project = project
         self._host = host
         self._first_port = first_port
+        self._tell = tell
         self._sockets: dict[str, socket.socket] = {}
         for stale in functions_folder(project).glob(address_file(project, "*").name):
             stale.unlink(missing_ok=True)  # of a runner that was killed
@@ -34,7 +39,7 @@ class Listening:
             self.close(function)
             held = None
         if held is None:
-            held = self._sockets[function] = self._bind(port)
+            held = self._sockets[function] = self._bind(function, port)
             self._write(function, held)
         return held.fileno()
 
@@ -48,19 +53,38 @@ class Listening:
         for function in list(self._sockets):
             self.close(function)
 
-    def _bind(self, port: int) -> socket.socket:
-        ports = [port] if port else [0]
-        if not port and self._first_port:
-            ports = list(range(self._first_port, self._first_port + PORTS_TRIED))
-        for candidate in ports:
+    def _bind(self, function: str, port: int) -> socket.socket:
+        candidates = iter([port] if port else self._ports(function))
+        busy: list[int] = []
+        for candidate in candidates:
             try:
-                return socket.create_server((self._host, candidate), backlog=BACKLOG)
+                held = socket.create_server((self._host, candidate), backlog=BACKLOG)
             except OSError as error:
-                if error.errno != errno.EADDRINUSE or candidate == ports[-1]:
-                    raise ConfigError(
-                        f"can't listen on {self._host}:{candidate}: {error.strerror}"
-                    ) from error
+                busy.append(candidate)
+                if error.errno != errno.EADDRINUSE or port or len(busy) == PORTS_TRIED:
+                    raise ConfigError(self._refused(candidate, port, error)) from error
+            else:
+                if busy:
+                    ports = ", ".join(map(str, busy))
+                    self._tell(
+                        "warning",
+                        f"{function}: port {ports} is in use by another program; it listens on "
+                        f"{held.getsockname()[1]} (http_port; function.with_http(port=…) pins one)",
+                    )
+                return held
         raise AssertionError("there is always a port to try")
+
+    def _ports(self, function: str) -> Iterator[int]:
+        """The first port is for the project's own functions; ModelMon's take any."""
+        if not self._first_port or function.startswith(OURS):
+            return iter([0])
+        ours = {held.getsockname()[1] for held in self._sockets.values()}
+        last = min(self._first_port + PORTS_TRIED + len(ours), 65_536)
+        return (port for port in range(self._first_port, last) if port not in ours)
+
+    def _refused(self, candidate: int, port: int, error: OSError) -> str:
+        pinned = "; end what uses it, or give the function another port" if port else ""
+        return f"can't listen on {self._host}:{candidate}: {os.strerror(error.errno or 0)}{pinned}"
 
     def _write(self, function: str, held: socket.socket) -> None:
         path = address_file(self._project, function)

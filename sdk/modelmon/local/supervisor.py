@@ -51,7 +51,7 @@ class Supervisor:
         self._tell_of = Telling(tell)
         self._home = _identity(self._folder.parent)
         self.problem = ""
-        self._listening = Listening(self._project, settings.http_host, settings.http_port)
+        self._listening = Listening(self._project, settings.http_host, settings.http_port, tell)
         self._deployments: dict[str, Deployment] = {}
         self._seen: dict[str, str] = {}
         self._next_scan = 0.0

@@ -18,6 +18,7 @@ from modelmon.model_monitoring.folders import copy_into
 from modelmon.model_monitoring.locating import HasSettings, now_us, opened
 from modelmon.project import functions
 from modelmon.project.base_images import settle_image
+from modelmon.project.http import HttpOptions, settle_http
 from modelmon.project.invoking import invoke
 from modelmon.project.names import refuse
 from modelmon.project.requirements import given_requirements, settle_requirements
@@ -57,6 +58,7 @@ class ServingFunction:
         self.environment = dict(environment or {})
         self.requirements = requirements
         self.image = image
+        self.http = HttpOptions()
         self._is_begun = True  # until `deploy`; what is deployed under its name is another one
 
     @property
@@ -160,6 +162,16 @@ class ServingFunction:
         self.save()
         return self
 
+    def with_http(self, workers: int | None = None, port: int = 0, **others: Any) -> ServingFunction:
+        """How many processes answer requests, and on which port, from the next `deploy` on.
+
+        Without them the settings say it: `serving_workers`, and any free port from `http_port` on.
+        """
+        refuse("with_http", **others)
+        self.http = HttpOptions(workers or 0, port or 0)
+        self.save()
+        return self
+
     def with_requirements(
         self,
         requirements: str | Sequence[str] | None = None,
@@ -238,6 +250,7 @@ class ServingFunction:
             "env": self.environment,
             "requirements": self.requirements,
             "image": self.image,
+            "http": msgspec.to_builtins(self.http),
         }
         functions.record(self._settings, self.name, KIND, spec, deployed=deployed)
 
@@ -318,6 +331,7 @@ class ServingFunction:
         write_spec(folder, spec)
         settle_requirements(folder, self.requirements, self.source)
         settle_image(folder, self.image)
+        settle_http(folder, self.http)
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,5 +369,6 @@ def read_serving(project: HasSettings, spec: Mapping[str, Any]) -> ServingFuncti
     found = ServingFunction(
         project, serving, source, spec["env"], spec.get("requirements"), spec.get("image", "")
     )
+    found.http = msgspec.convert(spec.get("http", {}), HttpOptions)
     found._is_begun = False
     return found
