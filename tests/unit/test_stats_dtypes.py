@@ -10,9 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
 import pytest
 
 from modelmon.apps import HistogramDataDriftApplication
+from modelmon.apps.artifacts import dataset
 from modelmon.errors import ConfigError
 from modelmon.stats import compare, describe
 from modelmon.stats.categories import count_categories
@@ -253,3 +256,11 @@ def test_a_frame_that_builds_on_pandas_is_one() -> None:
 def test_what_is_no_frame_is_named(wrong: object) -> None:
     with pytest.raises(ConfigError, match=rf"got {type(wrong).__module__}\.{type(wrong).__name__}"):
         describe(wrong)
+
+
+@pytest.mark.parametrize("name", ["polars", "run ends", "run ends of views", "view", "dictionary"])
+@pytest.mark.parametrize("extension", ["parquet", "csv"])
+def test_any_frame_can_be_kept_as_a_file(name: str, extension: str) -> None:
+    read = {"parquet": pa.parquet.read_table, "csv": pa.csv.read_csv}[extension]
+    found = read(pa.BufferReader(dataset(TEXTS[name](), extension)))
+    assert found["x"].to_pylist() == NAMES.tolist()

@@ -75,6 +75,9 @@ def dataset(frame: Any, extension: str) -> bytes:
         import pyarrow.csv
         import pyarrow.parquet
 
+        from modelmon.stats.arrow_layout import writable
+
+        frame = writable(frame)
         write = {"parquet": pyarrow.parquet.write_table, "csv": pyarrow.csv.write_csv}
     else:
         write = {

@@ -6,6 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.types as types
 
+VIEWS = {"string_view": pa.large_string(), "binary_view": pa.large_binary()}
+
 
 def decoded(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """The same values with nothing around them: no dictionary, run-end encoding, extension or view.
@@ -17,6 +19,17 @@ def decoded(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return column
 
 
+def writable(table: pa.Table) -> pa.Table:
+    """The same table with columns that files can hold: run-end encodings and views are decoded."""
+    columns = [decoded(column) if _is_for_memory(column.type) else column for column in table.columns]
+    return pa.table(columns, names=table.column_names)
+
+
+def _is_for_memory(kind: pa.DataType) -> bool:
+    inner = kind.value_type if types.is_dictionary(kind) else kind
+    return types.is_run_end_encoded(kind) or str(inner) in VIEWS
+
+
 def _once(column: pa.ChunkedArray) -> pa.ChunkedArray:
     kind = column.type
     if isinstance(kind, pa.BaseExtensionType):
@@ -25,7 +38,7 @@ def _once(column: pa.ChunkedArray) -> pa.ChunkedArray:
         return _taken([(chunk.dictionary, chunk.indices) for chunk in column.chunks], kind.value_type)
     if types.is_run_end_encoded(kind):
         return _taken([(chunk.values, _runs(chunk)) for chunk in column.chunks], kind.value_type)
-    plain = {"string_view": pa.large_string(), "binary_view": pa.large_binary()}.get(str(kind))
+    plain = VIEWS.get(str(kind))
     if types.is_decimal32(kind) or types.is_decimal64(kind):
         plain = pa.decimal128(kind.precision, kind.scale)
     return column if plain is None else column.cast(plain)

@@ -137,4 +137,4 @@ def _library(value: object) -> str:
 def _is_pandas(frame: object) -> bool:
     """Also a frame of a library that builds on pandas."""
     kinds = type(frame).__mro__
-    return any(kind.__module__.startswith("pandas.") and kind.__name__ == "DataFrame" for kind in kinds)
+    return any(kind.__module__.split(".")[0] == "pandas" and kind.__name__ == "DataFrame" for kind in kinds)
