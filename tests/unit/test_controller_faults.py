@@ -20,13 +20,15 @@ from modelmon.stages.controller import Controller
 from modelmon.stages.controller.controller import BUSY
 from modelmon.stages.controller.lease import lease
 from modelmon.stages.controller.notice import notice
-from modelmon.stores import due_windows
+from modelmon.stores import asking, due_windows
 from modelmon.stores import windows as ledger
 from modelmon.stores.schema import dirty
+from modelmon.stores.windows import Watched
 from modelmon.streams import BACKENDS, memory, open_stream
+from modelmon.windows import Span
 from unit import flaky_stream
 from unit.flaky_stream import Killed, kill
-from unit.window_support import E1, E2, T0, Chain, at, done, failed
+from unit.window_support import E1, E2, GRACE, T0, Chain, at, done, failed, waits
 
 
 @pytest.fixture
@@ -432,10 +434,16 @@ class Model:
         self.chain.serve(row, now=self.now)
         self.rows.append(row)
 
-    def collect(self) -> None:
+    def collect(self, answer=done) -> None:
         for event in self.chain.app_events():
             self.events.append((event, set(self.rows)))
-            self.chain.report(done(event), now=self.now)
+            self.chain.report(answer(event), now=self.now)
+
+    def ask(self) -> None:
+        """Every window is asked for again."""
+        spans = [Span(each.start_us, each.end_us) for each in self.chain.windows()]
+        found = asking.Found(Watched(E1, False, None), spans, 0)
+        asking.ask(self.chain.database, "app", [found], self.now, GRACE * 1_000_000)
 
 
 steps = st.lists(
@@ -446,6 +454,8 @@ steps = st.lists(
         st.tuples(st.just("killed tick"), st.just(0)),
         st.tuples(st.just("catch up"), st.just(0)),
         st.tuples(st.just("answer"), st.just(0)),
+        st.tuples(st.just("app waits"), st.just(0)),
+        st.tuples(st.just("ask again"), st.just(0)),
         st.tuples(st.just("restart"), st.just(0)),
         st.tuples(st.just("period"), st.integers(1, 90)),
     ),
@@ -479,6 +489,7 @@ def test_any_order_of_ticks_kills_and_changes_judges_each_row_in_one_window_afte
         for one, next_one in pairwise(rows):
             assert one.end_us <= next_one.start_us
         assert all(each.wanted == each.sent == each.answered for each in rows)
+        assert {each.outcome for each in rows} <= {"done"}
         for each in rows:
             length = each.end_us - each.start_us
             followed = any(each.end_us <= other.start_us < each.end_us + length for other in rows)
@@ -508,6 +519,10 @@ def _step(model: Model, name: str, number: int) -> None:
         chain.catch_up(model.now)
     elif name == "answer":
         model.collect()
+    elif name == "app waits":
+        model.collect(waits)
+    elif name == "ask again":
+        model.ask()
     elif name == "restart":
         restarted(chain)
     elif name == "period":

@@ -19,7 +19,7 @@ import pytest
 from sqlalchemy import Connection, delete, select
 
 from modelmon.errors import ConfigError
-from modelmon.model import BatchRange, Message, SampleFile
+from modelmon.model import BatchRange, Message, SampleFile, to_us
 from modelmon.settings import Settings
 from modelmon.stages.stream.batch import Batch, Tabled
 from modelmon.stages.stream.columns import endpoint_columns
@@ -28,13 +28,15 @@ from modelmon.stages.stream.derive import derive
 from modelmon.stages.stream.partition import Cut, PartitionBuffer
 from modelmon.stages.stream.target import sample_path
 from modelmon.stages.stream.traffic import traffic_points
-from modelmon.stores import batches, schema
+from modelmon.stores import asking, batches, schema
 from modelmon.stores.base import SampleStore
 from modelmon.stores.compaction import compact
 from modelmon.stores.database import Database
 from modelmon.stores.reading import read_sample
 from modelmon.stores.series import SqlSeries
 from modelmon.stores.sweep import sweep
+from modelmon.stores.windows import Watched
+from modelmon.windows import Period, Span
 from streaming import NOW_US, event
 
 STREAM_ID = "stream"
@@ -47,6 +49,7 @@ WRITTEN = (
     schema.positions, schema.void_ranges, schema.files, schema.traffic, schema.traffic_series,
     schema.endpoints, schema.dirty, schema.dead_letters, schema.compactions, schema.column_types,
 )  # fmt: skip
+GRID = [Period(0, 10)]
 Place = tuple[int, int, int]  # offset, item, row
 
 
@@ -192,6 +195,7 @@ class World:
             flush_after_seconds=0,
         )
         self.committed = 0
+        self.late: list[Callable[[], None]] = []  # what a mistake puts off until after the commit
         self.sweep: Callable[..., Any] = sweep
         self.commit: Callable[..., bool] = batches.commit_batch
 
@@ -249,7 +253,10 @@ class World:
             )
         self.series.write_traffic(span, traffic_points(tabled))
         with self.database.write() as connection:
-            return self.commit(connection, position, span, derive(tabled), LATER_US)
+            is_mine = self.commit(connection, position, span, derive(tabled), LATER_US)
+        while self.late:
+            self.late.pop()()
+        return is_mine
 
     def tidy(self) -> None:
         """The controller's maintenance, once it has seen the dirty minutes."""
@@ -269,6 +276,22 @@ class World:
         seen = places_of(table)
         assert len(set(seen)) == len(seen), f"rows twice: {sorted(seen)}"
 
+    def ask(self) -> None:
+        """Who asks for windows again finds one for each row that can be read, whatever is under way."""
+        endpoint_id = self.random.choice(ENDPOINTS)
+        try:
+            table = read_sample(self.database, self.samples, endpoint_id, 0, 2 * NOW_US)
+        except ConfigError:  # nothing of it is known yet
+            return
+        found = asking.find_windows(
+            self.database, self.series, "app", GRID, Watched(endpoint_id, False, None),
+            Span(0, 2 * NOW_US), MESSAGES,
+        )  # fmt: skip
+        missed = {to_us(time) for time in table.column("timestamp").to_pylist()}
+        for span in found.kept:
+            missed = {time_us for time_us in missed if not span.start_us <= time_us < span.end_us}
+        assert not missed, f"rows that no window was found for: {missed}"
+
     # --- the course of things ---------------------------------------------------------------------
 
     def run(self) -> None:
@@ -276,7 +299,7 @@ class World:
         actors: list[Actor] = []
         for _ in range(self.random.randint(20, 70)):
             if len(actors) < 4 and self.random.random() < 0.25:
-                body = self.random.choice((self.own, self.own, self.tidy, self.tidy, self.read))
+                body = self.random.choice((self.own, self.own, self.tidy, self.tidy, self.read, self.ask))
                 actors.append(Actor(body).begin())
             if not actors:
                 continue
@@ -397,7 +420,25 @@ def acknowledges_first(world: World) -> None:
     world._apply = early  # type: ignore[method-assign]
 
 
-@pytest.mark.parametrize("mistake", [sweeps_too_much, acknowledges_first, ignores_the_epoch])
+def writes_series_last(world: World) -> None:
+    """The minutes of a batch are there only once its files are listed: asking may miss them."""
+    commit, write, held = world.commit, world.series.write_traffic, {}
+
+    def hold(span: BatchRange, points: Sequence[Any]) -> None:
+        held[span] = points
+
+    def late(connection: Connection, position: batches.Position, span: BatchRange, *rest: Any) -> bool:
+        is_mine = commit(connection, position, span, *rest)
+        if is_mine:
+            world.late.append(lambda: write(span, held[span]))
+        return is_mine
+
+    world.series.write_traffic, world.commit = hold, late  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize(
+    "mistake", [sweeps_too_much, acknowledges_first, ignores_the_epoch, writes_series_last]
+)
 def test_the_exploration_finds_a_protocol_with_this_mistake(
     mistake: Callable[[World], None], database: Database
 ) -> None:
