@@ -299,7 +299,7 @@ class World:
         actors: list[Actor] = []
         for _ in range(self.random.randint(20, 70)):
             if len(actors) < 4 and self.random.random() < 0.25:
-                body = self.random.choice((self.own, self.own, self.tidy, self.tidy, self.read, self.ask))
+                body = self.random.choice((*(self.own, self.tidy) * 3, self.read, self.ask))
                 actors.append(Actor(body).begin())
             if not actors:
                 continue
