@@ -44,9 +44,15 @@ COLUMNS = {
     "empty_floats": ([np.nan, np.nan, np.nan], "empty", 0, 3),
     "empty_texts": (pd.array([None, None, None], dtype="string"), "empty", 0, 3),
     "days": ([date(2020, 1, 1), None, date(2020, 1, 2)], "other", 2, 1),
-    "durations": (pd.to_timedelta([1, None, 2], unit="s"), "other", 2, 1),
-    "zoned_times": (pd.to_datetime(["2020-01-01", None, "2020-01-02"], utc=True), "other", 2, 1),
-    "times": (pd.to_datetime(["2020-01-01", None, "2020-01-02"]), "other", 2, 1),
+    # in nanoseconds, which pandas 3 no longer takes by itself
+    "durations": (pd.to_timedelta([1, None, 2], unit="s").as_unit("ns"), "other", 2, 1),
+    "zoned_times": (
+        pd.to_datetime(["2020-01-01", None, "2020-01-02"], utc=True).as_unit("ns"),
+        "other",
+        2,
+        1,
+    ),
+    "times": (pd.to_datetime(["2020-01-01", None, "2020-01-02"]).as_unit("ns"), "other", 2, 1),
     "nested": ([[1], [2, 3], None], "other", 2, 1),
     "bytes": ([b"x", b"y", None], "other", 2, 1),
 }
