@@ -125,6 +125,42 @@ def test_what_was_detected_becomes_suspected_when_the_newer_window_says_so(chain
     assert opened(chain) == expected
 
 
+def burst(chain: Chain) -> list[wire.AppEvent]:
+    """App events of a whole window, and of one after it that silence of a period follows."""
+    chain.serve(*[at(minute) for minute in range(10)], at(11), now=at(11))
+    chain.settle(at(40))
+    events = chain.app_events()
+    assert [each.window_incomplete for each in events] == [0, 6]
+    return events
+
+
+def test_what_was_detected_stays_open_beside_a_partial_window_that_may_be_suspected_at_most(chain):
+    whole, part = burst(chain)
+    chain.report(result(whole, 2), done(whole))
+    chain.report(result(part, 1), done(part))
+    assert opened(chain) == [("data-drift-detected", 0), ("data-drift-suspected", 1)]
+    chain.serve(at(50), now=at(50))
+    chain.tick(at(50))
+    chain.tick(at(50, 30))
+    (again,) = chain.app_events()
+    chain.report(result(again, 1), done(again))
+    assert opened(chain) == [("data-drift-suspected", 1)]
+
+
+def test_a_late_detection_stays_open_beside_a_newer_partial_window(chain):
+    whole, part = burst(chain)
+    chain.report(result(part, 1), done(part))
+    chain.report(result(whole, 2), done(whole))
+    assert opened(chain) == [("data-drift-detected", 0), ("data-drift-suspected", 1)]
+
+
+def test_a_partial_window_that_is_calm_resolves_what_was_detected(chain):
+    whole, part = burst(chain)
+    chain.report(result(whole, 2), done(whole))
+    chain.report(result(part, 0), done(part))
+    assert opened(chain) == []
+
+
 def test_another_result_that_is_suspected_leaves_what_was_detected(chain):
     first, second, _ = windows(chain)
     chain.report(result(first, 2, name="a"), result(first, 1, name="b"), done(first))

@@ -9,9 +9,10 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from modelmon.alerts import Alert, alert_kind, alert_of_failure, alerts_of
 from modelmon.stores.reports import Report
-from modelmon.stores.schema import alerts, verdicts
+from modelmon.stores.schema import alerts, verdicts, windows
 from modelmon.stores.sql import upsert
 from modelmon.stores.windows import WindowKey, key_values
+from modelmon.windows import PARTIAL
 
 _NO_VERDICT = -1  # too few rows, half a window: that a finding no longer holds is not said by it
 
@@ -45,13 +46,22 @@ _IS_ALERT = and_(
 )
 _ONE = select(alerts).where(_IS_ALERT)
 _SET_RESOLVED = update(alerts).where(_IS_ALERT).values(resolved_us=bindparam("now_us"))
-_SHOWN = select(verdicts.c.kind, verdicts.c.status).where(
-    _is_app(verdicts), verdicts.c.name == bindparam("a_name")
+_SHOWN = (
+    select(verdicts.c.kind, verdicts.c.status, windows.c.incomplete)
+    .outerjoin(
+        windows,
+        and_(
+            windows.c.endpoint_id == verdicts.c.endpoint_id,
+            windows.c.application_name == verdicts.c.application_name,
+            windows.c.start_us == verdicts.c.start_us,
+        ),
+    )
+    .where(_is_app(verdicts), verdicts.c.name == bindparam("a_name"))
 )
 
 
 def settle_alerts(
-    connection: Connection, report: Report, *, final: bool, newest: bool, now_us: int
+    connection: Connection, report: Report, *, final: bool, newest: bool, whole: bool, now_us: int
 ) -> list[Alert]:
     """Raise the alerts a report calls for and resolve those that no longer hold; returns the new ones.
 
@@ -59,11 +69,12 @@ def settle_alerts(
     the endpoint; an alert of an older one is resolved at once unless the newest verdict still bears it out.
     A newer window without a verdict (irrelevant) resolves nothing; one that finds something else of the same
     result takes the place of what was found before, so that what was detected ends when it is suspected.
+    One that is not `whole` finds less because it may not find more: it leaves what was detected open.
     """
     holding = {alert.name: alert for result in report.results for alert in alerts_of(result)}
     if report.failed and final and report.answer is not None:
         holding[""] = alert_of_failure(report.answer.error)
-    _resolve(connection, report, holding, now_us)
+    _resolve(connection, report, holding, whole, now_us)
     raised = []
     for alert in holding.values():
         still = newest or _is_borne_out(connection, report.key, alert)
@@ -78,14 +89,16 @@ def resolve_app(connection: Connection, application_name: str, now_us: int) -> N
     connection.execute(update(alerts).where(of_app).values(resolved_us=now_us))
 
 
-def _resolve(connection: Connection, report: Report, holding: Mapping[str, Alert], now_us: int) -> None:
+def _resolve(
+    connection: Connection, report: Report, holding: Mapping[str, Alert], whole: bool, now_us: int
+) -> None:
     """Resolve the open alerts of this window and those before it that this report ends."""
     key = key_values(report.key)
     statuses = {result.name: result.status for result in report.results}
     held = [f"{alert.name}:{alert.kind}" for alert in holding.values()]
     for row in connection.execute(_OPEN, {**key, "held": held}).all():
-        if row.name in holding and row.start_us == report.key.start_us:
-            continue  # it is about to be told anew
+        if row.name in holding and (row.start_us == report.key.start_us or not whole):
+            continue  # it is about to be told anew, or borne out
         if _is_over(row, report, statuses):
             place = {**key, "a_start": row.start_us, "a_name": row.name}
             connection.execute(_SET_RESOLVED, {**place, "now_us": now_us})
@@ -129,4 +142,6 @@ def _is_borne_out(connection: Connection, key: WindowKey, alert: Alert) -> bool:
         return False
     if shown.status == _NO_VERDICT:
         return not connection.scalar(_SUPERSEDED, place)
+    if (shown.incomplete or 0) & PARTIAL:
+        return bool(alert_kind(shown.kind, shown.status))
     return alert_kind(shown.kind, shown.status) == alert.kind

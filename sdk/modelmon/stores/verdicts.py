@@ -33,7 +33,7 @@ from modelmon.stores.reports import Answer, Report
 from modelmon.stores.schema import app_stats, dead_letters, verdicts, windows
 from modelmon.stores.sql import insert_missing, upsert
 from modelmon.stores.windows import is_key, key_values
-from modelmon.windows import DONE, has_tries_left
+from modelmon.windows import DONE, PARTIAL, has_tries_left
 
 
 def _is_app(table: Table) -> ColumnElement[bool]:
@@ -92,7 +92,9 @@ def apply(connection: Connection, report: Report, now_us: int, attempts: int) ->
             _delete(connection, _LOWER, report)
         _answer(connection, report, report.answer)
     final = _is_final(window, report, attempts)
-    raised = settle_alerts(connection, report, final=final, newest=newest, now_us=now_us)
+    raised = settle_alerts(
+        connection, report, final=final, newest=newest, whole=_is_whole(window, report), now_us=now_us
+    )
     return [Raised(report, alert) for alert in raised]
 
 
@@ -140,6 +142,11 @@ def _show(connection: Connection, report: Report) -> None:
 def _delete(connection: Connection, statements: Sequence[Delete], report: Report) -> None:
     for statement in statements:
         connection.execute(statement, {**key_values(report.key), "a_revision": report.revision})
+
+
+def _is_whole(window: Row[Any] | None, report: Report) -> bool:
+    """Whether the report is on a window that is not partial, as far as that is known now."""
+    return window is None or (window.sent <= report.revision and not window.incomplete & PARTIAL)
 
 
 def _is_final(window: Row[Any] | None, report: Report, attempts: int) -> bool:
