@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import subprocess
 import sys
 import tomllib
@@ -93,7 +92,7 @@ class Reader:
 
     def end(self) -> None:
         if self.up is not None and self.up.poll() is None:
-            self.up.send_signal(signal.SIGINT)
+            self.up.terminate()
             self.up.wait(60)
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -47,9 +48,15 @@ def project(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def up(project: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", "modelmon.cli", "up", *arguments, "--project-dir", str(project)]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+def up(
+    project: Path, *arguments: str, sigint: Any = signal.SIG_DFL, **more: Any
+) -> Iterator[subprocess.Popen[str]]:
+    """The command, with what its parent does with SIGINT: nothing, also where the tests' own ignores it."""
+    command = [sys.executable, "-m", "modelmon", "up", *arguments, "--project-dir", str(project)]
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, sigint), **more,
+    )  # fmt: skip
     try:
         yield process
     finally:
@@ -128,6 +135,28 @@ def test_a_signal_stops_it_in_order(project: Path, number: signal.Signals) -> No
     assert process.returncode == 0, said
     assert "Traceback" not in said
     assert runner_report(project)["pid"] is None
+
+
+def test_started_to_ignore_interrupts_it_says_how_to_end_it_and_ends_in_order(project: Path) -> None:
+    deploy(project, "web", "def handler(context, event): pass", {"http": HTTP})
+    with up(project, sigint=signal.SIG_IGN) as process:
+        ready(project, "web")
+        process.send_signal(signal.SIGINT)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(1)
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 0, said
+    assert f"it was started to ignore Ctrl-C (SIGINT): `kill {process.pid}` ends it" in said
+    assert runner_report(project)["pid"] is None
+
+
+def test_an_interrupt_before_it_has_begun_shows_no_traceback(project: Path) -> None:
+    imported = project / "typer.py"
+    imported.write_text("import os, signal, time; os.kill(os.getpid(), signal.SIGINT); time.sleep(60)")
+    with up(project, env=os.environ | {"PYTHONPATH": str(project)}) as process:
+        _, said = process.communicate(timeout=30)
+    assert (process.returncode, said) == (-signal.SIGINT, "")
 
 
 def test_a_second_interrupt_ends_it_at_once(project: Path) -> None:

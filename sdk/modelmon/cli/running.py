@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from pathlib import Path
 from types import FrameType
@@ -49,8 +50,8 @@ def up(
     _enable_monitoring(settings)
     runner = Runner(settings.project_dir, tell=_tell)
     signal.signal(signal.SIGTERM, _interrupt)
-    runner.start()
     try:
+        runner.start()
         _announce(runner)
         if until_idle:
             _wait_until_idle(runner, timeout)
@@ -119,13 +120,21 @@ def _announce(runner: Runner) -> None:
 
     project = Path(runner.settings.project_dir)
     errors.print(
-        f"[bold]{runner.settings.project}[/bold] is up in {escape(str(project))}; Ctrl-C ends it",
+        f"[bold]{runner.settings.project}[/bold] is up in {escape(str(project))}; {_how_to_end()}",
         highlight=False,
+        soft_wrap=True,
     )
     for name in deployed(functions_folder(project)):
         address = address_file(project, name)
         where = f" at http://{address.read_text(encoding='utf-8')}" if address.is_file() else ""
         errors.print(f"  {name}{where}", highlight=False)
+
+
+def _how_to_end() -> str:
+    # A script that starts it in the background has it ignore Ctrl-C, which is meant for the script.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        return f"it was started to ignore Ctrl-C (SIGINT): `kill {os.getpid()}` ends it"
+    return "Ctrl-C ends it"
 
 
 def _wait_until_idle(runner: Runner, timeout: float) -> None:
