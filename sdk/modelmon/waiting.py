@@ -84,7 +84,7 @@ def back(what: str) -> None:
     """`what` has answered: the log hears it if it was away."""
     began, _ = _absences.pop(what, (None, None))
     if began is not None:
-        logger.warning("%s is back after %.1f s", what, time.monotonic() - began)
+        logger.warning("%s: back after %.1f s", what, time.monotonic() - began)
 
 
 class _Wait:

@@ -342,7 +342,7 @@ def test_a_worker_that_has_nothing_to_write_tells_the_log_of_an_outage_and_of_it
     pulse.end()
     first, last = [record.getMessage() for record in caplog.records]
     assert first.startswith("waiting for the records: database folder ")
-    assert last.startswith("the records is back after")
+    assert last.startswith("the records: back after")
 
 
 def test_a_message_that_is_posted_is_still_told_where_to_go(environment: Settings) -> None:

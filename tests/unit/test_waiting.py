@@ -57,7 +57,7 @@ def test_the_log_says_what_is_waited_for_and_when_it_is_back_and_not_more(
         when_available_blocking(down_for(50), QUICK, "the series", sleep=lambda seconds: None)
     first, last = [record.getMessage() for record in caplog.records]
     assert first == "waiting for the series: no answer"
-    assert last.startswith("the series is back after")
+    assert last.startswith("the series: back after")
 
 
 def test_an_outage_that_several_notice_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
@@ -67,7 +67,7 @@ def test_an_outage_that_several_notice_is_told_once(caplog: pytest.LogCaptureFix
         back("the ledger")
     first, last = [record.getMessage() for record in caplog.records]
     assert first == "waiting for the ledger: no answer"
-    assert last.startswith("the ledger is back after")
+    assert last.startswith("the ledger: back after")
 
 
 def test_a_long_outage_is_told_once_a_minute(
@@ -82,7 +82,7 @@ def test_a_long_outage_is_told_once_a_minute(
         "waiting for the samples: no answer",
         "still waiting for the samples after 61 s: no answer",
         "still waiting for the samples after 125 s: no answer",
-        "the samples is back after 125.0 s",
+        "the samples: back after 125.0 s",
     ]
 
 
