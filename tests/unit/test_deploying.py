@@ -308,3 +308,48 @@ def test_a_folder_of_only_one_of_the_registries_is_told(
     assert said.endswith(mend)
     same = environment(nuclio_registry="r/a", nuclio_run_registry="s/a")
     assert "nuclio_run_registry" not in modelmon("bundle", "--wheel", WHEEL, **same)[2]
+
+
+class TestFolders:
+    """Deploying works from any folder, or says in a line what to do."""
+
+    @pytest.fixture
+    def project(self, place: Path) -> Path:
+        folder = make_project(place / "ä project", platform="local", nuclio_brokers="kafka:9092")
+        deploy(folder, "web", "handler = print", {"http": HTTP})
+        return folder
+
+    @pytest.mark.parametrize("inside", ["", "sub/deep", ".modelmon/functions", ".modelmon/functions/web"])
+    def test_anywhere_in_a_project_the_bundle_is_in_its_folder(
+        self, modelmon: Any, notes: Path, project: Path, monkeypatch: pytest.MonkeyPatch, inside: str
+    ) -> None:
+        (project / inside).mkdir(parents=True, exist_ok=True)
+        monkeypatch.chdir(project / inside)
+        code, out, error = modelmon("deploy")
+        assert (code, done(out)) == (0, ["web"]), error
+        assert (project / "dist" / "functions" / "web" / "function.yaml").is_file()
+
+    def test_from_elsewhere_too(self, modelmon: Any, notes: Path, project: Path) -> None:
+        code, out, error = modelmon("deploy", "--project-dir", str(project))
+        assert (code, done(out)) == (0, ["web"]), error
+        assert (project / "dist" / "functions" / "web" / "function.yaml").is_file()
+
+    def test_a_folder_that_can_not_be_written_is_named(
+        self, modelmon: Any, notes: Path, project: Path
+    ) -> None:
+        (project / "dist").touch()
+        code, _, error = modelmon("deploy", "--project-dir", str(project))
+        assert (code, "can't be written (Not a directory): name a folder that can" in error) == (1, True), (
+            error
+        )
+        assert len(error.splitlines()) == 1
+
+    def test_a_folder_that_is_gone_is_said(
+        self, modelmon: Any, place: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        gone = place / "gone"
+        gone.mkdir()
+        monkeypatch.chdir(gone)
+        gone.rmdir()
+        code, _, error = modelmon("deploy", "--platform", "local")
+        assert (code, error.splitlines()[0].split(":")[-1]) == (2, " cd to another")

@@ -40,6 +40,20 @@ stderr:
 The command '/bin/sh -c make nothing' returned a non-zero code: 2
 Failed to build
 """
+NETWORK = """
+Error - exit status 125
+    ...//work/nuclio/pkg/cmdrunner/shellrunner.go:114
+
+Call stack:
+stdout:
+c08e0df1cf8d11af8efd48e5e4d28eabdfbed34994acae56e24e0f552f9816a0
+docker: Error response from daemon: failed to create endpoint x on network bridge.
+
+stderr:
+
+Failed to deploy function
+    .../real/nuclio/pkg/platform/abstract/platform.go:236
+"""
 PANIC = """\
 26.11.29 22:32:04.384 \x1b[31m(E)\x1b[0m \x1b[37msor.http.w0.python.logger\x1b[0m Unexpected end {"error": ""}
 panic: Wrapper process for worker 0 exited unexpectedly with: signal: killed
@@ -64,12 +78,13 @@ Failed to deploy function
         (GO.format(cause="Function is being provisioned and cannot be deleted"), "Function is being provis"),
         (PIP, "No matching distribution found for nothing"),
         (DOCKER, "The command '/bin/sh -c make nothing' returned a non-zero code: 2"),
+        (NETWORK, "docker: Error response from daemon: failed to create endpoint x on network bridge."),
         (TRACEBACK, "modelmon.errors.ConfigError: stream_path: wrong"),
         (PANIC, "Unexpected end"),
         ("no such image\n", "no such image"),
         ("", ""),
     ],
-    ids=["nuclio", "pip", "docker", "python", "panic", "unknown", "nothing"],
+    ids=["nuclio", "pip", "docker", "daemon", "python", "panic", "unknown", "nothing"],
 )
 def test_the_line_that_says_why_is_found(said: str, reason: str) -> None:
     assert reason_in(said).startswith(reason)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -65,6 +66,7 @@ app.command()(deploy.deploy)
 def main() -> None:
     """Run the command line; our and files' errors are one line on stderr, exit code 2 (settings) or 1."""
     try:
+        _check_folder()
         app()
     except (ModelMonError, OSError, ModuleNotFoundError) as error:
         told = missing(error) if isinstance(error, ModuleNotFoundError) else error
@@ -72,6 +74,13 @@ def main() -> None:
             raise
         errors.print(f"[red]error:[/red] {escape(_told(told))}", soft_wrap=True)
         sys.exit(2 if isinstance(told, ConfigError) else 1)
+
+
+def _check_folder() -> None:
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        raise ConfigError("the folder that this was called in is not there any more: cd to another") from None
 
 
 def _print_version(wanted: bool) -> None:

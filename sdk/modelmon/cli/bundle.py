@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
     from modelmon.settings import Settings
 
 OUTPUT = Path("dist/functions")
-Output = Annotated[Path, typer.Option(help="Where the folders go.")]
+Output = Annotated[
+    Path | None,
+    typer.Option(help="Where the folders go; without it dist/functions, in a project that of its folder."),
+]
 Brokers = Annotated[
     str,
     typer.Option(help="Kafka's host:port as functions reach it, several with commas.", show_default=False),
@@ -29,7 +33,7 @@ Platform = Annotated[
 
 
 def bundle(
-    output: Output = OUTPUT,
+    output: Output = None,
     brokers: Brokers = "",
     wheel: Wheel = None,
     platform: Platform = "",
@@ -52,7 +56,9 @@ def bundle(
     from modelmon.deploying.secrets import secret_files, secret_variables
     from modelmon.deploying.steps import prepare
 
-    written = prepare(chosen_settings(project_dir), output, platform=platform, brokers=brokers, wheel=wheel)
+    settings = chosen_settings(project_dir)
+    output = output or default_output(settings)
+    written = prepare(settings, output, platform=platform, brokers=brokers, wheel=wheel)
     warn(written)
     if as_json:
         print_json({"functions": [{"name": name, "folder": str(output / name)} for name in written.names]})
@@ -76,6 +82,12 @@ def chosen_settings(project_dir: Path | None) -> Settings:
         except ConfigError:
             return Settings.load()
     return load_settings(project_dir)
+
+
+def default_output(settings: Settings) -> Path:
+    """`dist/functions` of the project, wherever in it we are; outside a project of the current folder. As it
+    is written from here."""
+    return Path(os.path.relpath(Path(settings.project_dir or ".") / OUTPUT))
 
 
 def warn(prepared: Prepared) -> None:

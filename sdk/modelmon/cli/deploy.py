@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from modelmon.cli.bundle import OUTPUT, Brokers, Output, Platform, Wheel, chosen_settings, warn
+from modelmon.cli.bundle import Brokers, Output, Platform, Wheel, chosen_settings, default_output, warn
 from modelmon.cli.output import ProjectDir, console
 from modelmon.errors import ConfigError
 
@@ -30,7 +30,7 @@ def deploy(
         typer.Option(help="Seconds that one call of nuctl may take, the image's build included.", min=1),
     ] = 1800,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the commands, run none.")] = False,
-    output: Output = OUTPUT,
+    output: Output = None,
     brokers: Brokers = "",
     wheel: Wheel = None,
     project_dir: ProjectDir = None,
@@ -60,7 +60,12 @@ def deploy(
         **{name: value for name, value in given.items() if value},  # type: ignore[arg-type]
     )
     prepared = steps.prepare(
-        settings, output, platform=platform, brokers=brokers, names=function or (), wheel=wheel
+        settings,
+        output or default_output(settings),
+        platform=platform,
+        brokers=brokers,
+        names=function or (),
+        wheel=wheel,
     )
     if dry_run:
         warn(prepared)

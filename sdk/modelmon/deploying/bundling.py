@@ -13,7 +13,7 @@ from modelmon.deploying.deployable import check_function, render_folder
 from modelmon.deploying.findings import Finding
 from modelmon.deploying.folders import refuse_losses, write_folder
 from modelmon.deploying.plan import Plan
-from modelmon.errors import ConfigError
+from modelmon.errors import ConfigError, UnavailableError
 from modelmon.local.deployment import deployed
 from modelmon.local.folders import functions_folder, template, template_names
 from modelmon.local.function_yaml import FILE
@@ -51,7 +51,12 @@ def bundle(plan: Plan, folders: Mapping[str, Path], output: Path, wheel: Path) -
     package = read_wheel(wheel)
     rendered = {name: render_folder(folder, name, plan, package) for name, folder in folders.items()}
     for name, folder in folders.items():
-        write_folder(folder, rendered[name], wheel, output / name)
+        try:
+            write_folder(folder, rendered[name], wheel, output / name)
+        except OSError as error:
+            raise UnavailableError(
+                f"--output: {output / name} can't be written ({error.strerror}): name a folder that can"
+            ) from error
     return findings
 
 

@@ -12,6 +12,7 @@ from threading import Event, Thread
 from typing import IO, Any
 
 from modelmon.deploying.reasons import COLOUR, LOGGED, NUCLIO
+from modelmon.errors import UnavailableError
 
 REMIND_SECONDS = 30.0
 STEPS = {
@@ -59,7 +60,6 @@ def following(tell: Callable[[str], None], log: Path) -> Iterator[Callable[[str]
 
     All lines go to the file `log`; each new step is told, and every half minute that the last one goes on.
     """
-    log.parent.mkdir(parents=True, exist_ok=True)
     with _private(log) as file:
         follower = _Follower(tell, file)
         ended = Event()
@@ -108,7 +108,11 @@ def duration(seconds: float) -> str:
 
 
 def _private(log: Path) -> IO[str]:
-    return os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8")
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        return os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8")
+    except OSError as error:
+        raise UnavailableError(f"{log} can't be written: {error.strerror}") from error
 
 
 def _fields(text: str) -> dict[str, Any]:

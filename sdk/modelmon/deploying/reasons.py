@@ -19,7 +19,9 @@ PYTHON = re.compile(r"(?:[A-Za-z_]\w*\.)*[A-Za-z_]*(?:Error|Exception|Exit|Inter
 INSTALLER = re.compile(r"(?:ERROR|error): (?P<what>.*)")
 NUCLIO = re.compile(r"Error - (?P<what>.*)")
 SAYS_NOTHING = re.compile(r"exit status \d+|Container exited with status: \d+|context deadline exceeded")
-DOCKER = re.compile(r"The command .* returned a non-zero code: \d+|Error response from daemon: .*")
+DOCKER = re.compile(
+    r"The command .* returned a non-zero code: \d+|(?:docker: )?Error response from daemon: .*"
+)
 NO_MODULE = "ModuleNotFoundError: "
 TRACEBACK = "Traceback (most recent call last)"
 
