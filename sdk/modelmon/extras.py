@@ -14,6 +14,10 @@ from urllib.request import url2pathname
 from modelmon.errors import ConfigError
 
 DISTRIBUTION = "modelmon"
+HOW_TO_BRING = (
+    "name its package in requirements=[…] of the function, or in a requirements.txt beside its code"
+)
+"""What mends a missing module of a user's own; it is for no message about ours."""
 _MODULES = {
     "sqlalchemy": "local", "pyarrow": "local", "fsspec": "local", "pandas": "local", "uvicorn": "local",
     "httptools": "local", "storey": "stream",

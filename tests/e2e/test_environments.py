@@ -219,3 +219,14 @@ def test_stopping_ends_what_is_being_made(tmp_path: Path, index: Path, environme
     runner.stop()
     os.close(lock)
     assert not wanted.folder.exists()
+
+
+def test_a_module_that_is_missing_when_a_worker_starts_is_told_with_the_mend(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "project")
+    deploy(project, "one", "import no_such_module", {"http": HTTP})
+    told: list[tuple[str, str]] = []
+    with Runner(project, tell=lambda level, text: told.append((level, text))):
+        found = eventually(lambda: [text for level, text in told if level == "error"])
+    assert found[0].startswith(
+        "one: ModuleNotFoundError: No module named 'no_such_module'; name its package in"
+    )

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 WEEK_MINUTES = 7 * 24 * 60
 FUNCTION = "serving"
+REQUIREMENTS = ["scikit-learn>=1.5", "joblib"]  # what unpickling the models imports
 APP = "histogram-data-drift"
 INSTALL_SECONDS = "MODELMON_DEMO_INSTALL_SECONDS"
 Traffic = Mapping[str, Sequence[HourOfRequests]]
@@ -70,7 +71,8 @@ def deploy(project_dir: Path, flights: pd.DataFrame, console: Console) -> None:
     """Train both models, log them, and deploy them and the functions that monitor them."""
     project = get_or_create_project(PROJECT, context=project_dir, **SETTINGS)
     project.enable_model_monitoring(base_period=WEEK_MINUTES)
-    serving = project.set_function(str(Path(__file__).with_name("flights.py")), name=FUNCTION, kind="serving")
+    code = str(Path(__file__).with_name("flights.py"))
+    serving = project.set_function(code, name=FUNCTION, kind="serving", requirements=REQUIREMENTS)
     for name in FEATURES:
         training = training_set(flights, name)
         model = train(training, project_dir / "training" / name / "model.joblib")

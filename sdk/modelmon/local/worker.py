@@ -23,6 +23,7 @@ import msgspec
 from nuclio_sdk import Context, Platform, TriggerInfo
 
 from modelmon.errors import ConfigError
+from modelmon.extras import HOW_TO_BRING
 from modelmon.local.answers import check_output, failed, traceback_of
 from modelmon.local.logs import LogFile
 from modelmon.local.reports import Reporter, make_logger
@@ -141,7 +142,10 @@ async def _run(spec: WorkerSpec, reporter: Reporter) -> None:
 
 
 def _told(error: BaseException) -> str:
-    return str(error) if isinstance(error, ConfigError) else f"{type(error).__name__}: {error}"
+    if isinstance(error, ConfigError):
+        return str(error)
+    mend = f"; {HOW_TO_BRING}" if isinstance(error, ModuleNotFoundError) else ""
+    return f"{type(error).__name__}: {error}{mend}"
 
 
 async def _work(worker: Worker, reporter: Reporter) -> None:

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from modelmon.deploying.target import EMBEDDED
 from modelmon.errors import UnavailableError
+from modelmon.extras import HOW_TO_BRING
 from modelmon.local.environments import environment_of, hold
 from modelmon.local.folders import log_file
 from modelmon.local.function_yaml import read_function
 from modelmon.local.needs import needs_of
-from modelmon.local.requirements import FILE
 from modelmon.local.uv import has_uv
 from modelmon.project.source import imported_modules
 from modelmon.project.telling import tell
@@ -47,13 +47,7 @@ def prepare_environment(settings: Settings, name: str, folder: Path) -> None:
     finally:
         held.close()
     for module in missing:
-        logger.warning(
-            "%s: its code imports %s, which is not installed: name its package in requirements=[…], or in a "
-            "%s beside the code",
-            name,
-            module,
-            FILE,
-        )
+        logger.warning("%s: its code imports %s, which is not installed: %s", name, module, HOW_TO_BRING)
 
 
 def _missing(python: str, modules: Iterable[str]) -> list[str]:
