@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -106,6 +107,13 @@ def test_the_page_says_what_was_found_how_long_it_took_and_what_to_look_at_next(
                   "·▄▄▃▃▄▃▄▃▆▄▃▆▅▆▆▆██████", "The run took", "the installation before it: 12 s",
                   "What to look at next", "status --project-dir modelmon-demo"):  # fmt: skip
         assert words in page
+
+
+def test_the_alerts_of_the_year_are_in_the_status_after_it(folder, page):
+    shown = modelmon(folder, "status", "--project-dir", "modelmon-demo")
+    assert re.search(r"^delay-weather +no data +since 2014-01-01", shown, re.MULTILINE)
+    assert "Alerts that ended\n  data-drift-detected: delay-weather, temperature 1.00, feature_drift" in shown
+    assert "35 windows from 2013-02-28 00:00" in shown
 
 
 def test_run_again_it_starts_afresh(folder, status):

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from deploying import HTTP, deploy, eventually, log_of, make_project
 from modelmon import extras
+from modelmon.local import Runner
 
 COMMANDS = (
     ["status"], ["up"], ["health"], ["demo"], ["functions"], ["deadletters", "list"], ["check"],
@@ -60,6 +62,16 @@ except modelmon.ConfigError as error:
     assert "which is not installed: pip install " in done.stdout, done.stderr
 
 
+@pytest.mark.e2e
+def test_a_worker_that_lacks_one_says_so_too(tmp_path: Path) -> None:
+    project = make_project(tmp_path)
+    lacking = "raise ModuleNotFoundError(\"No module named 'uvicorn'\", name='uvicorn')"
+    deploy(project, "web", lacking, {"http": HTTP})
+    with Runner(project):
+        said = eventually(lambda: log_of(project, "web"), lambda log: "pip install" in log)
+    assert "this needs uvicorn, which is not installed: pip install " in said
+
+
 @pytest.fixture
 def installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """An installation of a folder that is there; tests change what is recorded of it."""
@@ -87,6 +99,12 @@ def test_without_one_it_names_the_packages_which_every_index_has(installed: Path
     hint = extras.install("demo")
     assert {"'scikit-learn>=1.5'", "'pandas>=2.1'"} <= set(hint.split()), hint
     assert "modelmon" not in hint
+
+
+def test_every_module_that_is_spoken_of_comes_with_the_extra_that_is_advised() -> None:
+    called = {"kafka": "kafka-python", "sklearn": "scikit-learn"}
+    for module, extra in extras._MODULES.items():
+        assert called.get(module, module) in " ".join(extras._packages(extra)), (module, extra)
 
 
 def test_a_module_that_no_extra_brings_is_not_spoken_of() -> None:

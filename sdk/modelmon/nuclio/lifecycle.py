@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any, NoReturn, TypeVar
 
 from modelmon.errors import ConfigError
+from modelmon.extras import missing
 from modelmon.model import WorkerState
 from modelmon.nuclio.bridge import bridge_logging
 from modelmon.nuclio.progress import Progress
@@ -87,6 +88,8 @@ def die(error: BaseException, context: Any) -> NoReturn:
     """
     try:
         _end_soon()
+        with suppress(BaseException):
+            error = (missing(error) if isinstance(error, ModuleNotFoundError) else None) or error
         for step in (_free, partial(leave_word, context), _log, traceback.print_exception):
             with suppress(BaseException):
                 step(error)

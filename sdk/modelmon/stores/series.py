@@ -9,7 +9,7 @@ from operator import attrgetter
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, delete, select, tuple_
+from sqlalchemy import Row, and_, delete, or_, select
 
 from modelmon.errors import RejectedError
 from modelmon.model import BatchRange, TrafficPoint, ValuePoint
@@ -17,11 +17,12 @@ from modelmon.settings import Settings
 from modelmon.stores.base import SeriesStore
 from modelmon.stores.database import Database
 from modelmon.stores.schema import traffic_series, value_series
-from modelmon.stores.sql import CHUNK, chunks, upsert
+from modelmon.stores.sql import chunks, upsert
 
 _COUNTS = (
     "predictions", "rows", "errors", "estimated_predictions", "latency_count", "latency_us_sum",
 )  # fmt: skip
+PLACES = 100  # windows of one query
 _VALUE_FIELDS = ValuePoint.__slots__
 _by_minute = attrgetter("endpoint_id", "minute_us")
 
@@ -100,15 +101,23 @@ class SqlSeries(SeriesStore):
 
     def read_windows(self, places: Collection[tuple[str, str, int]]) -> list[ValuePoint]:
         columns = value_series.c
-        place = tuple_(columns.endpoint_id, columns.application_name, columns.start_us)
         query = select(*(columns[name] for name in _VALUE_FIELDS)).order_by(
             columns.endpoint_id, columns.application_name, columns.start_us, columns.name
         )
         points: list[ValuePoint] = []
         with self._database.read() as connection:
-            for chunk in chunks(sorted(set(places)), CHUNK // 3):
+            for chunk in chunks(sorted(set(places)), PLACES):
+                # Not a tuple in a list: SQLite reads the whole table for that.
+                windows = [
+                    and_(
+                        columns.endpoint_id == endpoint_id,
+                        columns.application_name == application_name,
+                        columns.start_us == start_us,
+                    )
+                    for endpoint_id, application_name, start_us in chunk
+                ]
                 points += [
-                    ValuePoint(**row._mapping) for row in connection.execute(query.where(place.in_(chunk)))
+                    ValuePoint(**row._mapping) for row in connection.execute(query.where(or_(*windows)))
                 ]
         return points
 
