@@ -13,11 +13,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
+from string import Formatter
 from typing import Any, get_type_hints
 from urllib.parse import urlsplit
 
 from modelmon.errors import ConfigError
-from modelmon.secrecy import may_hold_credential
+from modelmon.secrecy import may_hold_credential, shown_address
 from modelmon.sources import CREDENTIALS_NAME as CREDENTIALS_NAME
 from modelmon.sources import FILE_NAME as FILE_NAME
 from modelmon.sources import PREFIX as PREFIX
@@ -249,6 +250,7 @@ class Settings:
             )
         for name in STREAM_SETTINGS:
             check_stream_address(name, getattr(self, name))
+        _check_template("app_stream", self.app_stream)
         for entry in fields(self):
             _check(entry.name, getattr(self, entry.name), entry.metadata)
 
@@ -377,6 +379,19 @@ def _check(name: str, value: Any, metadata: Mapping[str, Any]) -> None:
     if choices and value not in choices:
         known = ", ".join(filter(None, choices)) + (" or empty" if "" in choices else "")
         raise ConfigError(f"{name}: must be one of {known}, got {value!r}")
+
+
+def _check_template(name: str, value: str) -> None:
+    """ConfigError unless {name}, and no other field, can be put in."""
+    try:
+        found = [tuple(part[1:]) for part in Formatter().parse(value) if part[1] is not None]
+    except ValueError:
+        found = [("", "", None)]
+    if set(found) - {("name", "", None)}:
+        raise ConfigError(
+            f"{name}: the only braces that it may have are {{name}}, which is the app's name; "
+            f"got {shown_address(value)!r}"
+        )
 
 
 def check_stream_address(name: str, value: str) -> None:

@@ -90,3 +90,17 @@ def test_a_topic_that_is_named_by_url_is_taken_as_it_is_and_read_by_a_group_of_o
 def test_brokers_without_a_topic_mean_the_project_s_events(url: str) -> None:
     assert Settings(project="one", project_dir="/p").stream_url(url) == "kafka://broker:9092/one-events"
     assert Settings(project="one").stream_url(f"{url}?topic=theirs") == f"{url}?topic=theirs"
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["app-{0}", "app-{}", "app-{name", "app-}", "{name.x}", "{name[0]}", "{name!r}", "{name:>9}", "{other}"],
+)
+def test_a_template_of_streams_has_the_app_s_name_and_no_other_braces(value: str) -> None:
+    with pytest.raises(ConfigError, match=r"app_stream: the only braces that it may have are \{name\}"):
+        Settings(app_stream=value)
+
+
+def test_the_template_of_streams_puts_the_app_in() -> None:
+    settings = Settings(stream_path="memory://", app_stream="apps.{name}.v1")
+    assert settings.app_url("drift") == "memory://apps.drift.v1"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from modelmon.local.function_yaml import FILE
 from modelmon.local.topics import open_topic
 from modelmon.model_monitoring.folders import copy_into, remove_folder, replace_folder
 from modelmon.model_monitoring.locating import now_us, opened
+from modelmon.project.names import refuse_spelling
 from modelmon.project.preparing import prepare_environment
 from modelmon.project.telling import tell
 from modelmon.secrecy import looks_secret, yaml_mistake
@@ -74,6 +76,7 @@ def write_function(
         path.write_text(with_environment(path.read_text(encoding="utf-8"), environment), encoding="utf-8")
         prepare_environment(settings, name, folder)
 
+    check_spelling(settings, name)
     before = is_deployed(settings, name)
     folder = replace_folder(deployed_folder(settings, name), filled)
     try:
@@ -83,6 +86,14 @@ def write_function(
             remove_folder(folder)
         raise
     return folder
+
+
+def check_spelling(settings: Settings, name: str) -> None:
+    """ConfigError for a name that is another function's but for its case."""
+    folder = folders.functions_folder(Path(settings.project_dir))
+    with opened(settings) as database, database.read() as connection:
+        known = {each.name for each in registry.list_functions(connection)}
+    refuse_spelling("name", name, known | {path.name for path in folder.glob("[!.]*")})
 
 
 def with_environment(text: str, environment: Mapping[str, str]) -> str:
@@ -136,6 +147,16 @@ def copy_code(source: Path, folder: Path, otherwise: str) -> str:
     return name
 
 
+def check_path(path: str | Path, argument: str) -> None:
+    """ConfigError for what no disk can have as a name."""
+    try:
+        valid = "\0" not in str(path) and bool(os.fsencode(path))
+    except UnicodeEncodeError:
+        valid = False
+    if not valid:
+        raise ConfigError(f"{argument}: {str(path)!r} can't be the name of a file or folder")
+
+
 def existing(path: object, argument: str, base: Path) -> Path:
     """The absolute path of a file or folder of the user's; a relative one is tried from the current
     folder, then from the project's. ConfigError when it is not there."""
@@ -143,6 +164,7 @@ def existing(path: object, argument: str, base: Path) -> Path:
         raise ConfigError(f"{argument}: must be the path of a file or folder, got {path!r}")
     if "://" in str(path):
         raise ConfigError(f"{argument}: must be a local path, got {str(path)!r}")
+    check_path(path, argument)
     given = Path(path).expanduser()
     for candidate in (given, base / given):
         if candidate.exists():

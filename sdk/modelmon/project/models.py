@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from modelmon.errors import ConfigError, RejectedError
-from modelmon.model_monitoring.artifacts import KEY, ModelArtifact, models_folder, write_model
-from modelmon.project.functions import existing
+from modelmon.model_monitoring.artifacts import KEY, ModelArtifact, model_keys, models_folder, write_model
+from modelmon.project.functions import check_path, existing
+from modelmon.project.names import refuse_spelling
 from modelmon.project.telling import tell
 from modelmon.settings import Settings
 from modelmon.stats import describe
@@ -37,6 +38,7 @@ def log_model(
             "key: must be at most 128 letters, digits, '.', '_' and '-', first a letter or digit, "
             f"got {key!r}"
         )
+    refuse_spelling("key", key, model_keys(settings))
     files, main = _files(settings, key, body, model_dir, model_file)
     features, labels, stats = _schema(inputs, outputs, training_set, label_column)
     artifact = ModelArtifact(
@@ -77,6 +79,7 @@ def _files(
                 "write the model into a file and give model_file"
             )
         name = Path(model_file or f"{key}.bin").name
+        check_path(name, "model_file")
         return {name: body if isinstance(body, bytes) else body.encode()}, name
     folder = existing(model_dir, "model_dir", base) if model_dir is not None else None
     if folder is not None and not folder.is_dir():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from modelmon.errors import ConfigError
 from modelmon.settings import APP_NAME
@@ -36,13 +37,24 @@ def check_app_name(name: object) -> str:
         raise ConfigError(
             f"name: an app's name has only letters, digits, '_' and '-' (at most {LONGEST}), got {name!r}"
         )
-    if name in (*RESERVED_APPS, *INFRASTRUCTURE):
+    refuse_spelling("name", name, (DRIFT_APP,))
+    if name.casefold() in (*RESERVED_APPS, *INFRASTRUCTURE):
         raise ConfigError(f"name: {name!r} is reserved; choose another name")
     if name.endswith(BATCH_SUFFIX):
         raise ConfigError(
             f"name: a live app's name does not end in {BATCH_SUFFIX!r}, which marks jobs; got {name!r}"
         )
     return name
+
+
+def refuse_spelling(argument: str, name: str, known: Collection[str]) -> None:
+    """ConfigError for a name that one of those known has in another case."""
+    for other in known:
+        if other != name and other.casefold() == name.casefold():
+            raise ConfigError(
+                f"{argument}: {name!r} and {other!r}, which is there already, differ in case only, and some "
+                "disks have one folder for both; choose another name"
+            )
 
 
 def refuse(method: str, **arguments: object) -> None:

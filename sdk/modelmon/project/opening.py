@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from modelmon.errors import ConfigError, UnavailableError
+from modelmon.project.functions import check_path
 from modelmon.project.project import Project
 from modelmon.project.telling import tell
 from modelmon.settings import FILE_NAME, STATE_FOLDER, Settings
@@ -27,6 +28,7 @@ def get_or_create_project(
     """
     if not isinstance(name, str) or not isinstance(context, str | Path):
         raise ConfigError(f"project: must be a name and a folder, got {name!r} and {context!r}")
+    check_path(context, "context")
     folder = Path(context).expanduser().resolve()
     if user_project:
         name = f"{name}-{re.sub(r'[^a-z0-9]+', '-', getpass.getuser().lower()).strip('-')}"
@@ -51,6 +53,7 @@ def get_or_create_project(
 
 def load_project(context: str | Path = "./") -> Project:
     """The project in the folder `context`; ConfigError when there is none."""
+    check_path(context, "context")
     folder = Path(context).expanduser().resolve()
     if not (folder / FILE_NAME).is_file():
         raise ConfigError(f"context: no {FILE_NAME} in {folder}; get_or_create_project makes a project")

@@ -6,6 +6,7 @@ from concurrent.futures import Executor
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
+from zlib import crc32
 
 import storey
 from storey.dtypes import _termination_obj
@@ -79,7 +80,10 @@ def sample_path(batch: BatchRange, table: HourTable) -> str:
     'key=e/year=1970/month=01/day=01/hour=00/043a7187-0-5-9.parquet'
     """
     hour: datetime = from_us(table.hour_us).astimezone(UTC)
-    folder = f"key={table.endpoint_id}/year={hour:%Y}/month={hour:%m}/day={hour:%d}/hour={hour:%H}"
+    key = table.endpoint_id
+    if key != key.lower():  # `A` and `a` are one folder on some disks
+        key = f"{key}~{crc32(key.encode()):08x}"
+    folder = f"key={key}/year={hour:%Y}/month={hour:%m}/day={hour:%d}/hour={hour:%H}"
     stream = sha256(batch.stream_id.encode()).hexdigest()[:8]
     return f"{folder}/{stream}-{batch.partition}-{batch.first}-{batch.last}.parquet"
 

@@ -1,0 +1,67 @@
+"""Names that become files and folders: what no disk can hold, and what some disks can't tell apart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+import modelmon
+import project_support
+from modelmon.errors import ConfigError
+from modelmon.model import BatchRange
+from modelmon.project import Project
+from modelmon.stages.stream.target import sample_path
+
+
+@pytest.fixture
+def flights(tmp_path: Path) -> Project:
+    return project_support.make(tmp_path / "flights")
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\ud800"])
+@pytest.mark.parametrize(
+    "argument", ["model_file", "model_dir", "model_file of a body", "func", "context", "requirements_file"]
+)
+def test_what_no_disk_can_hold_is_a_wrong_argument(flights: Project, name: str, argument: str) -> None:
+    calls: dict[str, Any] = {
+        "model_file": lambda: flights.log_model("m", model_file=name),
+        "model_dir": lambda: flights.log_model("m", model_dir=name),
+        "model_file of a body": lambda: flights.log_model("m", body=b"", model_file=name),
+        "func": lambda: flights.set_function(name, name="web"),
+        "context": lambda: modelmon.get_or_create_project("x", context=name),
+        "requirements_file": lambda: flights.set_function("model.py", name="web", requirements_file=name),
+    }
+    with pytest.raises(ConfigError, match=r"can't be (the name of a file|read)|does not exist"):
+        calls[argument]()
+
+
+def test_a_model_s_key_that_differs_in_case_only_is_refused(flights: Project) -> None:
+    flights.log_model("Churn", body=b"1")
+    flights.log_model("Churn", body=b"2")
+    with pytest.raises(ConfigError, match="key: 'churn' and 'Churn', which is there already, differ in case"):
+        flights.log_model("churn", body=b"3")
+
+
+def test_an_app_whose_name_differs_in_case_only_is_refused(flights: Project) -> None:
+    flights.deploy_function(flights.set_model_monitoring_function("rows", "rows_app.py", "Rows"))
+    with pytest.raises(ConfigError, match="name: 'Rows' and 'rows', which is there already, differ in case"):
+        flights.deploy_function(flights.set_model_monitoring_function("Rows", "rows_app.py", "Rows"))
+
+
+@pytest.mark.parametrize("name", ["Modelmon-Stream", "MLRUN-infra", "Histogram-Data-Drift"])
+def test_a_name_of_ours_in_another_case_is_ours(flights: Project, name: str) -> None:
+    with pytest.raises(ConfigError, match=r"is reserved|differ in case only"):
+        flights.set_model_monitoring_function(name, "rows_app.py", "Rows")
+
+
+def test_endpoints_that_differ_in_case_only_have_folders_of_their_own_on_every_disk() -> None:
+    def path(endpoint_id: str) -> str:
+        table: Any = SimpleNamespace(endpoint_id=endpoint_id, hour_us=0)
+        return sample_path(BatchRange("s", 0, 5, 9), table).lower()
+
+    ids = ["a", "A", "aB", "Ab", "AB", "ab", "0" * 32]
+    assert len({path(each) for each in ids}) == len(ids)
+    assert path("ab").startswith("key=ab/")
