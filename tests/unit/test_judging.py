@@ -248,8 +248,14 @@ def test_an_endpoint_that_names_its_apps_is_left_to_them(chain):
         ),
         ("app", "yesterday", None, None, "start: 'yesterday' is no time"),
         ("app", None, None, None, "start: missing"),
-        ("app", "2023-11-14", "2023-11-13", None, "end: must come after start 2023-11-14, got 2023-11-13"),
-        ("app", "2999-01-01", None, None, "end: must come after start 2999-01-01, got now"),
+        (
+            "app",
+            "2023-11-14",
+            "2023-11-13",
+            None,
+            "the end must come after the start 2023-11-14, got 2023-11-13",
+        ),
+        ("app", "2999-01-01", None, None, "the end must come after the start 2999-01-01, got now"),
     ],
 )
 def test_what_can_not_be_asked_for_is_one_line(chain, app_name, start, end, names, words):
@@ -333,3 +339,10 @@ def test_the_command_says_what_was_asked_for(project):
 def test_the_command_says_that_there_is_nothing_to_judge(project):
     ended = command(project, "--app", "app", "--from", "2020-01-01", "--to", "2020-01-02")
     assert ended.output == "Nothing to ask app for: no rows in that time.\n"
+
+
+@pytest.mark.parametrize("option", ["--from", "--to"])
+def test_the_command_names_the_option_that_is_no_time(project, option):
+    ended = command(project, "--app", "app", "--from", "2023-11-14", option, "22:20")
+    assert isinstance(ended.exception, ConfigError)
+    assert str(ended.exception).startswith(f"{option}: '22:20' is no time; write it in UTC as ")

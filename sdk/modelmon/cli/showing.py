@@ -19,7 +19,7 @@ COLOURS = {
 """By state; every other one is dim: nothing is known yet. All of them are read on light and on dark."""
 LEAST, WIDE, GAP = 20, 100, "  "
 """Cells that the reason has at least; from how many on rows are shown too; between the columns."""
-UNDECIDED = ("waiting", "incomplete", "warming up", "no verdict")
+UNDECIDED = ("waiting", "incomplete", "warming up", "no verdict", "no data")
 OPEN, ENDED, FEW = 10, 3, 3
 Entry = Mapping[str, Any]
 

@@ -112,7 +112,7 @@ def _span(start: Time, end: Time, now: int) -> Span:
         raise ConfigError("start: missing; say from when on windows are to be judged")
     span = Span(moment_us(start, "start", 0), moment_us(end, "end", now))
     if span.start_us >= span.end_us:
-        raise ConfigError(f"end: must come after start {start}, got {end or 'now'}")
+        raise ConfigError(f"the end must come after the start {start}, got {end or 'now'}")
     return span
 
 
