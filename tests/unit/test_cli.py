@@ -383,7 +383,7 @@ class TestStatus:
             ["endpoint", "state", "why", "rows", "last request"],
             ["wind-farm", "detected", "wind 0.88, feature_drift of drift", "1,000", "10:05 UTC"],
             ["broken", "failed", "KeyError: 'no [such] thing'", "1,000", "2025-12-31"],
-            ["silent", "no data", "since 2025-12-31 09:00", "1,000", "2025-12-31"],
+            ["silent", "no data", "since 2025-12-31 09:00 UTC", "1,000", "2025-12-31"],
             ["calm", "no detection", "feature_drift 0.10", "1,000", "10:05 UTC"],
         ]
         assert found["now"].startswith("2026-01-01")

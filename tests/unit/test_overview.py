@@ -47,8 +47,8 @@ ACCURACY = verdict(1, 0.6, application_name="mine", result_name="accuracy", resu
         (endpoint(verdict(0, 0.1), verdict(0, 0.2)), [], "no detection", "wind 0.20, feature_drift"),
         (endpoint(verdict(1, states=["partial"])), [], "suspected", "wind 0.50, feature_drift (partial)"),
         (endpoint(verdict(2, stale=True)), [], "detected", "wind 0.50, feature_drift (stale)"),
-        (endpoint(STALE), [], "no verdict", "last verdict of 2026-01-01 08:00"),
-        (endpoint(STALE, states=["no data"]), [], "no data", "since 2026-01-01 09:00"),
+        (endpoint(STALE), [], "no verdict", "verdict of 2026-01-01 08:00 UTC"),
+        (endpoint(STALE, states=["no data"]), [], "no data", "since 2026-01-01 09:00 UTC"),
         (endpoint(verdict(2), states=["no data"]), [], "detected", "wind 0.50, feature_drift"),
         (endpoint(states=["no data"], last_request=None), [], "no data", "no request yet"),
         (

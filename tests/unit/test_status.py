@@ -158,9 +158,9 @@ def test_a_waiting_window_says_until_when_and_why(chain):
         "until": wire.write_moment(at(10, GRACE)),
         "reason": "its end and 30 s for stragglers",
         "first_full_until": wire.write_moment(at(20, GRACE)),
-        "why": "first full window at 22:40:30",
+        "why": "full window at 22:40:30 UTC",
     }
-    assert (endpoint["state"], endpoint["why"]) == ("waiting", "first full window at 22:40:30")
+    assert (endpoint["state"], endpoint["why"]) == ("waiting", "full window at 22:40:30 UTC")
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_a_burst_waits_for_silence_to_become_partial(chain):
         wire.write_moment(at(0)),
     )
     assert waits["reason"] == "silence for a period makes it a partial one"
-    assert waits["why"] == "window due at 22:40:00"
+    assert waits["why"] == "window due at 22:40:00 UTC"
     waits = read(chain, at(20))["endpoints"][0]["waits"]
     assert (waits["until"], waits["reason"]) == (None, "until it is known that no rows are on their way")
     chain.settle(at(20))

@@ -61,7 +61,9 @@ def list_letters(
         )
         for letter in letters
     ]  # fmt: skip
-    print_table("Dead letters", ["id", "set aside", "endpoint", "field", "reason", "sent again"], rows)
+    print_table(
+        "Dead letters", ["id", "set aside (UTC)", "endpoint", "field", "reason", "sent again (UTC)"], rows
+    )
 
 
 @app.command()

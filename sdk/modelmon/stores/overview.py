@@ -119,7 +119,7 @@ def _obstacles(endpoint: Entry, verdicts: Sequence[Entry]) -> Iterator[tuple[str
             yield state, _failure(endpoint, state)
     if NO_DATA in states:
         last = endpoint["last_request"]
-        yield NO_DATA, f"since {minute(last)}" if last else _never(endpoint)
+        yield NO_DATA, f"since {minute(last)} UTC" if last else _never(endpoint)
     if INCOMPLETE in states:
         value = f"{words(verdicts[-1])} on " if verdicts else ""
         yield INCOMPLETE, f"{value}a part of the window"
@@ -141,7 +141,7 @@ def _said(verdict: Entry, several: bool) -> str:
 
 def _no_verdict(verdict: Entry) -> str:
     if verdict["stale"] and verdict["result_status"] == _CALM:
-        return f"last verdict of {minute(verdict['end_infer_time'])}"
+        return f"verdict of {minute(verdict['end_infer_time'])} UTC"
     state = extra_data(verdict).get("state")
     return str(state) if state else words(verdict)
 

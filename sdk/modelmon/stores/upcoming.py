@@ -106,10 +106,10 @@ def _first_full(window: DueWindow, clocks: Clocks) -> int | None:
 
 def _why(until_us: int | None, full_us: int | None, reason: str, now_us: int) -> str:
     if full_us is not None:
-        return f"first full window at {clock(write_moment(full_us), write_moment(now_us))}"
+        return f"full window at {clock(write_moment(full_us), write_moment(now_us))} UTC"
     if until_us is None:
         return reason
-    return f"window due at {clock(write_moment(until_us), write_moment(now_us))}"
+    return f"window due at {clock(write_moment(until_us), write_moment(now_us))} UTC"
 
 
 def clock(moment: str, now: str) -> str:
