@@ -239,7 +239,10 @@ class TestDeadLetters:
         self, modelmon: Any, letters: list[str], project: Path
     ) -> None:
         assert modelmon("deadletters", "resend", "--all", "--json").json == {"resent": letters}
-        assert bodies(project) == [b'{"bad": 1}'] * 2
+        first, second = sorted(bodies(project), key=len)
+        assert first == b'{"bad": 1}'  # a whole message, which nobody has read
+        sent = json.loads(second)
+        assert (sent.pop("publisher")["number"], sent) == (1, {"bad": 1})
         assert modelmon("deadletters", "resend", "--all", "--json").json == {"resent": []}
         assert modelmon("deadletters", "list", "--json").json == {"dead_letters": []}
         assert len(modelmon("deadletters", "list", "--all", "--json").json["dead_letters"]) == 2
@@ -247,7 +250,42 @@ class TestDeadLetters:
     def test_one_is_sent_again_mended(self, modelmon: Any, letters: list[str], project: Path) -> None:
         (project / "mended.json").write_bytes(b'{"good": 1}')
         assert modelmon("deadletters", "resend", letters[0], "--body", "mended.json").code == 0
-        assert bodies(project) == [b'{"good": 1}']
+        (sent,) = map(json.loads, bodies(project))
+        assert sent["good"] == 1
+
+    def test_what_an_interrupted_command_sends_again_has_the_same_publisher(
+        self, modelmon: Any, letters: list[str], project: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from modelmon.stores import deadletters
+
+        with monkeypatch.context() as killed:
+            killed.setattr(deadletters, "mark_resent", lambda *_: False)
+            assert modelmon("deadletters", "resend", letters[0]).code == 0
+        assert modelmon("deadletters", "resend", letters[0]).code == 0
+        assert modelmon("deadletters", "resend", letters[0]).code == 0
+        sent = [json.loads(body)["publisher"]["id"] for body in bodies(project)]
+        assert sent[0] == sent[1] != sent[2]
+
+    def test_they_are_chosen_by_what_their_reason_holds(self, modelmon: Any, letters: list[str]) -> None:
+        for reason, expected in (("LIST", 2), ("in the future", 0), ("must_be", 0)):
+            listed = modelmon("deadletters", "list", "--reason", reason, "--json").json["dead_letters"]
+            assert len(listed) == expected
+            sent = modelmon("deadletters", "resend", "--all", "--reason", reason, "--json").json["resent"]
+            assert len(sent) == expected
+
+    def test_they_are_shown_under_their_models_names(
+        self, modelmon: Any, letters: list[str], project: Path
+    ) -> None:
+        from modelmon.model import Endpoint
+        from modelmon.stores import endpoints
+        from modelmon.stores.records import open_records
+
+        records = open_records(Settings.load(project))
+        with records.write() as connection:
+            endpoints.put(connection, Endpoint("abc", "flights", "churn:v1"), 1)
+        records.close()
+        assert "churn:v1" in modelmon("deadletters", "list").out
+        assert modelmon("deadletters", "show", letters[0], "--json").json["endpoint_name"] == "churn:v1"
 
     @pytest.mark.parametrize(
         "arguments", [[], ["a", "--all"], ["a", "b", "--body", "f"], ["--all", "--body", "f"]]
@@ -349,6 +387,7 @@ class TestStatus:
             "alerts",
             "lag",
             "unavailable",
+            "clock",
             "dead_letters",
             "functions",
         } == set(found)

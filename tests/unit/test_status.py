@@ -59,7 +59,7 @@ def test_an_endpoint_shows_its_counts_and_times(chain):
         "errors": 0,
         "rejected": 0,
         "late": 0,
-        "missing": 0,
+        "missing": 0, "repeated": 0,
         "first_request": "2023-11-14 22:20:00.000000+00:00",
         "last_request": "2023-11-14 22:21:00.000000+00:00",
         "last_error": "",

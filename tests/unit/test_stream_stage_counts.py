@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from modelmon.model import UNKNOWN_ENDPOINT, TrafficPoint
+from modelmon.stores.clock import clock
 from modelmon.stores.series import open_series
 from modelmon.wire import (
     BatchComplete,
@@ -217,3 +218,31 @@ def test_an_event_is_set_aside_from_among_neighbours_that_can_t_be_read(tmp_path
     bodies = dict(bed.table("dead_letters", "item", "body"))
     assert sorted(bodies) == [0, 1, 2, 3]
     assert json.loads(bodies[2])["request"]["id"] == "future"
+
+
+def test_a_clock_that_went_back_is_said_with_what_was_set_aside_for_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    bed = Bed(tmp_path)
+    day_us = 86_400_000_000
+
+    async def steps() -> None:
+        stage = bed.stage()
+        for body, clock_us in ((event(), NOW_US), (event(), NOW_US - day_us), (event(), NOW_US - day_us)):
+            bed.clock_us = clock_us
+            for message in bed.publish(body):
+                await stage.accept(message)
+            await stage.drain()
+        await stage.close()
+
+    run(steps())
+    warnings = [record.getMessage() for record in caplog.records if "clock went back" in record.getMessage()]
+    assert len(warnings) == 1
+    assert "by 86400 s" in warnings[0]
+    with bed.records.read() as connection:
+        assert clock(connection, NOW_US - day_us) == {
+            "behind_seconds": 86_400.0,
+            "newest_commit": "2023-11-14 22:13:20.000000+00:00",
+            "set_aside": 2,
+        }
+        assert clock(connection, NOW_US)["behind_seconds"] == 0.0

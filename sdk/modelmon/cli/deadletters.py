@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +17,8 @@ from modelmon.errors import ConfigError
 from modelmon.model import UNKNOWN_ENDPOINT, DeadLetter
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from modelmon.settings import Settings
     from modelmon.stores.database import Database
 
@@ -28,12 +31,14 @@ Their ids look like [bold]3fa2b1c4.0.128.1[/bold]: stream, partition, offset and
 message (-1: the whole message).
 """,
 )
+Reason = Annotated[str, typer.Option(help="Only those with this text in their reason.")]
 Letter = Annotated[str, typer.Argument(metavar="ID", help="As `deadletters list` shows it.")]
 
 
 @app.command("list")
 def list_letters(
     endpoint: Annotated[str, typer.Option(help="Only of this endpoint id.")] = "",
+    reason: Reason = "",
     everything: Annotated[bool, typer.Option("--all", help="Those sent again, too.")] = False,
     limit: Annotated[int, typer.Option(min=1, help="At most so many, newest first.")] = 100,
     project_dir: ProjectDir = None,
@@ -44,19 +49,23 @@ def list_letters(
     Example:
 
       modelmon deadletters list --endpoint 25b301f850456b8dfea41938e728c4bc
+
+      modelmon deadletters list --reason 'in the future'
     """
     from modelmon.stores import deadletters
 
+    resent = None if everything else False
     with _records(load_settings(project_dir)) as records, records.read() as connection:
         letters = deadletters.find(
-            connection, endpoint_id=endpoint or None, resent=None if everything else False, limit=limit
+            connection, endpoint_id=endpoint or None, reason=reason or None, resent=resent, limit=limit
         )
+        names = _names(connection, letters)
     if as_json:
-        print_json({"dead_letters": [_described(letter) for letter in letters]})
+        print_json({"dead_letters": [_described(letter, names) for letter in letters]})
         return
     rows = [
         (
-            letter_id(letter), f"{letter.created:%Y-%m-%d %H:%M:%S}", letter.endpoint_id, letter.field,
+            letter_id(letter), f"{letter.created:%Y-%m-%d %H:%M:%S}", names[letter.endpoint_id], letter.field,
             escape(letter.reason), f"{letter.resent:%Y-%m-%d %H:%M:%S}" if letter.resent else "",
         )
         for letter in letters
@@ -74,9 +83,9 @@ def show(letter: Letter, project_dir: ProjectDir = None, as_json: AsJson = False
 
       modelmon deadletters show 3fa2b1c4.0.128.1
     """
-    with _records(load_settings(project_dir)) as records:
-        found = _find(records, letter)
-    described = _described(found)
+    with _records(load_settings(project_dir)) as records, records.read() as connection:
+        found = _find(connection, letter)
+        described = _described(found, _names(connection, [found]))
     if as_json:
         print_json(described)
         return
@@ -89,6 +98,7 @@ def resend(
     letters: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Which ones.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="All that were not sent again yet.")] = False,
     endpoint: Annotated[str, typer.Option(help="With --all: only of this endpoint id.")] = "",
+    reason: Annotated[str, typer.Option(help="With --all: only those with this text in their reason.")] = "",
     body: Annotated[
         Path | None, typer.Option(help="A file with the mended message, to be sent instead of the one kept.")
     ] = None,
@@ -101,13 +111,17 @@ def resend(
 
       modelmon deadletters resend --all
 
+      modelmon deadletters resend --all --reason 'in the future'
+
       modelmon deadletters resend 3fa2b1c4.0.128.1 --body mended.json
     """
     if bool(letters) == everything or (body and len(letters or []) != 1):
         raise ConfigError("name the ids to send again, or --all; --body goes with one id")
     settings = load_settings(project_dir)
     with _records(settings) as records:
-        chosen = [_find(records, letter) for letter in letters or []] or _unsent(records, endpoint)
+        with records.read() as connection:
+            chosen = [_find(connection, letter) for letter in letters or []]
+            chosen = chosen or _unsent(connection, endpoint, reason)
         _resend(settings, records, chosen, body.read_bytes() if body else None)
     if as_json:
         print_json({"resent": [letter_id(letter) for letter in chosen]})
@@ -131,26 +145,33 @@ def _records(settings: Settings) -> Iterator[Database]:
         records.close()
 
 
-def _unsent(records: Database, endpoint: str) -> list[DeadLetter]:
+def _names(connection: Connection, letters: list[DeadLetter]) -> dict[str, str]:
+    """What the letters' endpoints are called; an id stands for one that has no record."""
+    from modelmon.stores import endpoints
+
+    ids = {letter.endpoint_id for letter in letters}
+    known = endpoints.get_many(connection, ids)
+    return {each: known[each].name if each in known else each for each in ids}
+
+
+def _unsent(connection: Connection, endpoint: str, reason: str) -> list[DeadLetter]:
     from modelmon.stores import deadletters
 
-    with records.read() as connection:
-        found = deadletters.find(connection, endpoint_id=endpoint or None, resent=False)
+    found = deadletters.find(connection, endpoint_id=endpoint or None, reason=reason or None, resent=False)
     return found[::-1]  # the oldest first, as they came
 
 
-def _find(records: Database, letter: str) -> DeadLetter:
+def _find(connection: Connection, letter: str) -> DeadLetter:
     from modelmon.stores import deadletters
 
-    with records.read() as connection:
-        for found in deadletters.find(connection):
-            if letter_id(found) == letter:
-                return found
+    for found in deadletters.find(connection):
+        if letter_id(found) == letter:
+            return found
     raise ConfigError(f"no dead letter {letter!r}; `modelmon deadletters list --all` shows all ids")
 
 
 def _resend(settings: Settings, records: Database, letters: list[DeadLetter], body: bytes | None) -> None:
-    """Publish first, note it after: a crash between the two sends one twice rather than never."""
+    """Publish first, note it after. What a crash between the two sends twice counts once."""
     from rich.progress import track
 
     from modelmon.local.topics import open_topic
@@ -160,7 +181,10 @@ def _resend(settings: Settings, records: Database, letters: list[DeadLetter], bo
     try:
         for letter in track(letters, "sending again", console=errors, transient=True):
             key = "" if letter.endpoint_id == UNKNOWN_ENDPOINT else letter.endpoint_id
-            streams[letter.stream].publish([(key, letter.body if body is None else body)])
+            again = letter.body if body is None else body
+            if letter.stream == settings.events_stream:
+                again = _numbered(letter, again)
+            streams[letter.stream].publish([(key, again)])
             with records.write() as connection:
                 deadletters.mark_resent(connection, letter, time.time_ns() // 1000)
     finally:
@@ -168,7 +192,21 @@ def _resend(settings: Settings, records: Database, letters: list[DeadLetter], bo
             stream.close()
 
 
-def _described(letter: DeadLetter) -> dict[str, Any]:
+def _numbered(letter: DeadLetter, body: bytes) -> bytes:
+    """The event under a publisher of this sending: the number it had counts as applied."""
+    from modelmon.errors import RejectedError
+    from modelmon.wire.numbering import published_by
+
+    if letter.item < 0:  # nobody has read its number
+        return body
+    sending = f"{letter.stream_id}.{letter.partition}.{letter.offset}.{letter.item}.{letter.resent}"
+    try:
+        return published_by(body, f"resent-{sha256(sending.encode()).hexdigest()[:32]}", 1)
+    except RejectedError:
+        return body  # it was not mended: it comes back as it was
+
+
+def _described(letter: DeadLetter, names: dict[str, str]) -> dict[str, Any]:
     return {
         "id": letter_id(letter),
         "stream": letter.stream,
@@ -177,6 +215,7 @@ def _described(letter: DeadLetter) -> dict[str, Any]:
         "offset": letter.offset,
         "item": letter.item,
         "endpoint_id": letter.endpoint_id,
+        "endpoint_name": names[letter.endpoint_id],
         "field": letter.field,
         "reason": letter.reason,
         "created": letter.created.isoformat(),

@@ -142,6 +142,7 @@ def _show(settings: Settings, found: dict[str, Any], endpoints: int) -> None:
     idle = [function["name"] for function in found["functions"] if function["state"] == NOT_RUNNING]
     if idle:
         console.print(f"Not running: {', '.join(idle)}. {_mend(settings)}", highlight=False)
+    _print_clock(found["clock"])
     if found["dead_letters"]:
         console.print(f"Dead letters: {found['dead_letters']:,}; `modelmon deadletters list` shows them.")
     if shown:
@@ -162,3 +163,18 @@ def _print_lag(lags: list[dict[str, Any]]) -> None:
     behind = [f"{stream} {lag:,} ({group})" for (stream, group), lag in summed.items() if lag]
     if summed:
         console.print(f"Lag: {', '.join(behind) or 'none'}.", highlight=False)
+
+
+def _print_clock(clock: dict[str, Any]) -> None:
+    if clock["behind_seconds"]:
+        console.print(
+            f"The clock went back: events were written at {clock['newest_commit'][:19]}, which is "
+            f"{clock['behind_seconds']:,.0f} s from now. Windows wait until it has caught up.",
+            highlight=False,
+        )
+    if clock["set_aside"]:
+        console.print(
+            f"{clock['set_aside']:,} set aside because their time had not come. Once it has: "
+            "`modelmon deadletters resend --all --reason 'in the future'`.",
+            highlight=False,
+        )

@@ -17,11 +17,10 @@ from sqlalchemy.engine import Row
 from modelmon.model import BatchRange, DeadLetter, Endpoint, SampleFile, to_us
 from modelmon.stores import schema
 from modelmon.stores.endpoints import register_discovered
+from modelmon.stores.publishers import lock_numbers, note_numbers
 from modelmon.stores.sql import chunks, insert_missing, upsert
 
 NAME = schema.NAME
-MOST_MISSING = 10**12
-"""More are not counted at once: a number that jumps further is no count, and sums must fit 64 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +55,16 @@ class KnownNames:
 
 @dataclass(frozen=True, slots=True)
 class EndpointCounts:
-    """What a batch adds to one endpoint's counts, in rows. Times are microseconds, None: none seen."""
+    """What a batch adds to one endpoint's counts, in rows. Times are microseconds, None: none seen.
+
+    `repeated` came before and is in no other count.
+    """
 
     endpoint_id: str
     stored: int = 0
     errors: int = 0
     rejected: int = 0
+    repeated: int = 0
     first_request_us: int | None = None
     last_request_us: int | None = None
     completed_us: int | None = None
@@ -83,8 +86,8 @@ class Derived:
     """Everything that one batch adds to the records and the ledger.
 
     `names`: endpoint to the names it gets where it has none. `numbers`: (publisher, endpoint) to the
-    numbers seen. `dirty`: (endpoint, minute) to stored rows. `types`: (endpoint, column) to type. `nop_us`:
-    clock of the controller that came last, 0 when none came.
+    numbers seen, none of which was applied before. `dirty`: (endpoint, minute) to stored rows. `types`:
+    (endpoint, column) to type. `nop_us`: clock of the controller that came last, 0 when none came.
     """
 
     files: Sequence[SampleFile] = ()
@@ -148,16 +151,25 @@ def open_batch(
 
 def commit_batch(
     connection: Connection, position: Position, batch: BatchRange, derived: Derived, now_us: int
-) -> bool:
+) -> bool | None:
     """Apply a batch and everything derived from it; False, and nothing is written, when another owner has
-    taken the partition over. Committing the same batch again changes nothing and is True."""
-    if not _apply(connection, position.epoch, batch, derived.nop_us, now_us):
+    taken the partition over. Committing the same batch again changes nothing and is True.
+
+    None, and nothing is written, when some of its numbers were applied meanwhile, with another partition:
+    then everything has to be derived anew.
+    """
+    if not is_open(connection, position, batch):
         return _is_applied(connection, position.epoch, batch)
+    numbers = lock_numbers(connection, derived.numbers)
+    if any(number in numbers[key] for key, seen in derived.numbers.items() for number in seen):
+        return None
+    if not _apply(connection, position.epoch, batch, derived.nop_us, now_us):
+        return False
     upsert(connection, schema.files, [_file_row(file) for file in derived.files])
     register_discovered(connection, derived.discovered, now_us)
     for endpoint_id, names in derived.names.items():
         _learn_names(connection, endpoint_id, names, now_us)
-    _count(connection, derived, now_us)
+    _count(connection, derived, note_numbers(connection, derived.numbers, numbers), now_us)
     insert_missing(connection, schema.dead_letters, [_dead_letter_row(each) for each in derived.dead_letters])
     dirty = [
         {"endpoint_id": endpoint_id, "minute_us": minute_us, "version": 1, "rows": rows}
@@ -197,6 +209,13 @@ def void_ranges(connection: Connection) -> list[BatchRange]:
     return [BatchRange(row.stream_id, row.partition, row.first, row.last) for row in rows]
 
 
+def is_open(connection: Connection, position: Position, batch: BatchRange) -> bool:
+    """Whether this batch was begun by this owner, is not applied and nobody else has the partition."""
+    rows = schema.positions
+    is_mine = _is_mine(position.epoch, batch)
+    return connection.scalar(select(rows.c.epoch).where(is_mine)) is not None
+
+
 def _at(stream_id: str, partition: int) -> Any:
     rows = schema.positions
     return (rows.c.stream_id == stream_id) & (rows.c.partition == partition)
@@ -211,12 +230,7 @@ def _position(row: Row[Any]) -> Position:
 
 def _apply(connection: Connection, epoch: int, batch: BatchRange, nop_us: int, now_us: int) -> bool:
     rows = schema.positions
-    is_mine = (
-        _at(batch.stream_id, batch.partition)
-        & (rows.c.epoch == epoch)
-        & (rows.c.open_first == batch.first)
-        & (rows.c.open_last == batch.last)
-    )
+    is_mine = _is_mine(epoch, batch)
     changed = connection.execute(
         update(rows)
         .where(is_mine)
@@ -233,6 +247,16 @@ def _apply(connection: Connection, epoch: int, batch: BatchRange, nop_us: int, n
     return changed.rowcount == 1
 
 
+def _is_mine(epoch: int, batch: BatchRange) -> Any:
+    rows = schema.positions
+    return (
+        _at(batch.stream_id, batch.partition)
+        & (rows.c.epoch == epoch)
+        & (rows.c.open_first == batch.first)
+        & (rows.c.open_last == batch.last)
+    )
+
+
 def _is_applied(connection: Connection, epoch: int, batch: BatchRange) -> bool:
     # A commit whose answer was lost on the way is tried again.
     rows = schema.positions
@@ -242,10 +266,9 @@ def _is_applied(connection: Connection, epoch: int, batch: BatchRange) -> bool:
     return found is not None and (found.epoch, found.applied) == (epoch, batch.last)
 
 
-def _count(connection: Connection, derived: Derived, now_us: int) -> None:
-    missing = _count_missing(connection, derived.numbers)
+def _count(connection: Connection, derived: Derived, missing: Mapping[str, int], now_us: int) -> None:
     rows = [_traffic_row(counts, missing.get(counts.endpoint_id, 0), now_us) for counts in derived.counts]
-    grows = ("received", "stored", "errors", "rejected", "late", "missing")
+    grows = ("received", "stored", "errors", "rejected", "late", "missing", "repeated")
     for failed in (False, True):
         upsert(
             connection,
@@ -267,42 +290,12 @@ def _traffic_row(counts: EndpointCounts, missing: int, now_us: int) -> dict[str,
         "rejected": counts.rejected,
         "late": 0,
         "missing": missing,
+        "repeated": counts.repeated,
         "first_request_us": counts.first_request_us,
         "last_request_us": counts.last_request_us,
         "committed_us": now_us,
         "completed_us": counts.completed_us,
         "last_error": counts.last_error or "",
-    }
-
-
-def _count_missing(
-    connection: Connection, numbers: Mapping[tuple[str, str], Sequence[int]]
-) -> dict[str, int]:
-    """Per endpoint the publishers' numbers that were skipped; remembers the newest of each publisher.
-
-    A publisher counts from 1 and one partition keeps its order, so a number that is jumped over is lost.
-    """
-    last = _last_numbers(connection, {publisher for publisher, _ in numbers})
-    missing: dict[str, int] = {}
-    rows = []
-    for key, seen in numbers.items():
-        before = last.get(key, 0)
-        new = {number for number in seen if number > before}
-        if new:
-            publisher, endpoint_id = key
-            skipped = missing.get(endpoint_id, 0) + max(new) - before - len(new)
-            missing[endpoint_id] = min(skipped, MOST_MISSING)
-            rows.append({"publisher_id": publisher, "endpoint_id": endpoint_id, "last_number": max(new)})
-    upsert(connection, schema.publishers, rows)
-    return missing
-
-
-def _last_numbers(connection: Connection, publishers: Collection[str]) -> dict[tuple[str, str], int]:
-    table = schema.publishers
-    return {
-        (row.publisher_id, row.endpoint_id): row.last_number
-        for chunk in chunks(publishers)
-        for row in connection.execute(select(table).where(table.c.publisher_id.in_(chunk)))
     }
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import ColumnElement, Connection, Row, func, select, update
 
 from modelmon.model import DeadLetter, from_us
 from modelmon.stores.schema import dead_letters
@@ -18,19 +19,36 @@ def find(
     *,
     stream: str | None = None,
     endpoint_id: str | None = None,
+    reason: str | None = None,
     resent: bool | None = None,
     limit: int | None = None,
 ) -> list[DeadLetter]:
-    """Dead letters, newest first; of one stream (its name), one endpoint, or resent or not when asked for."""
+    """Dead letters, newest first; of one stream (its name), one endpoint, with `reason` in theirs, or resent
+    or not, where that is asked for."""
     columns = dead_letters.c
     query = select(dead_letters).order_by(columns.created_us.desc(), *(columns[name].desc() for name in _KEY))
-    if stream is not None:
-        query = query.where(columns.stream == stream)
-    if endpoint_id is not None:
-        query = query.where(columns.endpoint_id == endpoint_id)
-    if resent is not None:
-        query = query.where(columns.resent_us.is_not(None) if resent else columns.resent_us.is_(None))
+    query = query.where(*_filters(stream, endpoint_id, reason, resent))
     return [_letter(row) for row in connection.execute(query.limit(limit))]
+
+
+def matching(connection: Connection, *, reason: str, resent: bool) -> int:
+    """How many dead letters `find` has for this."""
+    query = select(func.count()).select_from(dead_letters)
+    return connection.scalar(query.where(*_filters(None, None, reason, resent))) or 0
+
+
+def _filters(
+    stream: str | None, endpoint_id: str | None, reason: str | None, resent: bool | None
+) -> Iterator[ColumnElement[bool]]:
+    columns = dead_letters.c
+    if stream is not None:
+        yield columns.stream == stream
+    if endpoint_id is not None:
+        yield columns.endpoint_id == endpoint_id
+    if reason is not None:
+        yield columns.reason.icontains(reason, autoescape=True)
+    if resent is not None:
+        yield columns.resent_us.is_not(None) if resent else columns.resent_us.is_(None)
 
 
 def get(connection: Connection, stream_id: str, partition: int, offset: int, item: int) -> DeadLetter | None:

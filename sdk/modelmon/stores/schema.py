@@ -7,6 +7,7 @@ beside it; a column with another writer says so.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -21,7 +22,10 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    inspect,
+    text,
 )
+from sqlalchemy.schema import CreateColumn
 
 metadata = MetaData()
 NAME = 255  # characters of a name: MySQL's longest key of four such names still fits
@@ -115,6 +119,7 @@ traffic = Table(  # one row an endpoint: received = stored + errors + rejected
     Column("rejected", BIG, nullable=False),
     Column("late", BIG, nullable=False),  # written by the controller
     Column("missing", BIG, nullable=False),  # gaps in the publishers' numbers
+    Column("repeated", BIG, nullable=False, server_default="0"),  # rows that came again, not in `received`
     Column("first_request_us", BIG),
     Column("last_request_us", BIG),
     Column("committed_us", BIG, nullable=False),  # wall clock of the newest commit with rows of it
@@ -127,6 +132,7 @@ publishers = Table(
     Column("publisher_id", String(64), primary_key=True),
     Column("endpoint_id", String(64), primary_key=True),
     Column("last_number", BIG, nullable=False),
+    Column("gaps", Text),  # spans before it that were never applied, as JSON; null: none
 )  # fmt: skip
 
 files = Table(
@@ -333,7 +339,25 @@ def _create_all(connection: Connection) -> None:
     metadata.create_all(connection)
 
 
-MIGRATIONS: dict[int, Callable[[Connection], None]] = {1: _create_all, 2: _create_all}
+def _add_columns(*columns: Column[Any]) -> Callable[[Connection], None]:
+    """A step that adds columns; a table that a step before has just made has them."""
+
+    def add(connection: Connection) -> None:
+        for column in columns:
+            table = column.table.name
+            if column.name in {found["name"] for found in inspect(connection).get_columns(table)}:
+                continue
+            definition = CreateColumn(column).compile(dialect=connection.dialect)
+            connection.execute(text(f"ALTER TABLE {table} ADD COLUMN {definition}"))
+
+    return add
+
+
+MIGRATIONS: dict[int, Callable[[Connection], None]] = {
+    1: _create_all,
+    2: _create_all,
+    3: _add_columns(publishers.c.gaps, traffic.c.repeated),
+}
 """Version to the step that makes it from the version before; forward only. 2 added `heartbeats`."""
 
 VERSION = max(MIGRATIONS)

@@ -16,6 +16,7 @@ from modelmon.settings import Settings
 from modelmon.stores import registry
 from modelmon.stores.alert_rows import open_alerts, read_alerts
 from modelmon.stores.base import SeriesStore
+from modelmon.stores.clock import clock
 from modelmon.stores.database import Database
 from modelmon.stores.overview import summary
 from modelmon.stores.schema import apps, dead_letters, dirty, endpoints, traffic, windows
@@ -37,7 +38,7 @@ from modelmon.windows import DONE, FAILED, MINUTE_US, UNAVAILABLE, State
 from modelmon.wire import write_moment
 
 _BY_ROWS = {0: NO_DATA, 1: WARMING_UP}
-_TRAFFIC = ("received", "stored", "errors", "rejected", "late", "missing")
+_TRAFFIC = ("received", "stored", "errors", "rejected", "late", "missing", "repeated")
 
 
 class Lagging(Protocol):
@@ -63,13 +64,14 @@ def status(
     `since_us` those of all windows that start then or later, by endpoint, app, time and name. `alerts`, the
     newest window first: the open ones, and of those that ended the newest, or those since. `lag` per group
     and partition, and where it can't be read, `unavailable` with the `stream` and the `reason`. How many
-    `dead_letters` there are. Times are written as on the wire.
+    `dead_letters` there are, and what the `clock` did. Times are written as on the wire.
     """
     with database.read() as connection:
         shown = read_endpoints(connection, now_us, settings)
         names = {entry["endpoint_id"]: entry["endpoint_name"] for entry in shown}
         alerts = read_alerts(connection, names, since_us)
         letters = connection.scalar(select(func.count()).select_from(dead_letters))
+        told = clock(connection, now_us)
         newest = _newest_done(connection) if since_us is None else []
     if since_us is None:
         results, metrics = newest_values(series, shown, newest)
@@ -83,6 +85,7 @@ def status(
         "alerts": alerts,
         **_lag(streams),
         "dead_letters": letters,
+        "clock": told,
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -40,7 +40,7 @@ class EndpointEvents:
     offsets: list[int] = field(default_factory=list)
     items: list[int] = field(default_factory=list)
 
-    def without(self, places: Container[int]) -> EndpointEvents:
+    def without(self, places: Collection[int]) -> EndpointEvents:
         """The events that stand elsewhere."""
         kept = [place for place in range(len(self.events)) if place not in places]
         return EndpointEvents(
@@ -66,7 +66,8 @@ class Rejection:
 @dataclass(slots=True)
 class Decoded:
     """A batch read: each item is here once. `discovered` holds whom it names, less those that turn out to be
-    registered; `numbers` (publisher, endpoint) to the numbers of its events."""
+    registered; `numbers` (publisher, endpoint) to the numbers of its events; `repeated` endpoint to rows that
+    were applied before; `taken_out` (endpoint, when) of events that were read and are not kept."""
 
     batch: Batch
     served: dict[str, EndpointEvents] = field(default_factory=dict)
@@ -76,6 +77,21 @@ class Decoded:
     discovered: dict[str, Endpoint] = field(default_factory=dict)
     numbers: dict[tuple[str, str], list[int]] = field(default_factory=dict)
     nop_us: int = 0
+    repeated: dict[str, int] = field(default_factory=dict)
+    taken_out: set[tuple[str, int]] = field(default_factory=set)
+
+    def take_out(self, endpoint_id: str, places: Collection[int]) -> None:
+        """Let some events of an endpoint go: they are not stored, not counted as served, but remembered."""
+        group = self.served[endpoint_id]
+        self.taken_out.update((endpoint_id, group.events[place].when_us) for place in places)
+        if len(places) == len(group.events):
+            del self.served[endpoint_id]
+        elif places:
+            self.served[endpoint_id] = group.without(places)
+
+    def count_repeated(self, endpoint_id: str, rows: int) -> None:
+        """These rows were applied before."""
+        self.repeated[endpoint_id] = self.repeated.get(endpoint_id, 0) + rows
 
 
 Int64s = npt.NDArray[np.int64]

@@ -55,10 +55,8 @@ def set_sparse_aside(decoded: Decoded, names: Mapping[str, KnownNames], settings
         for place, error in found.items():
             of_message = refused.setdefault(group.offsets[place], {})
             of_message[group.items[place]] = group.events[place], error
-        if len(found) == len(group.events):
-            del decoded.served[endpoint_id]
-        elif found:
-            decoded.served[endpoint_id] = group.without(found)
+        if found:
+            decoded.take_out(endpoint_id, found)
     aside = _Aside(decoded, settings)
     for message in decoded.batch.messages if refused else ():
         if message.offset in refused:
@@ -210,9 +208,8 @@ def _discover(decoded: Decoded, settings: Settings) -> None:
 
 
 def _note_numbers(decoded: Decoded, numbered: Sequence[Numbered]) -> None:
-    numbers = decoded.numbers
     for publisher_id, endpoint_id, number in numbered:
-        numbers.setdefault((publisher_id, endpoint_id), []).append(number)
+        decoded.numbers.setdefault((publisher_id, endpoint_id), []).append(number)
 
 
 def _note_endpoint(

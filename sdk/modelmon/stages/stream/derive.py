@@ -35,13 +35,14 @@ def _counts(decoded: Decoded, columns: dict[str, EndpointColumns]) -> list[Endpo
         errors[error.endpoint_id] = errors.get(error.endpoint_id, 0) + 1
         texts[error.endpoint_id] = error.error
     rejected = _rejected(decoded)
-    endpoint_ids = dict.fromkeys([*columns, *errors, *rejected, *decoded.completed])
+    endpoint_ids = dict.fromkeys([*columns, *errors, *rejected, *decoded.repeated, *decoded.completed])
     return [
         EndpointCounts(
             endpoint_id=endpoint_id,
             stored=columns[endpoint_id].stored if endpoint_id in columns else 0,
             errors=errors.get(endpoint_id, 0),
             rejected=rejected.get(endpoint_id, 0),
+            repeated=decoded.repeated.get(endpoint_id, 0),
             first_request_us=columns[endpoint_id].first_us if endpoint_id in columns else None,
             last_request_us=columns[endpoint_id].last_us if endpoint_id in columns else None,
             completed_us=decoded.completed[endpoint_id].last_us if endpoint_id in decoded.completed else None,

@@ -19,6 +19,7 @@ from modelmon.stages.stream.partition import Cut, PartitionBuffer
 from modelmon.stages.stream.steps import Parts, wall_clock_us
 from modelmon.stages.stream.target import writer_threads
 from modelmon.stores.batches import Position, open_batch, read_position, take_over
+from modelmon.stores.clock import STEP_US
 from modelmon.stores.records import open_records
 from modelmon.stores.samples import open_samples
 from modelmon.stores.series import open_series
@@ -64,6 +65,7 @@ class StreamStage:
         self._flow = graph(self._parts).run()
         self._buffers: dict[int, PartitionBuffer] = {}
         self._held_bytes = 0
+        self._newest_us = 0
         self._writing = asyncio.Lock()
         self._something_held = asyncio.Event()
         loop = asyncio.get_running_loop()
@@ -182,7 +184,7 @@ class StreamStage:
         """T1, the graph with T2 at its end; False when the partition is another's."""
         opened = cut.open
         if not opened.opened_us:
-            opened = replace(opened, opened_us=self._parts.clock())
+            opened = replace(opened, opened_us=self._now_us())
 
         def begin() -> bool:
             with self._parts.records.write() as connection:
@@ -197,7 +199,22 @@ class StreamStage:
             messages=cut.messages,
             starts=opened.tries - 1 if cut.set_aside else 0,
         )
-        return bool(await self._flow.emit(batch))
+        while True:
+            is_applied: bool | None = await self._flow.emit(batch)
+            if is_applied is not None:
+                return is_applied
+
+    def _now_us(self) -> int:
+        now_us = self._parts.clock()
+        if now_us < self._newest_us - STEP_US:
+            logger.warning(
+                "the clock went back by %.0f s: events that are %g s ahead of it are set aside, and windows "
+                "wait; `modelmon status` says what to send again",
+                (self._newest_us - now_us) / 1_000_000,
+                self._settings.future_seconds,
+            )
+        self._newest_us = now_us
+        return now_us
 
     async def _write_by_time(self) -> None:
         """Cut what has waited long enough; while nothing is held, wait for something."""

@@ -17,10 +17,12 @@ from modelmon.stages.stream.batch import Batch, Decoded, EndpointColumns, Tabled
 from modelmon.stages.stream.columns import endpoint_columns
 from modelmon.stages.stream.decode import decode, set_sparse_aside
 from modelmon.stages.stream.derive import derive
+from modelmon.stages.stream.repeats import drop_repeats
 from modelmon.stages.stream.traffic import traffic_points
 from modelmon.stores.base import SampleStore, SeriesStore
-from modelmon.stores.batches import KnownNames, commit_batch, known_names, known_types
+from modelmon.stores.batches import KnownNames, commit_batch, is_open, known_names, known_types
 from modelmon.stores.database import Database
+from modelmon.stores.publishers import Applied, Key, applied_numbers
 from modelmon.waiting import when_available
 
 MOST_CACHED_ENDPOINTS = 20_000
@@ -65,10 +67,12 @@ class Columns(storey.MapClass):  # type: ignore[misc]
 
     async def do(self, decoded: Decoded) -> Tabled:
         names: Mapping[str, KnownNames] = {}
-        if decoded.discovered:
-            names = await when_available(
-                lambda: self._look_up(list(decoded.discovered)), self._parts.settings, "the records"
-            )
+        if decoded.discovered or decoded.numbers:
+            known = await when_available(lambda: self._look_up(decoded), self._parts.settings, "the records")
+            if known is None:  # another owner has the partition: what it applied must not look repeated
+                return Tabled(Decoded(decoded.batch), ())
+            names, applied = known
+            drop_repeats(decoded, applied)
             for endpoint_id in names:
                 del decoded.discovered[endpoint_id]  # registered already
         with _collector_paused():
@@ -85,16 +89,19 @@ class Columns(storey.MapClass):  # type: ignore[misc]
         types.update(columns.types)
         return columns
 
-    def _look_up(self, endpoint_ids: list[str]) -> dict[str, KnownNames]:
+    def _look_up(self, decoded: Decoded) -> tuple[dict[str, KnownNames], dict[Key, Applied]] | None:
         # Names are read each time, since a registration may change them; types only steer what a column of
         # nulls becomes, and this process wrote them itself.
         if len(self._types) > MOST_CACHED_ENDPOINTS:
             self._types.clear()
+        endpoint_ids, batch = list(decoded.discovered), decoded.batch
         new = [endpoint_id for endpoint_id in endpoint_ids if endpoint_id not in self._types]
         with self._parts.records.read() as connection:
+            if not is_open(connection, batch.position, batch.range):
+                return None
             if new:
                 self._types.update(known_types(connection, new))
-            return known_names(connection, endpoint_ids)
+            return known_names(connection, endpoint_ids), applied_numbers(connection, decoded.numbers)
 
 
 class WriteSeries(storey.MapClass):  # type: ignore[misc]
@@ -115,20 +122,21 @@ class WriteSeries(storey.MapClass):  # type: ignore[misc]
 
 
 class Commit(storey.MapClass):  # type: ignore[misc]
-    """Tabled → bool: everything that the batch adds to the records, in one transaction.
+    """Tabled → bool or None: everything that the batch adds to the records, in one transaction.
 
-    False, with nothing written, when another owner has taken the partition over.
+    False, with nothing written, when another owner has taken the partition over. None, with nothing written,
+    when the batch has to go through the graph once more: some of it was applied with another partition.
     """
 
     def __init__(self, parts: Parts, **arguments: Any) -> None:
         super().__init__(**arguments)
         self._parts = parts
 
-    async def do(self, tabled: Tabled) -> bool:
+    async def do(self, tabled: Tabled) -> bool | None:
         derived = derive(tabled)
         batch = tabled.decoded.batch
 
-        def commit() -> bool:
+        def commit() -> bool | None:
             with self._parts.records.write() as connection:
                 return commit_batch(connection, batch.position, batch.range, derived, self._parts.clock())
 

@@ -15,7 +15,18 @@ _BIT_LIMITS = 2 ** np.arange(63, dtype=np.int64)
 
 
 def traffic_points(tabled: Tabled) -> list[TrafficPoint]:
-    """One point per endpoint and minute that the batch has a request or an error in."""
+    """One point per endpoint and minute that the batch has a request or an error in.
+
+    Where all of them were taken out of the batch it is empty: an earlier start of the batch may have decided
+    otherwise, and what it wrote is written over.
+    """
+    points = _points(tabled)
+    taken_out = {(who, when_us // MINUTE_US * MINUTE_US) for who, when_us in tabled.decoded.taken_out}
+    empty = taken_out.difference((point.endpoint_id, point.minute_us) for point in points)
+    return [*points, *(TrafficPoint(*place) for place in sorted(empty))]
+
+
+def _points(tabled: Tabled) -> list[TrafficPoint]:
     columns, errors = tabled.columns, tabled.decoded.errors
     if not columns and not errors:
         return []
