@@ -13,6 +13,9 @@ from typer.testing import CliRunner
 import modelmon
 from modelmon.apps.artifacts import _write
 from modelmon.cli import app
+from modelmon.deploying.folders import write_folder
+from modelmon.deploying.rendering import Rendered
+from modelmon.local.folders import template
 from modelmon.local.supervisor import Supervisor
 from modelmon.model_monitoring.folders import only_writer, write_private
 from modelmon.settings import Settings
@@ -20,6 +23,7 @@ from modelmon.sources import make_folder
 from modelmon.stores.records import open_records
 from modelmon.stores.series import open_series
 from modelmon.streams import open_stream
+from modelmon.wheel import pack_wheel
 
 
 @pytest.fixture(autouse=True)
@@ -77,3 +81,12 @@ def test_a_folder_elsewhere_stays_as_its_owner_wants_it(tmp_path: Path) -> None:
     shared.mkdir(mode=0o755)
     open_records(Settings(records_url=f"sqlite:///{shared / 'records.db'}", durability="process")).close()
     assert stat.S_IMODE(shared.stat().st_mode) == 0o755
+
+
+def test_a_bundled_function_is_its_owner_s_alone_also_in_a_folder_that_was_there(tmp_path: Path) -> None:
+    source = template("serving")
+    target = tmp_path / "dist" / "serving"
+    target.parent.mkdir(mode=0o755)
+    write_folder(source, Rendered(""), pack_wheel(tmp_path), target)
+    assert stat.S_IMODE(target.stat().st_mode) == 0o700
+    assert stat.S_IMODE(target.parent.stat().st_mode) == 0o755

@@ -39,14 +39,17 @@ def refuse_losses(plan: Plan, folders: Mapping[str, Path], output: Path) -> None
 
 
 def write_folder(source: Path, rendered: Rendered, wheel: Path, target: Path) -> None:
-    """Put a function's files, what was rendered for it and the wheel in `target`, anew."""
+    """Put a function's files, what was rendered for it and the wheel in `target`, anew.
+
+    The folder is its owner's alone: a serving.json may hold a token.
+    """
     if target.exists():
         shutil.rmtree(target)
-    if not target.parent.exists():
-        target.parent.mkdir(PRIVATE, parents=True)  # a serving.json may hold a token
-    target.mkdir()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.mkdir(PRIVATE)
     (target / MARKER).write_text("Written by modelmon bundle, which overwrites this folder.\n")
     shutil.copytree(source, target, ignore=LEFT_OUT, dirs_exist_ok=True)
+    target.chmod(PRIVATE)  # copytree gives it the mode of its source
     for name, text in {**rendered.files, FILE: rendered.text}.items():
         (target / name).parent.mkdir(exist_ok=True)
         (target / name).write_text(text, encoding="utf-8")

@@ -26,7 +26,6 @@ def replace_folder(target: Path, fill: Callable[[Path], None]) -> Path:
             _sweep(target)
             fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}~", dir=target.parent))
             try:
-                fresh.chmod(0o755)
                 fill(fresh)
                 _swap(fresh, target)
             finally:
