@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from deploying import HTTP, deploy, make_project, stream_trigger
+from deploying import HTTP, deploy, eventually, make_project, stream_trigger
 from modelmon.errors import ConfigError, UnavailableError
-from modelmon.local import environments, installed
-from modelmon.local.environments import environment_of, environments_folder, hold, remove_unused
+from modelmon.local import environments, installed, preparing
+from modelmon.local.environments import Held, environment_of, environments_folder, hold, remove_unused
 from modelmon.local.function_yaml import read_function
 from modelmon.local.installed import unmet
 from modelmon.local.needs import PYTHONS, STREAM, Needs, needs_of
+from modelmon.local.preparing import Preparation
 from modelmon.local.uv import _environment, in_one_line
 from modelmon.settings import Settings
 from small_wheels import small_wheel
@@ -162,6 +163,40 @@ def test_what_was_not_used_for_long_is_removed_and_what_was_left_half_made(
     (folder / "fresh" / environments.MARKER).touch()
     remove_unused((folder / "fresh" / environments.MARKER).stat().st_mtime + 1, days=0)
     assert not list(folder.glob("*/"))
+
+
+def test_what_may_work_later_is_told_and_tried_again_and_what_can_not_is_raised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    come = [
+        UnavailableError("no index"),
+        UnavailableError("no index"),
+        Held("python"),
+        ConfigError("no such"),
+    ]
+
+    def made(*arguments: object) -> Held:
+        result = come.pop(0)
+        if isinstance(result, Held):
+            return result
+        raise result
+
+    told: list[str] = []
+    monkeypatch.setattr(preparing, "hold", made)
+    monkeypatch.setattr(preparing, "FIRST_WAIT_SECONDS", 0.01)
+    environment = environment_of(Needs((), ("no-such",)))
+    preparation = Preparation(
+        environment, tmp_path / "log", lambda level, text: told.append(f"{level} {text}")
+    )
+    held = eventually(preparation.take)
+    assert held.python == "python"
+    assert told == [
+        "warning no index; tried again in 0.01 s", "warning no index; tried again in 0.02 s",
+    ]  # fmt: skip
+    assert preparation.take() is None, "once"
+    other = Preparation(environment, tmp_path / "log", lambda level, text: None)
+    with pytest.raises(ConfigError, match="no such"):
+        eventually(other.take)
 
 
 def test_what_uv_says_is_one_line_without_credentials() -> None:

@@ -151,9 +151,9 @@ def _asked(needs: Needs, folder: Path) -> list[str]:
     """Options that name what is installed beside ModelMon, in files that stay in the environment."""
     write_requirements(folder, (*needs.own, *needs.drivers))
     asked = ["--requirement", str(folder / FILE)] if needs.own or needs.drivers else []
-    if needs.own:
+    if needs.own or not needs.python:
         return asked
-    # Nothing of the function's own that the versions tested together could stand against.
+    # ModelMon's own function, on Pythons that the versions tested together have wheels for.
     (folder / CONSTRAINTS).write_text(installed_wheel().constraints, encoding="utf-8")
     return [*asked, "--constraint", str(folder / CONSTRAINTS)]
 

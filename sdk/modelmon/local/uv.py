@@ -61,7 +61,7 @@ def run_uv(arguments: Sequence[str], folder: Path, log: Path, stopped: Callable[
         said = _read(process, stopped).decode(errors="replace")
     make_folder(log.parent)
     with log.open("a", encoding="utf-8") as kept:
-        kept.write(said)
+        kept.write(USER.sub("://…@", said))
     if stopped():
         raise UnavailableError(STOPPED)
     if process.returncode:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from modelmon.deploying.target import EMBEDDED
-from modelmon.errors import UnavailableError
+from modelmon.errors import ConfigError, UnavailableError
 from modelmon.extras import HOW_TO_BRING
 from modelmon.local.environments import environment_of, hold
 from modelmon.local.folders import log_file
@@ -42,6 +42,8 @@ def prepare_environment(settings: Settings, name: str, folder: Path) -> None:
     except UnavailableError as error:
         logger.warning("%s: %s; `modelmon up` tries again", name, error)
         return
+    except ConfigError as error:
+        raise ConfigError(f"{name}: {error}") from None
     try:
         missing = _missing(held.python, imported_modules(folder))
     finally:
