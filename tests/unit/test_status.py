@@ -10,6 +10,7 @@ from modelmon import wire
 from modelmon.model import UNKNOWN_ENDPOINT
 from modelmon.stages.controller import ProjectStreams
 from modelmon.stores import alert_rows, batches
+from modelmon.stores import status as status_rows
 from modelmon.stores.status import idle, status
 from modelmon.streams import BACKENDS
 from unit import flaky_stream
@@ -118,7 +119,10 @@ def test_a_result_has_the_names_of_the_wire(chain):
     assert [(each["metric_name"], each["metric_value"]) for each in shown["metrics"]] == [("rows", 1.0)]
 
 
-def test_results_of_the_newest_window_are_shown_and_with_a_time_those_of_all_since_in_order(chain):
+def test_results_of_the_newest_windows_are_shown_and_with_a_time_those_of_all_since_in_order(
+    chain, monkeypatch
+):
+    monkeypatch.setattr(status_rows, "NEWEST", 1)
     chain.serve(*[at(minute) for minute in range(0, 41, 5)], now=at(41))
     chain.tick(at(41))
     judge(chain, at(41))
@@ -127,6 +131,8 @@ def test_results_of_the_newest_window_are_shown_and_with_a_time_those_of_all_sin
     assert [each["start_infer_time"] for each in read(chain, at(41))["metrics"]] == [
         newest["start_infer_time"]
     ]
+    monkeypatch.setattr(status_rows, "NEWEST", 2)
+    assert len(read(chain, at(41))["results"]) == len(read(chain, at(41))["metrics"]) == 2
     starts = [each["start_infer_time"] for each in read(chain, at(41), since=0)["results"]]
     assert len(starts) == 3
     assert starts == sorted(starts)

@@ -38,6 +38,8 @@ from modelmon.windows import DONE, FAILED, MINUTE_US, UNAVAILABLE, State
 from modelmon.wire import write_moment
 
 _BY_ROWS = {0: NO_DATA, 1: WARMING_UP}
+NEWEST = 10
+"""Windows of an endpoint and app whose results are shown when no time is asked for."""
 _TRAFFIC = ("received", "stored", "errors", "rejected", "late", "missing", "repeated")
 
 
@@ -60,7 +62,7 @@ def status(
 ) -> dict[str, Any]:
     """Everything that is shown of a project, as JSON values; `streams` is group to the stream it reads.
 
-    `endpoints`, by name. `results`, the newest word on each, and `metrics` of the newest windows; with
+    `endpoints`, by name. `results` and `metrics` of the newest windows of each endpoint and app; with
     `since_us` those of all windows that start then or later, by endpoint, app, time and name. `alerts`, the
     newest window first: the open ones, and of those that ended the newest, or those since. `lag` per group
     and partition, and where it can't be read, `unavailable` with the `stream` and the `reason`. How many
@@ -303,13 +305,17 @@ def _last_analyzed(connection: Connection) -> dict[tuple[str, str], int]:
 
 
 def _newest_done(connection: Connection) -> list[tuple[str, str, int]]:
-    """(endpoint, app, start) of the newest window that each registered app has judged."""
+    """(endpoint, app, start) of the newest windows that each registered app has judged."""
     key = (windows.c.endpoint_id, windows.c.application_name)
     gone = select(apps.c.name).where(apps.c.active.is_(False))
-    query = select(*key, func.max(windows.c.start_us)).where(
-        windows.c.outcome == "done", windows.c.application_name.not_in(gone)
+    rank = func.row_number().over(partition_by=key, order_by=windows.c.start_us.desc()).label("rank")
+    ranked = (
+        select(*key, windows.c.start_us, rank)
+        .where(windows.c.outcome == "done", windows.c.application_name.not_in(gone))
+        .subquery()
     )
-    return [(row[0], row[1], row[2]) for row in connection.execute(query.group_by(*key))]
+    query = select(ranked).where(ranked.c.rank <= NEWEST)
+    return [(row[0], row[1], row[2]) for row in connection.execute(query)]
 
 
 def _moment(microseconds: int | None) -> str | None:

@@ -10,38 +10,31 @@ from modelmon.stores.base import SeriesStore
 from modelmon.wire import write_moment
 
 _FAR_US = 2**62
-_RESULT = (
-    "application_name", "start_infer_time", "end_infer_time", "window_revision", "stale", "result_name",
-    "result_value", "result_kind", "result_status", "result_extra_data",
-)  # fmt: skip
 Rows = list[dict[str, Any]]
 
 
 def newest_values(
     series: SeriesStore, shown: Sequence[Mapping[str, Any]], newest: Collection[tuple[str, str, int]]
 ) -> tuple[Rows, Rows]:
-    """The newest word on each result, and the metrics of these newest windows: (endpoint, app, start)."""
-    names = _names(shown)
-    results = [
-        {"endpoint_id": entry["endpoint_id"], "endpoint_name": entry["endpoint_name"]}
-        | {name: verdict[name] for name in _RESULT}
-        for entry in shown
-        for verdict in entry["verdicts"]
-    ]
-    values = series.read_windows([place for place in newest if place[0] in names])
-    return results, [_metric(value, names) for value in values if value.kind is None]
+    """Results and metrics of these windows, (endpoint, app, start), by endpoint, app and time."""
+    known = _names(shown)
+    return _split(series.read_windows([place for place in newest if place[0] in known]), shown)
 
 
 def values_since(series: SeriesStore, shown: Sequence[Mapping[str, Any]], since_us: int) -> tuple[Rows, Rows]:
     """Results and metrics of every window that starts at `since_us` or later, by endpoint, app and time."""
+    return _split(series.read_values(_names(shown), since_us, _FAR_US), shown)
+
+
+def _split(values: Sequence[ValuePoint], shown: Sequence[Mapping[str, Any]]) -> tuple[Rows, Rows]:
+    """Results, which say whether they may still be believed, and metrics."""
     names = _names(shown)
     believed = {
-        (entry["endpoint_id"], each["application_name"], each["result_name"], each["start_infer_time"])
+        (entry["endpoint_id"], each["application_name"], each["start_infer_time"], each["result_name"])
         for entry in shown
         for each in entry["verdicts"]
         if not each["stale"]
     }
-    values = series.read_values(names, since_us, _FAR_US)
     results = [_result(value, names, believed) for value in values if value.kind is not None]
     return results, [_metric(value, names) for value in values if value.kind is None]
 
@@ -53,17 +46,16 @@ def _names(shown: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 def _result(
     value: ValuePoint, names: Mapping[str, str], believed: set[tuple[str, str, str, str]]
 ) -> dict[str, Any]:
-    place = _place(value, names)
-    key = value.endpoint_id, value.application_name, value.name, place["start_infer_time"]
-    return {
-        **place,
-        "stale": key not in believed,
+    result = {
+        **_place(value, names),
         "result_name": value.name,
         "result_value": value.value,
         "result_kind": value.kind,
         "result_status": value.status,
         "result_extra_data": value.extra_data,
     }
+    key = value.endpoint_id, value.application_name, result["start_infer_time"], value.name
+    return {**result, "stale": key not in believed}
 
 
 def _metric(value: ValuePoint, names: Mapping[str, str]) -> dict[str, Any]:
