@@ -33,7 +33,7 @@ def folder(tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("newcomer")
 
 
-STATUS = ("status", "--json", "--since", "2013-01-01", "--project-dir", "modelmon-demo")
+STATUS = ("status", "--json", "--since", "2012-01-01", "--project-dir", "modelmon-demo")
 
 
 @pytest.fixture(scope="module")

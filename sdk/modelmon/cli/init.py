@@ -48,8 +48,8 @@ def init(
     _ignore_state(folder)
     console.print(f"Made project [bold]{name}[/bold] in {escape(str(folder))}.", soft_wrap=True)
     console.print(
-        "Next: a script that deploys your model, as the README's deploy.py, beside modelmon.yaml;\n"
-        "or, for events recorded elsewhere: modelmon up, and modelmon publish FILE in a second terminal.",
+        "Next: a script that deploys your model, like deploy.py in the README.\n"
+        "For events recorded elsewhere: modelmon up, and modelmon publish FILE.",
         highlight=False,
     )
 

@@ -145,6 +145,8 @@ def _show(settings: Settings, found: dict[str, Any], endpoints: int) -> None:
     _print_clock(found["clock"])
     if found["dead_letters"]:
         console.print(f"Dead letters: {found['dead_letters']:,}; `modelmon deadletters list` shows them.")
+    if not endpoints:
+        console.print("No endpoint yet: deploy a model, or modelmon publish recorded events.", style="dim")
     if shown:
         console.print("One endpoint with its features: `modelmon endpoint NAME`.", style="dim")
 
