@@ -95,6 +95,18 @@ def test_endpoints_are_sorted_by_trouble_then_by_value_then_by_name() -> None:
     assert [entries.index(entry) for entry in ordered] == [2, 1, 3, 4, 0]
 
 
+@pytest.mark.parametrize(
+    ("extra", "expected"),
+    [
+        ('{"feature":"rain","state":"partial"}', "rain 0.90, feature_drift (partial)"),
+        ('{"state":"partial"}', "feature_drift 0.90 (partial)"),
+        ('{"feature":"rain"}', "rain 0.90, feature_drift"),
+    ],
+)
+def test_an_alert_of_a_partial_window_says_so(extra: str, expected: str) -> None:
+    assert words(alert("data-drift-suspected", detail=extra)) == expected
+
+
 def test_alerts_of_one_result_are_one_finding_with_its_worst_window() -> None:
     alerts = [
         alert(value=0.8, start_infer_time=HOUR.format(3)),

@@ -473,11 +473,20 @@ def test_an_unknown_envelope_is_set_aside(chain):
     assert chain.rows(select(dead_letters.c.field)) == [("event_kind",)]
 
 
-def test_the_line_of_an_alert_names_the_feature(chain, caplog):
+@pytest.mark.parametrize(
+    ("said", "about"),
+    [
+        ({"feature": "pressure"}, " (pressure)"),
+        ({"feature": "pressure", "state": "partial"}, " (pressure, partial)"),
+        ({"state": "partial"}, " (partial)"),
+        ({}, ""),
+    ],
+)
+def test_the_line_of_an_alert_names_the_feature_and_a_partial_window(chain, caplog, said, about):
     event = window()
-    found = json.dumps({"feature": "pressure"})
+    found = json.dumps(said)
     drift = envelope(event, "result", result_name="feature_drift", result_value=0.652, result_kind=0,
                      result_status=1, result_extra_data=found)  # fmt: skip
     chain.report(drift, done(event))
     (line,) = [record.getMessage() for record in caplog.records if "data-drift" in record.getMessage()]
-    assert line.endswith(": feature_drift = 0.652 (pressure)")
+    assert line.endswith(f": feature_drift = 0.652{about}")

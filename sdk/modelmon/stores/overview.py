@@ -56,12 +56,15 @@ def findings(alerts: Iterable[Entry]) -> list[dict[str, Any]]:
 
 
 def words(named: Entry) -> str:
-    """A result, or the alert on one, in words, what it is about first: "wind 0.88, feature_drift"."""
+    """A result, or the alert on one, in words, what it is about first: "wind 0.88, feature_drift"; of an
+    alert also whether its window is a partial one (beside a verdict its `states` say it)."""
     if not named["result_name"]:  # an app that failed
         return first_line(named["detail"])
-    name, feature = named["result_name"], extra_data(named).get("feature")
+    extra = extra_data(named)
+    name, feature = named["result_name"], extra.get("feature")
     value = f"{named['result_value']:.2f}"
-    return f"{feature} {value}, {name}" if feature else f"{name} {value}"
+    partly = f" ({PARTLY})" if "detail" in named and extra.get("state") == PARTLY else ""
+    return (f"{feature} {value}, {name}" if feature else f"{name} {value}") + partly
 
 
 def extra_data(named: Entry) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from modelmon.stores.database import Database
 from modelmon.stores.overview import extra_data
 from modelmon.stores.records import open_records
 from modelmon.stores.series import open_series
+from modelmon.stores.shown import PARTLY
 from modelmon.stores.verdicts import Raised
 from modelmon.streams import open_stream
 from modelmon.streams.subscriptions import Subscription, reports_of
@@ -144,7 +145,7 @@ def _last_offsets(messages: Sequence[Message]) -> dict[int, int]:
 def _announce(raised: Sequence[Raised]) -> None:
     for each in raised:
         alert, report = each.alert, each.report
-        found = alert.detail if alert.value is None else f"{alert.name} = {alert.value:.3g}{_feature(alert)}"
+        found = alert.detail if alert.value is None else f"{alert.name} = {alert.value:.3g}{_about(alert)}"
         logger.warning(
             "%s (%s): %s, app %s, window %s to %s: %s",
             alert.kind, alert.severity, report.endpoint_name, report.key.application_name,
@@ -152,7 +153,8 @@ def _announce(raised: Sequence[Raised]) -> None:
         )  # fmt: skip
 
 
-def _feature(alert: Alert) -> str:
-    """What it is about, where the app has said so."""
-    feature = extra_data({"detail": alert.detail}).get("feature")
-    return f" ({feature})" if feature else ""
+def _about(alert: Alert) -> str:
+    """What it is about, where the app has said so, and whether its window is a partial one."""
+    said = extra_data({"detail": alert.detail})
+    about = [said.get("feature"), PARTLY if said.get("state") == PARTLY else ""]
+    return f" ({', '.join(filter(None, about))})" if any(about) else ""
