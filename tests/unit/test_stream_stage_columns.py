@@ -48,6 +48,12 @@ def raw_event(value: Any) -> bytes:
         ([{"a": {"b": [1]}}, 3], pa.string(), ['{"a":{"b":[1]}}', "3"]),
         ([{"a": 1}, {}], pa.string(), ['{"a":1}', "{}"]),
         ([None, None], pa.float64(), [None, None]),
+        ([NAN, None, NAN], pa.float64(), [None, None, None]),
+        (["a", NAN, None, "NaN"], pa.string(), ["a", None, None, "NaN"]),
+        ([True, NAN], pa.bool_(), [True, None]),
+        ([[1.0], NAN], pa.list_(pa.float64()), [[1.0], None]),
+        ([1, "a", NAN, 1.0, 2.50, -0.0, 1e20], pa.string(), ["1", "a", None, "1", "2.5", "0", "1e+20"]),
+        ([{"a": 1.0, "b": NAN}, [1.0, "x"]], pa.string(), ['{"a":1,"b":NaN}', '[1,"x"]']),
         ([10**400], pa.string(), [str(10**400)]),
         ([-(2**63), 2**63 - 1], pa.int64(), [-(2**63), 2**63 - 1]),
     ],
@@ -81,6 +87,26 @@ def test_an_all_null_column_keeps_the_type_it_had(tmp_path: Path) -> None:
     run(feed(bed, bed.publish(raw_event(None))))
     assert [table.schema.field("f0").type for table in bed.files()] == [pa.string(), pa.string()]
     assert bed.table("schema_changes", "change") == []
+
+
+def test_nan_alone_in_a_column_of_texts_is_a_gap_and_no_change(tmp_path: Path) -> None:
+    bed = Bed(tmp_path)
+    for values in (["a", "b"], [NAN, NAN], [NAN, "c"]):
+        run(feed(bed, bed.publish(*map(raw_event, values))))
+    assert bed.sample().column("f0").to_pylist() == ["a", "b", None, None, None, "c"]
+    assert bed.table("schema_changes", "change") == []
+
+
+def test_a_value_reads_the_same_whichever_values_shared_its_batch(tmp_path: Path) -> None:
+    values = [1, 1.0, 2.5, True, "x", NAN, None, 10**20, [1.0, 2], {"k": 1.0}, -0.0, float("inf")]
+    together, apart = Bed(tmp_path / "together"), Bed(tmp_path / "apart")
+    run(feed(together, together.publish(*map(raw_event, values))))
+    for value in values:
+        run(feed(apart, apart.publish(raw_event(value))))
+    texts = [bed.sample().column("f0").to_pylist() for bed in (together, apart)]
+    assert texts[0] == texts[1] == [
+        "1", "1", "2.5", "true", "x", None, None, "1e+20", "[1,2]", '{"k":1}', "0", "Infinity",
+    ]  # fmt: skip
 
 
 def test_whole_numbers_in_a_column_of_floats_are_floats_and_no_change(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ class ModelMonitoringApplicationBase(ABC):
     ) -> list[Output]:
         """What the live app would send for a window with these rows; needs no project, stream or server.
 
-        `sample_data` is a pandas DataFrame or Arrow table, `reference_data` another one or reference
+        `sample_data` is a frame of pandas, Arrow or polars, `reference_data` another one or reference
         statistics as `modelmon.stats.describe` makes them. `label_names` says which columns are
         predictions. The window is [start, end), datetimes or ISO texts; without them it spans the column
         `timestamp`, else the first ten minutes of 1970. `window_incomplete` is the context's; with its bit 4

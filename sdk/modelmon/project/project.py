@@ -367,7 +367,7 @@ class Project:
         """Keep a model with the distribution it was trained on; one of the same key is replaced.
 
         The model's file is `body` (bytes or text, named `model_file`), or `model_file`, or what `model_dir`
-        holds; it may have none. `training_set` (a pandas DataFrame or Arrow table) gives the feature names,
+        holds; it may have none. `training_set` (a frame of pandas, Arrow or polars) gives the feature names,
         the reference statistics of every column, and with `label_column` (one or several) the labels. What
         it returns, its `uri` or its key goes into `add_model(model_path=…)`.
         """

@@ -78,7 +78,7 @@ def run_app(
     window_incomplete: int = 0,
     settings: Settings | None = None,
 ) -> Judgement:
-    """Judge one window whose rows are `sample` (pandas or Arrow), against `reference`.
+    """Judge one window whose rows are `sample` (a frame of any library), against `reference`.
 
     The arguments are those of `evaluate`; here the app is one you made, so its state can be looked at.
     What the app raises is raised; ConfigError when it returns something that could not be sent.
