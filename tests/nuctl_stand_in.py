@@ -7,6 +7,7 @@ given as Nuclio's builder would. Files among the notes make it misbehave:
 - `fail-<name>`: the image is not built; its text is the installer's
 - `crash-<name>`: the container ends; its text is the worker's log
 - `hang-<name>`: the build never ends; `build-<name>` then holds the process ids of nuctl and its docker
+- `wait-<name>`: the container never gets ready
 - `port-<name>`: where its HTTP trigger is published, 32768 without
 - `answer`: what every `get` prints
 """
@@ -91,6 +92,16 @@ def calls(notes: Path) -> list[list[str]]:
     """How it was called, in order."""
     path = notes / "calls.jsonl"
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def install_docker(notes: Path, log: str) -> None:
+    """Put a docker beside it that answers `docker logs NAME` by `log`."""
+    program = notes.parent / "programs" / "docker"
+    (notes / "container.log").write_text(log)
+    program.write_text(
+        f'#!/bin/sh\n[ "$1" = logs ] && echo "$2" >> {notes}/asked && cat {notes}/container.log\n'
+    )
+    program.chmod(0o755)
 
 
 def put(
@@ -184,11 +195,13 @@ def _deploy(notes: Path, arguments: list[str]) -> int:
         return problem
     _log("I", "nuctl", "Cleaning up before deployment", functionName=name)
     _log("I", "nuctl.platform", "Waiting for function to be ready", timeout=120)
+    if (notes / f"wait-{name}").exists():
+        signal.pause()
     crash = notes / f"crash-{name}"
     if crash.exists():
         put(notes, name, project, "error", namespace)
         return _crash(crash.read_text())
-    port = _port(notes, name, folder)
+    port = _port(notes, name)
     put(notes, name, project, "ready", namespace, port)
     leavings.unlink()
     _log("I", "nuctl", "Function deploy complete", functionName=name, httpPort=port)
@@ -213,10 +226,8 @@ def _build(notes: Path, name: str, folder: Path, arguments: list[str]) -> int | 
     return None
 
 
-def _port(notes: Path, name: str, folder: Path) -> int:
-    triggers = yaml.safe_load((folder / "function.yaml").read_text())["spec"].get("triggers") or {}
-    if not any(trigger["kind"] == "http" for trigger in triggers.values()):
-        return 0
+def _port(notes: Path, name: str) -> int:
+    """Docker publishes one of every function, whatever its triggers are."""
     chosen = notes / f"port-{name}"
     return int(chosen.read_text()) if chosen.exists() else 32768
 

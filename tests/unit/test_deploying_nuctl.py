@@ -189,6 +189,27 @@ class TestHanging:
         assert "Building docker image" in log
         assert "hunter2" not in str(told) + log + str(failed.value)
 
+    def test_of_a_function_that_never_gets_ready_the_container_says_why(
+        self, notes: Path, tmp_path: Path
+    ) -> None:
+        (notes / "wait-modelmon-writer").touch()
+        nuctl_stand_in.install_docker(notes, nuctl_stand_in.NO_SKLEARN)
+        with pytest.raises(UnavailableError) as failed:
+            steps.deploy(prepared(tmp_path), lambda what: None, timeout_seconds=3)
+        said = str(failed.value)
+        assert said.startswith("modelmon-writer: ModuleNotFoundError: No module named 'sklearn'")
+        assert "its log ends (docker logs nuclio-nuclio-modelmon-writer):" in said
+        assert "took longer than 3 s and was ended (deploy --timeout)" in said
+
+    def test_an_image_that_is_not_built_has_no_container_that_could_say_why(
+        self, notes: Path, tmp_path: Path
+    ) -> None:
+        (notes / "fail-modelmon-writer").touch()
+        nuctl_stand_in.install_docker(notes, nuctl_stand_in.NO_SKLEARN)  # of the one before
+        with pytest.raises(UnavailableError, match=r"^modelmon-writer: No matching distribution found"):
+            steps.deploy(prepared(tmp_path), lambda what: None)
+        assert not (notes / "asked").exists()
+
     def test_a_step_that_goes_on_is_told_again(
         self, notes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

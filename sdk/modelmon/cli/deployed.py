@@ -132,7 +132,8 @@ def _described(settings: Settings, folder: Path, running: Mapping[str, Any]) -> 
         "name": folder.name,
         "folder": str(folder),
         "triggers": triggers,
-        "address": running.get("address"),
+        # Docker publishes a port of every function, where those without an HTTP trigger answer nobody.
+        "address": running.get("address") if {"http"} & {each["kind"] for each in triggers} else None,
         "environment": environment,
         "preparing": running.get("preparing", False),
         "state": running.get("state") or ", ".join(each["state"] for each in workers) or NOT_RUNNING,

@@ -31,10 +31,10 @@ STEPS = {
     "Waiting for function to be ready": "waiting until it is ready",
     "Docker command outputted to stderr - this may result in errors": "",
     "Failed to create a function; setting the function status": "",
-    "Function deploy complete": "its HTTP trigger is at port {httpPort}",
+    "Function deploy complete": "",
 }
 """Message of nuctl to our words, with one of its fields; "" for what is not worth a line. One whose field is
-empty (no registry, no HTTP trigger) is not either. Other messages are told as they are."""
+empty (no registry) is not either. Other messages are told as they are."""
 
 
 def step_in(line: str) -> str:

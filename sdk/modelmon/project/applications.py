@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from modelmon.deploying.target import EMBEDDED
 from modelmon.errors import ConfigError
 from modelmon.local.function_yaml import FILE
 from modelmon.model_monitoring.artifacts import check_json
@@ -18,12 +19,13 @@ from modelmon.model_monitoring.judging import ask_for_open_windows
 from modelmon.model_monitoring.locating import HasSettings, now_us, opened
 from modelmon.project import functions
 from modelmon.project.base_images import settle_image
-from modelmon.project.names import DRIFT_APP, DRIFT_TEMPLATE, check_app_name
+from modelmon.project.names import CONTROLLER, DRIFT_APP, DRIFT_TEMPLATE, check_app_name
 from modelmon.project.requirements import given_requirements, settle_requirements
 from modelmon.project.source import assigns, classes_of
 from modelmon.project.telling import tell
 from modelmon.settings import Settings
 from modelmon.stores import registry
+from modelmon.stores.windows import project_period
 
 KIND = "app"
 TEMPLATE = "apps/_template"
@@ -127,7 +129,21 @@ class AppFunction:
             registry.register_app(connection, self.name, self.spec.base_period, now_us())
         ask_for_open_windows(settings, self.name)
         tell(f"Deployed the app {self.name}: it judges the windows that are due from now on.")
+        self._say_when_they_come(settings)
         return self
+
+    def _say_when_they_come(self, settings: Settings) -> None:
+        """Under Nuclio the controller's timer is part of its deployment."""
+        minutes = self.spec.base_period
+        if settings.platform == EMBEDDED or minutes is None:
+            return
+        with opened(settings) as database, database.read() as connection:
+            period = project_period(connection, settings.base_period)
+        if minutes < period and functions.is_deployed(settings, CONTROLLER):
+            tell(
+                f"Its windows of {minutes} minutes are sent when the controller ticks, about every {period} "
+                f"minutes; `modelmon deploy --function {CONTROLLER}` lets it tick as often as they end."
+            )
 
     def save(self, deployed: bool = False) -> None:
         """Record the app in the project."""
