@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint services bundle bench clean
+.PHONY: help setup demo test test-images check lint services bundle bench clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -14,7 +14,7 @@ FIND_PYTHON = for candidate in $(PYTHON) python3.11 python3.12 python3.13 python
 CHECK_PYTHON = $(BIN)/python -c 'import sys; sys.exit("the tests need Python 3.11 or 3.12: make clean, then PYTHON=/path/to/python3.12" if sys.version_info >= (3, 13) else 0)'
 
 help: ## list what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/.python:
 	@python=$$($(FIND_PYTHON)); "$$python" -m venv $(VENV); $(BIN)/python -m pip install --quiet --upgrade pip; touch $@
@@ -36,6 +36,12 @@ demo: $(VENV)/.demo ## a year of flights through the whole chain, on this machin
 
 test: lint ## everything: style, types, layers, all tests (about a quarter of an hour, the first time longer)
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+test-images: $(VENV)/.dev ## build every function's image by Docker and import it there (as root on Debian; else skipped)
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! { command -v dockerd && command -v debootstrap; } >/dev/null; then \
+		echo "Installing docker.io and debootstrap …"; apt-get update -qq; \
+		DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends docker.io debootstrap >/dev/null; fi
+	@$(BIN)/python -m pytest tests/images
 
 check: lint ## the everyday loop: all but the slow tests (under two minutes)
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not e2e"

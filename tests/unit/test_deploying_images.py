@@ -63,19 +63,19 @@ def test_each_layer_is_installed_from_a_file_that_is_copied_alone_under_the_cons
         },
         {
             "kind": "RUN",
-            "value": "pip install --no-cache-dir --constraint /opt/modelmon/constraints.txt "
+            "value": "python -m pip install --no-cache-dir --constraint /opt/modelmon/constraints.txt "
             "--requirement /opt/modelmon/core.txt",
         },
         {"kind": "COPY", "value": "handler/modelmon-image/stores.txt /opt/modelmon/"},
         {
             "kind": "RUN",
-            "value": "pip install --no-cache-dir --constraint /opt/modelmon/constraints.txt "
+            "value": "python -m pip install --no-cache-dir --constraint /opt/modelmon/constraints.txt "
             "--requirement /opt/modelmon/stores.txt",
         },
         {"kind": "COPY", "value": "handler/modelmon-image/stream.txt /opt/modelmon/"},
         {
             "kind": "RUN",
-            "value": "pip install --no-cache-dir --constraint /opt/modelmon/constraints.txt "
+            "value": "python -m pip install --no-cache-dir --constraint /opt/modelmon/constraints.txt "
             "--requirement /opt/modelmon/stream.txt",
         },
     ]
@@ -90,7 +90,7 @@ def test_each_layer_is_installed_from_a_file_that_is_copied_alone_under_the_cons
 def test_after_the_copy_only_the_wheel_is_installed_without_what_it_needs() -> None:
     build, _ = image("stream", plan_of())
     assert build["directives"]["postCopy"] == [
-        {"kind": "RUN", "value": f"pip install --no-cache-dir --no-deps /opt/nuclio/{WHEEL}"}
+        {"kind": "RUN", "value": f"python -m pip install --no-cache-dir --no-deps /opt/nuclio/{WHEEL}"}
     ]
 
 
@@ -109,7 +109,7 @@ def test_requirements_of_the_function_come_after_modelmons_and_under_no_constrai
     *_, copy, run = yaml.safe_load(rendered.text)["spec"]["build"]["directives"]["preCopy"]
     assert copy == {"kind": "COPY", "value": "handler/requirements.txt /opt/modelmon/"}
     assert run["value"] == (
-        "pip install --no-cache-dir --requirement /opt/modelmon/requirements.txt "
+        "python -m pip install --no-cache-dir --requirement /opt/modelmon/requirements.txt "
         "--requirement /opt/modelmon/core.txt"
     )
 

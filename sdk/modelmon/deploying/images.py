@@ -24,7 +24,7 @@ BUILD_CONTEXT, IN_IMAGE, CODE = "handler", "/opt/modelmon", "/opt/nuclio"
 """Where Nuclio's builder has the function's folder, where our files go, where the folder goes."""
 POST_COPY = "@nuclio.postCopy"
 PLAIN_IMAGE = re.compile(r"(^|/)python:3\.\d+")
-PIP = "pip install --no-cache-dir"
+PIP = "python -m pip install --no-cache-dir"
 Directive = dict[str, str]
 
 
