@@ -40,7 +40,7 @@ test: lint ## everything: style, types, layers, all tests (about a quarter of an
 test-images: $(VENV)/.dev ## build every function's image by Docker and import it there (as root on Debian; else skipped)
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! { command -v dockerd && command -v debootstrap; } >/dev/null; then \
 		echo "Installing docker.io and debootstrap …"; apt-get update -qq; \
-		DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends docker.io debootstrap >/dev/null; fi
+		DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends docker.io debootstrap iproute2 >/dev/null; fi
 	@$(BIN)/python -m pytest tests/images
 
 check: lint ## the everyday loop: all but the slow tests (under two minutes)

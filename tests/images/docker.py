@@ -1,4 +1,8 @@
-"""A Docker daemon of the tests' own: its data, its socket, no network of its own, gone when they end."""
+"""A Docker daemon of the tests' own, its data, its socket and its bridge; all of it is gone when they end.
+
+Another Docker of this machine goes on beside it. That is what the bridge is for: a daemon without one deletes
+docker0, whoever uses it.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+BRIDGE_ADDRESS = "198.18.255.1/30"  # of a range for tests that no network routes; nothing is connected to it
 START_SECONDS, END_SECONDS, COMMAND_SECONDS = 60.0, 30.0, 1800.0
 
 
@@ -53,13 +58,18 @@ class Docker:
 @contextmanager
 def daemon() -> Iterator[Docker]:
     """Start dockerd, and end it by its pid. Raises NoDaemonError where it does not come up."""
+    with _bridge() as bridge:
+        yield from _daemon(bridge)
+
+
+def _daemon(bridge: str) -> Iterator[Docker]:
     folder = Path(tempfile.mkdtemp(prefix="modelmon-docker-"))
     log = folder / "dockerd.log"
     command = [
         "dockerd", "--host", f"unix://{folder}/docker.sock", "--data-root", f"{folder}/data",
         "--exec-root", f"{folder}/exec", "--pidfile", f"{folder}/dockerd.pid",
-        # Nothing of this machine's network is touched: containers and builds use it as it is.
-        "--bridge", "none", "--iptables=false", "--ip6tables=false", "--ip-masq=false", "--ip-forward=false",
+        # Nothing else of this machine's network is touched: containers and builds use it as it is.
+        "--bridge", bridge, "--iptables=false", "--ip6tables=false", "--ip-masq=false", "--ip-forward=false",
     ]  # fmt: skip
     with log.open("wb") as out:
         process = subprocess.Popen(
@@ -70,6 +80,23 @@ def daemon() -> Iterator[Docker]:
     finally:
         _end(process)
         _remove(folder)
+
+
+@contextmanager
+def _bridge() -> Iterator[str]:
+    name = f"mmtest{os.getpid()}"
+    try:
+        _ip("link", "add", "name", name, "type", "bridge")
+        _ip("address", "add", BRIDGE_ADDRESS, "dev", name)
+        yield name
+    finally:
+        _ip("link", "delete", name, check=False)
+
+
+def _ip(*arguments: str, check: bool = True) -> None:
+    done = subprocess.run(["ip", *arguments], capture_output=True, text=True)
+    if check and done.returncode:
+        raise NoDaemonError(f"ip {' '.join(arguments)}: {done.stderr.strip()}")
 
 
 def _answering(docker: Docker, process: subprocess.Popen[bytes], log: Path) -> Docker:

@@ -7,7 +7,7 @@ import shutil
 
 from . import debian
 
-PROGRAMS = ("dockerd", "docker", "debootstrap")
+PROGRAMS = ("dockerd", "docker", "debootstrap", "ip")
 
 
 def missing() -> str:
@@ -16,5 +16,5 @@ def missing() -> str:
         return "needs root: it starts a Docker daemon and makes a Debian root"
     for program in PROGRAMS:
         if shutil.which(program) is None:
-            return f"needs {program}: apt-get install docker.io debootstrap"
+            return f"needs {program}: apt-get install docker.io debootstrap iproute2"
     return "" if debian.mirror() else "needs a Debian mirror among apt's sources"

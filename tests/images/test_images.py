@@ -63,7 +63,13 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(3600)]
 
 
 @pytest.fixture(scope="module")
-def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Docker]:
+def interfaces() -> set[str]:
+    """The machine's network interfaces before there is a daemon of ours."""
+    return _interfaces()
+
+
+@pytest.fixture(scope="module")
+def docker(tmp_path_factory: pytest.TempPathFactory, interfaces: set[str]) -> Iterator[Docker]:
     """A daemon with the base image in it."""
     reason = missing()
     if reason:
@@ -125,6 +131,11 @@ def python(installed: Path, folder: Path, *arguments: str, **environment: str) -
         [sys.executable, *arguments], cwd=folder, env=os.environ | paths, capture_output=True, text=True
     )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+
+
+def _interfaces() -> set[str]:
+    """Those that come and go with the containers of others apart."""
+    return {each.name for each in Path("/sys/class/net").iterdir() if not each.name.startswith("veth")}
 
 
 def _import(docker: Docker, root: Path, context: Path) -> None:
@@ -199,3 +210,9 @@ def test_functions_have_the_first_layers_in_common(docker: Docker, images: dict[
     core_and_stores = 1 + 4
     assert writer[:core_and_stores] == stream[:core_and_stores]
     assert docker.layers(images["serving"])[:3] == writer[:3]
+
+
+def test_the_network_of_another_docker_stays_as_it_is(docker: Docker, interfaces: set[str]) -> None:
+    added = _interfaces() - interfaces
+    assert _interfaces() - added == interfaces
+    assert len(added) == 1

@@ -187,9 +187,10 @@ def test_the_requirements_of_a_deployed_folder_are_in_its_image(tmp_path: Path) 
     ("line", "said"),
     [
         ("--find-links ./wheels", "names a folder of this machine, which no image has"),
+        ("--extra-index-url https://${TOKEN}@own.example/simple", "an image is built without this machine's"),
         ("scikit learn", "is no requirement"),
     ],
-    ids=["folder", "line"],
+    ids=["folder", "variable", "line"],
 )
 def test_requirements_that_no_image_can_have_are_refused_before_anything_is_built(
     line: str, said: str, tmp_path: Path

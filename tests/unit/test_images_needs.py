@@ -16,7 +16,7 @@ def test_what_the_tests_of_images_lack_is_named(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setenv("PATH", str(tmp_path))
     for program in needs.PROGRAMS:
-        assert needs.missing() == f"needs {program}: apt-get install docker.io debootstrap"
+        assert needs.missing() == f"needs {program}: apt-get install docker.io debootstrap iproute2"
         (tmp_path / program).symlink_to("/bin/true")
     monkeypatch.setattr(debian, "mirror", lambda: "")
     assert needs.missing() == "needs a Debian mirror among apt's sources"

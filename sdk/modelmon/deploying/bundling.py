@@ -6,6 +6,7 @@ import atexit
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from modelmon.deploying.check import refuse_errors
@@ -13,6 +14,7 @@ from modelmon.deploying.deployable import check_function, render_folder
 from modelmon.deploying.findings import Finding
 from modelmon.deploying.folders import refuse_losses, write_folder
 from modelmon.deploying.plan import Plan
+from modelmon.deploying.ports import port_of
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.local.deployment import deployed
 from modelmon.local.folders import functions_folder, template, template_names
@@ -49,7 +51,10 @@ def bundle(plan: Plan, folders: Mapping[str, Path], output: Path, wheel: Path) -
     ]
     refuse_errors(findings)
     package = read_wheel(wheel)
-    rendered = {name: render_folder(folder, name, plan, package) for name, folder in folders.items()}
+    rendered = {
+        name: render_folder(folder, name, plan, package, partial(port_of, plan, name))
+        for name, folder in folders.items()
+    }
     for name, folder in folders.items():
         try:
             write_folder(folder, rendered[name], wheel, output / name)

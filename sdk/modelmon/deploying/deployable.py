@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,16 +45,29 @@ def check_function(path: Path, name: str, plan: Plan, *, any_platform: bool = Fa
     return [*found, *(replace(finding, file=f"{path}, rendered") for finding in rendered)]
 
 
-def render_folder(folder: Path, name: str, plan: Plan, wheel: Wheel) -> Rendered:
+def render_folder(
+    folder: Path, name: str, plan: Plan, wheel: Wheel, choose_port: Callable[[], int] = lambda: 0
+) -> Rendered:
     """The function in `folder` as it is deployed. Raises ConfigError, also for its requirements."""
     requirements = read_requirements(folder / REQUIREMENTS)
     for line in requirements:
-        if line.startswith("--find-links") and "://" not in line:
-            raise ConfigError(
-                f"{folder / REQUIREMENTS}: {line!r} names a folder of this machine, which no image has; "
-                "name an index that can be reached from where images are built"
-            )
-    return render_function((folder / FILE).read_text(encoding="utf-8"), name, plan, wheel, requirements)
+        _refuse_what_is_only_here(line, folder / REQUIREMENTS)
+    text = (folder / FILE).read_text(encoding="utf-8")
+    return render_function(text, name, plan, wheel, requirements, choose_port)
+
+
+def _refuse_what_is_only_here(line: str, path: Path) -> None:
+    """ConfigError for a line of requirements that means something on this machine alone."""
+    if line.startswith("--find-links") and "://" not in line:
+        raise ConfigError(
+            f"{path}: {line!r} names a folder of this machine, which no image has; name an index that can be "
+            "reached from where images are built"
+        )
+    if "${" in line:
+        raise ConfigError(
+            f"{path}: {line!r} takes a variable from the environment, and an image is built without this "
+            "machine's; name an index that asks for no password, or build on an image of your own (image=)"
+        )
 
 
 def target_of(plan: Plan, name: str, folder: Path | None) -> Target:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -51,11 +51,16 @@ class Rendered:
 
 
 def render_function(
-    text: str, name: str, plan: Plan, wheel: Wheel, requirements: Sequence[str] = ()
+    text: str,
+    name: str,
+    plan: Plan,
+    wheel: Wheel,
+    requirements: Sequence[str] = (),
+    choose_port: Callable[[], int] = lambda: 0,
 ) -> Rendered:
     """A function.yaml as it is deployed: placeholders filled in, the streams' triggers as the settings say,
     the project's settings in its environment, the installation of ModelMon and of its own requirements in
-    its build.
+    its build. On Docker a published HTTP trigger without a port gets the one of `choose_port` (0: none).
 
     Raises ConfigError for an unknown placeholder and for what is no function.yaml.
     """
@@ -73,6 +78,7 @@ def render_function(
         _mount_state(spec, plan)
     if plan.platform == LOCAL:
         _set_restart(spec)
+        _set_port(spec, choose_port)
     build = spec.setdefault("build", {})
     constraints = wheel.constraints if is_plain(build.get("baseImage")) else ""
     layers = layers_of(name, plan, wheel.requires, is_app=is_app)
@@ -207,6 +213,16 @@ def _set_restart(spec: dict[str, Any]) -> None:
     """Docker leaves a container that has ended where it is, unless it is told otherwise."""
     attributes = spec.setdefault("platform", {}).setdefault("attributes", {})
     attributes.setdefault("restartPolicy", {"name": "always", "maximumRetryCount": 0})
+
+
+def _set_port(spec: dict[str, Any], choose_port: Callable[[], int]) -> None:
+    for trigger in [each for each in _triggers(spec).values() if each.get("kind") == "http"]:
+        attributes = trigger.get("attributes") or {}
+        if attributes.get("port") or attributes.get("disablePortPublishing"):
+            continue
+        port = choose_port()
+        if port:
+            trigger["attributes"] = {**attributes, "port": port}
 
 
 def _mount_state(spec: dict[str, Any], plan: Plan) -> None:

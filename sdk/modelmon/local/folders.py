@@ -63,6 +63,11 @@ def address_file(project: Path, function: str) -> Path:
     return functions_folder(project) / f"{function}.address"
 
 
+def port_file(project: Path, function: str) -> Path:
+    """Holds the port that the function's HTTP trigger has on this machine under Docker."""
+    return functions_folder(project) / f"{function}.port"
+
+
 def log_file(project: Path, function: str) -> Path:
     return state_folder(project) / "logs" / f"{function}.log"
 
