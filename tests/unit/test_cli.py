@@ -371,7 +371,7 @@ def many_endpoints(project: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, 
         wind_farm | raised | over,
     ]  # fmt: skip
     found["results"] = [{**wind_farm, **verdict} for verdict in found["endpoints"][0]["verdicts"]]
-    monkeypatch.setattr(status, "read_status", lambda *_: found)
+    monkeypatch.setattr(status, "read_status", lambda *_, **__: found)
     return found
 
 

@@ -10,8 +10,7 @@ from modelmon import wire
 from modelmon.model import UNKNOWN_ENDPOINT
 from modelmon.stages.controller import ProjectStreams
 from modelmon.stores import alert_rows, batches
-from modelmon.stores import status as status_rows
-from modelmon.stores.status import idle, status
+from modelmon.stores.status import NEWEST, idle, status
 from modelmon.streams import BACKENDS
 from unit import flaky_stream
 from unit.window_support import E1, E2, GRACE, T0, Chain, at, done, failed, metric, result, waits
@@ -24,9 +23,10 @@ def chain(tmp_path):
     chain.close()
 
 
-def read(chain: Chain, now: int, since: int | None = None) -> dict:
+def read(chain: Chain, now: int, since: int | None = None, back: int = NEWEST) -> dict:
     streams = ProjectStreams(chain.settings)
-    found = status(chain.database, chain.series, streams.groups(["app"]), now, chain.settings, since)
+    groups = streams.groups(["app"])
+    found = status(chain.database, chain.series, groups, now, chain.settings, since, back)
     streams.close()
     return json.loads(json.dumps(found))
 
@@ -119,20 +119,17 @@ def test_a_result_has_the_names_of_the_wire(chain):
     assert [(each["metric_name"], each["metric_value"]) for each in shown["metrics"]] == [("rows", 1.0)]
 
 
-def test_results_of_the_newest_windows_are_shown_and_with_a_time_those_of_all_since_in_order(
-    chain, monkeypatch
-):
-    monkeypatch.setattr(status_rows, "NEWEST", 1)
+def test_results_of_the_newest_windows_are_shown_and_with_a_time_those_of_all_since_in_order(chain):
     chain.serve(*[at(minute) for minute in range(0, 41, 5)], now=at(41))
     chain.tick(at(41))
     judge(chain, at(41))
-    (newest,) = read(chain, at(41))["results"]
+    (newest,) = read(chain, at(41), back=1)["results"]
     assert newest["start_infer_time"] == wire.write_moment(at(30) - 10 * 60_000_000)
-    assert [each["start_infer_time"] for each in read(chain, at(41))["metrics"]] == [
+    assert [each["start_infer_time"] for each in read(chain, at(41), back=1)["metrics"]] == [
         newest["start_infer_time"]
     ]
-    monkeypatch.setattr(status_rows, "NEWEST", 2)
-    assert len(read(chain, at(41))["results"]) == len(read(chain, at(41))["metrics"]) == 2
+    assert [len(read(chain, at(41), back=2)[part]) for part in ("results", "metrics")] == [2, 2]
+    assert [len(read(chain, at(41), back=0)[part]) for part in ("results", "metrics")] == [0, 0]
     starts = [each["start_infer_time"] for each in read(chain, at(41), since=0)["results"]]
     assert len(starts) == 3
     assert starts == sorted(starts)

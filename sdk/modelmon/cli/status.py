@@ -53,7 +53,7 @@ def status(
       modelmon status --json | jq '.results[] | select(.result_status == 2)'
     """
     settings = load_settings(project_dir)
-    found = read_status(settings, since.replace(tzinfo=UTC) if since else None)
+    found = read_status(settings, since.replace(tzinfo=UTC) if since else None, values=as_json)
     selected = select(
         found, states=state or (), endpoints=endpoint or (), apps=app or (), functions=function or ()
     )
@@ -63,8 +63,8 @@ def status(
         _show(settings, selected, len(found["endpoints"]))
 
 
-def read_status(settings: Settings, since: datetime | None = None) -> dict[str, Any]:
-    """What `status --json` prints."""
+def read_status(settings: Settings, since: datetime | None = None, values: bool = True) -> dict[str, Any]:
+    """What `status --json` prints; without `values` no `results` and `metrics`: the table needs none."""
     from modelmon.model import to_us
     from modelmon.stores import status as reading
     from modelmon.stores.records import open_records
@@ -77,7 +77,8 @@ def read_status(settings: Settings, since: datetime | None = None) -> dict[str, 
         stack.callback(series.close)
         streams, unopened = stack.enter_context(_streams(settings))
         now_us = time.time_ns() // 1000
-        found = reading.status(records, series, streams, now_us, settings, to_us(since) if since else None)
+        since_us, back = to_us(since) if since and values else None, reading.NEWEST if values else 0
+        found = reading.status(records, series, streams, now_us, settings, since_us, back)
     found["unavailable"] += [{"stream": name, "reason": reason} for name, reason in unopened.items()]
     return {"project": settings.project, **found, "functions": functions}
 

@@ -59,14 +59,15 @@ def status(
     now_us: int,
     settings: Settings,
     since_us: int | None = None,
+    windows_back: int = NEWEST,
 ) -> dict[str, Any]:
     """Everything that is shown of a project, as JSON values; `streams` is group to the stream it reads.
 
-    `endpoints`, by name. `results` and `metrics` of the newest windows of each endpoint and app; with
-    `since_us` those of all windows that start then or later, by endpoint, app, time and name. `alerts`, the
-    newest window first: the open ones, and of those that ended the newest, or those since. `lag` per group
-    and partition, and where it can't be read, `unavailable` with the `stream` and the `reason`. How many
-    `dead_letters` there are, and what the `clock` did. Times are written as on the wire.
+    `endpoints`, by name. `results` and `metrics` of the newest `windows_back` windows of each endpoint and
+    app; with `since_us` those of all windows that start then or later, by endpoint, app, time and name.
+    `alerts`, the newest window first: the open ones, and of those that ended the newest, or those since.
+    `lag` per group and partition, and where it can't be read, `unavailable` with the `stream` and the
+    `reason`. How many `dead_letters` there are, and what the `clock` did. Times are written as on the wire.
     """
     with database.read() as connection:
         shown = read_endpoints(connection, now_us, settings)
@@ -74,7 +75,7 @@ def status(
         alerts = read_alerts(connection, names, since_us)
         letters = connection.scalar(select(func.count()).select_from(dead_letters))
         told = clock(connection, now_us)
-        newest = _newest_done(connection) if since_us is None else []
+        newest = _newest_done(connection, windows_back) if windows_back and since_us is None else []
     if since_us is None:
         results, metrics = newest_values(series, shown, newest)
     else:
@@ -304,7 +305,7 @@ def _last_analyzed(connection: Connection) -> dict[tuple[str, str], int]:
     return {(endpoint_id, name): end_us for endpoint_id, name, end_us in connection.execute(query)}
 
 
-def _newest_done(connection: Connection) -> list[tuple[str, str, int]]:
+def _newest_done(connection: Connection, windows_back: int) -> list[tuple[str, str, int]]:
     """(endpoint, app, start) of the newest windows that each registered app has judged."""
     key = (windows.c.endpoint_id, windows.c.application_name)
     gone = select(apps.c.name).where(apps.c.active.is_(False))
@@ -314,7 +315,7 @@ def _newest_done(connection: Connection) -> list[tuple[str, str, int]]:
         .where(windows.c.outcome == "done", windows.c.application_name.not_in(gone))
         .subquery()
     )
-    query = select(ranked).where(ranked.c.rank <= NEWEST)
+    query = select(ranked).where(ranked.c.rank <= windows_back)
     return [(row[0], row[1], row[2]) for row in connection.execute(query)]
 
 
