@@ -79,7 +79,9 @@ class Pulse:
             try:
                 with self._records().write() as connection:
                     heartbeats.put(connection, beat)
-            except (ConfigError, UnavailableError) as error:
+            except ConfigError:
+                return  # waiting won't mend it: who needs the records says so
+            except UnavailableError as error:
                 away(RECORDS, error)  # a function that has nothing to write notices it here alone
             else:
                 back(RECORDS)
