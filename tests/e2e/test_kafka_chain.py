@@ -178,7 +178,7 @@ def test_up_until_idle_analyses_what_lies_in_kafka_and_ends(streams, tmp_path):
     recorded.write_text("\n".join(map(event, range(120))))
     published = modelmon(project, streams, "publish", str(recorded), "--json")
     topic = f"test-{streams['events_stream']}"  # projects share the broker
-    assert json.loads(published.stdout) == {"stream": topic, "published": 120}
+    assert json.loads(published.stdout) == {"stream": topic, "published": 120, "published_before": 0}
     up = modelmon(project, streams, "up", "--until-idle", "--timeout", f"{PATIENCE_SECONDS - 20:g}")
     assert up.returncode == 0, up.stderr
     found = json.loads(modelmon(project, streams, "status", "--json").stdout)

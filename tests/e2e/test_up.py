@@ -86,7 +86,8 @@ def test_a_project_that_was_never_told_gets_its_monitoring_and_analyses_what_is_
     )
     recorded = project / "recorded.jsonl"
     recorded.write_text("\n".join(map(event, range(120))))
-    assert modelmon(project, "publish", str(recorded), "--json") == {"stream": "events", "published": 120}
+    published = modelmon(project, "publish", str(recorded), "--json")
+    assert published == {"stream": "events", "published": 120, "published_before": 0}
     with up(project, "--until-idle") as process:
         _, said = process.communicate(timeout=120)
     assert process.returncode == 0, said

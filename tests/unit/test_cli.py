@@ -135,7 +135,7 @@ class TestPublish:
         lines = [b'{"a":  1}', b'[{"b": NaN}, 2]', b'"text"', '{"ä": 1}'.encode()]
         (project / "f.jsonl").write_bytes(b"\n".join([lines[0], b"", *lines[1:]]))
         done = modelmon("publish", "f.jsonl", "--stream", "writer", "--json")
-        assert done.json == {"stream": "writer", "published": 4}
+        assert done.json == {"stream": "writer", "published": 4, "published_before": 0}
         assert bodies(project, "writer") == lines
 
     def test_the_key_is_the_endpoint_so_its_events_keep_their_order(

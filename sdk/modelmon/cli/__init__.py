@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
 
@@ -66,6 +67,7 @@ app.command()(deploy.deploy)
 def main() -> None:
     """Run the command line; our and files' errors are one line on stderr, exit code 2 (settings) or 1."""
     try:
+        _print_any_character()
         _check_folder()
         app()
     except (ModelMonError, OSError, ModuleNotFoundError) as error:
@@ -74,6 +76,13 @@ def main() -> None:
             raise
         errors.print(f"[red]error:[/red] {escape(_told(told))}", soft_wrap=True)
         sys.exit(2 if isinstance(told, ConfigError) else 1)
+
+
+def _print_any_character() -> None:
+    # Names are in any language, a console may know ASCII alone: it shows what it lacks as an escape.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _check_folder() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,9 +10,13 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 import typer
 
 from modelmon.cli.output import AsJson, ProjectDir, console, errors, load_settings, print_json
+from modelmon.cli.progress import Progress, progress
+from modelmon.cli.recorded import lines, of_line, recorded
 from modelmon.errors import ConfigError, RejectedError, UnavailableError
+from modelmon.local.folders import state_folder
 
 if TYPE_CHECKING:
+    from modelmon.cli.numbering import Numbering
     from modelmon.settings import Settings
     from modelmon.streams import Record, Stream
 
@@ -23,15 +26,20 @@ BATCH_LINES, BATCH_BYTES = 1_000, 4 * 2**20
 def publish(
     file: Annotated[str, typer.Argument(help="A file of JSON values, one a line; - reads standard input.")],
     stream: Annotated[str, typer.Option(help="Name or URL of the stream.")] = "events",
+    anew: Annotated[
+        bool, typer.Option("--anew", help="From the beginning, where an earlier command was interrupted.")
+    ] = False,
     project_dir: ProjectDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Put recorded events on a stream, as they are and in order.
+    """Put recorded events on a stream, in order.
 
     Each line is one message: an event, or an array of events. Its key is
     the endpoint it speaks of, so events of one endpoint keep their order.
     Blank lines are skipped. A line that is not JSON ends the command and is
-    named; the lines before it are published.
+    named; the lines before it are published. A command that was interrupted
+    or killed goes on where it was when it is given again: no event counts
+    twice, none is missing.
 
     Examples:
 
@@ -39,20 +47,29 @@ def publish(
 
       zcat old.jsonl.gz | modelmon publish - --stream events
     """
+    from modelmon.cli.numbering import Numbering
     from modelmon.local.topics import open_topic
 
     settings = load_settings(project_dir)
     opened = open_topic(settings, _topic(settings, stream))
+    is_events = settings.stream_url(_topic(settings, stream)) == settings.events_url
     try:
-        with _source(file) as (source, size):
-            published = _publish(opened, file, source, size)
+        with (
+            recorded(file) as (source, size),
+            _progress(settings, file, opened, anew=anew) as way,
+            _told(way),
+        ):
+            numbering = Numbering(way.reached.publisher_id) if is_events else None
+            _publish(opened, _batches(file, source, way, numbering), size, way)
     finally:
         opened.close()
     name = opened.url.rpartition("/")[2]  # not the URL: it may hold a password
+    published = way.reached.messages - way.before
     if as_json:
-        print_json({"stream": name, "published": published})
+        print_json({"stream": name, "published": published, "published_before": way.before})
     else:
-        console.print(f"published on {name}: {published:,} messages", highlight=False)
+        earlier = f", {way.before:,} before" if way.before else ""
+        console.print(f"published on {name}: {published:,} messages{earlier}", highlight=False)
 
 
 def _topic(settings: Settings, stream: str) -> str:
@@ -83,81 +100,84 @@ def _topics_read(settings: Settings) -> Iterator[str]:
 
 
 @contextmanager
-def _source(file: str) -> Iterator[tuple[BinaryIO, int | None]]:
-    """The open file and its bytes, None where nobody knows."""
-    if file == "-":
-        yield sys.stdin.buffer, None
+def _progress(settings: Settings, file: str, stream: Stream, *, anew: bool) -> Iterator[Progress]:
+    if file == "-":  # nobody can read it again from its beginning
+        yield Progress(file)
         return
-    try:
-        with Path(file).open("rb") as source:
-            yield source, Path(file).stat().st_size
-    except OSError as error:
-        raise UnavailableError(f"{file} can't be read: {error.strerror}") from error
+    folder = state_folder(Path(settings.project_dir)) / "publishing"
+    with progress(folder, file, stream.stream_id, anew=anew) as found:
+        if found.before:
+            errors.print(
+                f"Going on after line {found.reached.lines:,}: {found.before:,} messages are published.",
+                highlight=False,
+            )
+        yield found
 
 
-def _publish(stream: Stream, file: str, source: BinaryIO, size: int | None) -> int:
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+def _publish(
+    stream: Stream, batches: Iterator[tuple[list[Record], int, int]], size: int | None, way: Progress
+) -> None:
+    from rich import progress as bars
 
-    columns = (TextColumn("publishing"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    published = 0
-    with Progress(*columns, console=errors, transient=True) as progress:
-        task = progress.add_task("", total=size)
-        for records, consumed, problem in _batches(source):
-            try:
+    columns = (
+        bars.TextColumn("publishing"),
+        bars.BarColumn(),
+        bars.DownloadColumn(),
+        bars.TimeRemainingColumn(),
+    )
+    with bars.Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bar:
+        task = bar.add_task("", total=size)
+        for records, line, consumed in batches:
+            if records:
                 stream.publish(records)
-            except UnavailableError as error:
-                raise UnavailableError(
-                    f"{error}; {_so_far(published)}, of the next {len(records):,} some may be"
-                ) from error
-            published += len(records)
-            progress.update(task, completed=consumed)
-            if problem:
-                raise RejectedError(f"{file}, {problem}; {_so_far(published)}")
-    return published
+            way.advance(line, len(records))
+            bar.update(task, completed=consumed)
 
 
-def _so_far(published: int) -> str:
-    return f"published before it: {published:,} messages"
-
-
-def _batches(source: BinaryIO) -> Iterator[tuple[list[Record], int, str]]:
-    """(records, bytes read so far, what is wrong with the line after them)."""
-    records: list[Record] = []
-    consumed = held = 0
-    for number, line in enumerate(source, 1):
-        consumed += len(line)
-        body = line.strip()
-        if not body:
-            continue
-        problem = _problem(body)
-        if problem:
-            yield records, consumed, f"line {number}: {problem}"
-            return
-        records.append((_key(body), body))
-        held += len(body)
-        if len(records) >= BATCH_LINES or held >= BATCH_BYTES:
-            yield records, consumed, ""
-            records, held = [], 0
-    if records:
-        yield records, consumed, ""
-
-
-def _problem(body: bytes) -> str:
-    import json
-
+@contextmanager
+def _told(way: Progress) -> Iterator[None]:
+    """What stops the command also says how far it has come."""
     try:
-        json.loads(body)  # not msgspec: recorded events may hold NaN
-    except ValueError as error:
-        return f"not a JSON value: {error}"
-    return ""
+        yield
+    except (RejectedError, UnavailableError) as error:
+        raise type(error)(f"{error}; {_so_far(way)}") from error
+    except KeyboardInterrupt:
+        errors.print(f"Stopped; {_so_far(way)}.", highlight=False)
+        raise
 
 
-def _key(body: bytes) -> str:
-    """The endpoint that the message speaks of first, "" when it can't be read."""
-    from modelmon.model import UNKNOWN_ENDPOINT
-    from modelmon.wire import read_message
+def _so_far(way: Progress) -> str:
+    messages = way.reached.messages
+    again = ", the same command goes on there" if way.is_kept and messages else ""
+    return f"published before it: {messages:,} messages{again}"
 
-    for item in read_message(body):
-        endpoint_id: str = getattr(item, "endpoint_id", UNKNOWN_ENDPOINT)
-        return "" if endpoint_id == UNKNOWN_ENDPOINT else endpoint_id
-    return ""
+
+def _batches(
+    file: str, source: BinaryIO, way: Progress, numbering: Numbering | None
+) -> Iterator[tuple[list[Record], int, int]]:
+    """(records, the last line they come of, bytes read so far) of what is not published yet."""
+    from modelmon.cli.numbering import key_of
+
+    records: list[Record] = []
+    consumed = held = line = 0
+    stopped: RejectedError | None = None
+    try:
+        for number, raw, body in lines(file, source):
+            if body:
+                with of_line(file, number):
+                    record = numbering.record(body) if numbering else (key_of(body), body)
+            consumed, line = consumed + len(raw), number
+            if way.is_published(raw) or not body:
+                continue
+            records.append(record)
+            held += len(record[1])
+            if len(records) >= BATCH_LINES or held >= BATCH_BYTES:
+                yield records, line, consumed
+                records, held = [], 0
+        way.end()
+    except RejectedError as error:
+        stopped = error
+    if records:
+        yield records, line, consumed
+    if stopped is not None:
+        raise stopped
