@@ -71,8 +71,11 @@ def deploy_needing(project: Path, name: str, *lines: str) -> None:
 
 
 def test_two_functions_run_beside_each_other_with_two_versions_of_a_library(
-    tmp_path: Path, index: Path, environments: Path
+    tmp_path: Path, index: Path, environments: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Whatever lies on this Python's path."""
+    write(tmp_path / "elsewhere" / "thing.py", "VERSION = 'of another Python'")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "elsewhere"))
     project = make_project(tmp_path / "project")
     links = f"--find-links {index}"
     deploy_needing(project, "one", "thing==1.0", "sortedcontainers==2.3.0", links)

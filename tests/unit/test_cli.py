@@ -321,7 +321,7 @@ class TestFunctions:
         web, wrong = modelmon("functions", "--json").json["functions"]
         assert web == {
             "name": "web", "folder": str(folder), "triggers": [{"name": "http", "kind": "http"}],
-            "address": None, "state": "not running", "workers": [], "error": "", "preparing": False,
+            "address": None, "state": "not running", "workers": [], "error": "",
             "environment": {"python": sys.executable, "own": False, "made": True, "requirements": []},
         }  # fmt: skip
         assert "spec.triggers.http.kind" in wrong["error"]

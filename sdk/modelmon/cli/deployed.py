@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from modelmon.deploying.there import FunctionThere
     from modelmon.local.function_yaml import FunctionSpec
 
-NOT_RUNNING, NOT_KNOWN = "not running", "not known"
+NOT_RUNNING, NOT_KNOWN, PREPARING = "not running", "not known", "preparing"
 
 
 def deployed_functions(settings: Settings, *, ask_nuctl: bool = False) -> list[dict[str, Any]]:
@@ -120,6 +120,7 @@ def _described(settings: Settings, folder: Path, running: Mapping[str, Any]) -> 
     from modelmon.local.function_yaml import read_function
 
     mistake, workers = "", running.get("workers", [])
+    nothing = PREPARING if running.get("preparing") else NOT_RUNNING  # its environment is being made
     triggers: list[dict[str, str]] = []
     environment: dict[str, Any] | None = None
     try:
@@ -135,8 +136,7 @@ def _described(settings: Settings, folder: Path, running: Mapping[str, Any]) -> 
         # Docker publishes a port of every function, where those without an HTTP trigger answer nobody.
         "address": running.get("address") if {"http"} & {each["kind"] for each in triggers} else None,
         "environment": environment,
-        "preparing": running.get("preparing", False),
-        "state": running.get("state") or ", ".join(each["state"] for each in workers) or NOT_RUNNING,
+        "state": running.get("state") or ", ".join(each["state"] for each in workers) or nothing,
         "workers": workers,
         "error": running.get("error", "") or mistake,
     }

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.markup import escape
 
-from modelmon.cli.deployed import deployed_functions
+from modelmon.cli.deployed import PREPARING, deployed_functions
 from modelmon.cli.output import AsJson, ProjectDir, console, load_settings, print_json, print_table
 
 
@@ -64,7 +64,7 @@ def _print_environments(found: list[dict[str, Any]]) -> None:
 
 
 def _states(function: Mapping[str, Any]) -> str:
-    if function["preparing"] and not function["workers"]:
+    if function["state"] == PREPARING:
         return "its environment is being made"
     restarts = sum(worker["restarts"] or 0 for worker in function["workers"])
     return f"{function['state']}; {restarts} restarts" if restarts else str(function["state"])

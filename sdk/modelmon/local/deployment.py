@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
-from modelmon.local.environments import environment_of
+from modelmon.local.environments import Held, environment_of
 from modelmon.local.folders import log_file
 from modelmon.local.function_yaml import FILE, FunctionSpec, read_function
 from modelmon.local.needs import needs_of
@@ -60,7 +60,7 @@ class Deployment:
         self.error = ""
         self.workers: list[WorkerProcess] = []
         self.stopping = False
-        self._workers: Callable[[str], list[WorkerProcess]] = lambda python: []
+        self._workers: Callable[[Held], list[WorkerProcess]] = lambda held: []
         self._preparation: Preparation | None = None
 
     def read(self, settings: Settings) -> HttpTrigger | None:
@@ -79,7 +79,7 @@ class Deployment:
         self._workers = partial(self._make_workers, settings, lifeline, reports, listening)
         environment = environment_of(needs_of(self.spec, settings))
         if environment.folder is None:
-            self.workers = self._workers(environment.python)
+            self.workers = self._workers(Held(environment.python))
             return
         log = log_file(Path(settings.project_dir), self.name)
         self._preparation = Preparation(
@@ -127,13 +127,13 @@ class Deployment:
         assert self._preparation is not None, "only then it is preparing"
         held = self._preparation.take()
         if held is not None and not self.stopping:
-            self.workers = self._workers(held.python)
+            self.workers = self._workers(held)
 
     def _make_workers(
-        self, settings: Settings, lifeline: int, reports: int, listening: int | None, python: str
+        self, settings: Settings, lifeline: int, reports: int, listening: int | None, held: Held
     ) -> list[WorkerProcess]:
         assert self.spec is not None, "read comes first"
-        environment = _environment(self.spec, settings)
+        environment = _environment(self.spec, settings, held.variables(os.environ))
         project = Path(settings.project_dir)
         log = log_file(project, self.name)
         return [
@@ -150,7 +150,7 @@ class Deployment:
                     log=str(log),
                     log_max_bytes=settings.log_max_bytes,
                 ),
-                python,
+                held.python,
                 environment,
                 project,
                 log,
@@ -163,10 +163,10 @@ class Deployment:
         return next((worker for worker in self.workers if worker.pid == report.pid), None)
 
 
-def _environment(spec: FunctionSpec, settings: Settings) -> dict[str, str]:
+def _environment(spec: FunctionSpec, settings: Settings, ours: Mapping[str, str]) -> dict[str, str]:
     """What the function's processes see: ours, the project's settings, the function's own on top."""
     return {
-        **os.environ,
+        **ours,
         **settings.environment(),
         "PYTHONUNBUFFERED": "1",
         "NUCLIO_FUNCTION_NAME": spec.name,

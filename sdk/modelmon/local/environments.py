@@ -12,7 +12,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -32,6 +32,7 @@ from modelmon.wheel import CONSTRAINTS, installed_wheel, pack_wheel
 MARKER = "modelmon.json"  # written last: an environment without it was never finished
 KEPT_DAYS = 30
 LOOK_SECONDS = 0.1
+FOREIGN = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "CONDA_PREFIX", "__PYVENV_LAUNCHER__")
 FORMAT = 1  # of an environment; another one makes them all anew
 
 Say = Callable[[str], None]
@@ -63,6 +64,11 @@ class Held:
     def __init__(self, python: str, lock: int | None = None) -> None:
         self.python = python
         self._lock = lock
+
+    def variables(self, ours: Mapping[str, str]) -> dict[str, str]:
+        """Those of `ours` that a process in it may see: none that leads to the packages of another Python."""
+        hidden = () if self._lock is None else FOREIGN
+        return {name: value for name, value in ours.items() if name not in hidden}
 
     def close(self) -> None:
         lock, self._lock = self._lock, None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -11,7 +12,7 @@ from pathlib import Path
 from modelmon.deploying.target import EMBEDDED
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.extras import HOW_TO_BRING
-from modelmon.local.environments import environment_of, hold
+from modelmon.local.environments import Held, environment_of, hold
 from modelmon.local.folders import log_file
 from modelmon.local.function_yaml import read_function
 from modelmon.local.needs import needs_of
@@ -45,17 +46,17 @@ def prepare_environment(settings: Settings, name: str, folder: Path) -> None:
     except ConfigError as error:
         raise ConfigError(f"{name}: {error}") from None
     try:
-        missing = _missing(held.python, imported_modules(folder))
+        missing = _missing(held, imported_modules(folder))
     finally:
         held.close()
     for module in missing:
         logger.warning("%s: its code imports %s, which is not installed: %s", name, module, HOW_TO_BRING)
 
 
-def _missing(python: str, modules: Iterable[str]) -> list[str]:
+def _missing(held: Held, modules: Iterable[str]) -> list[str]:
     names = sorted(set(modules) - sys.stdlib_module_names - {"modelmon"})
     if not names:
         return []
-    command = [python, "-P", "-c", LOOK, *names]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own
+    command, seen = [held.python, "-P", "-c", LOOK, *names], held.variables(os.environ)
+    done = subprocess.run(command, env=seen, capture_output=True, text=True, check=False)  # noqa: S603 - our own
     return done.stdout.split()
