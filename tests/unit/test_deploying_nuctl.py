@@ -91,6 +91,15 @@ class TestNamespace:
         steps.deploy(prepared(tmp_path), told.append)
         assert "modelmon-serving: whose they are can't be read from nuctl's answer; they are taken" in told[0]
 
+    def test_a_nuctl_that_does_not_answer_is_not_waited_for_long(
+        self, notes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(steps, "ASK_SECONDS", 1.0)
+        (notes / "silent").touch()
+        settings = Settings(project="flights", platform="local", **SERVERS)
+        with pytest.raises(UnavailableError, match=r"took longer than 1 s and was ended: it said nothing"):
+            steps.address(settings, "web")
+
 
 class TestBeingDeployed:
     """Nuclio takes nothing for a function that is being deployed, nor for one whose deployer has vanished."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from modelmon.deploying.plan import Plan
 from modelmon.errors import UnavailableError
 from modelmon.settings import STATE_FOLDER
+from modelmon.sources import make_folder
 
 FOLDER = "deploying"
 
@@ -49,7 +50,7 @@ def _locked(plan: Plan, name: str) -> Iterator[int]:
     place = f"{plan.platform}.{plan.settings.nuclio_namespace}.{name}"
     path = Path(plan.project_dir) / STATE_FOLDER / FOLDER / place
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise UnavailableError(f"{path} can't be written: {error.strerror}") from error

@@ -14,14 +14,15 @@ from modelmon.deploying.target import LOCAL
 
 DOCKER = "docker"
 DOCKER_SECONDS = 20.0
+MORE_TIME = " (deploy --timeout)"
 STARTED = "Waiting for function to be ready"  # in what nuctl says: before it, an older container may run
 
 
-def failed(plan: Plan, call: str, ended: Ended, timeout_seconds: float) -> str:
-    """The error of a call of nuctl, in one line."""
+def failed(plan: Plan, call: str, ended: Ended, timeout_seconds: float, hint: str = "") -> str:
+    """The error of a call of nuctl, in one line; `hint` says how to give it more time."""
     reason = _reason(ended.said)
     if ended.code is None:
-        text = f"`{call}` took longer than {timeout_seconds:g} s and was ended (deploy --timeout): {reason}"
+        text = f"`{call}` took longer than {timeout_seconds:g} s and was ended{hint}: {reason}"
     else:
         text = f"`{call}` failed (exit code {ended.code}): {reason}"
     return without_secrets(text, secret_variables(plan).values())
@@ -40,7 +41,7 @@ def function_failed(
     lines = [
         f"{function}: {reason}{mend_of(reason)}",
         *([heading, *(f"  {line}" for line in last)] if last else []),
-        failed(plan, call, ended, timeout_seconds).removesuffix(f": {reason}"),
+        failed(plan, call, ended, timeout_seconds, MORE_TIME).removesuffix(f": {reason}"),
         f"all that nuctl said: {log}",
     ]
     return without_secrets("\n".join(lines), secret_variables(plan).values())

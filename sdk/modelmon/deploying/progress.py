@@ -13,6 +13,7 @@ from typing import IO, Any
 
 from modelmon.deploying.reasons import COLOUR, LOGGED, NUCLIO
 from modelmon.errors import UnavailableError
+from modelmon.sources import make_folder
 
 REMIND_SECONDS = 30.0
 STEPS = {
@@ -109,7 +110,7 @@ def duration(seconds: float) -> str:
 
 def _private(log: Path) -> IO[str]:
     try:
-        log.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(log.parent)
         return os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8")
     except OSError as error:
         raise UnavailableError(f"{log} can't be written: {error.strerror}") from error

@@ -19,6 +19,9 @@ from modelmon.local.deployment import deployed
 from modelmon.local.folders import functions_folder
 from modelmon.settings import FILE_NAME, STATE_FOLDER, Settings
 
+ASK_SECONDS = 60.0
+"""For an answer of nuctl that somebody waits for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
@@ -85,7 +88,7 @@ def there(
 ) -> dict[str, FunctionThere]:
     """Those of the functions `names` that Nuclio has of this project. Raises as `deploy`."""
     plan = make_plan(settings)
-    found = nuctl.functions_there(plan, names, tell)
+    found = nuctl.functions_there(plan, names, tell, ASK_SECONDS)
     return {name: function for name, function in found.items() if function.is_of(plan.nuclio_project)}
 
 
