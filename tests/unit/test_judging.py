@@ -281,13 +281,19 @@ def test_a_new_app_is_asked_for_the_windows_that_are_open(chain, monkeypatch, no
     chain.register("new")
     before = chain.windows()
     for _ in range(2):  # deployed twice
-        judging.ask_for_open_windows(chain.settings, "new")
-        judging.ask_for_open_windows(chain.settings, "app")
+        assert judging.ask_for_open_windows(chain.settings, "new")
+        assert judging.ask_for_open_windows(chain.settings, "app")
     found = chain.windows("new")
     assert [((each.start_us - T0) // MINUTE_US, each.wanted) for each in found] == [(s, 1) for s in starts]
     assert chain.windows() == before
     chain.settle(at(90))
     assert [minute for _, minute, _ in chain.answer("new")] == starts
+
+
+def test_without_rows_there_is_nothing_that_a_new_app_could_be_asked_for(chain):
+    assert not judging.ask_for_open_windows(chain.settings, "app")
+    chain.endpoint(E1)
+    assert not judging.ask_for_open_windows(chain.settings, "app")
 
 
 def test_an_app_that_was_removed_is_not_asked(chain):

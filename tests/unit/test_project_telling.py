@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from modelmon.local.running import lock_project, report_file
+from modelmon.model_monitoring.locating import opened
 from modelmon.project.telling import quietly
+from modelmon.stores import schema
 from project_support import frame, make
 
 
@@ -49,6 +51,22 @@ def test_where_the_project_is_up_nothing_has_to_be_started(
     assert last == [
         "Deployed serving with the model free. Without set_tracking() nothing of it is monitored.",
         "`modelmon up` is running and takes it over.",
+    ]
+
+
+def test_an_app_that_is_deployed_where_rows_are_kept_may_be_asked_for_earlier_windows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deploy_all(tmp_path)
+    project = make(tmp_path)
+    row = {"path": "a.parquet", "endpoint_id": "e", "rows": 1, "size_bytes": 1}
+    times = dict.fromkeys(("hour_us", "min_us", "max_us"), 0)
+    with opened(project.settings) as database, database.write() as connection:
+        connection.execute(schema.files.insert().values(row | times))
+    project.set_model_monitoring_function("rows", "rows_app.py", application_class="Rows").deploy()
+    assert capsys.readouterr().err.splitlines()[-2:] == [
+        "Deployed the app rows: it judges the windows that are due from now on.",
+        "Earlier ones, or failed ones again: modelmon judge --app rows --from TIME",
     ]
 
 

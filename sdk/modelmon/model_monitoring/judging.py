@@ -89,22 +89,24 @@ def _asked(application_name: str, found: Sequence[Found], new: int) -> Asked:
     )
 
 
-def ask_for_open_windows(settings: Settings, application_name: str) -> None:
+def ask_for_open_windows(settings: Settings, application_name: str) -> bool:
     """Ask an app that has just been registered for the windows that are not due yet and have rows already:
-    nothing new may come to bring them to it."""
+    nothing new may come to bring them to it. Returns whether there are rows that it could be asked for."""
     now, grace_us = now_us(), round(settings.grace_seconds * 1e6)
     span = Span(max(0, now - grace_us), now + 1)
     with opened(settings) as database, closing(open_series(settings)) as series:
         with database.read() as connection:
             app = _app(connection, application_name)
             chosen = _chosen(connection, app.name, None)
-        if chosen:
+            past = bool(chosen) and asking.has_rows(connection)
+        if past:
             grid = asking.grid_of(database, app, settings.base_period)
             found = [
                 asking.find_windows(database, series, app.name, grid, each, span, MOST_WINDOWS)
                 for each in chosen
             ]
             asking.ask(database, app.name, found, now, grace_us, only_new=True)
+    return past
 
 
 def _span(start: Time, end: Time, now: int) -> Span:

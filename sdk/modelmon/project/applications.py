@@ -127,8 +127,10 @@ class AppFunction:
         self.save(deployed=True)
         with opened(settings) as database, database.write() as connection:
             registry.register_app(connection, self.name, self.spec.base_period, now_us())
-        ask_for_open_windows(settings, self.name)
+        has_past = ask_for_open_windows(settings, self.name)
         tell(f"Deployed the app {self.name}: it judges the windows that are due from now on.")
+        if has_past:
+            tell(f"Earlier ones, or failed ones again: modelmon judge --app {self.name} --from TIME")
         self._say_when_they_come(settings)
         return self
 

@@ -33,6 +33,11 @@ class Found:
     gone: int
 
 
+def has_rows(connection: Connection) -> bool:
+    """Whether any endpoint has rows that could be judged again."""
+    return connection.scalar(select(files.c.path).limit(1)) is not None
+
+
 def grid_of(database: Database, app: RegisteredApp, base_period: int) -> Sequence[Period]:
     """The app's grid, brought up to its present period."""
     with database.write() as connection:
