@@ -11,7 +11,9 @@ import re
 import subprocess
 import sys
 import tomllib
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import NamedTuple
 
 import pandas as pd
@@ -101,6 +103,19 @@ class Reader:
         return (self.folder / "up.log").read_text()
 
 
+class Answering(BaseHTTPRequestHandler):
+    """What the published port of a container would answer."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        body = b'{"outputs": [1, 0]}'
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
 def check_installation(command: str) -> None:
     """The extras exist; the packages are what the scripts import."""
     (extras,) = re.findall(r"checkout\[([\w,]+)\]", command)
@@ -176,6 +191,8 @@ def test_the_same_folder_goes_to_nuclio(
     reader: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     notes = nuctl_stand_in.install(tmp_path / "nuctl", monkeypatch)
+    served = HTTPServer(("127.0.0.1", 0), Answering)
+    (notes / "port-serving").write_text(str(served.server_port))
     nuclio = Reader(reader.folder)
     nuclio.environ |= {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -185,3 +202,6 @@ def test_the_same_folder_goes_to_nuclio(
         nuclio.follow(block)
     deployed = [call[1] for call in nuctl_stand_in.calls(notes) if call[0] == "deploy"]
     assert deployed == [*nuctl_stand_in.ORDER[:4], "serving"]
+    with served:
+        Thread(target=served.handle_request, daemon=True).start()
+        assert "'outputs': [1, 0]" in nuclio.run("python ask.py")
