@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import logging
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -65,6 +67,23 @@ def test_the_sample_is_pandas_or_arrow_as_asked(frame: Any) -> None:
     assert seen.sample_df["x"].tolist() == seen.sample.column("x").to_pylist() == [1.0, 2.0, 3.0]
     assert seen.sample_df.index.tolist() == [0, 1, 2]
     assert seen.rows == 3
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "stored"),
+    [
+        ([1, True, 2.50, 1.0, np.nan, "a"], pa.string(), ["1", "true", "2.5", "1", None, "a"]),
+        ([2**70, 1, None], pa.float64(), [float(2**70), 1.0, None]),
+        ([Decimal("Infinity"), Decimal("1.5")], pa.float64(), [float("inf"), 1.5]),
+        ([[1.0], {"k": 1}], pa.string(), ["[1]", '{"k":1}']),
+        (["half \ud800", "whole"], pa.string(), ["half ?", "whole"]),
+    ],
+)
+def test_a_column_that_arrow_has_no_type_for_is_as_it_would_be_stored(
+    values: list[Any], kind: pa.DataType, stored: list[Any]
+) -> None:
+    column = context(pd.DataFrame({"x": pd.Series(values, dtype=object)})).sample["x"]
+    assert (column.type, column.to_pylist()) == (kind, stored)
 
 
 def test_a_column_of_mixed_types_is_text_in_arrow_as_it_is_in_the_store() -> None:

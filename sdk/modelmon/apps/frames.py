@@ -37,8 +37,22 @@ def _arrow_column(column: pd.Series[Any]) -> Any:
 
     try:
         return pa.array(column, from_pandas=True)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
-        from modelmon.stats.values import spelled
+    except (pa.ArrowException, TypeError, ValueError, OverflowError):
+        return _stored_column(column)
 
-        gaps = column.isna()
-        return pa.array([None if gap else spelled(value) for value, gap in zip(column, gaps, strict=True)])
+
+def _stored_column(column: pd.Series[Any]) -> Any:
+    """Values that Arrow has no type for, as the stream function would have stored them."""
+    import pyarrow as pa
+
+    from modelmon.stats import pandas_columns
+    from modelmon.stats.values import spelled
+
+    if pandas_columns.kind(column) == "numeric":
+        numbers, invalid = pandas_columns.numbers(column)
+        if not invalid:  # whole numbers beyond 64 bits, Decimals without end
+            return pa.array(numbers, from_pandas=True)
+    gaps = column.isna()
+    texts = [None if gap else spelled(value) for value, gap in zip(column, gaps, strict=True)]
+    # Half a surrogate pair, which Python's texts can hold, is no text anywhere else.
+    return pa.array([text if text is None else text.encode(errors="replace").decode() for text in texts])
