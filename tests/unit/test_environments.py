@@ -227,3 +227,11 @@ def test_uv_takes_packages_from_where_pip_is_told_to() -> None:
     assert told["UV_FIND_LINKS"] == "/a,/b"
     assert told["SSL_CERT_FILE"] == "c"
     assert _environment({"PIP_INDEX_URL": "a", "UV_DEFAULT_INDEX": "b"})["UV_DEFAULT_INDEX"] == "b"
+
+
+def test_uv_finds_the_pythons_that_pyenv_has_and_did_not_select(tmp_path: Path) -> None:
+    for version in ("3.12.1", "3.13.0"):
+        (tmp_path / "versions" / version / "bin").mkdir(parents=True)
+    path = _environment({"PATH": f"{tmp_path}/shims:/usr/bin"})["PATH"].split(":")
+    assert path == [f"{tmp_path}/versions/3.12.1/bin", f"{tmp_path}/versions/3.13.0/bin", "/usr/bin"]
+    assert _environment({"PATH": "/a/shims:/usr/bin"})["PATH"] == "/a/shims:/usr/bin"

@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from itertools import takewhile
 from pathlib import Path
@@ -97,4 +97,15 @@ def _read(process: subprocess.Popen[bytes], stopped: Callable[[], bool]) -> byte
 def _environment(ours: Mapping[str, str]) -> dict[str, str]:
     """Ours; uv takes packages from where pip would, unless its own variables say otherwise."""
     told = {uv: ours[pip] for pip, uv in AS_PIP.items() if ours.get(pip) and not ours.get(uv)}
-    return {**ours, **{name: ",".join(v.split()) if name in LISTS else v for name, v in told.items()}}
+    lists = {name: ",".join(told[name].split()) for name in LISTS if name in told}
+    return {**ours, **told, **lists, "PATH": os.pathsep.join(_places(ours.get("PATH", os.defpath)))}
+
+
+def _places(path: str) -> Iterator[str]:
+    """Where Pythons are looked for. pyenv's shims work for the selected version alone: its versions do."""
+    for entry in path.split(os.pathsep):
+        versions = Path(entry).parent / "versions"
+        if Path(entry).name == "shims" and versions.is_dir():
+            yield from (str(each) for each in sorted(versions.glob("3.*/bin")))
+        else:
+            yield entry
