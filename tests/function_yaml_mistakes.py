@@ -178,6 +178,22 @@ MISTAKES = [
         "no key",
         "",
     ),
+    (
+        "directive-in-another-case",
+        '    commands:\n      - "@nuclio.postCopy"\n      - pip install /opt/nuclio/modelmon.whl',
+        "    directives: {precopy: [{kind: RUN, value: pwd}]}",
+        "spec.build.directives.precopy",
+        "no key",
+        "did you mean preCopy?",
+    ),
+    (
+        "port-in-another-case",
+        "kind: http",
+        "kind: http\n      attributes: {Port: 1}",
+        "Port",
+        "no key",
+        "port?",
+    ),
     ("service-type", "  minReplicas: 1", "  serviceType: LoadBalancer", "serviceType", "unknown", "NodePort"),
     (
         "port",

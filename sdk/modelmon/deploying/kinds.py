@@ -48,9 +48,10 @@ class MapOf:
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """These keys and no others."""
+    """These keys and no others, in any letter case but those that Nuclio looks up in a map (`exact`)."""
 
     of: Mapping[str, Kind]
+    exact: frozenset[str] = frozenset()
 
 
 Kind = Scalar | Choice | ListOf | MapOf | Keys

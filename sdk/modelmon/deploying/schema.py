@@ -76,6 +76,7 @@ VOLUME = Keys(
         ),
     }
 )
+_COPY = ("preCopy", "postCopy")
 _DIRECTIVES = ListOf(Keys({"kind": TEXT, "value": TEXT}))
 BUILD = Keys(
     {
@@ -87,7 +88,7 @@ BUILD = Keys(
         **dict.fromkeys(("commands", "scriptPaths", "dependencies", "flags"), ListOf(TEXT)),
         **dict.fromkeys(("addedPaths", "args"), MapOf(TEXT)),
         **dict.fromkeys(("runtimeAttributes", "codeEntryAttributes"), MapOf(ANYTHING)),
-        "directives": Keys({"preCopy": _DIRECTIVES, "postCopy": _DIRECTIVES}),
+        "directives": Keys(dict.fromkeys(_COPY, _DIRECTIVES), frozenset(_COPY)),
         "codeEntryType": Choice(("git", "archive", "s3", "image", "sourceCode", "github")),
         "mode": Choice(("neverBuild", "alwaysBuild")),
         "timestamp": COUNT,
@@ -102,7 +103,8 @@ PLATFORM_ATTRIBUTES = Keys(  # Docker's alone
         ),
         "mountMode": Choice(("bind", "volume")),
         "healthCheckInterval": DURATION,
-    }
+    },
+    frozenset(("healthCheckInterval",)),
 )
 _SPEC_OF_KUBERNETES: dict[str, Kind] = dict.fromkeys(
     ("affinity", "tolerations", "securityContext", "sidecars", "initContainers", "deploymentStrategy",

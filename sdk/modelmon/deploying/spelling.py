@@ -56,7 +56,7 @@ def _spelled(node: Node, kind: Kind) -> Node:
 
 
 def _keys(node: Node, kind: Keys) -> Node:
-    names = {name.lower(): name for name in kind.of}
+    names = {name.lower(): name for name in kind.of if name not in kind.exact}
     entries: dict[str, Node] = {}
     repeated = list(node.repeated)
     for written, entry in node.entries.items():

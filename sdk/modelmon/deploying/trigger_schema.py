@@ -101,10 +101,10 @@ V3IO: dict[str, Kind] = {
     ),
 }  # fmt: skip
 ATTRIBUTES = {
-    "http": Keys(HTTP),
+    "http": Keys(HTTP, frozenset(("port", "ingresses", "serviceType"))),
     "cron": Keys(CRON),
-    "kafka-cluster": Keys(KAFKA),
-    "kafka": Keys(KAFKA),
+    "kafka-cluster": Keys(KAFKA, frozenset(("ackWindowSize",))),
+    "kafka": Keys(KAFKA, frozenset(("ackWindowSize",))),
     "v3ioStream": Keys(V3IO),
     "v3io-stream": Keys(V3IO),
 }
