@@ -23,6 +23,7 @@ from modelmon.wire import (
     read_message,
     split_function_uri,
 )
+from modelmon.wire.allowance import Allowance
 from modelmon.wire.identity import MOST_REMEMBERED
 
 WHOLE_MESSAGE = -1
@@ -40,8 +41,14 @@ def decode(batch: Batch, settings: Settings) -> Decoded:
             aside.add(message, WHOLE_MESSAGE, UNKNOWN_ENDPOINT, error, message.body)
         return decoded
     horizon_us = batch.now_us + round(settings.future_seconds * 1_000_000)
-    for message in batch.messages:
-        _decode_message(decoded, aside, settings, message, horizon_us)
+    with Allowance() as allowance:
+        for message in batch.messages:
+            try:
+                items = allowance.read(read_message, message.body)
+            except RejectedError as error:
+                aside.add(message, WHOLE_MESSAGE, UNKNOWN_ENDPOINT, error, message.body)
+            else:
+                _decode_message(decoded, aside, settings, message, items, horizon_us)
     _discover(decoded, settings)
     return decoded
 
@@ -64,11 +71,16 @@ def set_sparse_aside(decoded: Decoded, names: Mapping[str, KnownNames], settings
 
 
 def _decode_message(
-    decoded: Decoded, aside: _Aside, settings: Settings, message: Message, horizon_us: int
+    decoded: Decoded,
+    aside: _Aside,
+    settings: Settings,
+    message: Message,
+    items: Sequence[Item],
+    horizon_us: int,
 ) -> None:
     served, offset = decoded.served, message.offset
     refused: Refused = {}
-    for number, item in enumerate(read_message(message.body)):
+    for number, item in enumerate(items):
         if type(item) is ServingEvent:
             if item.when_us > horizon_us or item.input_names or item.output_names:
                 error = _objection(item, horizon_us, settings)

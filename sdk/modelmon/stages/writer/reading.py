@@ -8,9 +8,13 @@ from dataclasses import dataclass, field
 import msgspec
 
 from modelmon import wire
-from modelmon.model import DeadLetter, Message, ValuePoint, from_us, to_us
+from modelmon.errors import RejectedError
+from modelmon.model import UNKNOWN_ENDPOINT, DeadLetter, Message, ValuePoint, from_us, to_us
 from modelmon.stores.reports import Answer, Report, Stats
 from modelmon.stores.windows import WindowKey
+from modelmon.wire.allowance import Allowance
+
+WHOLE_MESSAGE = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +28,23 @@ class Reading:
 def read_messages(messages: Sequence[Message], stream: str, stream_id: str, now_us: int) -> Reading:
     """Read messages of the writer's stream, named `stream` in the dead letters."""
     reading = Reading()
-    for message in messages:
-        groups: dict[tuple[WindowKey, int], list[wire.Envelope]] = {}
-        for item in wire.read_report(message.body):
-            if isinstance(item, wire.RejectedItem):
-                reading.letters.append(_letter(item, message, stream, stream_id, now_us))
-            else:
-                groups.setdefault((_key(item), _revision(item)), []).append(item)
-        reading.reports.extend(map(_report, groups.values()))
+    with Allowance() as allowance:
+        for message in messages:
+            groups: dict[tuple[WindowKey, int], list[wire.Envelope]] = {}
+            for item in _items(allowance, message.body):
+                if isinstance(item, wire.RejectedItem):
+                    reading.letters.append(_letter(item, message, stream, stream_id, now_us))
+                else:
+                    groups.setdefault((_key(item), _revision(item)), []).append(item)
+            reading.reports.extend(map(_report, groups.values()))
     return reading
+
+
+def _items(allowance: Allowance, body: bytes) -> list[wire.Envelope | wire.RejectedItem]:
+    try:
+        return allowance.read(wire.read_report, body)
+    except RejectedError as error:
+        return [wire.RejectedItem(WHOLE_MESSAGE, UNKNOWN_ENDPOINT, error.field, error.reason, body)]
 
 
 def _key(envelope: wire.Envelope) -> WindowKey:
