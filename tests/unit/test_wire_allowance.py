@@ -44,7 +44,7 @@ def stuck_at(reader: Any, mark: bytes) -> Any:
 def test_a_reader_that_does_not_end_is_ended_and_the_next_one_reads(reader: Any) -> None:
     with Allowance() as given:
         for _ in range(2):
-            with pytest.raises(RejectedError, match="than its size allows: 0.2 s for 4 bytes"):
+            with pytest.raises(RejectedError, match=r"than its size allows: 0\.2 s for 4 bytes"):
                 given.read(reader, b"body")
         assert given.read(len, b"body") == 4
     assert signal.getitimer(signal.ITIMER_VIRTUAL) == (0, 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from operator import attrgetter
 
 from modelmon.errors import RejectedError
 from modelmon.model import UNKNOWN_ENDPOINT, DeadLetter, Endpoint, Message, from_us
@@ -27,6 +28,7 @@ from modelmon.wire.allowance import Allowance
 from modelmon.wire.identity import MOST_REMEMBERED
 
 WHOLE_MESSAGE = -1
+_publisher_of, _number_of = attrgetter("publisher_id"), attrgetter("number")
 Refused = dict[int, tuple[ServingEvent | ErrorEvent, RejectedError]]
 """Events of one message that could be read and can't be kept, by their numbers in it."""
 
@@ -42,9 +44,10 @@ def decode(batch: Batch, settings: Settings) -> Decoded:
         return decoded
     horizon_us = batch.now_us + round(settings.future_seconds * 1_000_000)
     with Allowance() as allowance:
+        read = allowance.read
         for message in batch.messages:
             try:
-                items = allowance.read(read_message, message.body)
+                items = read(read_message, message.body)
             except RejectedError as error:
                 aside.add(message, WHOLE_MESSAGE, UNKNOWN_ENDPOINT, error, message.body)
             else:
@@ -211,12 +214,20 @@ def _discover(decoded: Decoded, settings: Settings) -> None:
     for endpoint_id, group in decoded.served.items():
         # Knows more than one that was set aside before it.
         decoded.discovered[endpoint_id] = endpoint_of(group.events[0], settings.project)
-        _note_numbers(decoded, _numbered(group.events))
+        _note_served(decoded, endpoint_id, group.events)
     for error in decoded.errors:
         _note_endpoint(decoded, error, settings)
     _note_numbers(decoded, _numbered(decoded.errors))
     for rejection in decoded.rejections:
         _note_numbers(decoded, rejection.numbered)
+
+
+def _note_served(decoded: Decoded, endpoint_id: str, events: Sequence[ServingEvent]) -> None:
+    publishers = set(map(_publisher_of, events))
+    if len(publishers) > 1:
+        _note_numbers(decoded, _numbered(events))
+    elif publishers != {None}:  # almost always one
+        decoded.numbers.setdefault((publishers.pop(), endpoint_id), []).extend(map(_number_of, events))
 
 
 def _note_numbers(decoded: Decoded, numbered: Sequence[Numbered]) -> None:

@@ -57,10 +57,11 @@ def sparse_events(events: Sequence[ServingEvent], known: KnownNames, limit: int)
 
 def _may_be_sparse(events: Sequence[ServingEvent], side: _Side, limit: int) -> bool:
     """At most so many columns come of these events; that is looked at first because it costs little."""
+    named = sum(len(names) for names in set(map(side.names, events)) if names)
+    if not named and len(set(map(len, chain.from_iterable(map(side.rows, events))))) == 1:
+        return False  # most batches: a full table
     widths = list(map(len, chain.from_iterable(map(side.rows, events))))
-    names = set(map(side.names, events))
-    columns = max(widths) + sum(len(each) for each in names if each)
-    return len(widths) * columns - sum(widths) > limit
+    return len(widths) * (max(widths) + named) - sum(widths) > limit
 
 
 def _over_the_limit(
