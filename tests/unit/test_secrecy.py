@@ -15,10 +15,12 @@ import yaml
 
 import project_support
 from function_yaml_mistakes import RIGHT
-from modelmon.deploying import nuctl
 from modelmon.deploying.check import check_text
+from modelmon.deploying.failures import failed, function_failed
 from modelmon.deploying.folders import write_folder
 from modelmon.deploying.plan import make_plan
+from modelmon.deploying.reasons import LONGEST
+from modelmon.deploying.redaction import without_secrets
 from modelmon.deploying.rendering import Rendered, render_function
 from modelmon.deploying.running import Ended
 from modelmon.deploying.secrets import secret_variables
@@ -252,21 +254,24 @@ class TestNuctl:
     def test_what_it_says_is_shown_without_secrets(self, way: str, password: str) -> None:
         settings = {**SERVERS, **SASL, "kafka_ssl_cafile": "", "kafka_sasl_password": password}
         plan = make_plan(Settings(**settings), LOCAL)
-        said = nuctl._without_secrets(f"failed: --env A={WAYS[way](password)} end", plan)
+        said = without_secrets(f"failed: --env A={WAYS[way](password)} end", secret_variables(plan).values())
         assert "S3" not in said
         assert "ET" not in said
         assert said.endswith("end")
 
-    def test_a_password_is_masked_before_what_it_says_is_cut(self) -> None:
+    def test_a_password_is_masked_before_what_it_says_is_cut(self, tmp_path: Path) -> None:
         password = "S3CRET" * 40
         settings = {**SERVERS, **SASL, "kafka_ssl_cafile": "", "kafka_sasl_password": password}
         plan = make_plan(Settings(**settings), LOCAL)
-        ended = Ended(1, "", password + "x" * (nuctl.TAIL - 100))
-        assert PASSWORD not in nuctl._failed(plan, nuctl.Call(("deploy", "f")), ended, 1.0)
+        for before in ("", "ValueError: ", "ERROR: "):
+            ended = Ended(1, "", before + "x" * (LONGEST - 100) + password)
+            assert PASSWORD not in failed(plan, "nuctl deploy f", ended, 1.0)
+            assert PASSWORD not in function_failed(plan, "f", "nuctl deploy f", ended, 1.0, tmp_path)
 
     def test_an_address_s_user_is_masked_whatever_the_password_holds(self) -> None:
         plan = make_plan(Settings(**SERVERS), LOCAL)
-        assert nuctl._without_secrets("at http://u:S3/C@RET@h/x now", plan) == "at http://***@h/x now"
+        said = without_secrets("at http://u:S3/C@RET@h/x now", secret_variables(plan).values())
+        assert said == "at http://***@h/x now"
 
 
 class TestFindings:

@@ -20,12 +20,12 @@ STARTED = "Waiting for function to be ready"  # in what nuctl says: before it, a
 
 def failed(plan: Plan, call: str, ended: Ended, timeout_seconds: float, hint: str = "") -> str:
     """The error of a call of nuctl, in one line; `hint` says how to give it more time."""
-    reason = _reason(ended.said)
+    reason = _reason(_masked(plan, ended.said))
     if ended.code is None:
         text = f"`{call}` took longer than {timeout_seconds:g} s and was ended{hint}: {reason}"
     else:
         text = f"`{call}` failed (exit code {ended.code}): {reason}"
-    return without_secrets(text, secret_variables(plan).values())
+    return _masked(plan, text)
 
 
 def function_failed(
@@ -34,9 +34,10 @@ def function_failed(
     """The error of a function that was not deployed: the reason, the end of its container's log, the call,
     and the file `log` that has all that nuctl said."""
     command = f"{DOCKER} logs nuclio-{plan.settings.nuclio_namespace}-{function}"  # Nuclio's name for it
-    container = _output(command) if plan.platform == LOCAL and STARTED in ended.said else ""
-    reason = _reason(f"{ended.said}\n{container}")
-    last = tail(container) or (tail(ended.said) if has_traceback(ended.said) else [])
+    said = _masked(plan, ended.said)
+    container = _masked(plan, _output(command)) if plan.platform == LOCAL and STARTED in said else ""
+    reason = _reason(f"{said}\n{container}")
+    last = tail(container) or (tail(said) if has_traceback(said) else [])
     heading = f"its log ends ({command}):" if container else "its log ends:"
     lines = [
         f"{function}: {reason}{mend_of(reason)}",
@@ -44,7 +45,12 @@ def function_failed(
         failed(plan, call, ended, timeout_seconds, MORE_TIME).removesuffix(f": {reason}"),
         f"all that nuctl said: {log}",
     ]
-    return without_secrets("\n".join(lines), secret_variables(plan).values())
+    return _masked(plan, "\n".join(lines))
+
+
+def _masked(plan: Plan, text: str) -> str:
+    """Before anything of it is cut: half a password would not be known for one."""
+    return without_secrets(text, secret_variables(plan).values())
 
 
 def _reason(said: str) -> str:
