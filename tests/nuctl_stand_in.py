@@ -6,11 +6,13 @@ given as Nuclio's builder would. Files among the notes make it misbehave:
 
 - `fail-<name>`: the image is not built; its text is the installer's
 - `crash-<name>`: the container ends; its text is the worker's log
-- `hang-<name>`: the build never ends; `build-<name>` then holds the process ids of nuctl and its docker
+- `hang-<name>`: the build never ends
 - `wait-<name>`: the container never gets ready
 - `port-<name>`: where its HTTP trigger is published, 32768 without
 - `silent`: no `get` is answered
 - `answer`: what every `get` prints
+
+While it hangs, `hanging` holds its process id and that of what it has started.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +74,21 @@ _CAUGHT = {
 }
 NO_SKLEARN = json.dumps(_CAUGHT) + "\n"
 """What a worker whose module is missing says before it ends, as `crash-<name>` takes it."""
+
+
+def end_when_hanging(notes: Path, monkeypatch: Any, until: Callable[[], bool] = lambda: True) -> None:
+    """Have the time of a call be over as soon as the stand-in hangs and `until` is so, however busy this
+    machine is. `hung` then holds the process ids."""
+
+    def wait(process: subprocess.Popen[str], within_seconds: float) -> int | None:
+        hanging = notes / "hanging"
+        while process.poll() is None and not (hanging.exists() and until()):
+            time.sleep(0.01)
+        if process.poll() is None:
+            hanging.rename(notes / "hung")
+        return process.poll()
+
+    monkeypatch.setattr("modelmon.deploying.running._wait", wait)
 
 
 def install(folder: Path, monkeypatch: Any) -> Path:
@@ -140,7 +159,7 @@ def _get(notes: Path, arguments: list[str]) -> int:
     """One is a document, several are a list; none is a sentence, and an error if it is named."""
     assert arguments[-2:] == ["--output", "json"], arguments
     if (notes / "silent").exists():
-        signal.pause()
+        _hang(notes)
     if (notes / "answer").exists():
         sys.stdout.write((notes / "answer").read_text())
         return 0
@@ -199,7 +218,7 @@ def _deploy(notes: Path, arguments: list[str]) -> int:
     _log("I", "nuctl", "Cleaning up before deployment", functionName=name)
     _log("I", "nuctl.platform", "Waiting for function to be ready", timeout=120)
     if (notes / f"wait-{name}").exists():
-        signal.pause()
+        _hang(notes)
     crash = notes / f"crash-{name}"
     if crash.exists():
         put(notes, name, project, "error", namespace)
@@ -216,10 +235,8 @@ def _build(notes: Path, name: str, folder: Path, arguments: list[str]) -> int | 
     _log("I", "nuctl.platform.docker", "Pulling image", imageName="quay.io/nuclio/uhttpc:0.0.1-amd64")
     _log("I", "nuctl.platform", "Building docker image", image=f"nuclio/processor-{name}:latest")
     if (notes / f"hang-{name}").exists():
-        docker = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
-        (notes / f"build-{name}.new").write_text(f"{os.getpid()} {docker.pid}")
-        (notes / f"build-{name}.new").rename(notes / f"build-{name}")
-        signal.pause()
+        docker = subprocess.Popen(["sleep", "600"])
+        _hang(notes, docker.pid)
     problems = look_at(folder, arguments)
     fail = notes / f"fail-{name}"
     if problems or fail.exists():
@@ -227,6 +244,12 @@ def _build(notes: Path, name: str, folder: Path, arguments: list[str]) -> int | 
         return _fail_build(said, arguments)
     _log("I", "nuctl", "Build complete", image=f"nuclio/processor-{name}:latest")
     return None
+
+
+def _hang(notes: Path, *started: int) -> None:
+    (notes / "hanging.new").write_text(" ".join(map(str, [os.getpid(), *started])))
+    (notes / "hanging.new").rename(notes / "hanging")
+    signal.pause()
 
 
 def _port(notes: Path, name: str) -> int:

@@ -26,6 +26,7 @@ from nuctl_stand_in import NO_SKLEARN, ORDER
 
 CONTROLLER = "modelmon-controller"
 DRIFT = "histogram-data-drift"
+PATIENCE_SECONDS = 120.0
 
 
 @pytest.fixture
@@ -56,7 +57,10 @@ def in_another_process(project: Any, code: str) -> subprocess.Popen[str]:
         "import modelmon\n"
         f"project = modelmon.get_or_create_project('flights', context={str(project.context)!r})\n{code}\n"
     )
-    return subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True)
+    temporary = project.context.parent / "temporary"  # where a nuctl that is killed leaves what it has
+    temporary.mkdir(exist_ok=True)
+    environ = {**os.environ, "TMPDIR": str(temporary)}
+    return subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True, env=environ)
 
 
 def test_deploy_function_hands_it_to_nuclio(project: Any, notes: Path) -> None:
@@ -189,40 +193,73 @@ def test_what_nuclio_does_not_take_is_not_deployed_and_can_be_tried_again(projec
     assert deployed(notes)[before:] == [CONTROLLER]
 
 
+WEB = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+project.set_function("model.py", name="web").add_model("free", class_name="Free").deploy()
+"""
+
+
 @pytest.mark.e2e
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
-def test_a_deployment_that_was_interrupted_goes_on_where_it_was(
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_deployment_that_is_interrupted_ends_nuctl_and_can_be_called_again(
     project: Any, notes: Path, how: signal.Signals
 ) -> None:
-    (notes / f"hang-{CONTROLLER}").touch()
-    script = in_another_process(
-        project,
-        "import signal\n"
-        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
-        "project.enable_model_monitoring()",
-    )
-    build = notes / f"build-{CONTROLLER}"
-    eventually(build.exists)
+    (notes / "hang-web").touch()
+    script = in_another_process(project, WEB)
+    pids = hanging(notes)
     script.send_signal(how)
-    _, said = script.communicate(timeout=60)
-    pids = [int(pid) for pid in build.read_text().split()]
-    if how is signal.SIGKILL:  # nobody was left to end nuctl
-        with pytest.raises(UnavailableError, match=f"is being deployed by process {script.pid}: wait until"):
-            project.enable_model_monitoring()
-        for pid in pids:
-            os.kill(pid, signal.SIGKILL)
-    eventually(lambda: not any(map(is_alive, pids)))
-    if how is not signal.SIGKILL:
-        assert CONTROLLER not in project_support.deployed(project)
-        assert "deployed: none; not deployed: modelmon-controller. Call it again" in said
-    assert nuctl_stand_in.state(notes, CONTROLLER) == "building"
+    _, said = script.communicate(timeout=PATIENCE_SECONDS)
+    eventually(lambda: not any(map(is_alive, pids)), within=PATIENCE_SECONDS)
+    assert "deployed: none; not deployed: web. Call it again" in said
+    assert project_support.deployed(project) == set()
+    assert nuctl_stand_in.state(notes, "web") == "building"
+    goes_on(project, notes)
 
-    (notes / f"hang-{CONTROLLER}").unlink()
+
+@pytest.mark.e2e
+def test_a_deployment_that_is_killed_goes_on_until_its_nuctl_is_gone(project: Any, notes: Path) -> None:
+    (notes / "hang-web").touch()
+    script = in_another_process(project, WEB)
+    pids = hanging(notes)
+    script.kill()
+    script.communicate(timeout=PATIENCE_SECONDS)
+    with pytest.raises(UnavailableError, match=f"web is being deployed by process {script.pid}: wait until"):
+        project.get_function("web").deploy()
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    eventually(lambda: not any(map(is_alive, pids)), within=PATIENCE_SECONDS)
+    goes_on(project, notes)
+
+
+def hanging(notes: Path) -> list[int]:
+    """The process ids of the nuctl that hangs and of its docker, once it does."""
+    eventually((notes / "hanging").exists, within=PATIENCE_SECONDS)
+    return [int(pid) for pid in (notes / "hanging").read_text().split()]
+
+
+def goes_on(project: Any, notes: Path) -> None:
+    """The same again frees the function and deploys it."""
+    (notes / "hang-web").unlink()
+    project.get_function("web").deploy()
+    assert deleted(notes) == [["web", "--platform", "local", "--namespace", "nuclio", "--force"]]
+    assert nuctl_stand_in.state(notes, "web") == "ready"
+
+
+def test_enabling_goes_on_where_it_was_interrupted(
+    project: Any, notes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nuctl_stand_in.end_when_hanging(notes, monkeypatch)
+    (notes / "hang-modelmon-controller").touch()
+    with pytest.raises(UnavailableError, match="was ended"):
+        project.enable_model_monitoring()
+    assert CONTROLLER not in project_support.deployed(project)
+    (notes / "hang-modelmon-controller").unlink()
     before = len(deployed(notes))
     project.enable_model_monitoring()
     assert deployed(notes)[before:] == [CONTROLLER]
-    assert deleted(notes) == [[CONTROLLER, "--platform", "local", "--namespace", "nuclio", "--force"]]
+    assert [each[0] for each in deleted(notes)] == [CONTROLLER]
     assert nuctl_stand_in.state(notes, CONTROLLER) == "ready"
 
 

@@ -72,14 +72,21 @@ def _follow(process: subprocess.Popen[str], within_seconds: float, tell: Callabl
     try:
         for thread in threads:
             thread.start()
-        with suppress(subprocess.TimeoutExpired):
-            code = process.wait(within_seconds)
+        code = _wait(process, within_seconds)
     finally:
         if code is None:
             _end(process)
         for thread in threads:
             thread.join(END_WITHIN_SECONDS)
     return Ended(code, "".join(out), "".join(said))
+
+
+def _wait(process: subprocess.Popen[str], within_seconds: float) -> int | None:
+    """The exit code, None when the time is over before."""
+    try:
+        return process.wait(within_seconds)
+    except subprocess.TimeoutExpired:
+        return None
 
 
 @contextmanager
