@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -481,6 +483,22 @@ def test_a_function_that_can_not_start_says_why(environment: Settings) -> None:
         await function.stop()
 
     asyncio.run(run())
+
+
+def test_a_beat_that_is_under_way_does_not_take_the_last_word_back(environment: Settings) -> None:
+    context = Context(Logger("INFO"), Platform("test"), trigger=TriggerInfo("kafka-cluster", "events"))
+    context.user_data.settings = environment
+    pulse = Pulse(context, Progress())
+    with ThreadPoolExecutor() as threads:
+        with pulse._turn:  # as a beat that writes
+            waiting = [threads.submit(pulse.beat, WorkerState.READY, "", 5.0) for _ in range(2)]
+            word = threads.submit(pulse.leave_word, "it stops")
+            waiting += [threads.submit(pulse.beat, WorkerState.READY, "", 5.0) for _ in range(2)]
+        for each in (*waiting, word):
+            each.result(30)
+    database = open_records(environment)
+    assert health(database, "modelmon-stream", time.time_ns() // 1000)["state"] == "failed"
+    database.close()
 
 
 def test_a_serving_function_answers_for_itself() -> None:

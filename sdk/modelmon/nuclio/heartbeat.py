@@ -26,7 +26,7 @@ UNCOMMITTED_SECONDS = 30.0
 """An acknowledgement that is not committed after so long does not arrive; platforms need seconds."""
 SETTLED_SECONDS = 20.0
 """A worker that has lived so long has outlived what ended the one before it."""
-BEGIN_SECONDS = END_SECONDS = 2.0
+BEGIN_SECONDS, END_SECONDS = 8.0, 2.0
 LEAST_TICK_SECONDS = 60.0
 UNCOMMITTED = (
     "what was acknowledged {seconds:.0f} s ago is still not committed for group {group}: the platform loses "
@@ -45,7 +45,7 @@ class StreamPulse:
     def __init__(self, context: Any, progress: Progress) -> None:
         self._making = context.user_data.making
         self._settings: Settings = context.user_data.settings
-        self._pulse = Pulse(context, progress)
+        self.pulse = Pulse(context, progress)
         self._progress = progress
         self._began = time.monotonic()
         self._last_exit = _last_exit(context)
@@ -61,7 +61,7 @@ class StreamPulse:
     async def end(self) -> None:
         """Stop, and take the heartbeat back."""
         self._task.cancel()
-        await _end(self._pulse)
+        await _end(self.pulse)
 
     async def _beat_for_ever(self) -> None:
         while True:
@@ -72,7 +72,7 @@ class StreamPulse:
         state, reason = self._state()
         # A failure is heard until the next worker in its place speaks, as the platform lets it wait.
         failed = state is WorkerState.FAILED
-        self._pulse.beat(
+        self.pulse.beat(
             state, reason, WORD_SECONDS if failed else self._settings.heartbeat_seconds * MISSED_BEATS
         )
 
@@ -81,11 +81,11 @@ class StreamPulse:
         if waiting:
             return WorkerState.WAITING, "; ".join(waiting)
         if self._word is None:
-            self._word = self._pulse.last_word() or self._last_exit
+            self._word = self.pulse.last_word() or self._last_exit
         if not self._making.done():
             return self._or_failed(WorkerState.STARTING, "opening streams and stores")
         subscription: Subscription = self._making.result().subscription
-        failure = self._pulse.observe(subscription)
+        failure = self.pulse.observe(subscription)
         if failure:
             return WorkerState.WAITING, f"waiting for its stream: {failure}"
         if self._progress.uncommitted_seconds > UNCOMMITTED_SECONDS:
@@ -115,23 +115,23 @@ class TickPulse:
         self._is_cron = getattr(context.trigger, "kind", "") == "cron"
         self._last: float | None = None
         self._last_exit = _last_exit(context)
-        self._pulse = Pulse(context, Progress(), TICKING)
+        self.pulse = Pulse(context, Progress(), TICKING)
 
     async def begin(self) -> None:
         """The function has started and waits for its first tick."""
         await _beat(self._begin)
 
     def _begin(self) -> None:
-        word = self._pulse.last_word() or self._last_exit
+        word = self.pulse.last_word() or self._last_exit
         state = WorkerState.FAILED if word else WorkerState.READY
-        self._pulse.beat(state, word or "no tick yet", self._longest)
+        self.pulse.beat(state, word or "no tick yet", self._longest)
 
     async def ticked(self, unavailable: Mapping[str, str]) -> None:
         """A tick has ended; `unavailable` is what it could not reach, and why."""
         state = WorkerState.WAITING if unavailable else WorkerState.READY
         reason = "; ".join(f"{what}: {why}" for what, why in unavailable.items())
         seconds = self._until_missed(time.monotonic())
-        await _beat(lambda: self._pulse.beat(state, reason, seconds))
+        await _beat(lambda: self.pulse.beat(state, reason, seconds))
 
     def _until_missed(self, now: float) -> float:
         """Three ticks of a cron trigger, by the time between the last two, and a minute at least."""
@@ -142,7 +142,7 @@ class TickPulse:
 
     async def end(self) -> None:
         """The last worker to end takes the heartbeat back; one that goes on will beat again."""
-        await _end(self._pulse)
+        await _end(self.pulse)
 
 
 def _last_exit(context: Any) -> str:

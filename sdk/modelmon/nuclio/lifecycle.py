@@ -16,10 +16,9 @@ from typing import Any, NoReturn, TypeVar
 
 from modelmon.errors import ConfigError
 from modelmon.extras import missing
-from modelmon.model import WorkerState
 from modelmon.nuclio.bridge import bridge_logging
 from modelmon.nuclio.progress import Progress
-from modelmon.nuclio.pulse import TICKING, WORD_SECONDS, Pulse
+from modelmon.nuclio.pulse import TICKING, Pulse
 from modelmon.nuclio.replies import told
 from modelmon.settings import Settings
 from modelmon.waiting import when_awaitable
@@ -31,8 +30,8 @@ T = TypeVar("T")
 BUG, WRONG_CONFIGURATION = 70, 78  # exit codes, as in sysexits.h
 FAILURES = (Exception, SystemExit)
 """What a stage, a model or an app may raise. Nuclio would turn either into an answer, and go on."""
-LEAVE_SECONDS = 2.0
-DIE_SECONDS = 10
+LEAVE_SECONDS = 8.0  # for the last word: a worker that failed early has yet to load what opens the records
+DIE_SECONDS = 15
 """After so long the kernel ends a process that can't say why it stops."""
 INIT_SECONDS = 5.0  # how long a start waits for a dependency before it goes on without it
 
@@ -129,13 +128,13 @@ def leave_word(context: Any, error: BaseException) -> None:
     speaks_as = getattr(context.user_data, "speaks_as", {"http": None, "cron": TICKING}.get(kind, ""))
     if settings is None or speaks_as is None:
         return
-    pulse = Pulse(context, Progress(), speaks_as)
-    beat = partial(pulse.beat, WorkerState.FAILED, _reason(error), WORD_SECONDS)
-    writing = threading.Thread(target=beat, daemon=True)
+    speaking = getattr(context.user_data, "pulse", None)
+    pulse: Pulse = speaking.pulse if speaking else Pulse(context, Progress(), speaks_as)
+    writing = threading.Thread(target=pulse.leave_word, args=(_reason(error),), daemon=True)
     try:
         writing.start()
     except RuntimeError:  # no thread is to be had
-        beat()
+        pulse.leave_word(_reason(error))
     else:
         writing.join(LEAVE_SECONDS)
 

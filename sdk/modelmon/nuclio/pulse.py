@@ -54,7 +54,11 @@ class Pulse:
         self._ended = False
         self.progress = progress
 
-    def beat(self, state: WorkerState, reason: str, seconds: float) -> None:
+    def leave_word(self, reason: str) -> None:
+        """Write why the worker stops; a beat that is under way comes before it, and none after it."""
+        self.beat(WorkerState.FAILED, reason, WORD_SECONDS, is_last=True)
+
+    def beat(self, state: WorkerState, reason: str, seconds: float, *, is_last: bool = False) -> None:
         """Write that the worker is so; it will be heard again within `seconds`."""
         from modelmon.stores import heartbeats
 
@@ -76,6 +80,7 @@ class Pulse:
         with self._turn:
             if self._ended:
                 return
+            self._ended = is_last
             try:
                 with self._records().write() as connection:
                     heartbeats.put(connection, beat)

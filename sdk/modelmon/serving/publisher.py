@@ -184,8 +184,12 @@ class Publisher:
 
     def _encode_held(self) -> bool:
         """Encode what the buffer holds; False when that was too much to have it all in both forms."""
-        done = 0
-        while self._in_flight_bytes < self._most_bytes // 2 and (taken := self._take()) is not None:
+        for done in range(1, len(self._buffer) + 1):
+            if self._in_flight_bytes >= self._most_bytes // 2:
+                return False
+            taken = self._take()
+            if taken is None:
+                break  # the stop has taken the rest
             number, logged = taken
             try:
                 event, has_time, misfit = encode(logged, self.publisher_id, number, self._client_time)
@@ -198,10 +202,9 @@ class Publisher:
             if misfit:
                 self._losses.misfit(logged.source.endpoint_name, misfit)
             self._delivery.waiting += self._messages.add(logged.source.endpoint_id, event)
-            done += 1
             if done % SLICE == 0:
                 time.sleep(0)  # hands the interpreter over, no wait
-        return not self._buffer
+        return True
 
     def _take(self) -> tuple[int, Logged] | None:
         with self._counting:
