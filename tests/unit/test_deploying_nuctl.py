@@ -71,10 +71,10 @@ class TestNamespace:
     def test_a_function_of_another_project_is_not_deleted(self, notes: Path) -> None:
         settings = Settings(project="flights", platform="local", **SERVERS)
         nuctl_stand_in.put(notes, "rows", "trains")
-        steps.delete_function(settings, "rows")
+        steps.delete_function(settings, "rows", lambda what: None)
         assert nuctl_stand_in.calls(notes) == []
         nuctl_stand_in.put(notes, "rows", "flights")
-        steps.delete_function(settings, "rows")
+        steps.delete_function(settings, "rows", lambda what: None)
         assert [call[:3] for call in nuctl_stand_in.calls(notes)] == [["delete", "function", "rows"]]
 
     @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ class TestBeingDeployed:
         nuctl_stand_in.put(notes, "modelmon-stream", "flights", "building")
         settings = Settings(project="flights", platform="local", project_dir=str(tmp_path), **SERVERS)
         with pytest.raises(UnavailableError, match=r"free it by\n  nuctl delete function modelmon-stream"):
-            steps.delete_function(settings, "modelmon-stream")
+            steps.delete_function(settings, "modelmon-stream", lambda what: None)
         assert nuctl_stand_in.calls(notes) == []
 
     def test_after_a_deployment_that_took_too_long_it_is_freed(
@@ -142,7 +142,7 @@ class TestBeingDeployed:
 
     def test_it_is_freed_to_be_deleted_too(self, notes: Path, tmp_path: Path, ends: None) -> None:
         took_too_long(notes, tmp_path)
-        steps.delete_function(Settings.load(tmp_path), "web")
+        steps.delete_function(Settings.load(tmp_path), "web", lambda what: None)
         assert nuctl_stand_in.state(notes, "web") == ""
 
     def test_what_failed_by_itself_is_not_taken_for_interrupted(self, notes: Path, tmp_path: Path) -> None:

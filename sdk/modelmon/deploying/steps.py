@@ -118,9 +118,10 @@ def address(settings: Settings, name: str) -> str:
     return found.address
 
 
-def delete_function(settings: Settings, name: str) -> None:
-    """Delete one function on Nuclio; nothing happens on the embedded platform."""
+def delete_function(settings: Settings, name: str, tell: Callable[[str], None]) -> None:
+    """Delete one function on Nuclio, telling it; nothing happens on the embedded platform."""
     if settings.platform != EMBEDDED:
+        tell(f"deleting {name} …")
         nuctl.delete(make_plan(settings), name)
 
 

@@ -198,7 +198,7 @@ def withdraw(settings: Settings, name: str, *, forget: bool) -> bool:
     """Remove the function's folder, so that it stops, on Nuclio too; `forget` its record as well. False when
     it is unknown."""
     if is_deployed(settings, name):
-        delete_function(settings, name)
+        delete_function(settings, name, tell)
     removed = remove_folder(deployed_folder(settings, name))
     with opened(settings) as database, database.write() as connection:
         found = registry.get_function(connection, name)
