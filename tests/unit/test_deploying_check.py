@@ -98,6 +98,7 @@ RESTART = "  platform: {attributes: {restartPolicy: {name: always, maximumRetryC
 
 def test_a_function_that_docker_would_not_start_again_is_a_warning() -> None:
     right = RIGHT.replace("maxReplicas: 2", "maxReplicas: 1")
+    right = right.replace("kind: http", "kind: http\n      attributes: {port: 8085}")
     (found,) = check(right, Target(LOCAL), "warning")
     assert (found.key, found.line) == ("spec.platform.attributes.restartPolicy", 7)
     assert "a crash or a restart of Docker ends the function for good" in found.problem
@@ -128,6 +129,23 @@ def test_a_version_that_a_cluster_does_not_serve_is_a_warning_where_it_goes_to_o
     (found,) = check(text, Target(KUBE), "warning")
     assert (found.key, found.mend) == ("apiVersion", "write nuclio.io/v1beta1")
     assert check(text, Target(), "warning") == check(text, Target(KUBE, as_it_stands=False), "warning") == []
+
+
+def test_a_port_that_docker_changes_at_each_start_is_a_warning() -> None:
+    text = RIGHT.replace("  minReplicas", RESTART).replace("maxReplicas: 2", "maxReplicas: 1")
+    (found,) = check(text, Target(LOCAL), "warning")
+    assert (found.key, "another one at each start" in found.problem) == (
+        "spec.triggers.http.attributes.port",
+        True,
+    )
+    for attributes in ("{port: 8085}", "{disablePortPublishing: true}"):
+        named = text.replace("kind: http", f"kind: http\n      attributes: {attributes}")
+        assert check(named, Target(LOCAL), "warning") == []
+    assert (
+        check(text, Target(LOCAL, as_it_stands=False), "warning")
+        == check(text, Target(KUBE), "warning")
+        == []
+    )
 
 
 def test_a_port_of_a_node_is_one_that_a_cluster_gives() -> None:
@@ -217,8 +235,8 @@ spec:
       mountMode: volume
 """
     assert check(text, Target(LOCAL)) == []
-    (found,) = check(text, Target(LOCAL), "warning")
-    assert found.key == "spec.triggers.myHttpTrigger.maxWorkers"
+    found = [each.key.rpartition(".")[2] for each in check(text, Target(LOCAL), "warning")]
+    assert found == ["port", "maxWorkers"]
 
 
 def test_code_in_the_file_needs_no_module_beside_it(tmp_path: Path) -> None:

@@ -94,6 +94,9 @@ def ports(document: Node, target: Target) -> Iterator[Finding]:
         found = trigger.at("attributes", "port")
         if found is not None and isinstance(found.data, int):
             yield from _port(document, trigger, found, target)
+        elif target.platform == LOCAL and target.as_it_stands and not _is_private(trigger):
+            problem = "is missing: Docker gives the function another one at each start, also after a crash"
+            yield missing(trigger, "attributes.port", problem, "write attributes: {port: 8085}", WARNING)
         address = trigger.at("url")
         if address is not None and _listens_on(str(address.data)) not in (None, LISTENS_ON):
             yield warning(
@@ -101,6 +104,10 @@ def ports(document: Node, target: Target) -> Iterator[Finding]:
                 f"is not port {LISTENS_ON}, where Docker's port and Kubernetes' service lead",
                 "leave it out; attributes.port is the port outside",
             )
+
+
+def _is_private(trigger: Node) -> bool:
+    return trigger.get("attributes", "disablePortPublishing") is True
 
 
 def _port(document: Node, trigger: Node, found: Node, target: Target) -> Iterator[Finding]:
