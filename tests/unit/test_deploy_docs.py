@@ -1,7 +1,8 @@
 """docs/deploy.md and the README's section on Nuclio: every command is run, or says why it is not.
 
 The stand-in for nuctl looks at what it is given. No broker is here: blocks that run deploy.py are marked as
-not run, and it is run with streams of SQLite before the commands behind it.
+not run, and it is run with streams of SQLite before the commands behind it. The README's blocks are run by
+tests/e2e/test_readme.py.
 """
 
 from __future__ import annotations
@@ -41,8 +42,8 @@ def blocks(page: str) -> list[Block]:
 
 
 GUIDE = blocks((ROOT / "docs/deploy.md").read_text(encoding="utf-8"))
-README_TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
-README = [block for block in blocks(README_TEXT) if block.section == "Deploy to Nuclio"]
+PAGE = blocks((ROOT / "README.md").read_text(encoding="utf-8"))
+README = [block for block in PAGE if block.section == "Deploy to Nuclio"]
 DOCKER = "On Docker"
 
 
@@ -122,19 +123,6 @@ def test_the_section_on_docker_deploys_everything_in_order(notes: Path) -> None:
     infrastructure = nuctl_stand_in.ORDER[:4]
     assert deployed[:4] == ["modelmon-stream", "modelmon-writer", *infrastructure[2:]]  # deploy.py
     assert deployed[4:] == [*infrastructure, "modelmon-stream"]  # modelmon deploy; the single one
-
-
-@pytest.mark.e2e
-def test_in_a_new_folder_the_readmes_script_hands_each_function_to_nuclio(notes: Path) -> None:
-    """The README's own order, a folder that has run before, is followed by tests/e2e/test_readme.py."""
-    for text, name in re.findall(r"```python\n(# (\w+\.py)\b.*?)```", README_TEXT, re.DOTALL):
-        Path(name).write_text(text, encoding="utf-8")
-    Path("churn.pkl").touch()
-    Path("training.csv").write_text("visits,churned\n1,1\n2,0\n3,0\n", encoding="utf-8")
-    do(next(block for block in README if block.language == "yaml"))
-    do(Block("README", "sh", "python deploy.py"))
-    deployed = [call[1] for call in nuctl_stand_in.calls(notes) if call[0] == "deploy"]
-    assert sorted(deployed) == sorted([*nuctl_stand_in.ORDER[:4], "serving"])
 
 
 def test_the_guide_names_every_setting_of_deploying() -> None:
