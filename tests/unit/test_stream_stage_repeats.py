@@ -19,6 +19,7 @@ from modelmon.stores.base import SeriesStore
 from modelmon.stores.publishers import Applied, advanced, lock_numbers, note_numbers
 from modelmon.stores.series import open_series
 from modelmon.wire import ErrorEvent, write_batch, write_error_event
+from modelmon.wire.numbering import published_by
 from streaming import ENDPOINT, NOW_US, Bed, event, feed, run, written
 
 COUNTS = ("received", "stored", "errors", "rejected", "missing", "repeated")
@@ -99,6 +100,26 @@ def test_other_publishers_other_endpoints_and_events_without_a_number_are_not_re
     others = numbered(1, publisher_id="q"), numbered(1, endpoint_id="other")
     bed = written(tmp_path, numbered(1), *others, event(), event())
     assert bed.table("traffic", "stored", "repeated") == [(1, 0), (4, 0)]
+
+
+def test_what_was_set_aside_is_stored_once_when_it_is_sent_again_under_a_number_of_its_own(
+    tmp_path: Path,
+) -> None:
+    bed = Bed(tmp_path)
+    future = numbered(1, when_us=NOW_US + 400_000_000)
+    run(feed(bed, bed.publish(future)))
+    bed.clock_us += 400_000_000
+    again = published_by(future, "resent-1", 1)
+    run(feed(bed, bed.publish(future, again, again)))
+    assert bed.table("traffic", *COUNTS) == [(2, 1, 0, 1, 0, 2)]
+    assert stored(bed) == [1]
+
+
+def test_many_publishers_of_many_endpoints_in_one_batch_are_told_apart(tmp_path: Path) -> None:
+    bodies = [numbered(1, publisher_id=f"p{n}", endpoint_id=f"e{n % 700}") for n in range(1_400)]
+    bed = written(tmp_path, *bodies)
+    run(feed(bed, bed.publish(*bodies[::2])))
+    assert bed.table("traffic", "stored", "repeated") == [(2, 0)] * 350 + [(2, 2)] * 350
 
 
 def test_rows_of_a_micro_batch_share_a_publisher_and_are_not_repeats_of_each_other(tmp_path: Path) -> None:

@@ -103,17 +103,16 @@ def advanced(before: Applied, seen: Iterable[int]) -> tuple[Applied, int]:
 def _read(connection: Connection, keys: Collection[Key], *, lock: bool) -> dict[Key, Applied]:
     wanted = set(keys)
     found: dict[Key, Applied] = {}
-    ids = {publisher for publisher, _ in wanted}, {endpoint_id for _, endpoint_id in wanted}
-    for some_publishers in chunks(sorted(ids[0])):
-        for some_endpoints in chunks(sorted(ids[1])):
-            query = select(publishers).where(
-                publishers.c.publisher_id.in_(some_publishers), publishers.c.endpoint_id.in_(some_endpoints)
-            )
-            if lock:  # in one order, so that two who lock don't wait for each other; SQLite locks anyway
-                query = query.order_by(*publishers.primary_key).with_for_update()
-            for row in connection.execute(query):
-                key = row.publisher_id, row.endpoint_id
-                if key in wanted:
-                    gaps = msgspec.json.decode(row.gaps or "[]", type=tuple[tuple[int, int], ...])
-                    found[key] = Applied(row.last_number, gaps)
+    for some in chunks(sorted(wanted)):
+        ids, endpoint_ids = {publisher for publisher, _ in some}, {endpoint_id for _, endpoint_id in some}
+        query = select(publishers).where(
+            publishers.c.publisher_id.in_(ids), publishers.c.endpoint_id.in_(endpoint_ids)
+        )
+        if lock:  # in one order, so that two who lock don't wait for each other; SQLite locks anyway
+            query = query.order_by(*publishers.primary_key).with_for_update()
+        for row in connection.execute(query):
+            key = row.publisher_id, row.endpoint_id
+            if key in wanted:
+                gaps = msgspec.json.decode(row.gaps or "[]", type=tuple[tuple[int, int], ...])
+                found[key] = Applied(row.last_number, gaps)
     return found
