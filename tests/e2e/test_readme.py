@@ -145,7 +145,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Reader:
     return reader
 
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]  # the first test waits for all the commands
 
 
 def test_deploying_says_what_happened_and_what_comes_next(reader: Reader) -> None:
