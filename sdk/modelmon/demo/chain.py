@@ -70,7 +70,8 @@ def run_chain(project_dir: Path, console: Console, months: int = 12) -> int:
 def deploy(project_dir: Path, flights: pd.DataFrame, console: Console) -> None:
     """Train both models, log them, and deploy them and the functions that monitor them."""
     project = get_or_create_project(PROJECT, context=project_dir, **SETTINGS)
-    project.enable_model_monitoring(base_period=WEEK_MINUTES)
+    with console.status("Preparing the functions; the first time this may install what they need …"):
+        project.enable_model_monitoring(base_period=WEEK_MINUTES)
     code = str(Path(__file__).with_name("flights.py"))
     serving = project.set_function(code, name=FUNCTION, kind="serving", requirements=REQUIREMENTS)
     for name in FEATURES:
