@@ -51,16 +51,24 @@ def deleted(notes: Path) -> list[list[str]]:
     return [call[2:] for call in nuctl_stand_in.calls(notes) if call[0] == "delete"]
 
 
-def in_another_process(project: Any, code: str) -> subprocess.Popen[str]:
-    """A script of the user's, as `python deploy.py`."""
-    program = (
-        "import modelmon\n"
-        f"project = modelmon.get_or_create_project('flights', context={str(project.context)!r})\n{code}\n"
+@pytest.fixture
+def script(project: Any, notes: Path, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A script of the user's, as `python deploy.py`, that deploys web while the stand-in hangs."""
+    (notes / "hang-web").touch()
+    temporary = tmp_path / "temporary"  # where a nuctl that is killed leaves what it has
+    temporary.mkdir()
+    started = subprocess.Popen(
+        [sys.executable, "-c", WEB, str(project.context)],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TMPDIR": str(temporary)},
     )
-    temporary = project.context.parent / "temporary"  # where a nuctl that is killed leaves what it has
-    temporary.mkdir(exist_ok=True)
-    environ = {**os.environ, "TMPDIR": str(temporary)}
-    return subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True, env=environ)
+    yield started
+    started.kill()
+    started.communicate()
+    if (notes / "hanging").exists():
+        for pid in filter(is_alive, hanging(notes)):
+            os.kill(pid, signal.SIGKILL)
 
 
 def test_deploy_function_hands_it_to_nuclio(project: Any, notes: Path) -> None:
@@ -194,9 +202,11 @@ def test_what_nuclio_does_not_take_is_not_deployed_and_can_be_tried_again(projec
 
 
 WEB = """
-import signal
+import signal, sys
+import modelmon
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+project = modelmon.get_or_create_project("flights", context=sys.argv[1])
 project.set_function("model.py", name="web").add_model("free", class_name="Free").deploy()
 """
 
@@ -204,10 +214,8 @@ project.set_function("model.py", name="web").add_model("free", class_name="Free"
 @pytest.mark.e2e
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_deployment_that_is_interrupted_ends_nuctl_and_can_be_called_again(
-    project: Any, notes: Path, how: signal.Signals
+    project: Any, notes: Path, script: subprocess.Popen[str], how: signal.Signals
 ) -> None:
-    (notes / "hang-web").touch()
-    script = in_another_process(project, WEB)
     pids = hanging(notes)
     script.send_signal(how)
     _, said = script.communicate(timeout=PATIENCE_SECONDS)
@@ -219,9 +227,9 @@ def test_a_deployment_that_is_interrupted_ends_nuctl_and_can_be_called_again(
 
 
 @pytest.mark.e2e
-def test_a_deployment_that_is_killed_goes_on_until_its_nuctl_is_gone(project: Any, notes: Path) -> None:
-    (notes / "hang-web").touch()
-    script = in_another_process(project, WEB)
+def test_a_deployment_that_is_killed_goes_on_until_its_nuctl_is_gone(
+    project: Any, notes: Path, script: subprocess.Popen[str]
+) -> None:
     pids = hanging(notes)
     script.kill()
     script.communicate(timeout=PATIENCE_SECONDS)
