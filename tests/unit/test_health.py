@@ -515,3 +515,11 @@ def test_a_serving_function_answers_for_itself() -> None:
         assert (answer.status_code, json.loads(answer.body)["tracking"]) == (200, {"dropped": 0})
 
     asyncio.run(run())
+
+
+def test_a_worker_that_was_heard_before_the_clock_went_back_is_not_taken_for_a_live_one() -> None:
+    found = function_health("modelmon-stream", [BEAT], BEAT.beat_us - 61 * SECOND)
+    assert (found["state"], found["healthy"]) == ("not running", False)
+    assert "heard at 1970-01-01 00:00:10" in found["reason"]
+    assert found["reason"].endswith("which is still to come: the clock went back")
+    assert function_health("modelmon-stream", [BEAT], BEAT.beat_us - 59 * SECOND)["state"] == "ready"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from modelmon.model import Heartbeat, PartitionProgress, WorkerState
+from modelmon.stores.clock import STEP_US
 from modelmon.stores.database import Database
 from modelmon.stores.heartbeats import by_function
 from modelmon.wire import write_moment
@@ -34,14 +35,15 @@ def function_health(function_name: str, beats: Sequence[Heartbeat], now_us: int)
 
     A function is as its worst live worker; without one it is not running.
     """
-    alive = [beat for beat in beats if beat.expires_us >= now_us]
+    # A beat from the future was there before the clock went back: it says nothing of now.
+    alive = [beat for beat in beats if beat.beat_us - STEP_US <= now_us <= beat.expires_us]
     worst = max(alive, key=lambda beat: _WORST_LAST.index(beat.state), default=None)
     partitions = _latest(alive or beats[:1])
     return {
         "function": function_name,
         "state": worst.state.value if worst else NOT_RUNNING,
         "healthy": worst is not None and worst.state.value in HEALTHY,
-        "reason": worst.reason if worst else _silence(beats),
+        "reason": worst.reason if worst else _silence(beats, now_us),
         "since": write_moment(worst.since_us) if worst else None,
         "behind_messages": sum(max(0, each.end - each.committed) for each in partitions),
         "behind_seconds": max((beat.behind_seconds for beat in alive), default=0.0),
@@ -50,10 +52,11 @@ def function_health(function_name: str, beats: Sequence[Heartbeat], now_us: int)
     }
 
 
-def _silence(beats: Sequence[Heartbeat]) -> str:
+def _silence(beats: Sequence[Heartbeat], now_us: int) -> str:
     if not beats:
         return "no worker has said anything yet, or all were stopped"
-    return f"its last worker was heard at {write_moment(beats[0].beat_us)}"
+    to_come = ", which is still to come: the clock went back" if beats[0].beat_us - STEP_US > now_us else ""
+    return f"its last worker was heard at {write_moment(beats[0].beat_us)}{to_come}"
 
 
 def _latest(beats: Sequence[Heartbeat]) -> list[PartitionProgress]:
