@@ -6,8 +6,17 @@ Whether it is still open is a matter of the windows that follow (`stores/verdict
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
+from modelmon.from_mlrun import missing_name
 from modelmon.model import ResultKindApp, ResultStatusApp, ValuePoint
+
+__path__: list[str] = []  # so that `from … import name` is told what MLRun has here and we have not
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        raise missing_name(__name__, name)
+
 
 APP_FAILED = "mm-app-failed"
 _FOUND = {

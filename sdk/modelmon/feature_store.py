@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelmon.errors import ConfigError
 from modelmon.extras import install
+from modelmon.from_mlrun import missing_name
 from modelmon.model import Endpoint
 from modelmon.model_monitoring.locating import HasSettings, opened, settings_of
 from modelmon.model_monitoring.moments import Time, moment_us
@@ -22,7 +23,55 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+__path__: list[str] = []  # so that `from … import name` is told what MLRun has here and we have not
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        raise missing_name(__name__, name)
+
+
 URI = re.compile(r"store://feature-sets/(?P<project>[^/]+)/(?P<name>[^/]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureVector:
+    """Columns of one endpoint's monitoring feature set, as MLRun names them: "set.column"; "set.*" is all.
+
+    A set is named as `get_feature_set` takes it. Raises ConfigError for features of several sets.
+    """
+
+    name: str
+    features: Sequence[str]
+
+    def __post_init__(self) -> None:
+        parts = [str(each).rpartition(".") for each in self.features]
+        if isinstance(self.features, str) or not parts or not all(part[0] and part[2] for part in parts):
+            raise ConfigError(
+                f"features: must be a list of texts like 'monitoring-serving-delay.*', got {self.features!r}"
+            )
+        if len({part[0] for part in parts}) > 1:
+            raise ConfigError(f"features: must all be of one feature set, got {list(self.features)!r}")
+
+    @property
+    def feature_set(self) -> str:
+        return self.features[0].rpartition(".")[0]
+
+    @property
+    def columns(self) -> list[str] | None:
+        """The columns that are named, None for all."""
+        names = [each.rpartition(".")[2] for each in self.features]
+        return None if "*" in names else names
+
+
+@dataclass(frozen=True, slots=True)
+class OfflineFeatures:
+    """What `get_offline_features` answers to a vector."""
+
+    samples: pd.DataFrame
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """The samples as pandas."""
+        return self.samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +124,7 @@ def get_feature_set(
 
 
 def get_offline_features(
-    endpoint: Endpoint | MonitoringFeatureSet | str,
+    endpoint: Endpoint | MonitoringFeatureSet | FeatureVector | str,
     start: Time = None,
     end: Time = None,
     columns: Sequence[str] | None = None,
@@ -83,15 +132,26 @@ def get_offline_features(
     *,
     project: HasSettings | str | None = None,
     context: object = None,
+    start_time: Time = None,
+    end_time: Time = None,
 ) -> pd.DataFrame | pa.Table | Any:
     """The samples of one endpoint in [start, end), by time: a pandas DataFrame, or with `as_arrow` a table.
 
     `endpoint` is an endpoint, its id or name, or its monitoring feature set (object, name or uri). Times are
     datetimes, days or ISO texts (without offset: UTC); None is no bound. `columns` reads just these, in their
-    order; otherwise there are `timestamp`, features, labels and metadata. The project is `project`, else the
+    order; otherwise there are `timestamp`, features, labels and metadata. Of a FeatureVector its columns are
+    read, and the answer is an OfflineFeatures. `start_time` and `end_time` are MLRun's names of `start` and
+    `end`. The project is `project`, else the
     one in `context` or around the current folder. Raises ConfigError for an endpoint, column or time that
     can't be, UnavailableError when a store does not answer.
     """
+    start, end = (start_time if start is None else start), (end_time if end is None else end)
+    if isinstance(endpoint, FeatureVector):
+        chosen = endpoint.columns if columns is None else columns
+        found = get_offline_features(
+            endpoint.feature_set, start, end, chosen, as_arrow, project=project, context=context
+        )
+        return OfflineFeatures(found)
     start_us, end_us = moment_us(start, "start", 0), moment_us(end, "end", LATEST_US)
     if start_us >= end_us:
         raise ConfigError(f"end: must come after start {start!r}, got {end!r}")
@@ -101,11 +161,11 @@ def get_offline_features(
         settings = endpoint.settings
     else:
         settings = settings_of(project, context)
-    found = _find(settings, endpoint) if isinstance(endpoint, str) else endpoint
-    if not isinstance(found, Endpoint | MonitoringFeatureSet):
-        raise ConfigError(f"endpoint: must be an endpoint, its id or name, or its feature set, got {found!r}")
+    meant = _find(settings, endpoint) if isinstance(endpoint, str) else endpoint
+    if not isinstance(meant, Endpoint | MonitoringFeatureSet):
+        raise ConfigError(f"endpoint: must be an endpoint, its id or name, or its feature set, got {meant!r}")
     with opened(settings) as database:
-        table = read_sample(database, open_samples(settings), found.endpoint_id, start_us, end_us, columns)
+        table = read_sample(database, open_samples(settings), meant.endpoint_id, start_us, end_us, columns)
     return table if as_arrow else _to_pandas(table)
 
 

@@ -8,7 +8,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum, StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from modelmon.from_mlrun import missing_name
+from modelmon.from_mlrun.views import EndpointSpec, EndpointStatus, Metadata
+
+__path__: list[
+    str
+] = []  # so that `from modelmon.model import name` is told what MLRun has here and we have not
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        raise missing_name(__name__, name)
+
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -104,7 +116,8 @@ class Endpoint:
 
     `feature_stats` is the reference: feature name to its training-time statistics, in the shape
     `modelmon.stats.describe` makes. `policy` holds the endpoint's own monitoring settings
-    (`base_period`, `monitoring_applications`, the batch job's `tracking_policy`).
+    (`base_period`, `monitoring_applications`, the batch job's `tracking_policy`). `status` is how it stood
+    when it was listed. `metadata` and `spec` are MLRun's shapes of the same.
     """
 
     endpoint_id: str
@@ -125,6 +138,7 @@ class Endpoint:
     policy: Mapping[str, Any] = field(default_factory=dict)
     created: datetime | None = None
     updated: datetime | None = None
+    status: EndpointStatus = field(default_factory=EndpointStatus, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.endpoint_id != UNKNOWN_ENDPOINT and not ENDPOINT_ID.fullmatch(self.endpoint_id):
@@ -136,6 +150,21 @@ class Endpoint:
     def feature_set(self) -> str:
         """Name of the endpoint's monitoring feature set, as MLRun names it."""
         return f"monitoring-{self.function_name}-{self.name.replace(':', '-')}"
+
+    @property
+    def metadata(self) -> Metadata:
+        return Metadata(
+            self.name, self.project, self.endpoint_id, self.endpoint_type, self.mode, self.labels,
+            self.created, self.updated,
+        )  # fmt: skip
+
+    @property
+    def spec(self) -> EndpointSpec:
+        return EndpointSpec(
+            self.name.partition(":")[0], self.model_class, self.model_uri, self.function_name,
+            self.function_uri, list(self.feature_names), list(self.label_names), self.feature_stats,
+            f"store://feature-sets/{self.project}/{self.feature_set}:{self.endpoint_id}",
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

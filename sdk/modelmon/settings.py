@@ -32,8 +32,11 @@ _EMBEDDED = {
     "records_url": ("sqlite:///", "records.db"),
     "artifacts_path": ("", "artifacts"),
 }
-CREDENTIAL_SETTINGS = ("stream_path", "records_url", "series_url")
-"""Settings that may hold a password: kept in a file of their own and never shown."""
+CREDENTIAL_SETTINGS = (
+    "stream_path", "records_url", "series_url", "kafka_security_protocol", "kafka_sasl_mechanism",
+    "kafka_sasl_username", "kafka_sasl_password", "kafka_ssl_cafile",
+)  # fmt: skip
+"""Settings that may hold a password, or belong to one: kept in a file of their own and never shown."""
 PROJECT_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 NAME = re.compile(r"[\w-]{1,64}")
 APP_NAME = re.compile(r"[a-zA-Z0-9_-]+")

@@ -333,7 +333,7 @@ def test_other_credentials_need_replace_creds_and_the_rest_stays(project: Projec
         ({"endpoint_store_connection": "http://[s3cret"}, "endpoint_store_connection"),
         ({"access_key": 5}, "access_key: must be a text, got a int"),
         ({"access_key": ""}, "access_key"),
-        ({"tsdb_profile_name": "p"}, "tsdb_profile_name='p' is not supported"),
+        ({"tsdb_profile_name": "p"}, "no datastore profile 'p' was registered"),
     ],
 )  # fmt: skip
 def test_wrong_credentials_are_refused_without_being_shown(

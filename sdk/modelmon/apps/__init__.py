@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from modelmon.from_mlrun import missing_name
+
 if TYPE_CHECKING:
     from modelmon.apps.base import ModelMonitoringApplicationBase, ModelMonitoringApplicationBaseV2
     from modelmon.apps.classifier import DataDriftClassifier
@@ -47,7 +49,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name not in _EXPORTS:
-        raise AttributeError(f"module 'modelmon.apps' has no attribute {name!r}")
+        raise missing_name(__name__, name)
     return getattr(import_module(_EXPORTS[name]), name)
 
 

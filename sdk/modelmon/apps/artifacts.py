@@ -28,6 +28,23 @@ class Artifact:
     tag: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def target_path(self) -> str:
+        """MLRun's name of `path`."""
+        return self.path
+
+
+@dataclass(frozen=True, slots=True)
+class PlotlyArtifact:
+    """A Plotly figure to be kept as a page of HTML: what `log_artifact` takes in MLRun."""
+
+    key: str
+    figure: Any
+
+    def __post_init__(self) -> None:
+        if not callable(getattr(self.figure, "to_html", None)):
+            raise ConfigError(f"figure: must be a Plotly figure, got a {type(self.figure).__name__}")
+
 
 def keep(artifact: Artifact, content: bytes) -> Artifact:
     """Write the file, and beside it `<path>.meta.json` with its key, tag and labels.
@@ -66,6 +83,14 @@ def body_of(body: Any, local_path: str) -> bytes:
     raise ConfigError(
         f"an artifact needs body= (text, bytes, a dict or a list) or local_path=, got {type(body).__name__}"
     )
+
+
+def content_of(item: str | PlotlyArtifact, body: Any, local_path: str) -> tuple[str, bytes]:
+    """The key and the bytes of what `log_artifact` was given."""
+    if isinstance(item, PlotlyArtifact):
+        key = item.key if item.key.endswith(".html") else f"{item.key}.html"
+        return key, str(item.figure.to_html()).encode()
+    return item, body_of(body, local_path)
 
 
 def dataset(frame: Any, extension: str) -> bytes:

@@ -15,6 +15,8 @@ from modelmon.apps.results import (
     Output,
     outputs,
 )
+from modelmon.errors import ConfigError
+from modelmon.from_mlrun import NotHere, refuse
 from modelmon.model import ResultStatusApp
 
 if TYPE_CHECKING:
@@ -28,6 +30,12 @@ Returned = (
     | Mapping[str, float]
     | None
 )
+
+JOB_ARGUMENTS = (
+    "tag", "auto_build", "image", "with_repo", "class_handler", "requirements", "requirements_file",
+    "existing_data_handling",
+)  # fmt: skip
+"""How MLRun makes a job of an evaluation; here it runs where it is called."""
 
 
 class ModelMonitoringApplicationBase(ABC):
@@ -44,11 +52,15 @@ class ModelMonitoringApplicationBase(ABC):
         window is tried again. It is not called for a window without rows.
         """
 
+    to_job, run, deploy = NotHere("app"), NotHere("app"), NotHere("app")
+
     @classmethod
     def evaluate(
         cls,
+        func_path: str | None = None,
+        func_name: str | None = None,
         *,
-        sample_data: Frame,
+        sample_data: Frame | None = None,
         reference_data: Frame | Mapping[str, Any] | None = None,
         class_arguments: Mapping[str, Any] | None = None,
         label_names: Sequence[str] = (),
@@ -56,6 +68,8 @@ class ModelMonitoringApplicationBase(ABC):
         end: datetime | str | None = None,
         window_incomplete: int = 0,
         settings: Settings | None = None,
+        run_local: bool = True,
+        **others: Any,
     ) -> list[Output]:
         """What the live app would send for a window with these rows; needs no project, stream or server.
 
@@ -63,10 +77,19 @@ class ModelMonitoringApplicationBase(ABC):
         statistics as `modelmon.stats.describe` makes them. `label_names` says which columns are
         predictions. The window is [start, end), datetimes or ISO texts; without them it spans the column
         `timestamp`, else the first ten minutes of 1970. `window_incomplete` is the context's; with its bit 4
-        a verdict is at most suspected. `class_arguments` go to the constructor. Exceptions of the app are
-        raised; ConfigError when something else than rows is given or something else than outputs comes back.
+        a verdict is at most suspected. `class_arguments` go to the constructor. `func_path`, `func_name`
+        and what else says how MLRun runs it as a job mean nothing here. Exceptions of the app are raised;
+        ConfigError when something else than rows is given or something else than outputs comes back.
         """
         from modelmon.apps.offline import offline_context
+
+        if run_local is not True:
+            raise ConfigError(
+                f"evaluate: run_local={run_local!r}: jobs are not there, it runs in this process"
+            )
+        refuse("evaluate", **{name: value for name, value in others.items() if name not in JOB_ARGUMENTS})
+        if sample_data is None:
+            raise ConfigError("evaluate: sample_data is needed, a frame of the rows to judge")
 
         app = cls(**(class_arguments or {}))
         context = offline_context(

@@ -7,10 +7,19 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from modelmon.apps.artifacts import Artifact, body_of, dataset, keep, location, temporary_folder
+from modelmon.apps.artifacts import (
+    Artifact,
+    PlotlyArtifact,
+    content_of,
+    dataset,
+    keep,
+    location,
+    temporary_folder,
+)
 from modelmon.apps.frames import to_arrow, to_pandas
 from modelmon.apps.logger import AppLogger, app_logger
 from modelmon.errors import ConfigError
+from modelmon.from_mlrun import missing
 from modelmon.model import Endpoint, Window
 from modelmon.settings import Settings
 from modelmon.windows import PARTIAL
@@ -177,27 +186,28 @@ class MonitoringApplicationContext:
 
     def log_artifact(
         self,
-        item: str,
+        item: str | PlotlyArtifact,
         body: Any = None,
         tag: str = "",
         local_path: str = "",
         artifact_path: str | None = None,
-        format: str = "",
+        format: str | None = "",
         upload: bool | None = None,
         labels: Mapping[str, str] | None = None,
         target_path: str | None = None,
         unique_per_endpoint: bool = True,
+        **_details: Any,
     ) -> Artifact:
-        """Keep a file: `body` (text, bytes, dict or list) or the local file `local_path`.
+        """Keep a file: `body` (text, bytes, dict or list), the local file `local_path`, or a PlotlyArtifact.
 
         It goes to `target_path`, or to `<artifact_path, else the project's>/<app>/<window start>/<item>`
         with the endpoint's id in its name unless `unique_per_endpoint` is False; judging the window again
-        replaces it. `upload` is accepted for MLRun's sake: a file is always written there. Raises
-        UnavailableError when the place can't be written now.
+        replaces it. `upload` and MLRun's further arguments are accepted, not used: a file is always written
+        there. Raises UnavailableError when the place can't be written now.
         """
-        content = body_of(body, local_path)
-        path = target_path or self._location(item, format, artifact_path, unique_per_endpoint)
-        return keep(Artifact(item, path, tag, {**self._labels(), **(labels or {})}), content)
+        key, content = content_of(item, body, local_path)
+        path = target_path or self._location(key, format or "", artifact_path, unique_per_endpoint)
+        return keep(Artifact(key, path, tag, {**self._labels(), **(labels or {})}), content)
 
     def log_dataset(
         self,
@@ -221,6 +231,11 @@ class MonitoringApplicationContext:
         path = target_path or self._location(key, extension, artifact_path, unique_per_endpoint)
         return keep(Artifact(key, path, tag, {**self._labels(), **(labels or {})}), dataset(df, extension))
 
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            raise missing("context", type(self).__name__, name)
+
     def _labels(self) -> dict[str, str]:
         return {
             "producer-type": "model-monitoring-app",
@@ -230,12 +245,13 @@ class MonitoringApplicationContext:
         }
 
     def _location(self, key: str, extension: str, folder: str | None, unique: bool) -> str:
-        root = folder or self._artifacts_path
+        root = folder or self.artifacts_path
         place = f"{root}/{self.application_name}/{self.window.start:%Y%m%dT%H%M%SZ}"
         return location(place, key, self.endpoint_id if unique else "", extension)
 
     @cached_property
-    def _artifacts_path(self) -> str:
+    def artifacts_path(self) -> str:
+        """The folder, or URL, that artifacts are kept under."""
         if self.settings.artifacts_path or self.settings.project_dir:
             return self.settings.location("artifacts_path")
         return temporary_folder()

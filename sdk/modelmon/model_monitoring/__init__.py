@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+from modelmon.from_mlrun import missing_name
 from modelmon.model_monitoring.api import get_or_create_model_endpoint, list_model_endpoints
 from modelmon.model_monitoring.artifacts import ModelArtifact
 
 __all__ = ["ModelArtifact", "get_or_create_model_endpoint", "list_model_endpoints"]
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        raise missing_name(__name__, name)

@@ -4,19 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
 
 from modelmon.errors import ConfigError
+from modelmon.from_mlrun import missing_name, refuse
 from modelmon.model import ENDPOINT_ID, Endpoint, endpoint_id_of
 from modelmon.model_monitoring import endpoints as registered
 from modelmon.model_monitoring.artifacts import ModelArtifact, find_model
 from modelmon.model_monitoring.locating import HasSettings, now_us, opened, settings_of
+from modelmon.model_monitoring.moments import Time
+from modelmon.model_monitoring.statuses import EndpointList, requested_within, with_status
 from modelmon.settings import Settings
 from modelmon.stats import read_reference
 from modelmon.stores import endpoints
 from modelmon.wire.identity import LONGEST_ID, LONGEST_NAME, split_model
+
+__path__: list[str] = []  # so that `from … import name` is told what MLRun has here and we have not
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        raise missing_name(__name__, name)
+
 
 MONITORING_MODES = ("enabled", "disabled")
 Labels = Mapping[str, str | None] | Collection[str] | str
@@ -31,15 +41,18 @@ def get_or_create_model_endpoint(
     context: object = None,
     sample_set_statistics: Mapping[str, Any] | None = None,
     monitoring_mode: str = "enabled",
+    function_tag: str = "",
+    **others: Any,
 ) -> Endpoint:
     """The endpoint of this id, or of this name and function; made when there is none.
 
     `project` is a project or its name, then found in the folder `context` or from the current folder upward.
     The reference comes from `sample_set_statistics` (in the shape `modelmon.stats.describe` makes), else
     from the logged model that `model_path` means; an endpoint that has one keeps it. Without `endpoint_id` a
-    new endpoint has the id that its model server would compute. Events may come in by any way.
-    Raises ConfigError for a wrong value, or a name that several endpoints have.
+    new endpoint has the id that its model server would compute. Events may come in by any way. `function_tag`
+    means nothing here. Raises ConfigError for a wrong value, or a name that several endpoints have.
     """
+    refuse("get_or_create_model_endpoint", **others)
     settings = settings_of(project, context)
     _check(model_endpoint_name, endpoint_id, function_name, monitoring_mode)
     artifact = find_model(settings, model_path)
@@ -65,16 +78,18 @@ def list_model_endpoints(
     labels: Labels | None = None,
     uids: Collection[str] | str | None = None,
     *,
+    start: Time = None,
+    end: Time = None,
     context: object = None,
-) -> list[Endpoint]:
-    """The project's endpoints that meet every condition, by name.
+) -> EndpointList:
+    """The project's endpoints that meet every condition, by name, each with its `status` of now.
 
     `names` are endpoint names ("delay:v1"), `model_name` is without the version; `labels` is a dict, or
-    "name" and "name=value" texts.
+    "name" and "name=value" texts. With `start` or `end` the last request is in [start, end).
     """
     settings = settings_of(project, context)
     with opened(settings) as database, database.read() as connection:
-        return registered.select(
+        found = registered.select(
             connection,
             names=_several("names", names),
             model_name=model_name,
@@ -82,6 +97,7 @@ def list_model_endpoints(
             labels=_labels(labels),
             uids=_several("uids", uids),
         )
+        return requested_within(with_status(connection, found, settings), start, end)
 
 
 def _check(name: str, endpoint_id: str, function_name: str, monitoring_mode: str) -> None:

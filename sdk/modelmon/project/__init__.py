@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from modelmon.model_monitoring.artifacts import ModelArtifact
 from modelmon.project.applications import AppFunction
+from modelmon.project.made_from import code_to_function, import_function, new_function
 from modelmon.project.opening import get_or_create_project, load_project
 from modelmon.project.project import Project
 from modelmon.project.serving import ServingFunction
@@ -13,6 +14,9 @@ __all__ = [
     "ModelArtifact",
     "Project",
     "ServingFunction",
+    "code_to_function",
     "get_or_create_project",
+    "import_function",
     "load_project",
+    "new_function",
 ]

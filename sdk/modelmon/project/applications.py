@@ -12,6 +12,7 @@ import msgspec
 
 from modelmon.deploying.target import EMBEDDED
 from modelmon.errors import ConfigError
+from modelmon.from_mlrun import class_here
 from modelmon.local.function_yaml import FILE
 from modelmon.model_monitoring.artifacts import check_json
 from modelmon.model_monitoring.folders import copy_into
@@ -19,6 +20,7 @@ from modelmon.model_monitoring.judging import ask_for_open_windows
 from modelmon.model_monitoring.locating import HasSettings, now_us, opened
 from modelmon.project import functions
 from modelmon.project.base_images import settle_image
+from modelmon.project.from_mlrun import MLRunFunction
 from modelmon.project.names import CONTROLLER, DRIFT_APP, DRIFT_TEMPLATE, check_app_name
 from modelmon.project.requirements import given_requirements, settle_requirements
 from modelmon.project.source import assigns, classes_of
@@ -74,7 +76,7 @@ class AppSpec:
     image: str = ""
 
 
-class AppFunction:
+class AppFunction(MLRunFunction):
     """A monitoring app of a project; `deploy` puts it to work."""
 
     kind = KIND
@@ -211,6 +213,7 @@ def _code(settings: Settings, func: str | Path | None, application_class: object
             "application_class: must be the class or its name, and the class's arguments go beside it by "
             f"name; got {application_class!r}"
         )
+    application_class = class_here("application_class", application_class)
     if source is None and "." not in application_class:
         raise ConfigError(
             f"application_class: {application_class!r} needs func, the file it stands in (or write "

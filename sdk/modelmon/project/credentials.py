@@ -11,6 +11,7 @@ from modelmon.local.folders import state_folder
 from modelmon.model_monitoring.folders import write_private
 from modelmon.project.functions import is_deployed
 from modelmon.project.names import CONTROLLER
+from modelmon.project.profiles import settings_for
 from modelmon.settings import CREDENTIALS_NAME, Settings, check_stream_address
 from modelmon.streams import BACKENDS
 
@@ -25,20 +26,24 @@ def set_credentials(
     stream_path: str | None,
     endpoint_store_connection: str | None,
     tsdb_connection: str | None,
+    tsdb_profile_name: str | None = None,
+    stream_profile_name: str | None = None,
     replace: bool,
 ) -> None:
     """Check and store what was given. No message of an error holds any of it."""
+    named = settings_for(settings, "stream_profile_name", "stream", stream_profile_name)
+    named |= settings_for(settings, "tsdb_profile_name", "tsdb", tsdb_profile_name)
     given = {
         ACCESS_KEY: _text(ACCESS_KEY, access_key),
         "stream_path": _url("stream_path", stream_path, tuple(sorted(BACKENDS))),
         "records_url": _url("endpoint_store_connection", endpoint_store_connection, DATABASES),
         "series_url": _url("tsdb_connection", tsdb_connection, DATABASES),
     }
-    found = {name: value for name, value in given.items() if value is not None}
+    found = {**named, **{name: value for name, value in given.items() if value is not None}}
     if not found:
         raise ConfigError(
             "set_model_monitoring_credentials: give at least one of access_key, stream_path, "
-            "endpoint_store_connection, tsdb_connection"
+            "endpoint_store_connection, tsdb_connection, tsdb_profile_name, stream_profile_name"
         )
     if is_deployed(settings, CONTROLLER):
         raise ConfigError(

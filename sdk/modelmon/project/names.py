@@ -55,10 +55,3 @@ def refuse_spelling(argument: str, name: str, known: Collection[str]) -> None:
                 f"{argument}: {name!r} and {other!r}, which is there already, differ in case only, and some "
                 "disks have one folder for both; choose another name"
             )
-
-
-def refuse(method: str, **arguments: object) -> None:
-    """ConfigError for an argument of MLRun's that asks for something this platform does not have."""
-    for name, value in arguments.items():
-        if value not in (None, False, ""):
-            raise ConfigError(f"{method}: {name}={value!r} is not supported here; leave it out")

@@ -10,11 +10,16 @@ from typing import Any
 import yaml
 
 from modelmon.errors import ConfigError, UnavailableError
+from modelmon.from_mlrun import refuse
 from modelmon.project.functions import check_path
 from modelmon.project.project import Project
 from modelmon.project.telling import tell
 from modelmon.settings import FILE_NAME, STATE_FOLDER, Settings
 from modelmon.sources import make_folder
+
+_ASKING = ("url", "secrets", "subpath", "clone", "from_template", "parameters", "sync_functions")
+_MEANINGLESS = ("init_git", "save", "allow_cross_project", "run_setup")
+"""Arguments of MLRun's: those that ask for something that is not there, and those that do not."""
 
 
 def get_or_create_project(
@@ -23,12 +28,13 @@ def get_or_create_project(
     """The project in the folder `context`, which is made (with its modelmon.yaml) when it is not there.
 
     `user_project` appends the user's name to the project's. `settings` are any of docs/settings.md; they are
-    written to modelmon.yaml and stay. Raises ConfigError for a name or setting that can't be, and when
-    the folder holds a project of another name.
+    written to modelmon.yaml and stay; arguments of MLRun's that ask for nothing are left out. Raises
+    ConfigError for a name or setting that can't be, and when the folder holds a project of another name.
     """
     if not isinstance(name, str) or not isinstance(context, str | Path):
         raise ConfigError(f"project: must be a name and a folder, got {name!r} and {context!r}")
     check_path(context, "context")
+    settings = _ours("get_or_create_project", settings)
     folder = Path(context).expanduser().resolve()
     if user_project:
         name = f"{name}-{re.sub(r'[^a-z0-9]+', '-', getpass.getuser().lower()).strip('-')}"
@@ -51,13 +57,27 @@ def get_or_create_project(
     return Project(name, folder)
 
 
-def load_project(context: str | Path = "./") -> Project:
-    """The project in the folder `context`; ConfigError when there is none."""
+def load_project(
+    context: str | Path = "./", url: str | None = None, name: str | None = None, **others: Any
+) -> Project:
+    """The project in the folder `context`, called `name` if that is given; ConfigError when there is none.
+
+    Arguments of MLRun's that ask for something else than a folder that is there are a ConfigError.
+    """
     check_path(context, "context")
+    refuse("load_project", url=url, **_ours("load_project", others))
     folder = Path(context).expanduser().resolve()
     if not (folder / FILE_NAME).is_file():
         raise ConfigError(f"context: no {FILE_NAME} in {folder}; get_or_create_project makes a project")
+    if name is not None:
+        _check_name(folder, name)
     return Project(Settings.load(folder, {}).project, folder)
+
+
+def _ours(method: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The arguments that are not MLRun's alone. ConfigError for one of those that asks for something."""
+    refuse(method, **{name: arguments.get(name) for name in _ASKING})
+    return {name: value for name, value in arguments.items() if name not in (*_ASKING, *_MEANINGLESS)}
 
 
 def edited(text: str, settings: dict[str, Any]) -> str:

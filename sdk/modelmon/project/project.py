@@ -8,30 +8,34 @@ from pathlib import Path
 from typing import Any
 
 from modelmon.errors import ConfigError
+from modelmon.from_mlrun import is_hub_model_server, refuse
 from modelmon.local.function_yaml import FILE
-from modelmon.model import Endpoint
 from modelmon.model_monitoring.api import Labels
 from modelmon.model_monitoring.api import list_model_endpoints as find_endpoints
 from modelmon.model_monitoring.artifacts import ModelArtifact, model_keys, read_model
 from modelmon.model_monitoring.judging import Asked, judge_windows
 from modelmon.model_monitoring.locating import now_us, opened
 from modelmon.model_monitoring.moments import Time
+from modelmon.model_monitoring.statuses import EndpointList
 from modelmon.project import functions, monitoring
 from modelmon.project.applications import AppFunction, describe_app, read_app
 from modelmon.project.base_images import given_image
 from modelmon.project.credentials import set_credentials
+from modelmon.project.from_mlrun import MLRunProject
 from modelmon.project.models import log_model
-from modelmon.project.names import check_function_name, refuse
-from modelmon.project.requirements import given_requirements
+from modelmon.project.names import check_function_name
+from modelmon.project.requirements import given_requirements, scikit_learn_here
 from modelmon.project.serving import ServingFunction, read_serving
 from modelmon.serving import ServingSpec
 from modelmon.settings import Settings
 from modelmon.stores import alerts, registry
 
 Function = ServingFunction | AppFunction
+READING = ("model_tag", "function_tag", "top_level", "latest_only", "tsdb_metrics", "metric_list", "metrics")
+"""Arguments of MLRun's that change what it reads of an endpoint; here everything is read."""
 
 
-class Project:
+class Project(MLRunProject):
     """A project folder. It holds no state of its own: another object for the same folder sees the same.
 
     Every method raises ConfigError that says which value is wrong and what would be right, and
@@ -69,19 +73,17 @@ class Project:
 
         `stream_path`, `endpoint_store_connection` and `tsdb_connection` are URLs and win over
         modelmon.yaml. They are kept in `.modelmon/credentials.json`, which only its owner can read, and never
-        shown. `replace_creds` allows other values than those stored.
+        shown. `replace_creds` allows other values than those stored. Profiles that were registered may be
+        named instead.
         """
-        refuse(
-            "set_model_monitoring_credentials",
-            tsdb_profile_name=tsdb_profile_name,
-            stream_profile_name=stream_profile_name,
-        )
         set_credentials(
             self.settings,
             access_key=access_key,
             stream_path=stream_path,
             endpoint_store_connection=endpoint_store_connection,
             tsdb_connection=tsdb_connection,
+            tsdb_profile_name=tsdb_profile_name,
+            stream_profile_name=stream_profile_name,
             replace=_flag("replace_creds", replace_creds),
         )
 
@@ -95,6 +97,9 @@ class Project:
         lag_threshold: int | None = None,
         lag_event_cooldown: int | None = None,
         otlp_enabled: bool = False,
+        default_controller_image: str | None = None,
+        rebuild_images: bool = False,
+        fetch_credentials_from_sys_config: bool = False,
     ) -> None:
         """Deploy stream, controller, writer and the histogram drift app, and create their streams.
 
@@ -102,19 +107,21 @@ class Project:
         setting, 10 unless modelmon.yaml says otherwise. `wait_for_deployment` waits until `modelmon up` runs
         them. A second call leaves what is deployed as it is and goes on where the first was interrupted;
         another `base_period` is a ConfigError: update_model_monitoring_controller changes it.
+        `default_controller_image` is the name of `image` in MLRun 1.6; `rebuild_images` means nothing here.
         """
         refuse(
             "enable_model_monitoring",
             lag_threshold=lag_threshold,
             lag_event_cooldown=lag_event_cooldown,
             otlp_enabled=otlp_enabled,
+            fetch_credentials_from_sys_config=fetch_credentials_from_sys_config,
         )
         monitoring.enable(
             self,
             base_period,
             drift_app=_flag("deploy_histogram_data_drift_app", deploy_histogram_data_drift_app),
             wait=_flag("wait_for_deployment", wait_for_deployment),
-            image=given_image(image),
+            image=given_image(image or default_controller_image),
         )
 
     def update_model_monitoring_controller(
@@ -272,6 +279,7 @@ class Project:
 
         `func` is the Python file (or folder) with its classes; None takes the project's own folder
         functions/<name> or functions/serving, if there is one, else classes come from installed packages.
+        "hub://v2-model-server" is the ready server of a scikit-learn model.
         `name` is by default that of the file. A function of the same name starts from nothing.
         `requirements` are what its code and models import beside ModelMon, as lines or as the path of a file;
         without them those of a requirements.txt beside it count.
@@ -285,8 +293,12 @@ class Project:
             return func
         if kind != ServingFunction.kind:
             raise ConfigError(
-                f"kind: must be {ServingFunction.kind!r} (apps: set_model_monitoring_function), got {kind!r}"
+                f"kind: must be {ServingFunction.kind!r} (apps: set_model_monitoring_function; "
+                f"jobs are not there), got {kind!r}"
             )
+        is_ready = is_hub_model_server(func)
+        if is_ready:
+            func, given = None, [scikit_learn_here()] if given is None else given
         source = functions.existing(func, "func", self.context) if func is not None else None
         if source is not None and source.name == functions.MAIN and (source.parent / FILE).is_file():
             source = source.parent  # a function folder stands for itself
@@ -296,7 +308,7 @@ class Project:
         serving = ServingFunction(
             self,
             ServingSpec(project=self.name, function_name=name),
-            source or self._own_code(name),
+            source if source or is_ready else self._own_code(name),
             requirements=given,
             image=given_image(image),
         )
@@ -321,11 +333,14 @@ class Project:
         env: Mapping[str, Any] | None = None,
         tag: str | None = None,
         verbose: bool | None = None,
+        builder_env: Mapping[str, Any] | None = None,
+        mock: bool | None = None,
     ) -> Function:
         """Deploy a function or app, given by name or as object.
 
         `models` are arguments of add_model, one dict a model; `env` are environment variables.
         """
+        refuse("deploy_function", builder_env=builder_env, mock=mock)
         deployed = self.get_function(function) if isinstance(function, str) else function
         if not isinstance(deployed, ServingFunction | AppFunction):
             raise ConfigError(f"function: must be a function of this project or its name, got {function!r}")
@@ -398,9 +413,20 @@ class Project:
         function_name: str | None = None,
         labels: Labels | None = None,
         uids: Collection[str] | str | None = None,
-    ) -> list[Endpoint]:
-        """The project's endpoints that meet every condition, by name."""
-        return find_endpoints(self, names, model_name, function_name, labels, uids)
+        *,
+        start: Time = None,
+        end: Time = None,
+        **others: Any,
+    ) -> EndpointList:
+        """The project's endpoints that meet every condition, by name, each with its `status` of now.
+
+        With `start` or `end` the last request is in [start, end). `model` and `function` are the names of
+        `model_name` and `function_name` in MLRun 1.6; tags and what else changes MLRun's reads mean nothing.
+        """
+        model_name = model_name or others.pop("model", None)
+        function_name = function_name or others.pop("function", None)
+        refuse("list_model_endpoints", **{k: v for k, v in others.items() if k not in READING})
+        return find_endpoints(self, names, model_name, function_name, labels, uids, start=start, end=end)
 
     def _own_code(self, name: str) -> Path | None:
         folders = (self.context / "functions" / each for each in (name, ServingFunction.kind))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from modelmon.errors import ConfigError
@@ -25,6 +26,14 @@ def given_requirements(requirements: object, requirements_file: object, base: Pa
     if requirements_file:
         found += read_requirements(existing(requirements_file, "requirements_file", base))
     return found
+
+
+def scikit_learn_here() -> str:
+    """scikit-learn as it is installed here, which a model was most likely made with; any, where none is."""
+    try:
+        return f"scikit-learn=={version('scikit-learn')}"
+    except PackageNotFoundError:
+        return "scikit-learn"
 
 
 def settle_requirements(folder: Path, given: Sequence[str] | None, source: Path | None) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 import msgspec
 
 from modelmon.errors import ConfigError
+from modelmon.from_mlrun import class_here, refuse
+from modelmon.from_mlrun.where import ROUTERS, SKLEARN_SERVER
 from modelmon.model import Endpoint
 from modelmon.model_monitoring import endpoints as registered
 from modelmon.model_monitoring.api import check_endpoint_id
@@ -18,9 +20,9 @@ from modelmon.model_monitoring.folders import copy_into
 from modelmon.model_monitoring.locating import HasSettings, now_us, opened
 from modelmon.project import functions
 from modelmon.project.base_images import settle_image
+from modelmon.project.from_mlrun import MLRunFunction
 from modelmon.project.http import HttpOptions, settle_http
 from modelmon.project.invoking import invoke
-from modelmon.project.names import refuse
 from modelmon.project.requirements import given_requirements, settle_requirements
 from modelmon.project.source import classes_of
 from modelmon.project.telling import tell, tell_next
@@ -33,7 +35,7 @@ TEMPLATE = "serving"
 TOPOLOGIES = ("router",)
 
 
-class ServingFunction:
+class ServingFunction(MLRunFunction):
     """One serving function of a project; every change is recorded, `deploy` puts it to work.
 
     `spec` is what it serves, `source` the file or folder of its code (None: installed classes only),
@@ -69,11 +71,20 @@ class ServingFunction:
         models = ", ".join(model.endpoint_name for model in self.spec.models)
         return f"ServingFunction(name={self.name!r}, models=[{models}])"
 
-    def set_topology(self, topology: str = "router", class_name: str | None = None) -> ServingFunction:
+    def set_topology(
+        self,
+        topology: str = "router",
+        class_name: str | None = None,
+        engine: str | None = None,
+        exist_ok: bool = False,
+        **others: Any,
+    ) -> ServingFunction:
         """Only the router of models is there; the method is for code written for MLRun."""
         if topology not in TOPOLOGIES:
             raise ConfigError(f"topology: must be one of {', '.join(TOPOLOGIES)}, got {topology!r}")
-        refuse("set_topology", class_name=class_name)
+        router = None if class_name in ROUTERS else class_name
+        engine = None if engine in ("sync", "async") else engine
+        refuse("set_topology", class_name=router, engine=engine, **others)
         return self
 
     def add_model(
@@ -98,7 +109,8 @@ class ServingFunction:
 
         `model_path` is what `log_model` returned, its uri or key (the endpoint then has its reference), a
         local file or folder, or a URL that the class itself can open. `class_name` is "Class" of the
-        function's code or "module.Class" of an installed package; `class_args` are its parameters.
+        function's code or "module.Class" of an installed package, in a function without code of its own
+        SKLearnModelServer; `class_args` are its parameters.
         `inputs` and `outputs` name features and labels, by default those of the logged model.
         An existing endpoint is always kept (MLRun's `inplace`). Raises ConfigError for anything that can't
         be, a key that is there already included.
@@ -138,6 +150,7 @@ class ServingFunction:
         tracking_policy: Any = None,
         sampling_percentage: float = 100,
         enable_tracking: bool = True,
+        stream_args: Mapping[str, Any] | None = None,
     ) -> ServingFunction:
         """Log requests as serving events; a deployed function that get_function gave starts anew with it.
 
@@ -145,6 +158,7 @@ class ServingFunction:
         go out as one message. `tracking_policy` is a dict with the batch job's policy and `client_time`.
         Raises ConfigError naming the argument, its value and what is allowed.
         """
+        refuse("set_tracking", stream_args=stream_args or None)
         tracking = tracking_of(
             stream_path, batch, sample, tracking_policy, sampling_percentage, enable_tracking
         )
@@ -265,10 +279,14 @@ class ServingFunction:
         return self._project.settings
 
     def _class_name(self, class_name: object) -> str:
+        if class_name is None and self.source is None:
+            return SKLEARN_SERVER  # there is no code, so the model is served as it is
         if isinstance(class_name, type):
-            class_name = class_name.__name__
+            ours = class_name.__module__.partition(".")[0] == "modelmon"
+            class_name = f"{class_name.__module__}.{class_name.__name__}" if ours else class_name.__name__
         if not isinstance(class_name, str) or not class_name:
             raise ConfigError(f"class_name: must be 'Class' or 'module.Class', got {class_name!r}")
+        class_name = class_here("class_name", class_name)
         if "." not in class_name:
             known = classes_of(self.source) if self.source else {}
             if class_name not in known:

@@ -1,5 +1,10 @@
 """Serving models over the V2 protocol, and logging their requests for monitoring."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from modelmon.from_mlrun import missing_name
 from modelmon.serving.inference import Clock
 from modelmon.serving.model_server import V2ModelServer
 from modelmon.serving.server import ModelServing, create_server, serve_beside
@@ -19,3 +24,8 @@ __all__ = [
     "tracking_of",
     "write_spec",
 ]
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        raise missing_name(__name__, name)
