@@ -19,7 +19,8 @@ from pathlib import Path
 from modelmon.local.logs import LogFile
 log = LogFile(Path(sys.argv[1]), 2000)
 for number in range(400):
-    print(sys.argv[2], number, flush=True)
+    sys.stdout.write(f"{sys.argv[2]} {number}\\n")  # a line is one write, also where output has no buffer
+    sys.stdout.flush()
     log.follow()
 """
 
