@@ -309,7 +309,8 @@ class TestFindings:
         if new.startswith("      value: "):  # the embedded runner takes what Nuclio ignores
             with pytest.raises(ConfigError) as refused:
                 read_function(tmp_path, Settings())
-            assert not [part for part in (PASSWORD, "3333", "-33") if part in str(refused.value)]
+            said = str(refused.value).replace(str(tmp_path), "")  # its number may be one of these
+            assert not [part for part in (PASSWORD, "3333", "-33") if part in said]
 
     def test_other_values_are_shown(self) -> None:
         (found,) = check_text(

@@ -5,9 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from modelmon.from_mlrun.missing import missing
+
+
+class ModelMonitoringMode(StrEnum):
+    """Whether apps judge an endpoint: `monitoring_mode` of get_or_create_model_endpoint."""
+
+    enabled = "enabled"
+    disabled = "disabled"
+
+
+class ModelEndpointCreationStrategy(StrEnum):
+    """What `add_model` does with an endpoint that is there; here INPLACE alone."""
+
+    INPLACE = "inplace"
+    ARCHIVE = "archive"
+    OVERWRITE = "overwrite"
+    SKIP = "skip"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,13 @@ _APPS = dict.fromkeys(
     ),
     "modelmon.apps",
 )
-_SCHEMAS = {"ResultKindApp": "modelmon.model", "ResultStatusApp": "modelmon.model"}
+_VIEWS = "modelmon.from_mlrun.views"
+_SCHEMAS = {
+    "ModelEndpointCreationStrategy": _VIEWS,
+    "ModelMonitoringMode": _VIEWS,
+    "ResultKindApp": "modelmon.model",
+    "ResultStatusApp": "modelmon.model",
+}
 _PROFILES = dict.fromkeys(
     ("DatastoreProfileKafkaSource", "DatastoreProfileKafkaStream", "DatastoreProfilePostgreSQL"),
     "modelmon.project.profiles",

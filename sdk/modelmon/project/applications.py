@@ -104,6 +104,7 @@ class AppFunction(MLRunFunction):
         self,
         requirements: str | Sequence[str] | None = None,
         overwrite: bool = False,
+        prepare_image_for_deploy: bool = True,
         requirements_file: str = "",
     ) -> AppFunction:
         """What the app needs beside ModelMon, from the next `deploy` on: added to what was asked for before
@@ -149,7 +150,9 @@ class AppFunction(MLRunFunction):
                 f"minutes; `modelmon deploy --function {CONTROLLER}` lets it tick as often as they end."
             )
 
-    def save(self, deployed: bool = False) -> None:
+    def save(
+        self, tag: str = "", versioned: bool = False, refresh: bool = False, *, deployed: bool = False
+    ) -> None:
         """Record the app in the project."""
         functions.record(self._project.settings, self.name, KIND, asdict(self.spec), deployed=deployed)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from modelmon.deploying.target import EMBEDDED
-from modelmon.from_mlrun import missing
+from modelmon.from_mlrun import missing, refuse
 from modelmon.from_mlrun.views import FunctionStatus, Metadata, ProjectSpec, ProjectStatus
 from modelmon.local.folders import address_file
 from modelmon.local.running import read_report
@@ -160,9 +160,12 @@ class MLRunFunction:
         modifier(self)
         return self
 
-    def set_envs(self, env_vars: Mapping[str, str | int | float]) -> Self:
+    def set_envs(
+        self, env_vars: Mapping[str, str | int | float] | None = None, file_path: str | None = None
+    ) -> Self:
         """Several environment variables; `set_env` says for what."""
-        for name, value in env_vars.items():
+        refuse("set_envs", file_path=file_path)
+        for name, value in (env_vars or {}).items():
             self.set_env(name, value)
         return self
 

@@ -315,8 +315,9 @@ class Project(MLRunProject):
         serving.save()
         return serving
 
-    def get_function(self, name: str) -> Function:
-        """The serving function or app of this name, as it was last recorded."""
+    def get_function(self, name: str = "", *, key: str = "", **_others: Any) -> Function:
+        """The serving function or app of this name (`key` in MLRun), as it was last recorded."""
+        name = name or key
         found = functions.recorded(self.settings, name) if isinstance(name, str) else None
         if found is not None and found.kind == ServingFunction.kind:
             return read_serving(self, found.spec)
@@ -401,10 +402,13 @@ class Project(MLRunProject):
         """The logged model of this key."""
         return read_model(self.settings, key)
 
-    def list_models(self) -> list[ModelArtifact]:
-        """Every logged model, by key."""
+    def list_models(
+        self, name: str | None = None, tag: str | None = None, **others: Any
+    ) -> list[ModelArtifact]:
+        """Every logged model, by key; or the one called `name`."""
+        refuse("list_models", **others)
         settings = self.settings
-        return [read_model(settings, key) for key in model_keys(settings)]
+        return [read_model(settings, key) for key in model_keys(settings) if name in (None, key)]
 
     def list_model_endpoints(
         self,

@@ -168,9 +168,10 @@ class ServingFunction(MLRunFunction):
             self.deploy()
         return self
 
-    def set_env(self, name: str, value: str | int | float) -> ServingFunction:
+    def set_env(self, name: str, value: str | int | float = "", value_from: Any = None) -> ServingFunction:
         """An environment variable of the function, from the next `deploy` on. Not for secrets: everyone who
         can read the function's configuration can read it."""
+        refuse("set_env", value_from=value_from)
         self.environment |= functions.check_environment({name: value})
         functions.warn_of_secret(name)
         self.save()
@@ -190,6 +191,7 @@ class ServingFunction(MLRunFunction):
         self,
         requirements: str | Sequence[str] | None = None,
         overwrite: bool = False,
+        prepare_image_for_deploy: bool = True,
         requirements_file: str = "",
     ) -> ServingFunction:
         """What the function needs beside ModelMon, from the next `deploy` on: added to what was asked for
@@ -234,18 +236,25 @@ class ServingFunction(MLRunFunction):
         method: str = "",
         headers: Mapping[str, str] | None = None,
         timeout: float = 30.0,
+        **others: Any,
     ) -> Any:
         """What the running function answers: parsed JSON, or text.
 
         Raises UnavailableError when it is not running, RejectedError for an answer of 400 or above.
         """
+        refuse("invoke", **others)
         return invoke(self._settings, self.name, path, body, method, headers, timeout)
 
     def to_mock_server(
-        self, namespace: Mapping[str, Any] | None = None, track_models: bool = False
+        self,
+        namespace: Mapping[str, Any] | None = None,
+        current_function: str = "*",
+        track_models: bool = False,
+        **others: Any,
     ) -> ModelServing:
         """The same models in this process: `server.test(path, body)`. Classes may come from `namespace`
         (`globals()`); with `track_models` requests are logged as set_tracking says."""
+        refuse("to_mock_server", **others)
         wanted = [self._deployment(self._settings, model, here=True).model for model in self.spec.models]
         tracking = self.spec.tracking if track_models else Tracking(enabled=False)
         spec = msgspec.structs.replace(self.spec, models=wanted, tracking=tracking)
@@ -256,7 +265,9 @@ class ServingFunction(MLRunFunction):
             spec = msgspec.structs.replace(spec, source=source.name)
         return create_server(spec, self._settings, folder=folder, classes=classes)
 
-    def save(self, deployed: bool = False) -> None:
+    def save(
+        self, tag: str = "", versioned: bool = False, refresh: bool = False, *, deployed: bool = False
+    ) -> None:
         """Record the function in the project."""
         spec = {
             "serving": msgspec.to_builtins(self.spec),
