@@ -46,7 +46,7 @@ def test_a_logged_model_is_served_without_any_code(on_frame: bool, tmp_path: Pat
 def test_the_function_asks_for_the_scikit_learn_that_is_installed(tmp_path: Path) -> None:
     project = make(tmp_path)
     serving = ready(project, fitted(on_frame=False))
-    assert serving.requirements == [f"scikit-learn=={version('scikit-learn')}"]
+    assert serving.requirements == [f"scikit-learn=={version('scikit-learn')}", "pandas"]
     project.deploy_function(serving)
     folder = tmp_path / ".modelmon" / "functions" / "serving"
     assert "scikit-learn==" in (folder / "requirements.txt").read_text()
@@ -70,6 +70,18 @@ def test_columns_are_given_in_the_order_of_the_fit(tmp_path: Path) -> None:
     model = SKLearnModelServer(name="churn", model=fitted(on_frame=True))
     model.inputs = ["spent", "visits"]
     assert list(model.predict({"inputs": [[90.0, 1.0]]})) == ["yes"]
+
+
+def test_a_model_of_a_frame_without_pandas_is_told_at_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "model.pkl"
+    path.write_bytes(pickle.dumps(fitted(on_frame=True)))
+    monkeypatch.setattr("modelmon.serving.sklearn_server.find_spec", lambda name: None)
+    with pytest.raises(
+        ConfigError, match="needs pandas, which is not installed; name pandas in requirements="
+    ):
+        SKLearnModelServer(name="churn", model_path=str(path)).load()
 
 
 def test_what_joblib_wrote_is_read(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from modelmon.project.credentials import set_credentials
 from modelmon.project.from_mlrun import MLRunProject
 from modelmon.project.models import log_model
 from modelmon.project.names import check_function_name
-from modelmon.project.requirements import given_requirements, scikit_learn_here
+from modelmon.project.requirements import given_requirements, model_packages
 from modelmon.project.serving import ServingFunction, read_serving
 from modelmon.serving import ServingSpec
 from modelmon.settings import Settings
@@ -298,7 +298,7 @@ class Project(MLRunProject):
             )
         is_ready = is_hub_model_server(func)
         if is_ready:
-            func, given = None, [scikit_learn_here()] if given is None else given
+            func, given = None, model_packages() if given is None else given
         source = functions.existing(func, "func", self.context) if func is not None else None
         if source is not None and source.name == functions.MAIN and (source.parent / FILE).is_file():
             source = source.parent  # a function folder stands for itself

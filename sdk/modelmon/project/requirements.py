@@ -28,12 +28,13 @@ def given_requirements(requirements: object, requirements_file: object, base: Pa
     return found
 
 
-def scikit_learn_here() -> str:
-    """scikit-learn as it is installed here, which a model was most likely made with; any, where none is."""
+def model_packages() -> list[str]:
+    """What a scikit-learn model needs to be served: scikit-learn as it is installed here, which the model was
+    most likely made with (any, where none is), and pandas for one that was fitted on a frame."""
     try:
-        return f"scikit-learn=={version('scikit-learn')}"
+        return [f"scikit-learn=={version('scikit-learn')}", "pandas"]
     except PackageNotFoundError:
-        return "scikit-learn"
+        return ["scikit-learn", "pandas"]
 
 
 def settle_requirements(folder: Path, given: Sequence[str] | None, source: Path | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from modelmon.errors import ConfigError
@@ -27,6 +28,11 @@ class SKLearnModelServer(V2ModelServer):
         self.model = _unpickled(self.name, path)
         if not callable(getattr(self.model, self._method, None)):
             raise ConfigError(f"model {self.name}: a {type(self.model).__name__} has no {self._method}()")
+        if hasattr(self.model, "feature_names_in_") and find_spec("pandas") is None:
+            raise ConfigError(
+                f"model {self.name}: was fitted on a frame and needs pandas, which is not installed; name "
+                "pandas in requirements=[…] of the function"
+            )
 
     def predict(self, request: dict[str, Any]) -> Any:
         return getattr(self.model, self._method)(self._rows(request["inputs"]))
