@@ -90,7 +90,9 @@ def _print_head(entry: dict[str, Any]) -> None:
     console.print(f"[bold]{escape(entry['endpoint_name'])}[/bold]: {said}", highlight=False, soft_wrap=True)
     served = f"function {entry['function_name']}, " if entry["function_name"] else ""
     model = f"model {entry['model_uri']}, " if entry["model_uri"] else ""
-    console.print(f"{escape(served + model)}id {entry['endpoint_id']}", style="dim", soft_wrap=True)
+    console.print(
+        f"{escape(served + model)}id {entry['endpoint_id']}", style="dim", highlight=False, soft_wrap=True
+    )
     counts = ", ".join(
         f"{entry[name]:,} {name}" for name in ("stored", "errors", "rejected", "late", "missing")
     )
