@@ -6,6 +6,7 @@ import json
 import os
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from modelmon.local.running import lock_project, report_file
@@ -36,6 +37,20 @@ def test_each_step_says_what_happened_and_the_last_one_what_comes_next(
         "Logged the model delay, 2 features, reference of 3 rows.",
         "Deployed serving with the model delay.",
         f"Next, in a second terminal: modelmon up --project-dir {tmp_path}",
+    ]
+
+
+def test_rows_of_a_reference_are_told_with_those_that_have_gaps(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project = make(tmp_path)
+    project.log_model("gaps", training_set=pa.table({"city": ["Oslo", None, "Rome"]}))
+    project.log_model("nothing", training_set=pa.table({"city": pa.array([None] * 60, pa.float64())}))
+    project.log_model("bare", inputs=["city"])
+    assert [line for line in capsys.readouterr().err.splitlines() if line.startswith("Logged")] == [
+        "Logged the model gaps, 1 feature, reference of 3 rows.",
+        "Logged the model nothing, 1 feature, reference of 60 rows.",
+        "Logged the model bare, 1 feature, without a reference.",
     ]
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from modelmon import __version__
 from modelmon.errors import ConfigError
 from modelmon.local.requirements import check_requirements, read_requirements
 from modelmon.project import Project
@@ -76,6 +77,9 @@ def test_a_file_is_read_as_pip_reads_it(tmp_path: Path) -> None:
         ("--trusted-host example.com", "the option --trusted-host is not taken here"),
         ("--index-url", "--index-url needs a value"),
         ("-r nowhere.txt", "-r names 'nowhere.txt', and there is no file"),
+        ("modelmon==99", f"'modelmon==99' asks for another ModelMon than {__version__}, which deploys"),
+        ("ModelMon[local]>99", r"'ModelMon\[local\]>99' asks for another ModelMon"),
+        ("modelmon @ https://example.com/a.whl", "'modelmon @ https://example.com/a.whl' asks for another"),
         (
             "https://example.com/a.whl",
             "an address needs the package's name before it, 'NAME @ https://example.com/a.whl'",
@@ -88,6 +92,19 @@ def test_a_line_that_is_no_requirement_is_named(tmp_path: Path, line: str, said:
     file = write(tmp_path / "requirements.txt", f"numpy\n{line}\n")
     with pytest.raises(ConfigError, match=f"requirements.txt, line 2: {said}"):
         read_requirements(file)
+
+
+@pytest.mark.parametrize(
+    "line", [f"modelmon=={__version__}", "modelmon[local]>=0.1", "modelmon==99; python_version < '3'"]
+)
+def test_the_modelmon_that_is_here_may_be_named(tmp_path: Path, line: str) -> None:
+    assert check_requirements(["scipy", line], tmp_path) == ("scipy",)
+
+
+def test_an_entry_of_a_list_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"^requirements: 'numpy\\nrm' is more than one line; give a list"):
+        check_requirements(["numpy\nrm"], tmp_path)
+    assert check_requirements(["numpy\n", "\n", "# why\nscipy"], tmp_path) == ("numpy", "scipy")
 
 
 @pytest.mark.parametrize(

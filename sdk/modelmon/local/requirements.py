@@ -9,6 +9,7 @@ from pathlib import Path
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from modelmon import __version__
 from modelmon.errors import ConfigError, UnavailableError
 
 FILE = "requirements.txt"
@@ -35,13 +36,18 @@ EXAMPLE = "write for example 'river==0.21.0'"
 def read_requirements(path: Path) -> tuple[str, ...]:
     """The lines of a requirements file, those of the files it names by -r among them; none without a file.
 
-    Comments and ModelMon itself, which is always there, are left out. Raises ConfigError with file and line.
+    Comments and ModelMon itself, which is always there, are left out; another version of it than this one is
+    refused. Raises ConfigError with file and line.
     """
     return tuple(_lines_of(path, ())) if path.is_file() else ()
 
 
 def check_requirements(lines: Iterable[str], base: Path) -> tuple[str, ...]:
-    """The same for lines that a caller gave; `base` is where relative paths in them begin."""
+    """The same for lines that a caller gave, one an entry; `base` is where relative paths in them begin."""
+    lines = list(lines)
+    for line in lines:
+        if len(list(_logical_lines(line))) > 1:
+            raise ConfigError(f"requirements: {line!r} is more than one line; give a list with one an entry")
     text = "\n".join(lines)
     return tuple(_checked(text, "requirements", base, ()))
 
@@ -120,6 +126,17 @@ def _requirement(line: str, place: str) -> Iterator[str]:
         raise ConfigError(f"{place}: {_why_not(line, str(error))}") from None
     if canonicalize_name(found.name) != OURS:
         yield line
+    elif parse(line) is not None:
+        _refuse_another_version(found, line, place)
+
+
+def _refuse_another_version(wanted: Requirement, line: str, place: str) -> None:
+    """A function always has the ModelMon that deploys it: another one would never be there."""
+    if wanted.url is not None or not wanted.specifier.contains(__version__, prereleases=True):
+        raise ConfigError(
+            f"{place}: {line!r} asks for another ModelMon than {__version__}, which deploys the function and "
+            "which it gets; leave the line out, or install the one that is meant here"
+        )
 
 
 def _why_not(line: str, said: str) -> str:

@@ -59,7 +59,7 @@ def log_model(
 
 def _told(artifact: ModelArtifact) -> str:
     features = f"{len(artifact.inputs)} features" if len(artifact.inputs) != 1 else "1 feature"
-    rows = max((stats.get("count", 0) for stats in artifact.feature_stats.values()), default=0)
+    rows = _rows(artifact.feature_stats)
     return f"{features}, reference of {rows:,.0f} rows" if rows else f"{features}, without a reference"
 
 
@@ -132,6 +132,7 @@ def _described(training_set: Any) -> dict[str, Any]:
 
 
 def _rows(stats: Mapping[str, Any]) -> int:
+    """Rows of the training set: those in which a column has no value count too."""
     return max((column["count"] + column["missing"] for column in stats.values()), default=0)
 
 
