@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from rich.console import Console
 
-from modelmon.demo.alerts import AlertLines
+from modelmon.demo.alerts import AlertLines, summary
 from modelmon.demo.data import HourOfRequests
 from modelmon.demo.outcome import outcomes
 from modelmon.demo.place import clear
@@ -125,7 +125,7 @@ def test_a_bar_is_as_high_as_its_value(value, bar):
     assert line([(value, ResultStatusApp.no_detection)]).plain == bar
 
 
-def test_the_first_alert_of_a_kind_is_shown_and_all_are_counted():
+def test_the_first_alert_of_a_kind_is_shown_as_it_comes():
     console = Console(file=io.StringIO(), width=200)
     lines = AlertLines(console)
     for number in range(3):
@@ -136,7 +136,12 @@ def test_the_first_alert_of_a_kind_is_shown_and_all_are_counted():
     assert "data-drift-detected (high): week 0" in text
     assert "week 1" not in text
     assert "modelmon-stream crashed" in text
-    assert lines.summary() == "3 data-drift-detected, 1 data-drift-suspected"
+
+
+def test_alerts_are_counted_as_the_stores_have_them():
+    kinds = ["data-drift-suspected", *["data-drift-detected"] * 3]
+    assert summary({"kind": kind} for kind in kinds) == "3 data-drift-detected, 1 data-drift-suspected"
+    assert summary([]) == "none"
 
 
 # The folder

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
 from modelmon.local.logs import LogFile
-from modelmon.local.telling import MOST, Telling
+from modelmon.local.reports import Report, Reporter, make_logger
+from modelmon.local.telling import MOST, MOST_ALERTS, Telling
+from modelmon.nuclio.bridge import bridge_logging
 
 WRITER = """
 import sys
@@ -86,6 +90,65 @@ def test_ids_and_numbers_aside_the_same_words_are_told_once_a_minute() -> None:
     terminal.tell("web", "error", "model m failed, error 0123456789abcdef: row 1, 0.1 s")
     assert terminal.lines[1] == "web: said 99 times more of the same, see its log"
     assert len(terminal.lines) == 3
+
+
+def test_every_alert_is_told_whatever_its_model_its_window_and_its_value() -> None:
+    terminal = Terminal()
+    for number in range(MOST_ALERTS):
+        text = f"data-drift-detected (high): m{number % 2}, window 0{number % 7}:00: drift = 0.{number}"
+        terminal.tell("writer", "warning", text, is_alert=True)
+    assert len(set(terminal.lines)) == MOST_ALERTS
+    terminal.tell("writer", "warning", "waiting for the records")
+    assert terminal.lines[-1] == "writer: waiting for the records"
+
+
+def test_of_very_many_alerts_the_rest_is_counted() -> None:
+    terminal = Terminal()
+    for number in range(MOST_ALERTS + 7):
+        terminal.tell("writer", "warning", f"data-drift-detected (high): m, {number}", is_alert=True)
+    assert len(terminal.lines) == MOST_ALERTS
+    terminal.now = 61.0
+    terminal.tell("writer", "warning", "data-drift-detected (high): m, 107", is_alert=True)
+    assert terminal.lines[MOST_ALERTS:] == [
+        "writer: raised 7 alerts more, `modelmon status` has all",
+        "writer: data-drift-detected (high): m, 107",
+    ]
+
+
+def test_models_whose_names_differ_in_digits_are_different_words() -> None:
+    terminal = Terminal()
+    for model in ("m1", "m2", "churn-1", "churn-2", "m1"):
+        terminal.tell("web", "error", f"model {model} failed on 2026-11-30T00:10 at row 3")
+    assert len(terminal.lines) == 4
+
+
+def test_an_alert_of_the_writer_reaches_the_supervisor_as_one() -> None:
+    reading, writing = os.pipe()
+    try:
+        bridge_logging(make_logger(Reporter(writing, "writer", "reports", 0)))
+        logger = logging.getLogger("modelmon.stages.writer")
+        logger.warning("data-drift-detected", extra={"with": {"alert": "data-drift-detected"}})
+        logger.warning("waiting")
+        reports = [msgspec.json.decode(line, type=Report) for line in os.read(reading, 2**16).splitlines()]
+    finally:
+        logging.getLogger().handlers[:] = [
+            each for each in logging.getLogger().handlers if "Bridge" not in type(each).__name__
+        ]
+        logging.getLogger("nuclio_sdk").handlers.clear()
+        os.close(reading)
+        os.close(writing)
+    assert [(report.message.rpartition(" ")[2], report.is_alert) for report in reports] == [
+        ("data-drift-detected", True), ("waiting", False),
+    ]  # fmt: skip
+
+
+def test_a_worker_that_crashes_again_and_again_is_told_of_once_a_minute() -> None:
+    terminal = Terminal()
+    for seconds in ("0.2", "0.4", "10", "10"):
+        terminal.tell(
+            "web", "warning", f"worker 0 of trigger http exited with code 78; starts again in {seconds} s"
+        )
+    assert len(terminal.lines) == 1
 
 
 def test_a_flood_of_different_words_is_cut_and_other_functions_are_heard() -> None:

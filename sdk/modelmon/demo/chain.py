@@ -8,12 +8,12 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from shutil import which
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from modelmon.demo.alerts import AlertLines
+from modelmon.demo.alerts import AlertLines, summary
 from modelmon.demo.data import (
     FEATURES,
     LABEL,
@@ -56,7 +56,9 @@ def run_chain(project_dir: Path, console: Console, months: int = 12) -> int:
     replayed = flights[flights["month"] <= months].reset_index(drop=True)
     traffic = {model: list(requests_by_hour(replayed, model)) for model in FEATURES}
     settings = serve_and_watch(project_dir, traffic, console)
-    found = read_outcomes(settings)
+    stored = read_status(settings)
+    console.print(f"Alerts raised: {summary(stored['alerts'])}.")
+    found = outcomes(stored, APP)
     seconds = time.monotonic() - began
     show(found, console)
     problems = list(_problems(found, traffic))
@@ -99,20 +101,18 @@ def serve_and_watch(project_dir: Path, traffic: Traffic, console: Console) -> Se
             replay(runner.address(FUNCTION), traffic, lambda rows: bar.advance(task, rows))
         with console.status("Waiting for the last verdicts …") as status:
             runner.wait_until_idle(progress=lambda left: status.update(f"Waiting: {left or 'done'}"))
-        settings = runner.settings
-    console.print(f"Alerts raised: {lines.summary()}.")
-    return settings
+        return runner.settings
 
 
-def read_outcomes(settings: Settings) -> list[Outcome]:
-    """What the stores know of both endpoints."""
+def read_status(settings: Settings) -> dict[str, Any]:
+    """What the stores know of both endpoints, with every alert there was."""
     from modelmon.stores.records import open_records
     from modelmon.stores.series import open_series
     from modelmon.stores.status import status
 
     records, series = open_records(settings), open_series(settings)
     try:
-        return outcomes(status(records, series, {}, time.time_ns() // 1000, settings, 0), APP)
+        return status(records, series, {}, time.time_ns() // 1000, settings, 0)
     finally:
         series.close()
         records.close()

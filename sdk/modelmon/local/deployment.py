@@ -86,7 +86,7 @@ class Deployment:
             environment, log, lambda level, text: tell(level, f"{self.name}: {text}")
         )
 
-    def watch(self, tell: Tell) -> None:
+    def watch(self, tell: Callable[[str], None]) -> None:
         """Look after every worker once; tells what has crashed.
 
         Raises ConfigError for an environment that can't be made.
@@ -96,7 +96,7 @@ class Deployment:
         for worker in self.workers:
             problem = worker.watch()
             if problem:
-                tell("warning", f"{self.name}: {worker.name} {problem}")
+                tell(f"{worker.name} {problem}")
 
     def stop(self, within_seconds: float) -> None:
         self.stopping = True

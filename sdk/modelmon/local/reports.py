@@ -11,12 +11,16 @@ import msgspec
 from nuclio_sdk import Logger
 
 LOGGER = "nuclio_sdk"
+FIELDS = "with"  # where the platform's logger keeps a record's structured fields
 MAX_LINE_BYTES = 4096  # a pipe takes this much whole or not at all, whoever else writes into it
 MAX_MESSAGE_CHARACTERS = 600
 
 
 class Report(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One line to the supervisor. `level` is "" when the worker says that it is ready."""
+    """One line to the supervisor. `level` is "" when the worker says that it is ready.
+
+    `is_alert`: the message is an alert on a model, and not a trouble of the function.
+    """
 
     function: str
     trigger: str
@@ -24,6 +28,7 @@ class Report(msgspec.Struct, frozen=True, omit_defaults=True):
     pid: int
     level: str = ""
     message: str = ""
+    is_alert: bool = False
 
 
 class Reporter:
@@ -37,8 +42,8 @@ class Reporter:
     def ready(self) -> None:
         self._write(Report(*self._source))
 
-    def warn(self, level: str, message: str) -> None:
-        self._write(Report(*self._source, level, message[:MAX_MESSAGE_CHARACTERS]))
+    def warn(self, level: str, message: str, *, is_alert: bool = False) -> None:
+        self._write(Report(*self._source, level, message[:MAX_MESSAGE_CHARACTERS], is_alert))
 
     def _write(self, report: Report) -> None:
         line = msgspec.json.encode(report) + b"\n"
@@ -61,7 +66,7 @@ class _Lines(logging.Formatter):
     default_msec_format = "%s.%03d"
 
     def format(self, record: logging.LogRecord) -> str:
-        fields = getattr(record, "with", None)
+        fields = getattr(record, FIELDS, None)
         more = f" {fields}" if fields else ""
         text = f"{self.formatTime(record)} {record.levelname.lower():7} {record.getMessage()}{more}"
         return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
@@ -74,4 +79,5 @@ class _Warnings(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         first_line = record.getMessage().partition("\n")[0]
-        self._reporter.warn(record.levelname.lower(), first_line)
+        is_alert = "alert" in getattr(record, FIELDS, {})
+        self._reporter.warn(record.levelname.lower(), first_line, is_alert=is_alert)

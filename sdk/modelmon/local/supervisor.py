@@ -6,6 +6,7 @@ import os
 import select
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from time import monotonic
 
@@ -133,7 +134,7 @@ class Supervisor:
 
     def _watch(self, deployment: Deployment) -> None:
         try:
-            deployment.watch(self._tell)
+            deployment.watch(partial(self._tell_of, deployment.name, "warning"))
         except ConfigError as error:
             self._give_up(deployment, error)
 
@@ -153,7 +154,7 @@ class Supervisor:
 
     def _take(self, report: Report) -> None:
         if report.level:
-            self._tell_of(report.function, report.level, report.message)
+            self._tell_of(report.function, report.level, report.message, report.is_alert)
             return
         deployment = self._deployments.get(report.function)
         worker = deployment.worker_of(report) if deployment else None

@@ -12,11 +12,16 @@ Tell = Callable[[str, str], None]
 REPEAT_SECONDS = 60.0
 """Within so long the same words stand in the log alone, and of one function no more than MOST."""
 MOST = 20
-_NUMBERS = re.compile(r"\b[0-9a-f]{8,}\b|\d+(\.\d+)?")
+MOST_ALERTS = 100
+_NUMBERS = re.compile(r"\b[0-9a-f]{8,}\b|(?<![\w-])\d[\d.,:-]*")
+"""Ids, numbers and times. Digits that belong to a name (m2, churn-2) tell one thing from another."""
 
 
 class Telling:
-    """Passes on what each function says; ids and numbers aside, the same words count as the same."""
+    """Passes on what each function says; ids and numbers aside, the same words count as the same.
+
+    Two alerts are never the same: each is of another model, window or value.
+    """
 
     def __init__(self, tell: Tell, clock: Callable[[], float] = monotonic) -> None:
         self._tell = tell
@@ -24,10 +29,14 @@ class Telling:
         self._told: dict[str, set[str]] = {}
         self._left_out: dict[str, int] = {}
         self._began: dict[str, float] = {}
+        self._alerts: dict[str, int] = {}
 
-    def __call__(self, function: str, level: str, text: str) -> None:
+    def __call__(self, function: str, level: str, text: str, is_alert: bool = False) -> None:
         """Tell it, unless this minute has had it or has had enough of the function."""
         told = self._of_this_minute(function)
+        if is_alert:
+            self._tell_alert(function, level, text)
+            return
         words = _NUMBERS.sub("#", text)
         if words in told or len(told) > MOST:
             self._left_out[function] = self._left_out.get(function, 0) + 1
@@ -38,11 +47,20 @@ class Telling:
         else:
             self._tell(level, f"{function}: {text}")
 
+    def _tell_alert(self, function: str, level: str, text: str) -> None:
+        raised = self._alerts[function] = self._alerts[function] + 1
+        if raised <= MOST_ALERTS:
+            self._tell(level, f"{function}: {text}")
+
     def _of_this_minute(self, function: str) -> set[str]:
         now = self._clock()
         if now - self._began.get(function, -REPEAT_SECONDS) >= REPEAT_SECONDS:
             self._began[function] = now
             self._told[function] = set()
+            more = self._alerts.get(function, 0) - MOST_ALERTS
+            self._alerts[function] = 0
+            if more > 0:
+                self._tell("info", f"{function}: raised {more:,} alerts more, `modelmon status` has all")
             left_out = self._left_out.pop(function, 0)
             if left_out:
                 self._tell("info", f"{function}: said {left_out:,} times more of the same, see its log")

@@ -9,7 +9,10 @@ HEARD = ("modelmon", "main")  # from INFO on; other libraries from WARNING on
 
 
 def bridge_logging(target: Any) -> None:
-    """Send everything logged through Python's `logging` to the platform's logger, once."""
+    """Send everything logged through Python's `logging` to the platform's logger, once.
+
+    `extra={"with": {…}}` of a record become its structured fields there.
+    """
     root = logging.getLogger()
     for handler in [each for each in root.handlers if isinstance(each, _Bridge)]:
         root.removeHandler(handler)
@@ -27,12 +30,18 @@ class _Bridge(logging.Handler):
         self.setFormatter(logging.Formatter("%(name)s: %(message)s"))
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.name != self._own:
-            self._writer(record.levelno)("%s", self.format(record))
+        if record.name == self._own:
+            return
+        fields, writer = getattr(record, "with", None), _writer(record.levelno)
+        if fields:
+            getattr(self._target, f"{writer}_with")("%s", self.format(record), **fields)
+        else:
+            getattr(self._target, writer)("%s", self.format(record))
 
-    def _writer(self, level: int) -> Any:
-        if level >= logging.ERROR:
-            return self._target.error
-        if level >= logging.WARNING:
-            return self._target.warn
-        return self._target.info if level >= logging.INFO else self._target.debug
+
+def _writer(level: int) -> str:
+    if level >= logging.ERROR:
+        return "error"
+    if level >= logging.WARNING:
+        return "warn"
+    return "info" if level >= logging.INFO else "debug"

@@ -150,6 +150,7 @@ def _announce(raised: Sequence[Raised]) -> None:
             "%s (%s): %s, app %s, window %s to %s: %s",
             alert.kind, alert.severity, report.endpoint_name, report.key.application_name,
             from_us(report.key.start_us), from_us(report.end_us), found,
+            extra={"with": {"alert": alert.kind}},
         )  # fmt: skip
 
 
