@@ -352,7 +352,15 @@ def many_endpoints(project: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, 
     found |= {"now": "2026-01-01 10:10:00.000000+00:00", "endpoints": []}
     for number, (name, changes) in enumerate(entries.items()):
         entry = {"endpoint_id": f"e{number}", "endpoint_name": name, "function_name": "scoring"}
-        entry |= {"received": 1000, "errors": 0, "rejected": 0, "missing": 0, "states": [], "waits": None}
+        entry |= {
+            "received": 1000,
+            "errors": 0,
+            "rejected": 0,
+            "missing": 0,
+            "states": [],
+            "waits": None,
+            "last_error_time": None,
+        }
         entry |= {"verdicts": [], "apps": fine, "last_request": "2026-01-01 10:05:00.000000+00:00"}
         entry |= changes
         entry["no_data_since"] = entry["last_request"] if "no data" in entry["states"] else None
@@ -426,6 +434,14 @@ class TestStatus:
             ["calm", "no detection", "feature_drift 0.10", "1,000", "10:05 UTC"],
         ]
         assert found["now"].startswith("2026-01-01")
+
+    def test_the_last_request_is_the_newest_one_also_where_it_failed(
+        self, modelmon: Any, project: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        found = many_endpoints(project, monkeypatch)
+        found["endpoints"][2] |= {"last_error_time": "2026-01-01 10:07:00.000000+00:00"}
+        (silent,) = (line for line in modelmon("status").out.splitlines() if line.startswith("silent"))
+        assert silent.endswith("10:07 UTC")
 
     @pytest.mark.parametrize("name", ["a-model-of-quite-some-length/version-000", "kurz", "模型/一"])
     @pytest.mark.parametrize("width", [40, 80, 120])

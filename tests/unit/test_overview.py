@@ -15,7 +15,7 @@ HOUR = "2026-01-01 {:02}:00:00.000000+00:00"
 def endpoint(*verdicts: dict[str, Any], **changes: Any) -> dict[str, Any]:
     apps = [{"application_name": name, "states": [], "error": ""} for name in ("drift",) if verdicts]
     entry = {"endpoint_name": "m", "verdicts": list(verdicts), "apps": apps, "states": [], "waits": None}
-    return entry | {"last_request": HOUR.format(9), "rejected": 0} | changes
+    return entry | {"last_request": HOUR.format(9), "rejected": 0, "last_error_time": None} | changes
 
 
 def verdict(status: int, value: float = 0.5, **changes: Any) -> dict[str, Any]:
@@ -34,6 +34,7 @@ def alert(kind: str = "data-drift-detected", value: float | None = 0.9, **change
 
 FAILED = [{"application_name": "drift", "states": ["failed"], "error": "KeyError: 'x'\nTraceback"}]
 WAITS = [{"application_name": "drift", "states": ["unavailable"], "error": "the labels of 09:00"}]
+BROKEN = {"last_error": "ValueError: x\nTraceback", "last_error_time": HOUR.format(10)}
 STALE = verdict(0, stale=True, shown_status=-1)
 ACCURACY = verdict(1, 0.6, application_name="mine", result_name="accuracy", result_extra_data="no JSON")
 
@@ -54,6 +55,18 @@ ACCURACY = verdict(1, 0.6, application_name="mine", result_name="accuracy", resu
         (
             endpoint(states=["no data"], last_request=None, rejected=3), [],
             "no data", "3 messages that can't be read",
+        ),
+        (
+            endpoint(states=["no data"], last_request=None, **BROKEN), [],
+            "no data", "no request answered yet: ValueError: x",
+        ),
+        (
+            endpoint(states=["no data"], **BROKEN), [],
+            "no data", "none answered since 2026-01-01 09:00 UTC: ValueError: x",
+        ),
+        (
+            endpoint(states=["no data"], **BROKEN | {"last_error_time": HOUR.format(8)}), [],
+            "no data", "since 2026-01-01 09:00 UTC",
         ),
         (endpoint(verdict(0), apps=FAILED, states=["failed"]), [], "failed", "KeyError: 'x'"),
         (endpoint(verdict(0), apps=WAITS, states=["unavailable"]), [], "unavailable", "the labels of 09:00"),

@@ -64,6 +64,7 @@ def test_an_endpoint_shows_its_counts_and_times(chain):
         "first_request": "2023-11-14 22:20:00.000000+00:00",
         "last_request": "2023-11-14 22:21:00.000000+00:00",
         "last_error": "",
+        "last_error_time": None,
         "windows": {
             "waiting": 0, "sent": 0, "retrying": 0, "done": 0, "failed": 0,
             "partial": 0, "incomplete": 0, "warming up": 0, "no data": 0,
@@ -86,6 +87,15 @@ def test_an_endpoint_without_a_request_has_no_data(chain):
     assert endpoint["first_request"] is None
     assert endpoint["states"] == ["no data"]
     assert endpoint["no_data_since"] == wire.write_moment(T0)  # it was registered then
+
+
+def test_a_model_that_fails_on_every_request_is_not_called_one_without_requests(chain):
+    chain.endpoint(E1)
+    counts = batches.EndpointCounts(E1, errors=1, last_error="ValueError: x", last_error_us=at(1))
+    chain._commit(batches.Derived(counts=[counts]), at(1))
+    (endpoint,) = read(chain, at(1))["endpoints"]
+    assert (endpoint["state"], endpoint["why"]) == ("no data", "no request answered yet: ValueError: x")
+    assert (endpoint["last_request"], endpoint["last_error_time"]) == (None, wire.write_moment(at(1)))
 
 
 def test_undecodable_messages_are_shown_under_an_endpoint_of_their_own(chain):

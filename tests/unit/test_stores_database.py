@@ -313,11 +313,12 @@ def test_a_database_of_version_2_gets_the_columns_that_were_added(tmp_path: Path
     with database.write() as connection:
         connection.execute(text("ALTER TABLE publishers DROP COLUMN gaps"))
         connection.execute(text("ALTER TABLE traffic DROP COLUMN repeated"))
+        connection.execute(text("ALTER TABLE traffic DROP COLUMN last_error_us"))
         connection.execute(text("DELETE FROM schema_versions WHERE version > 2"))
         connection.execute(text("INSERT INTO publishers VALUES ('p', 'e', 7)"))
         values = "'e', 7, 7, 0, 0, 0, 0, NULL, NULL, 1, NULL, ''"
         connection.execute(text(f"INSERT INTO traffic VALUES ({values})"))
     database.close()
     with Database(_url(tmp_path)).read() as connection:
-        assert connection.execute(text("SELECT repeated FROM traffic")).scalar() == 0
+        assert connection.execute(text("SELECT repeated, last_error_us FROM traffic")).one() == (0, None)
         assert applied_numbers(connection, [("p", "e")]) == {("p", "e"): Applied(7)}

@@ -50,7 +50,7 @@ def test_received_is_stored_and_errors_and_rejected_in_rows(tmp_path: Path) -> N
         json.dumps({"endpoint_id": ENDPOINT, "model": "m", "when": "never"}).encode(),
     )
     assert bed.table("traffic", *COUNTS) == [(UNKNOWN_ENDPOINT, 1, 0, 0, 1), (ENDPOINT, 7, 3, 1, 3)]
-    assert bed.table("traffic", "last_error") == ["", "boom"]
+    assert bed.table("traffic", "last_error", "last_error_us") == [("", None), ("boom", NOW_US)]
 
 
 def test_an_error_event_from_the_future_is_set_aside(tmp_path: Path) -> None:

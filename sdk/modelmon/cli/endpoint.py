@@ -99,7 +99,8 @@ def _print_head(entry: dict[str, Any]) -> None:
     last = f"; last request {entry['last_request'][:19]} UTC" if entry["last_request"] else ""
     console.print(f"{entry['received']:,} rows received: {counts}{last}", highlight=False)
     if entry["last_error"]:
-        console.print(f"last error: {escape(entry['last_error'])}", highlight=False, soft_wrap=True)
+        at = f" at {entry['last_error_time'][:19]} UTC" if entry["last_error_time"] else ""
+        console.print(f"last error{at}: {escape(entry['last_error'])}", highlight=False, soft_wrap=True)
 
 
 def _print_windows(windows: Sequence[dict[str, Any]]) -> None:

@@ -93,7 +93,7 @@ def _print_endpoints(shown: Sequence[Entry], now: str) -> None:
         "state": [entry["state"] for entry in shown],
         "why": [entry["why"] for entry in shown],
         "rows": [f"{entry['received']:,}" for entry in shown],
-        "last request": [when(entry["last_request"], now) for entry in shown],
+        "last request": [when(_last_request(entry), now) for entry in shown],
     }
     if terminal and output.console.width < WIDE:
         del columns["rows"]
@@ -161,6 +161,12 @@ def when(moment: str | None, now: str) -> str:
     if not moment:
         return "never"
     return f"{moment[11:16]} UTC" if moment[:10] == now[:10] else moment[:10]
+
+
+def _last_request(entry: Entry) -> str | None:
+    """When the newest request was made, answered or not."""
+    made = [moment for moment in (entry["last_request"], entry["last_error_time"]) if moment]
+    return max(made, default=None)
 
 
 def _coloured(state: str) -> str:

@@ -69,6 +69,7 @@ class EndpointCounts:
     last_request_us: int | None = None
     completed_us: int | None = None
     last_error: str | None = None
+    last_error_us: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +278,7 @@ def _count(connection: Connection, derived: Derived, missing: Mapping[str, int],
             add=grows,
             keep=() if failed else ("last_error",),
             smallest=("first_request_us",),
-            largest=("last_request_us", "committed_us", "completed_us"),
+            largest=("last_request_us", "committed_us", "completed_us", "last_error_us"),
         )
 
 
@@ -296,6 +297,7 @@ def _traffic_row(counts: EndpointCounts, missing: int, now_us: int) -> dict[str,
         "committed_us": now_us,
         "completed_us": counts.completed_us,
         "last_error": counts.last_error or "",
+        "last_error_us": counts.last_error_us,
     }
 
 

@@ -121,8 +121,7 @@ def _obstacles(endpoint: Entry, verdicts: Sequence[Entry]) -> Iterator[tuple[str
         if state in states:
             yield state, _failure(endpoint, state)
     if NO_DATA in states:
-        last = endpoint["last_request"]
-        yield NO_DATA, f"since {minute(last)} UTC" if last else _never(endpoint)
+        yield NO_DATA, _no_data(endpoint)
     if INCOMPLETE in states:
         value = f"{words(verdicts[-1])} on " if verdicts else ""
         yield INCOMPLETE, f"{value}a part of the window"
@@ -156,6 +155,14 @@ def _failure(endpoint: Entry, state: str) -> str:
             name = f"{app['application_name']}: " if len(endpoint["apps"]) > 1 else ""
             return f"{name}{error or 'no answer'}"
     return "an app failed"
+
+
+def _no_data(endpoint: Entry) -> str:
+    last, failed = endpoint["last_request"], endpoint["last_error_time"]
+    if failed and (not last or failed > last):
+        since = f"none answered since {minute(last)} UTC" if last else "no request answered yet"
+        return f"{since}: {first_line(endpoint['last_error']) or 'every one fails'}"
+    return f"since {minute(last)} UTC" if last else _never(endpoint)
 
 
 def _never(endpoint: Entry) -> str:

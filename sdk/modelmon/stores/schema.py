@@ -125,6 +125,7 @@ traffic = Table(  # one row an endpoint: received = stored + errors + rejected
     Column("committed_us", BIG, nullable=False),  # wall clock of the newest commit with rows of it
     Column("completed_us", BIG),  # batch endpoints: the completion message's last timestamp
     Column("last_error", Text, nullable=False),
+    Column("last_error_us", BIG),  # when the newest request that failed was made
 )  # fmt: skip
 
 publishers = Table(
@@ -357,6 +358,7 @@ MIGRATIONS: dict[int, Callable[[Connection], None]] = {
     1: _create_all,
     2: _create_all,
     3: _add_columns(publishers.c.gaps, traffic.c.repeated),
+    4: _add_columns(traffic.c.last_error_us),
 }
 """Version to the step that makes it from the version before; forward only. 2 added `heartbeats`."""
 

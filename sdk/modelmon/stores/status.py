@@ -40,6 +40,7 @@ from modelmon.wire import write_moment
 _BY_ROWS = {0: NO_DATA, 1: WARMING_UP}
 NEWEST = 10
 """Windows of an endpoint and app whose results are shown when no time is asked for."""
+_TRAFFIC_TIMES = ("first_request_us", "last_request_us", "last_error_us")
 _TRAFFIC = ("received", "stored", "errors", "rejected", "late", "missing", "repeated")
 
 
@@ -160,6 +161,7 @@ def _endpoint(
         "last_request": _moment(row.last_request_us),
         "no_data_since": _moment(row.last_request_us or row.created_us) if NO_DATA in states else None,
         "last_error": row.last_error or "",
+        "last_error_time": _moment(row.last_error_us),
         "windows": counts,
         "states": sorted(states),
         "status": worst_per_kind(verdicts, bool(states & {NO_DATA, FAILED, UNAVAILABLE})),
@@ -181,7 +183,7 @@ def _sum_up(
 
 def _traffic_rows(connection: Connection) -> Sequence[Row[Any]]:
     """One row per endpoint that is registered or has traffic."""
-    columns = [traffic.c[name] for name in (*_TRAFFIC, "first_request_us", "last_request_us", "last_error")]
+    columns = [traffic.c[name] for name in (*_TRAFFIC, *_TRAFFIC_TIMES, "last_error")]
     same = traffic.c.endpoint_id == endpoints.c.endpoint_id
     known = (endpoints.c.name, endpoints.c.function_name, endpoints.c.created_us, *columns)
     registered = select(endpoints.c.endpoint_id, *known).outerjoin(traffic, same)

@@ -31,9 +31,11 @@ def derive(tabled: Tabled) -> Derived:
 def _counts(decoded: Decoded, columns: dict[str, EndpointColumns]) -> list[EndpointCounts]:
     errors: dict[str, int] = {}
     texts: dict[str, str] = {}
+    failed_us: dict[str, int] = {}
     for error in decoded.errors:
         errors[error.endpoint_id] = errors.get(error.endpoint_id, 0) + 1
         texts[error.endpoint_id] = error.error
+        failed_us[error.endpoint_id] = max(error.when_us, failed_us.get(error.endpoint_id, error.when_us))
     rejected = _rejected(decoded)
     endpoint_ids = dict.fromkeys([*columns, *errors, *rejected, *decoded.repeated, *decoded.completed])
     return [
@@ -47,6 +49,7 @@ def _counts(decoded: Decoded, columns: dict[str, EndpointColumns]) -> list[Endpo
             last_request_us=columns[endpoint_id].last_us if endpoint_id in columns else None,
             completed_us=decoded.completed[endpoint_id].last_us if endpoint_id in decoded.completed else None,
             last_error=texts.get(endpoint_id),
+            last_error_us=failed_us.get(endpoint_id),
         )
         for endpoint_id in endpoint_ids
     ]
