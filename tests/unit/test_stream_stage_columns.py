@@ -200,6 +200,21 @@ def test_probabilities_are_not_called_the_label_whatever_else_is_in_the_batch(tm
     ]
 
 
+def test_probabilities_are_not_called_the_label_that_the_event_brings_along(tmp_path: Path) -> None:
+    bed = Bed(tmp_path)
+    bed.register(feature_names=("a",), label_names=("churned",))
+    answers: list[list[float]] = [[0.3, 0.7], [1], [0.4, 0.6]]
+    events = [event(outputs=[answer], output_names=("churned",)) for answer in answers]
+    run(feed(bed, bed.publish(*events)))
+    run(feed(bed, bed.publish(event(outputs=[[0.2, 0.8]], output_names=("churned",)))))
+    assert [tuple(row.values()) for row in bed.sample().select(["churned", "p0", "p1"]).to_pylist()] == [
+        (None, 0.3, 0.7),
+        (1, None, None),
+        (None, 0.4, 0.6),
+        (None, 0.2, 0.8),
+    ]
+
+
 def test_probabilities_of_a_model_that_nobody_registered_keep_their_names(tmp_path: Path) -> None:
     bed = Bed(tmp_path)
     run(feed(bed, bed.publish(event(outputs=[[0.7, 0.3]]))))

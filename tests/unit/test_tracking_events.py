@@ -96,6 +96,32 @@ def test_dict_rows_are_logged_with_their_names() -> None:
     assert (event.op, event.inputs, event.input_names) == ("infer_dict", [[1, 2]], ("x", "y"))
 
 
+@pytest.mark.parametrize("operation", ["infer", "infer_dict"])
+def test_named_rows_are_placed_by_name_case_and_order_aside(operation: str) -> None:
+    class Known(V2ModelServer):
+        def predict(self, request: dict[str, Any]) -> Any:
+            return [0 for _ in request["inputs"]]
+
+    [event] = logged(
+        Known,
+        [{"inputs": [{"CITY": "Oslo", "Spent": 9.0, "visits": 3}]}],
+        path=f"/v2/models/m/{operation}",
+        spec={"inputs": ["Visits", "spent", "City"]},
+    )
+    assert (event.input_names, event.inputs) == (("Visits", "spent", "City"), [[3, 9.0, "Oslo"]])
+
+
+def test_rows_with_and_without_names_in_one_request_are_a_row_each() -> None:
+    class Known(V2ModelServer):
+        def predict(self, request: dict[str, Any]) -> Any:
+            return [0 for _ in request["inputs"]]
+
+    rows = [{"City": "Oslo", "Visits": 3}, [1, 2.0, "Rome"], {"City": "Bonn"}]
+    [event] = logged(Known, [{"inputs": rows}], spec={"inputs": ["Visits", "spent", "City"]})
+    assert event.inputs == [[3, None, "Oslo"], [1, 2.0, "Rome"], [None, None, "Bonn"]]
+    assert (event.outputs, event.effective_sample_count) == ([[0], [0], [0]], 3)
+
+
 def test_an_explanation_is_logged_under_its_operation() -> None:
     [event] = logged(Sum, [{"inputs": [[1, 2]]}], path="/v2/models/m/explain")
     assert (event.op, event.outputs) == ("explain", [[1.0]])

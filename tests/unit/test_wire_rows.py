@@ -142,6 +142,52 @@ def test_a_schema_names_the_columns_and_orders_those_of_dicts() -> None:
 
 
 @pytest.mark.parametrize(
+    "inputs",
+    [
+        [{"CITY": "Oslo", "Spent": 9.0, "visits": 3}],
+        {"CITY": ["Oslo"], "Spent": [9.0], "visits": [3]},
+        {"CITY": "Oslo", "Spent": 9.0, "visits": 3},
+    ],
+    ids=["rows", "columns", "one row"],
+)
+def test_names_that_differ_from_the_schema_in_case_only_are_those_of_the_schema(inputs: Any) -> None:
+    schema = ["Visits", "spent", "City"]
+    event = read(inputs, [0], input_schema=schema)
+    assert (event.input_names, event.inputs) == (tuple(schema), [[3, 9.0, "Oslo"]])
+
+
+def test_each_row_may_spell_the_names_of_the_schema_in_its_own_way() -> None:
+    rows = [{"sepal_width": 1}, {"Sepal-Width": 2}, {"sepal width": 3, "Sepal Width": 4}]
+    event = read(rows, [0, 0, 0], input_schema=["sepal width"])
+    assert event.input_names == ("sepal width", "Sepal Width")
+    assert event.inputs == [[1, None], [2, None], [3, 4]]
+
+
+def test_outputs_that_differ_from_their_schema_in_case_only_are_those_of_the_schema() -> None:
+    _, outputs, _, names = read_rows([[1]], [{"Churned": 1}], None, ("churned",))
+    assert (names, outputs) == (("churned",), [[1]])
+
+
+def test_rows_without_names_beside_named_ones_have_those_of_the_schema() -> None:
+    mixed = [{"City": "Oslo", "Visits": 3}, [1, 2.0, "Rome"], {"City": "Bonn"}, [4]]
+    event = read(mixed, [0, 1, 0, 1], input_schema=["Visits", "spent", "City"])
+    assert event.input_names == ("Visits", "spent", "City")
+    assert event.inputs == [[3, None, "Oslo"], [1, 2.0, "Rome"], [None, None, "Bonn"], [4, None, None]]
+    assert event.effective_sample_count == 4
+
+
+@pytest.mark.parametrize(("schema", "known"), [(None, "0 names are"), (["a"], "1 name is")])
+def test_rows_without_names_beside_named_ones_need_a_schema_that_names_them(schema: Any, known: str) -> None:
+    item = read([{"a": 1}, [1, 2]], [0, 1], input_schema=schema)
+    assert isinstance(item, RejectedItem)
+    assert item.field == "request.inputs"
+    assert item.reason == (
+        f"a row of 2 values without names stands beside rows with names, and {known} known of the inputs "
+        "(input_schema); give all rows as objects, or all as lists"
+    )
+
+
+@pytest.mark.parametrize(
     "names",
     [["a", "a"], [""], ["a\0"], ["x" * 256], "a", [1]],
     ids=["twice", "empty", "nul", "long", "text", "number"],

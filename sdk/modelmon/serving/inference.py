@@ -15,6 +15,7 @@ from modelmon.serving import protocol
 from modelmon.serving.model_server import V2ModelServer
 from modelmon.serving.recorder import Call, Recorder, Ticket
 from modelmon.wire import write_moment
+from modelmon.wire.naming import as_registered
 
 logger = logging.getLogger(__name__)
 
@@ -186,7 +187,8 @@ def _check_outputs(response: Any) -> None:
 def rows_in_order(body: dict[str, Any], names: list[str], model_name: str) -> dict[str, Any]:
     """The request with each dict among its inputs as a list, in the order of the model's inputs.
 
-    Raises RejectedError when the order is not known or a row lacks a feature.
+    A name may differ from the model's in case and separators, as in the monitoring. Raises RejectedError
+    when the order is not known or a row lacks a feature.
     """
     if not names:
         raise RejectedError(
@@ -196,13 +198,17 @@ def rows_in_order(body: dict[str, Any], names: list[str], model_name: str) -> di
     rows = body.get("inputs")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise RejectedError("must be a list of dicts, feature name to value", "inputs")
-    for number, row in enumerate(rows):
-        missing = [name for name in names if name not in row]
-        if missing:
-            raise RejectedError(
-                f"has no {missing[0]!r}; the inputs are {', '.join(names)}", f"inputs.{number}"
-            )
-    return {**body, "inputs": [[row[name] for name in names] for row in rows]}
+    ordered = [_row_in_order(row, names, number) for number, row in enumerate(rows)]
+    return {**body, "inputs": ordered}
+
+
+def _row_in_order(row: dict[str, Any], names: list[str], number: int) -> list[Any]:
+    if row.keys() != set(names):
+        row = dict(zip(as_registered(names, tuple(row)), row.values(), strict=True))
+    missing = [name for name in names if name not in row]
+    if missing:
+        raise RejectedError(f"has no {missing[0]!r}; the inputs are {', '.join(names)}", f"inputs.{number}")
+    return [row[name] for name in names]
 
 
 def _said(error: BaseException) -> str:

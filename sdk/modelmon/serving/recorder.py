@@ -184,7 +184,7 @@ def row_count(inputs: Any) -> int:
     return len(inputs) if len(getattr(inputs, "shape", ())) > 1 else 1
 
 
-_ROWS: tuple[set[type], ...] = ({list}, {dict})
+_ROWS: tuple[set[type], ...] = ({list}, {dict}, {list, dict})
 
 
 def _plain(value: Any) -> Any:

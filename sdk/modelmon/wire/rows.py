@@ -9,6 +9,7 @@ from typing import Any
 
 from modelmon.errors import RejectedError
 from modelmon.wire.identity import shown
+from modelmon.wire.naming import as_registered
 
 BYTES_KEY = "$bytes"
 MOST_EMPTY_CELLS, MOST_EMPTY_PER_VALUE = 10_000, 16
@@ -29,8 +30,10 @@ def read_rows(
 ) -> tuple[Rows, Rows, Names, Names]:
     """Input rows and output rows, as many of each, and their names.
 
-    The names of dict rows come from the rows; those given decide their order. The side with fewer rows gets
-    empty ones. Raises RejectedError when there is no row at all, and for named rows that share few names.
+    The names of dict rows come from the rows; those given decide their order, and one that differs from a
+    given one in case and separators alone is that one. The side with fewer rows gets empty ones. Raises
+    RejectedError when there is no row at all, for named rows that share few names, and for rows without
+    names beside them where none are given.
     """
     if _is_one_row(inputs) and _is_one_row(outputs):  # most events; the general way costs a microsecond more
         return inputs, outputs, input_names, output_names
@@ -56,6 +59,8 @@ def _input_rows(value: Any, names: Names) -> tuple[Rows, Names]:
         return value, names
     if kinds == _DICTS:
         return _named_rows(value, names)
+    if kinds == _NESTED:
+        return _named_rows([_named(row, names or ()) for row in value], names)
     return ([value] if value else []), names  # a flat list is one sample
 
 
@@ -95,27 +100,60 @@ def _is_columns(value: Any) -> bool:
 
 
 def _columns(value: dict[str, list[Any]], names: Names) -> tuple[Rows, Names]:
-    order, count = _order([value], names), len(next(iter(value.values())))
+    count = len(next(iter(value.values())))
+    (columns,), order = _in_order([value], names)
     _check_filled(count, len(order), len(value) * count)
     empty = [None] * count
-    return [list(row) for row in zip(*(value.get(name, empty) for name in order), strict=True)], order
+    return [list(row) for row in zip(*(columns.get(name, empty) for name in order), strict=True)], order
 
 
 def _single(value: Any, names: Names) -> tuple[Rows, Names]:
     return _named_rows([value], names) if type(value) is dict else ([[value]], names)
 
 
-def _named_rows(rows: list[dict[str, Any]], names: Names) -> tuple[Rows, Names]:
-    order = _order(rows, names)
+def _named_rows(rows: Sequence[dict[str, Any]], names: Names) -> tuple[Rows, Names]:
+    rows, order = _in_order(rows, names)
     return [[row.get(name) for name in order] for row in rows], order
 
 
-def _order(rows: Sequence[dict[str, Any]], names: Names) -> tuple[str, ...]:
+def _named(row: Any, names: tuple[str, ...]) -> dict[str, Any]:
+    """A row beside named ones; one without names has the given ones, by position."""
+    if type(row) is dict:
+        return row
+    if len(row) > len(names):
+        has = f"{len(names)} names are" if len(names) != 1 else "1 name is"
+        raise RejectedError(
+            f"a row of {len(row)} values without names stands beside rows with names, and {has} known of "
+            "the inputs (input_schema); give all rows as objects, or all as lists",
+            "request.inputs",
+        )
+    return dict(zip(names, row, strict=False))
+
+
+def _in_order(
+    rows: Sequence[dict[str, Any]], names: Names
+) -> tuple[Sequence[dict[str, Any]], tuple[str, ...]]:
+    """The rows, in the spelling of the given names, and the order of all names."""
+    order = _all_names(rows, names)
+    _check_filled(len(rows), len(order), sum(map(len, rows)))
+    if names and len(order) > len(set(names)):
+        rows = _respelled(rows, names)
+        order = _all_names(rows, names)
+    return rows, order
+
+
+def _all_names(rows: Sequence[dict[str, Any]], names: Names) -> tuple[str, ...]:
     order = dict.fromkeys(names or ())
     for row in rows:
         order.update(dict.fromkeys(row))
-    _check_filled(len(rows), len(order), sum(map(len, rows)))
     return tuple(order)
+
+
+def _respelled(rows: Sequence[dict[str, Any]], names: tuple[str, ...]) -> list[dict[str, Any]]:
+    found: dict[tuple[str, ...], list[str]] = {}  # rows of one event nearly always bring the same names
+    for own in {tuple(row) for row in rows}:
+        found[own] = as_registered(names, own)
+    return [dict(zip(found[tuple(row)], row.values(), strict=True)) for row in rows]
 
 
 def _check_filled(rows: int, names: int, values: int) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+
+from modelmon.wire.naming import as_registered
 
 GENERATED = {"feature": "f", "label": "p"}
-_SEPARATORS = re.compile(r"[\W_]+")
 
 
 def row_names(registered: Sequence[str], own: Sequence[str] | None, width: int, kind: str) -> tuple[str, ...]:
@@ -14,7 +14,7 @@ def row_names(registered: Sequence[str], own: Sequence[str] | None, width: int, 
 
     The event's own names place its values, in any order; one that differs from a registered one in case and
     separators alone is that one, any other is a column of its own. Without own names the registered ones
-    hold by position. What is longer than its names gets generated ones; more outputs than there are labels
+    hold by position. What is longer than its names gets generated ones; more outputs than there are names
     are something else than labels (probabilities, say), and all of them get generated names.
 
     >>> row_names(("a", "b"), ("B", "a"), 2, "feature"), row_names(("a", "b"), None, 3, "feature")
@@ -23,11 +23,13 @@ def row_names(registered: Sequence[str], own: Sequence[str] | None, width: int, 
     (('sepal width',), ('x',))
     >>> row_names(("y",), None, 1, "label"), row_names(("y",), None, 2, "label")
     (('y',), ('p0', 'p1'))
+    >>> row_names(("y",), ("y",), 2, "label"), row_names(("y",), ("y", "z"), 2, "label")
+    (('p0', 'p1'), ('y', 'z'))
     """
-    if own:
-        names = _as_registered(registered, own)
+    if is_no_label(own or registered, width, kind):
+        names = []
     else:
-        names = [] if is_no_label(registered, width, kind) else list(registered)
+        names = as_registered(registered, own) if own else list(registered)
     taken = {*names, *registered}
     number = len(names)
     while len(names) < width:
@@ -39,28 +41,8 @@ def row_names(registered: Sequence[str], own: Sequence[str] | None, width: int, 
     return tuple(names)
 
 
-def is_no_label(registered: Sequence[str], width: int, kind: str) -> bool:
-    """Whether a row of so many outputs without names is no row of the registered labels."""
-    if kind != "label" or not registered or width <= len(registered):
+def is_no_label(names: Sequence[str], width: int, kind: str) -> bool:
+    """Whether a row of so many outputs is no row of these labels, its own or the registered ones."""
+    if kind != "label" or not names or width <= len(names):
         return False
-    return any(name != f"{GENERATED[kind]}{number}" for number, name in enumerate(registered))
-
-
-def _as_registered(registered: Sequence[str], own: Sequence[str]) -> list[str]:
-    known = set(registered)
-    if known.issuperset(own):
-        return list(own)
-    similar = _alone_in_their_spelling(known.difference(own))
-    # The first of several that are alike is the registered one.
-    return [name if name in known else similar.pop(_plain(name), name) for name in own]
-
-
-def _alone_in_their_spelling(names: Iterable[str]) -> dict[str, str]:
-    found: dict[str, list[str]] = {}
-    for name in names:
-        found.setdefault(_plain(name), []).append(name)
-    return {plain: alike[0] for plain, alike in found.items() if len(alike) == 1}
-
-
-def _plain(name: str) -> str:
-    return _SEPARATORS.sub("_", name.casefold()).strip("_")
+    return any(name != f"{GENERATED[kind]}{number}" for number, name in enumerate(names))

@@ -48,12 +48,12 @@ def _variants(
 ) -> dict[tuple[Names, bool], list[int]]:
     """Rows by what decides their names: their own, or whether they are too wide to be labels."""
     widest = max(map(len, rows))
-    if len(own) == 1 and not is_no_label(registered, widest, kind):
+    if len(own) == 1 and not is_no_label(own[0] or registered, widest, kind):
         return {(own[0], False): []}
     found: dict[tuple[Names, bool], list[int]] = {}
     for number, row in enumerate(rows):
         names = own[number] if len(own) > 1 else own[0]
-        is_other = not names and is_no_label(registered, len(row), kind)
+        is_other = is_no_label(names or registered, len(row), kind)
         found.setdefault((names, is_other), []).append(number)
     return found
 
