@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 import yaml
 
+from deploying import HTTP, deploy, stream_trigger
 from modelmon.deploying import ports
 from modelmon.deploying.bundling import bundle
 from modelmon.deploying.plan import make_plan
 from modelmon.errors import ConfigError
-from modelmon.local.folders import template
+from modelmon.local.folders import port_file, template
 from modelmon.settings import Settings
 from modelmon.wheel import pack_wheel
 
@@ -80,3 +81,21 @@ def test_a_port_that_somebody_has_is_not_chosen(tmp_path: Path, monkeypatch: pyt
     assert ports.port_of(plan, "web") == taken
     with pytest.raises(ConfigError, match="is free"):
         ports.port_of(plan, "another")
+
+
+@pytest.mark.parametrize(
+    ("attributes", "port"),
+    [({}, 20001), ({"port": 8085}, 8085), ({"disablePortPublishing": True}, 0)],
+    ids=["kept", "own", "unpublished"],
+)
+def test_the_port_of_a_deployed_function_is_known_without_nuclio(
+    tmp_path: Path, attributes: dict[str, Any], port: int
+) -> None:
+    deploy(tmp_path, "web", "", {"http": HTTP | {"attributes": attributes}})
+    deploy(tmp_path, "reader", "", {"events": stream_trigger()})
+    for name in ("web", "reader"):
+        port_file(tmp_path, name).write_text("20001")
+    settings = Settings(stream_path="kafka://a", project_dir=str(tmp_path))
+    plan = make_plan(settings, "local")
+    assert [ports.port_there(plan, name) for name in ("web", "reader", "gone")] == [port, 0, 0]
+    assert ports.port_there(make_plan(settings, "kube"), "web") == 0

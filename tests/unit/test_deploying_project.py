@@ -19,8 +19,10 @@ import yaml
 import nuctl_stand_in
 import project_support
 from deploying import eventually, is_alive
+from modelmon.cli.deployed import deployed_functions
 from modelmon.deploying.steps import prepare
 from modelmon.errors import ConfigError, UnavailableError
+from modelmon.local.folders import port_file
 from modelmon.project import load_project
 from nuctl_stand_in import NO_SKLEARN, ORDER
 
@@ -302,11 +304,26 @@ def test_a_function_on_nuclio_is_called_at_the_port_that_nuctl_tells(
     assert serving.invoke("/v2/models") == {"path": "/v2/models"}
 
 
+@pytest.mark.parametrize("state", ["building", "error"])
+def test_while_it_is_deployed_anew_and_when_that_has_failed_the_old_container_is_called(
+    project: Any, notes: Path, port: int, state: str
+) -> None:
+    serving = project.set_function("model.py", name="web").add_model("free", class_name="Free")
+    serving.deploy()
+    nuctl_stand_in.put(notes, "web", "flights", state)  # Nuclio tells no address then
+    port_file(project.context, "web").write_text(str(port))
+    assert serving.invoke("/v2/models") == {"path": "/v2/models"}
+    (web,) = deployed_functions(project.settings, ask_nuctl=True)
+    assert (web["address"], web["state"]) == (f"127.0.0.1:{port}", state)
+
+
 def test_a_function_without_a_published_port_is_said(project: Any, notes: Path) -> None:
     serving = project.set_function("model.py", name="web")
     nuctl_stand_in.put(notes, "web", "flights")
-    with pytest.raises(UnavailableError, match="no HTTP trigger that can be reached from here"):
+    with pytest.raises(UnavailableError) as said:
         serving.invoke("/v2/models")
+    assert "no HTTP trigger that can be reached from here (state 'ready')" in str(said.value)
+    assert "`nuctl get function web --platform local --namespace nuclio" in str(said.value)
 
 
 def test_an_address_that_was_given_up_is_asked_for_again(project: Any, notes: Path, port: int) -> None:

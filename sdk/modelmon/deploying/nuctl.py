@@ -115,6 +115,11 @@ def functions_there(
     return {name: found[name] for name in names if name in found}
 
 
+def question(plan: Plan, name: str) -> Call:
+    """What asks nuctl for the addresses of one function, for people."""
+    return Call(("get", "function", name, *_where(plan), "--output", "yaml"))
+
+
 def delete(plan: Plan, name: str) -> None:
     """Delete a function; one that is not there, or is another project's, is as good as deleted. Raises as
     `deploy`."""

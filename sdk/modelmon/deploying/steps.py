@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from modelmon.deploying import nuctl
@@ -11,6 +11,7 @@ from modelmon.deploying.bundling import bundle, choose, find_wheel, functions_to
 from modelmon.deploying.findings import WARNING, Finding
 from modelmon.deploying.period import CONTROLLER, with_recorded_period
 from modelmon.deploying.plan import Plan, make_plan, out_of_reach
+from modelmon.deploying.ports import port_there
 from modelmon.deploying.registries import folders_apart
 from modelmon.deploying.target import EMBEDDED
 from modelmon.deploying.there import FunctionThere
@@ -89,7 +90,11 @@ def there(
     """Those of the functions `names` that Nuclio has of this project. Raises as `deploy`."""
     plan = make_plan(settings)
     found = nuctl.functions_there(plan, names, tell, ASK_SECONDS)
-    return {name: function for name, function in found.items() if function.is_of(plan.nuclio_project)}
+    return {
+        name: _with_address(plan, name, function)
+        for name, function in found.items()
+        if function.is_of(plan.nuclio_project)
+    }
 
 
 def working(settings: Settings, names: Sequence[str], tell: Callable[[str], None]) -> set[str]:
@@ -113,7 +118,7 @@ def address(settings: Settings, name: str) -> str:
     if not found.address:
         raise UnavailableError(
             f"function {name!r} has no HTTP trigger that can be reached from here (state {found.state!r}): "
-            f"`nuctl get function {name}` tells its addresses"
+            f"`{nuctl.question(make_plan(settings), name)}` tells its addresses"
         )
     return found.address
 
@@ -123,6 +128,12 @@ def delete_function(settings: Settings, name: str, tell: Callable[[str], None]) 
     if settings.platform != EMBEDDED:
         tell(f"deleting {name} …")
         nuctl.delete(make_plan(settings), name)
+
+
+def _with_address(plan: Plan, name: str, function: FunctionThere) -> FunctionThere:
+    """Nuclio names no address while it builds and after that has failed, though the old container answers."""
+    port = 0 if function.addresses else port_there(plan, name)
+    return replace(function, addresses=(f"127.0.0.1:{port}",)) if port else function
 
 
 def _period_not_known(settings: Settings, reason: str) -> list[Finding]:
