@@ -268,12 +268,15 @@ class Settings:
         environ = os.environ if environ is None else environ
         folder = project_dir or environ.get(PREFIX + "PROJECT_DIR") or ""
         hints = get_type_hints(cls)
+        written = from_file(folder)
         values = {
-            **from_file(folder),
+            **written,
             **from_credentials(folder, CREDENTIAL_SETTINGS),
             **from_environment(environ, hints),
             **overrides,
         }
+        if folder and not written and "project" not in values:
+            _refuse_empty(Path(folder, FILE_NAME))
         if folder:
             values["project_dir"] = str(Path(folder).resolve())
         unknown = sorted(str(name) for name in values if name not in hints)
@@ -345,6 +348,12 @@ class Settings:
 def is_secret(name: str, value: str) -> bool:
     """Whether the setting's value is to be shown nowhere: a password, or an address that may hold one."""
     return name in SECRET_SETTINGS and (name.endswith("_password") or may_hold_credential(value))
+
+
+def _refuse_empty(file: Path) -> None:
+    """ConfigError for a modelmon.yaml that has lost what it said: its project would become another one."""
+    if file.is_file():
+        raise ConfigError(f"{file} is empty; write `project: NAME` into it, the project's name")
 
 
 def _unknown(name: str, file: Path | None, known: Iterable[str]) -> str:

@@ -33,16 +33,42 @@ def from_file(folder: str | Path) -> dict[str, Any]:
     if not folder or not path.is_file():
         return {}
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content, twice = _parsed(path.read_text(encoding="utf-8"))
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is not YAML: byte {error.start} is not UTF-8") from None
     except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(f"{path} is not YAML: {yaml_mistake(error)}") from None  # both quote the line
+    if twice:
+        raise ConfigError(f"{path}: {twice}; leave one of the two")
     if content is None:
         return {}
     if not isinstance(content, dict):
         raise ConfigError(f"{path} must hold `name: value` lines, got a {type(content).__name__}")
     return content
+
+
+def _parsed(text: str) -> tuple[Any, str]:
+    """What a text in YAML says, and where it gives a name a second time ("": nowhere), of which YAML would
+    take the last."""
+    loader = yaml.SafeLoader(text)
+    try:
+        node = loader.get_single_node()
+        content = None if node is None else loader.construct_document(node)
+    finally:
+        loader.dispose()
+    return content, _given_twice(node)
+
+
+def _given_twice(node: yaml.Node | None) -> str:
+    lines: dict[str, int] = {}
+    for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+        line = key.start_mark.line + 1
+        if isinstance(key, yaml.ScalarNode) and key.value in lines:
+            name = key.value if key.value.isidentifier() else "the same name"  # that may hold a password
+            return f"line {line} gives {name} again, after line {lines[key.value]}"
+        if isinstance(key, yaml.ScalarNode):
+            lines[key.value] = line
+    return ""
 
 
 def from_credentials(folder: str | Path, settings: Collection[str]) -> dict[str, Any]:

@@ -46,9 +46,35 @@ def test_a_model_s_key_that_differs_in_case_only_is_refused(flights: Project) ->
 
 
 def test_an_app_whose_name_differs_in_case_only_is_refused(flights: Project) -> None:
-    flights.deploy_function(flights.set_model_monitoring_function("rows", "rows_app.py", "Rows"))
+    flights.set_model_monitoring_function("rows", "rows_app.py", "Rows")
     with pytest.raises(ConfigError, match="name: 'Rows' and 'rows', which is there already, differ in case"):
-        flights.deploy_function(flights.set_model_monitoring_function("Rows", "rows_app.py", "Rows"))
+        flights.set_model_monitoring_function("Rows", "rows_app.py", "Rows")
+    created = flights.create_model_monitoring_function("ROWS", "rows_app.py", "Rows")
+    with pytest.raises(ConfigError, match="name: 'ROWS' and 'rows', which is there already, differ in case"):
+        created.deploy()
+    assert [app.name for app in flights.list_model_monitoring_functions()] == ["rows"]
+    assert not (flights.context / ".modelmon" / "streams" / "app-ROWS").exists()
+
+
+def test_a_serving_function_whose_name_differs_from_an_app_s_in_case_only_is_refused(
+    flights: Project,
+) -> None:
+    flights.set_model_monitoring_function("Rows", "rows_app.py", "Rows")
+    with pytest.raises(ConfigError, match="name: 'rows' and 'Rows', which is there already, differ in case"):
+        flights.set_function("model.py", name="rows")
+
+
+def test_folders_in_which_a_file_was_looked_for_are_named_once(
+    flights: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(flights.context)
+    with pytest.raises(ConfigError, match=rf"'no.py' does not exist \(looked in {flights.context}\)$"):
+        flights.set_function("no.py", name="web")
+    with pytest.raises(ConfigError, match=r"'/no/where.py' does not exist$"):
+        flights.set_function("/no/where.py", name="web")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=rf"\(looked in {tmp_path} and {flights.context}\)$"):
+        flights.set_function("no.py", name="web")
 
 
 @pytest.mark.parametrize("name", ["Modelmon-Stream", "MLRUN-infra", "Histogram-Data-Drift"])

@@ -186,7 +186,8 @@ def test_workers_and_port_of_the_http_trigger_are_the_function_s_own_where_they_
 @pytest.mark.parametrize(
     ("given", "said"),
     [({"port": 70_000}, "port must be .* to 65535, got 70000"), ({"port": "80"}, "got '80'"),
-     ({"workers": -1}, "workers must be"), ({"host": "a"}, "host='a' is not supported here")],
+     ({"workers": -1}, "workers must be"), ({"workers": 0}, "workers must be .* from 1 to .*, got 0"),
+     ({"host": "a"}, "host='a' is not supported here")],
 )  # fmt: skip
 def test_a_wrong_workers_or_port_is_named(serving: ServingFunction, given: Any, said: str) -> None:
     with pytest.raises(ConfigError, match=said):

@@ -28,7 +28,7 @@ def test_the_environment_of_a_function_gives_the_same_settings(tmp_path: Path) -
 
 
 def test_locations_default_to_the_project_folder_and_fail_one_by_one(tmp_path: Path) -> None:
-    settings = Settings.load(project(tmp_path, ""), {})
+    settings = Settings.load(project(tmp_path, "project: p\n"), {})
     assert settings.location("records_url") == f"sqlite:///{tmp_path}/.modelmon/records.db"
     assert settings.location("series_url") == settings.location("records_url")
     assert settings.events_url == f"sqlite:///{tmp_path}/.modelmon/streams/events"
@@ -36,6 +36,10 @@ def test_locations_default_to_the_project_folder_and_fail_one_by_one(tmp_path: P
     assert elsewhere.app_url("drift") == "memory://app-drift"
     with pytest.raises(ConfigError, match="MODELMON_SAMPLES_PATH"):
         elsewhere.location("samples_path")
+
+
+def test_an_empty_file_will_do_where_the_environment_names_the_project(tmp_path: Path) -> None:
+    assert Settings.load(project(tmp_path, ""), {"MODELMON_PROJECT": "p"}).project == "p"
 
 
 @pytest.mark.parametrize(
@@ -55,6 +59,11 @@ def test_locations_default_to_the_project_folder_and_fail_one_by_one(tmp_path: P
         ("project: My Project", "'My Project' is not a project name"),
         ("- a\n- b", "must hold `name: value` lines, got a list"),
         ("a: [", "is not YAML"),
+        ("", r"modelmon.yaml is empty; write `project: NAME` into it"),
+        ("# project: p\n", "modelmon.yaml is empty"),
+        ("project: p\n\nproject: q", "modelmon.yaml: line 3 gives project again, after line 1; leave one"),
+        ("{project: p, project: q}", "line 1 gives project again, after line 1"),
+        ("pass:word-1: a\npass:word-1: a", "line 2 gives the same name again, after line 1"),
     ],
 )
 def test_a_wrong_file_is_refused_with_the_value_and_what_is_right(
@@ -68,7 +77,7 @@ def test_a_folder_that_no_url_can_name_is_refused(tmp_path: Path) -> None:
     folder = tmp_path / "what?"
     folder.mkdir()
     with pytest.raises(ConfigError, match="holds a '\\?'"):
-        Settings.load(project(folder, ""), {})
+        Settings.load(project(folder, "project: p\n"), {})
 
 
 def test_projects_that_share_brokers_have_streams_and_groups_of_their_own() -> None:

@@ -122,8 +122,8 @@ class AppFunction(MLRunFunction):
         settings = self._project.settings
         if project and project != settings.project:
             raise ConfigError(f"project: this app is of project {settings.project!r}, not {project!r}")
-        functions.make_stream(settings, settings.app_stream.format(name=self.name))
         self.save()
+        functions.make_stream(settings, settings.app_stream.format(name=self.name))
         functions.write_function(
             settings, self.name, lambda folder: _fill(settings, self.spec, folder), self.spec.environment
         )

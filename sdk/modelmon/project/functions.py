@@ -76,7 +76,6 @@ def write_function(
         path.write_text(with_environment(path.read_text(encoding="utf-8"), environment), encoding="utf-8")
         prepare_environment(settings, name, folder)
 
-    check_spelling(settings, name)
     before = is_deployed(settings, name)
     folder = replace_folder(deployed_folder(settings, name), filled)
     try:
@@ -169,7 +168,12 @@ def existing(path: object, argument: str, base: Path) -> Path:
     for candidate in (given, base / given):
         if candidate.exists():
             return candidate.resolve()
-    raise ConfigError(f"{argument}: {str(path)!r} does not exist (looked in {Path.cwd()} and {base})")
+    looked = "" if given.is_absolute() else f" (looked in {_in_words(Path.cwd(), base.resolve())})"
+    raise ConfigError(f"{argument}: {str(path)!r} does not exist{looked}")
+
+
+def _in_words(*folders: Path) -> str:
+    return " and ".join(dict.fromkeys(map(str, folders)))
 
 
 def make_stream(settings: Settings, topic: str) -> None:
@@ -178,7 +182,9 @@ def make_stream(settings: Settings, topic: str) -> None:
 
 
 def record(settings: Settings, name: str, kind: str, spec: Mapping[str, Any], *, deployed: bool) -> None:
-    """Record a function; ConfigError when a function of another kind has the name."""
+    """Record a function; ConfigError when a function of another kind has the name, or one whose name differs
+    in case only."""
+    check_spelling(settings, name)
     with opened(settings) as database, database.write() as connection:
         found = registry.get_function(connection, name)
         if found is not None and found.kind != kind:

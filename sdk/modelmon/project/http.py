@@ -15,16 +15,21 @@ MOST_WORKERS, LAST_PORT = 100_000, 65_535
 
 
 class HttpOptions(msgspec.Struct, frozen=True):
-    """0 is what the project's settings say: `serving_workers`, and any free port from `http_port` on."""
+    """Workers None and port 0 are what the project's settings say: `serving_workers`, and any free port from
+    `http_port` on."""
 
-    workers: int = 0
+    workers: int | None = None
     port: int = 0
 
     def __post_init__(self) -> None:
-        for name, most in (("workers", MOST_WORKERS), ("port", LAST_PORT)):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
-                raise ConfigError(f"with_http: {name} must be a whole number from 0 to {most}, got {value!r}")
+        for name, value, least, most in (
+            ("workers", 1 if self.workers is None else self.workers, 1, MOST_WORKERS),
+            ("port", self.port, 0, LAST_PORT),
+        ):
+            if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+                raise ConfigError(
+                    f"with_http: {name} must be a whole number from {least} to {most}, got {value!r}"
+                )
 
 
 def settle_http(folder: Path, options: HttpOptions) -> None:
@@ -33,6 +38,6 @@ def settle_http(folder: Path, options: HttpOptions) -> None:
     text = path.read_text(encoding="utf-8")
     if options.port:
         text = text.replace(WORKERS, f"{WORKERS}\n      attributes:\n        port: {options.port}")
-    if options.workers:
+    if options.workers is not None:
         text = text.replace(WORKERS, f"numWorkers: {options.workers}")
     path.write_text(text, encoding="utf-8")

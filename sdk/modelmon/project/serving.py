@@ -183,7 +183,7 @@ class ServingFunction(MLRunFunction):
         Without them the settings say it: `serving_workers`, and any free port from `http_port` on.
         """
         refuse("with_http", **others)
-        self.http = HttpOptions(workers or 0, port or 0)
+        self.http = HttpOptions(workers, port or 0)
         self.save()
         return self
 
