@@ -1,5 +1,10 @@
 """The three ways in which something can be wrong, and what happens then."""
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+_LISTED = 12
+
 
 class ModelMonError(Exception):
     """Base of every error that ModelMon raises on purpose.
@@ -28,3 +33,17 @@ class RejectedError(ModelMonError, ValueError):
 
 class UnavailableError(ModelMonError):
     """Something we depend on (stream, store, disk) does not answer now: wait and try again."""
+
+
+def no_such(said: str, name: str, known: Iterable[str]) -> ConfigError:
+    """What was `said` of a name that is not there, with the nearest one or the first few that are.
+
+    >>> str(no_such("no app 'drfit'", "drfit", ["drift", "slow"]))
+    "no app 'drfit'; did you mean drift?"
+    """
+    names = sorted(set(known))
+    close = get_close_matches(name, names, n=1)
+    if close:
+        return ConfigError(f"{said}; did you mean {close[0]}?")
+    more = f" and {len(names) - _LISTED:,} more" if len(names) > _LISTED else ""
+    return ConfigError(f"{said}; there are: {', '.join(names[:_LISTED]) or 'none'}{more}")

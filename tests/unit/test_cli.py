@@ -349,7 +349,7 @@ def many_endpoints(project: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, 
         "calm": {"verdicts": [calm]},
     }  # fmt: skip
     found = status.read_status(Settings.load(project))
-    found |= {"now": "2026-01-01 10:10:00.000000+00:00", "endpoints": []}
+    found |= {"now": "2026-01-01 10:10:00.000000+00:00", "endpoints": [], "applications": ["drift", "mine"]}
     for number, (name, changes) in enumerate(entries.items()):
         entry = {"endpoint_id": f"e{number}", "endpoint_name": name, "function_name": "scoring"}
         entry |= {
@@ -393,6 +393,7 @@ class TestStatus:
             "results",
             "metrics",
             "alerts",
+            "applications",
             "lag",
             "unavailable",
             "clock",
@@ -506,6 +507,11 @@ class TestStatus:
         [
             (["--state", "detekted"], "--state: there is no 'detekted'; did you mean detected?"),
             (["--endpoint", "wind-fram"], "--endpoint: there is no 'wind-fram'; did you mean wind-farm?"),
+            (
+                ["--state", "zzz"],
+                "--state: there is no 'zzz'; there are: detected, failed, incomplete, no data, no detection, "
+                "no verdict, suspected, unavailable, waiting, warming up",
+            ),
             (["--app", "zzz"], "--app: there is no 'zzz'; there are: drift, mine"),
             (["--function", "zzz"], "--function: there is no 'zzz'; there are: scoring, web"),
         ],
@@ -516,6 +522,49 @@ class TestStatus:
         many_endpoints(project, monkeypatch)
         done = modelmon("status", *arguments)
         assert (done.code, done.err) == (2, f"error: {reason}\n")
+
+    def test_an_app_that_has_judged_nothing_yet_can_be_chosen(
+        self, modelmon: Any, project: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        found = many_endpoints(project, monkeypatch)
+        found["applications"] = ["drift", "mine", "new"]
+        found["endpoints"][3]["waits"] = {"application_name": "drift", "why": "window due at 10:20:30 UTC"}
+        shown = modelmon("status", "--app", "new", "--endpoint", "calm", "--json")
+        (entry,) = shown.json["endpoints"]
+        assert (entry["state"], entry["why"], shown.code) == ("waiting", "for its first window", 0)
+
+    def test_models_of_one_name_are_told_apart(
+        self, modelmon: Any, project: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        found = many_endpoints(project, monkeypatch)
+        functions = ("a", "b", "", "b")
+        for entry, function in zip(found["endpoints"], functions, strict=True):
+            entry |= {"endpoint_name": "m", "function_name": function, "errors": 1}
+        shown = modelmon("status").out
+        told = {line.split("  ")[0] for line in shown.splitlines() if line.startswith("m (")}
+        assert told == {"m (a)", "m (e1)", "m (e2)", "m (e3)"}
+        assert "data-drift-detected: m (a), wind 0.88" in shown
+        assert "Not stored of m (a): 1 error; received" in shown
+
+    def test_windows_that_were_as_bad_are_counted_apart_from_milder_ones(
+        self, modelmon: Any, project: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        found = many_endpoints(project, monkeypatch)
+        found["alerts"][1] |= {"kind": "data-drift-suspected", "severity": "medium"}
+        shown = modelmon("status").out
+        assert "\n    1 window from 2026-01-01 09:50 UTC, 1 more suspected, app drift\n" in shown
+
+    def test_a_partial_window_is_promised_with_the_rows_that_it_takes(
+        self, modelmon: Any, project: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        found = many_endpoints(project, monkeypatch)
+        moments = dict.fromkeys(
+            ("start_infer_time", "end_infer_time", "until", "first_full_until"), found["now"]
+        )
+        waits = {"application_name": "drift", "reason": "its end", "why": "", "min_rows": 50}
+        found["endpoints"][2]["waits"] = moments | waits
+        shown = " ".join(modelmon("status").out.split())
+        assert "or this one, as partial, if it holds 50 rows and silence follows." in shown
 
     def test_dead_letters_are_counted(self, modelmon: Any, letters: list[str]) -> None:
         assert modelmon("status", "--json").json["dead_letters"] == 2

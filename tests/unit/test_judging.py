@@ -296,6 +296,15 @@ def test_without_rows_there_is_nothing_that_a_new_app_could_be_asked_for(chain):
     assert not judging.ask_for_open_windows(chain.settings, "app")
 
 
+def test_of_many_endpoints_the_first_are_named_and_of_a_typing_error_the_nearest(chain):
+    for number in range(20):
+        chain.endpoint(f"e{number:02}")
+    with pytest.raises(ConfigError, match=r"there are: e00-name, .*, e11-name and 8 more$"):
+        chain.judge(0, 10, "zzz")
+    with pytest.raises(ConfigError, match="no endpoint 'e07-nmae' in this project; did you mean e07-name"):
+        chain.judge(0, 10, "e07-nmae")
+
+
 def test_an_app_that_was_removed_is_not_asked(chain):
     chain.unregister("app")
     with pytest.raises(ConfigError, match="there are: none; deploy one first"):

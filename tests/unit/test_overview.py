@@ -86,6 +86,17 @@ ACCURACY = verdict(1, 0.6, application_name="mine", result_name="accuracy", resu
         # an alert that is open stands, whatever the newest window could not say
         (endpoint(verdict(-1), states=["incomplete"]), [alert()], "detected", "rain 0.90, feature_drift"),
         (endpoint(verdict(1)), [alert()], "detected", "rain 0.90, feature_drift"),
+        # and is as old as the newest word on its result, or the data
+        (
+            endpoint(verdict(1, 0.3, states=["partial"], stale=True)), [alert()],
+            "detected", "rain 0.90, feature_drift (stale)",
+        ),
+        (endpoint(states=["no data"]), [alert()], "detected", "rain 0.90, feature_drift (stale)"),
+        (
+            endpoint(states=["no data"]), [alert(detail='{"state":"partial"}')],
+            "detected", "feature_drift 0.90 (partial, stale)",
+        ),
+        (endpoint(verdict(1), states=["no data"]), [alert()], "detected", "rain 0.90, feature_drift"),
         (endpoint(verdict(2, 0.7)), [alert()], "detected", "wind 0.70, feature_drift"),
         (
             endpoint(), [alert("mm-app-failed", None, result_name="", detail="ZeroDivisionError: x")],
@@ -96,7 +107,9 @@ ACCURACY = verdict(1, 0.6, application_name="mine", result_name="accuracy", resu
 def test_the_worst_is_shown_with_its_reason(
     entry: dict[str, Any], alerts: list[dict[str, Any]], state: str, why: str
 ) -> None:
-    assert summary(entry, alerts) == {"state": state, "why": why}
+    found = summary(entry, alerts)
+    assert (found["state"], found["why"]) == (state, why)
+    assert found["value"] is None or f"{found['value']:.2f}" in why
 
 
 def test_endpoints_are_sorted_by_trouble_then_by_value_then_by_name() -> None:
@@ -106,6 +119,13 @@ def test_endpoints_are_sorted_by_trouble_then_by_value_then_by_name() -> None:
         entry |= summary(entry, [])
     ordered = sorted(entries, key=by_trouble)
     assert [entries.index(entry) for entry in ordered] == [2, 1, 3, 4, 0]
+
+
+def test_endpoints_are_sorted_by_the_value_that_is_told() -> None:
+    told = endpoint(verdict(1, 0.2), endpoint_name="b")
+    other = endpoint(verdict(2, 0.78), verdict(0, 0.99, result_name="calm"), endpoint_name="a")
+    entries = [other | summary(other, []), told | summary(told, [alert(value=0.95)])]
+    assert [each["why"][:9] for each in sorted(entries, key=by_trouble)] == ["rain 0.95", "wind 0.78"]
 
 
 @pytest.mark.parametrize(
@@ -130,7 +150,7 @@ def test_alerts_of_one_result_are_one_finding_with_its_worst_window() -> None:
     ]
     still, over = findings(alerts)
     assert (still["kind"], still["windows"], words(still)) == (
-        "data-drift-detected", 3, "worst 0.95, feature_drift",
+        "data-drift-detected", 2, "worst 0.95, feature_drift",
     )  # fmt: skip
-    assert (still["first"], still["last"]) == (HOUR.format(1), HOUR.format(3))
+    assert (still["first"], still["last"], still["milder"]) == (HOUR.format(2), HOUR.format(3), 1)
     assert (over["windows"], over["resolved"]) == (2, HOUR.format(7))

@@ -77,7 +77,14 @@ def test_an_endpoint_shows_its_counts_and_times(chain):
         "waits": None,
         "state": "waiting",
         "why": "for its first window",
+        "value": None,
     }  # fmt: skip
+
+
+def test_the_apps_that_judge_are_named_before_their_first_verdict(chain):
+    assert read(chain, at(0))["applications"] == ["app"]
+    chain.unregister("app")
+    assert read(chain, at(0))["applications"] == []
 
 
 def test_an_endpoint_without_a_request_has_no_data(chain):
@@ -172,6 +179,7 @@ def test_a_waiting_window_says_until_when_and_why(chain):
         "reason": "its end and 30 s for stragglers",
         "first_full_until": wire.write_moment(at(20, GRACE)),
         "why": "full window at 22:40:30 UTC",
+        "min_rows": 50,
     }
     assert (endpoint["state"], endpoint["why"]) == ("waiting", "full window at 22:40:30 UTC")
 

@@ -10,10 +10,9 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from modelmon.cli.output import AsJson, ProjectDir, console, load_settings, print_json, print_table
-from modelmon.cli.selecting import nearest
+from modelmon.cli.output import AsJson, ProjectDir, console, count, load_settings, print_json, print_table
 from modelmon.cli.showing import COLOURS, print_findings, print_waiting
-from modelmon.errors import ConfigError
+from modelmon.errors import ConfigError, no_such
 from modelmon.settings import Settings
 
 SHOWN = 8
@@ -65,9 +64,12 @@ def read_endpoint(settings: Settings, name: str, windows: int) -> dict[str, Any]
 def _chosen(entries: Sequence[dict[str, Any]], name: str) -> dict[str, Any]:
     matching = [entry for entry in entries if name in (entry["endpoint_id"], entry["endpoint_name"])]
     if not matching:
-        raise nearest("endpoint", name, (entry["endpoint_name"] for entry in entries))
+        names = (entry["endpoint_name"] for entry in entries)
+        raise no_such(f"endpoint: there is no {name!r}", name, names)
     if len(matching) > 1:
-        ids = ", ".join(f"{entry['endpoint_id']} ({entry['function_name']})" for entry in matching)
+        ids = ", ".join(
+            f"{entry['endpoint_id']} ({entry['function_name'] or 'of no function'})" for entry in matching
+        )
         raise ConfigError(f"endpoint: {len(matching)} are called {name!r}; give the id of one: {ids}")
     return matching[0]
 
@@ -81,7 +83,7 @@ def _show(found: dict[str, Any]) -> None:
     print_history(found["history"])
     print_features(found["features"])
     _print_windows(found["windows"])
-    print_findings(found["alerts"])
+    print_findings(found["alerts"], [entry])
 
 
 def _print_head(entry: dict[str, Any]) -> None:
@@ -94,10 +96,11 @@ def _print_head(entry: dict[str, Any]) -> None:
         f"{escape(served + model)}id {entry['endpoint_id']}", style="dim", highlight=False, soft_wrap=True
     )
     counts = ", ".join(
-        f"{entry[name]:,} {name}" for name in ("stored", "errors", "rejected", "late", "missing")
+        count(entry[name], "error") if name == "errors" else f"{entry[name]:,} {name}"
+        for name in ("stored", "errors", "rejected", "late", "missing")
     )
     last = f"; last request {entry['last_request'][:19]} UTC" if entry["last_request"] else ""
-    console.print(f"{entry['received']:,} rows received: {counts}{last}", highlight=False)
+    console.print(f"{count(entry['received'], 'row')} received: {counts}{last}", highlight=False)
     if entry["last_error"]:
         at = f" at {entry['last_error_time'][:19]} UTC" if entry["last_error_time"] else ""
         console.print(f"last error{at}: {escape(entry['last_error'])}", highlight=False, soft_wrap=True)

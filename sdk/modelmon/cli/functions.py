@@ -9,7 +9,7 @@ from typing import Any
 from rich.markup import escape
 
 from modelmon.cli.deployed import PREPARING, deployed_functions
-from modelmon.cli.output import AsJson, ProjectDir, console, load_settings, print_json, print_table
+from modelmon.cli.output import AsJson, ProjectDir, console, count, load_settings, print_json, print_table
 
 
 def functions(project_dir: ProjectDir = None, as_json: AsJson = False) -> None:
@@ -67,4 +67,4 @@ def _states(function: Mapping[str, Any]) -> str:
     if function["state"] == PREPARING:
         return "its environment is being made"
     restarts = sum(worker["restarts"] or 0 for worker in function["workers"])
-    return f"{function['state']}; {restarts} restarts" if restarts else str(function["state"])
+    return f"{function['state']}; {count(restarts, 'restart')}" if restarts else str(function["state"])

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any
 
-from modelmon.errors import ConfigError
-
-_LISTED = 5
+from modelmon.errors import no_such
 
 
 def select(
@@ -30,7 +27,7 @@ def select(
     shown = [*found["endpoints"]]
     states = [state.replace("-", " ") for state in states]
     _check("--state", states, WORST_FIRST)
-    _check("--app", apps, {each["application_name"] for entry in shown for each in entry["apps"]})
+    _check("--app", apps, found["applications"])
     _check("--function", functions, {entry["function_name"] for entry in shown} - {""})
     if apps:
         shown = [_of_apps(entry, apps) for entry in shown]
@@ -47,22 +44,10 @@ def select(
     return {**found, "endpoints": shown, **parts}
 
 
-def nearest(what: str, name: str, known: Iterable[str]) -> ConfigError:
-    """That there is no such thing, with the nearest one or the first few that there are."""
-    names = sorted(known)
-    close = get_close_matches(name, names, n=1)
-    if close:
-        return ConfigError(f"{what}: there is no {name!r}; did you mean {close[0]}?")
-    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-    return ConfigError(
-        f"{what}: there is no {name!r}; there are: {', '.join(names[:_LISTED]) or 'none'}{more}"
-    )
-
-
 def _check(option: str, given: Sequence[str], known: Iterable[str]) -> None:
     for each in given:
         if each not in known:
-            raise nearest(option, each, known)
+            raise no_such(f"{option}: there is no {each!r}", each, known)
 
 
 def _named(shown: Sequence[dict[str, Any]], patterns: Sequence[str]) -> list[dict[str, Any]]:
@@ -70,7 +55,8 @@ def _named(shown: Sequence[dict[str, Any]], patterns: Sequence[str]) -> list[dic
     for pattern in patterns:
         matching = [entry for entry in shown if _matches(entry, pattern)]
         if not matching:
-            raise nearest("--endpoint", pattern, (entry["endpoint_name"] for entry in shown))
+            names = (entry["endpoint_name"] for entry in shown)
+            raise no_such(f"--endpoint: there is no {pattern!r}", pattern, names)
         kept |= {entry["endpoint_id"]: entry for entry in matching}
     return [*kept.values()]
 
@@ -86,7 +72,8 @@ def _of_apps(entry: Mapping[str, Any], apps: Sequence[str]) -> dict[str, Any]:
     )
     silent = {"no data"} if entry["no_data_since"] else set()
     states = sorted(silent.union(*(each["states"] for each in kept)))
-    return {**entry, "apps": kept, "verdicts": verdicts, "states": states}
+    waits = entry["waits"] if (entry["waits"] or {}).get("application_name") in apps else None
+    return {**entry, "apps": kept, "verdicts": verdicts, "states": states, "waits": waits}
 
 
 def _belonging(

@@ -42,11 +42,12 @@ def print_project(project: str, now: str, shown: Sequence[Entry], all_of_them: i
         _print_endpoints(sorted(shown, key=by_trouble), now)
 
 
-def print_findings(alerts: Iterable[Entry]) -> None:
-    """The open alerts, and the newest that ended: one for each result, however many windows it lasted."""
+def print_findings(alerts: Iterable[Entry], shown: Sequence[Entry]) -> None:
+    """The open alerts of these endpoints, and the newest that ended: one for each result, however many
+    windows it lasted."""
     from modelmon.stores.overview import findings
 
-    found = findings(alerts)
+    found, names = findings(alerts), told_apart(shown)
     for title, chosen, most in (
         ("Open alerts", [each for each in found if each["resolved"] is None], OPEN),
         ("Alerts that ended", [each for each in found if each["resolved"] is not None], ENDED),
@@ -54,7 +55,7 @@ def print_findings(alerts: Iterable[Entry]) -> None:
         if chosen:
             output.console.print(f"\n[bold]{title}[/bold]", highlight=False)
         for finding in chosen[:most]:
-            _print_finding(finding)
+            _print_finding(finding, names[finding["endpoint_id"]])
         if len(chosen) > most:
             output.console.print(f"  and {len(chosen) - most:,} more: `modelmon status --json`", style="dim")
 
@@ -64,32 +65,60 @@ def print_waiting(shown: Sequence[Entry], now: str) -> None:
     waiting = [entry for entry in shown if entry["waits"] and entry["state"] in UNDECIDED]
     if waiting:
         output.console.print()
+    names = told_apart(shown)
     for entry in waiting[:FEW]:
         output.console.print(
-            f"{escape(entry['endpoint_name'])} {_waits(entry['waits'], now)}", highlight=False
+            f"{escape(names[entry['endpoint_id']])} {_waits(entry['waits'], now)}", highlight=False
         )
     if len(waiting) > FEW:
-        output.console.print(f"{len(waiting) - FEW:,} more endpoints wait for a verdict.", style="dim")
+        more = output.count(len(waiting) - FEW, "more endpoint")
+        waits = "waits" if len(waiting) - FEW == 1 else "wait"
+        output.console.print(f"{more} {waits} for a verdict.", style="dim")
 
 
 def print_lost(shown: Sequence[Entry]) -> None:
     """Rows that were not stored, where there are any."""
     names = ("errors", "rejected", "missing")
+    said = told_apart(shown)
     losing = [entry for entry in shown if any(entry[name] for name in names)]
     for entry in losing[:FEW]:
-        lost = ", ".join(f"{entry[name]:,} {name}" for name in names if entry[name])
+        lost = ", ".join(
+            output.count(entry[name], "error") if name == "errors" else f"{entry[name]:,} {name}"
+            for name in names
+            if entry[name]
+        )
         output.console.print(
-            f"Not stored of {escape(entry['endpoint_name'])}: {lost}; received {entry['received']:,}.",
+            f"Not stored of {escape(said[entry['endpoint_id']])}: {lost}; received {entry['received']:,}.",
             highlight=False,
         )
     if len(losing) > FEW:
-        output.console.print(f"{len(losing) - FEW:,} more endpoints have rows that were not stored.")
+        more = output.count(len(losing) - FEW, "more endpoint")
+        has = "has" if len(losing) - FEW == 1 else "have"
+        output.console.print(f"{more} {has} rows that were not stored.")
+
+
+def told_apart(shown: Iterable[Entry]) -> dict[str, str]:
+    """Endpoint id to its name; several of one name are told apart by their functions, or else their ids.
+
+    >>> told_apart([{"endpoint_id": id_, "endpoint_name": "m", "function_name": id_[0]} for id_ in "ab"])
+    {'a': 'm (a)', 'b': 'm (b)'}
+    """
+    shown = list(shown)
+    names = Counter(entry["endpoint_name"] for entry in shown)
+    places = Counter((entry["endpoint_name"], entry["function_name"]) for entry in shown)
+    said = {}
+    for entry in shown:
+        name, function = entry["endpoint_name"], entry["function_name"]
+        alone = function and places[name, function] == 1
+        which = f" ({function if alone else entry['endpoint_id']})"
+        said[entry["endpoint_id"]] = name + which * (names[name] > 1)
+    return said
 
 
 def _print_endpoints(shown: Sequence[Entry], now: str) -> None:
-    terminal = output.console.is_terminal
+    terminal, names = output.console.is_terminal, told_apart(shown)
     columns = {
-        "endpoint": [entry["endpoint_name"] for entry in shown],
+        "endpoint": [names[entry["endpoint_id"]] for entry in shown],
         "state": [entry["state"] for entry in shown],
         "why": [entry["why"] for entry in shown],
         "rows": [f"{entry['received']:,}" for entry in shown],
@@ -119,21 +148,22 @@ def _print_line(cells: Mapping[str, Text], widths: Mapping[str, int]) -> None:
     output.console.print(line, soft_wrap=True)
 
 
-def _print_finding(finding: Entry) -> None:
+def _print_finding(finding: Entry, name: str) -> None:
     from modelmon.stores.overview import minute, words
 
     colour = "red" if finding["severity"] == "high" else "yellow"
     output.console.print(
-        f"  [{colour}]{finding['kind']}[/]: [bold]{escape(finding['endpoint_name'])}[/bold], "
+        f"  [{colour}]{finding['kind']}[/]: [bold]{escape(name)}[/bold], "
         f"{escape(words(finding))}",
         highlight=False, soft_wrap=True,
     )  # fmt: skip
-    windows = "1 window" if finding["windows"] == 1 else f"{finding['windows']:,} windows"
+    windows = output.count(finding["windows"], "window")
     spans = minute(finding["first"])
     if finding["last"] != finding["first"]:
         spans += f" to {minute(finding['last'])}"
+    milder = f", {finding['milder']:,} more suspected" if finding["milder"] else ""
     output.console.print(
-        f"    {windows} from {spans} UTC, app {escape(finding['application_name'])}",
+        f"    {windows} from {spans} UTC{milder}, app {escape(finding['application_name'])}",
         style="dim", highlight=False, soft_wrap=True,
     )  # fmt: skip
 
@@ -151,7 +181,8 @@ def _waits(waits: Entry, now: str) -> str:
     if waits["first_full_until"]:
         said += (
             " The data begin inside that window: the first full one is the next, judged from "
-            f"{clock(waits['first_full_until'], now)} UTC on, or this one, as partial, if silence follows."
+            f"{clock(waits['first_full_until'], now)} UTC on, or this one, as partial, "
+            f"if it holds {waits['min_rows']:,} rows and silence follows."
         )
     return said
 

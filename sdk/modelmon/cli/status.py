@@ -132,7 +132,7 @@ def _show(settings: Settings, found: dict[str, Any], endpoints: int) -> None:
     shown = found["endpoints"]
     print_project(settings.project, found["now"], shown, endpoints)
     print_waiting(shown, found["now"])
-    print_findings(found["alerts"])
+    print_findings(found["alerts"], shown)
     console.print()
     print_lost(shown)
     _print_lag(found["lag"])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from modelmon.errors import ConfigError
+from modelmon.errors import ConfigError, no_such
 from modelmon.model import Endpoint
 from modelmon.model_monitoring.locating import now_us, opened
 from modelmon.model_monitoring.moments import Time, moment_us
@@ -121,8 +121,8 @@ def _span(start: Time, end: Time, now: int) -> Span:
 def _app(connection: Connection, name: str) -> RegisteredApp:
     apps = {app.name: app for app in registry.active_apps(connection)}
     if name not in apps:
-        there = ", ".join(apps) or "none; deploy one first"
-        raise ConfigError(f"no app {name!r} judges windows in this project; there are: {there}")
+        said = f"no app {name!r} judges windows in this project"
+        raise no_such(said, name, apps) if apps else ConfigError(f"{said}; there are: none; deploy one first")
     return apps[name]
 
 
@@ -146,6 +146,6 @@ def _chosen(connection: Connection, application_name: str, names: Sequence[str] 
 def _called(known: Sequence[Endpoint], name: str) -> list[Endpoint]:
     found = [endpoint for endpoint in known if name in (endpoint.endpoint_id, endpoint.name)]
     if not found:
-        there = ", ".join(sorted({endpoint.name for endpoint in known})) or "none"
-        raise ConfigError(f"no endpoint {name!r} in this project; there are: {there}")
+        said = f"no endpoint {name!r} in this project"
+        raise no_such(said, name, (endpoint.name for endpoint in known))
     return found

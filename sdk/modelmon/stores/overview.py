@@ -24,27 +24,29 @@ _CALM = 0
 Entry = Mapping[str, Any]
 
 
-def summary(endpoint: Entry, alerts: Sequence[Entry]) -> dict[str, str]:
-    """`state` and `why` of an endpoint as `status` reads it; `alerts` are its open ones.
+def summary(endpoint: Entry, alerts: Sequence[Entry]) -> dict[str, Any]:
+    """`state` and `why` of an endpoint as `status` reads it, and the `value` that `why` tells (None where
+    it tells none); `alerts` are its open ones.
 
     An alarm stands before everything else, also when it is an open alert of a window before the newest.
     """
-    found = dict(_candidates(endpoint, alerts))
+    found = {state: (why, value) for state, why, value in _candidates(endpoint, alerts)}
     state = min(found, key=WORST_FIRST.index)
-    return {"state": state, "why": found[state]}
+    why, value = found[state]
+    return {"state": state, "why": why, "value": value}
 
 
 def by_trouble(endpoint: Entry) -> tuple[int, float, str]:
-    """A key to sort endpoints by: the worst first, among equals the highest value."""
-    highest = max((each["result_value"] for each in endpoint["verdicts"]), default=0.0)
-    return WORST_FIRST.index(endpoint["state"]), -highest, endpoint["endpoint_name"]
+    """A key to sort endpoints by: the worst first, among equals the highest value that is told."""
+    return WORST_FIRST.index(endpoint["state"]), -(endpoint["value"] or 0.0), endpoint["endpoint_name"]
 
 
 def findings(alerts: Iterable[Entry]) -> list[dict[str, Any]]:
     """Alerts as people count them: one a result of an endpoint, however many windows it lasted.
 
     Open ones first, then those that ended, the newest first. Each is the alert of its worst window, with
-    `windows`, the `first` and `last` of them, and `resolved` (None while it is open).
+    `windows`, the `first` and `last` that were as bad, how many `milder` ones there are besides, and
+    `resolved` (None while it is open).
     """
     groups: dict[tuple[Any, ...], list[Entry]] = {}
     for alert in alerts:
@@ -55,16 +57,19 @@ def findings(alerts: Iterable[Entry]) -> list[dict[str, Any]]:
     return sorted(merged, key=lambda finding: finding["resolved"] is not None)
 
 
-def words(named: Entry) -> str:
-    """A result, or the alert on one, in words, what it is about first: "wind 0.88, feature_drift"; of an
-    alert also whether its window is a partial one (beside a verdict its `states` say it)."""
+def words(named: Entry, *marks: str) -> str:
+    """A result, or the alert on one, in words, what it is about first: "wind 0.88, feature_drift"; with
+    `marks` in brackets, and of an alert also whether its window is a partial one (beside a verdict its
+    `states` say it)."""
     if not named["result_name"]:  # an app that failed
         return first_line(named["detail"])
     extra = extra_data(named)
     name, feature = named["result_name"], extra.get("feature")
     value = f"{named['result_value']:.2f}"
-    partly = f" ({PARTLY})" if "detail" in named and extra.get("state") == PARTLY else ""
-    return (f"{feature} {value}, {name}" if feature else f"{name} {value}") + partly
+    if "detail" in named and extra.get("state") == PARTLY:
+        marks = (PARTLY, *marks)
+    marked = f" ({', '.join(marks)})" if marks else ""
+    return (f"{feature} {value}, {name}" if feature else f"{name} {value}") + marked
 
 
 def extra_data(named: Entry) -> dict[str, Any]:
@@ -87,31 +92,32 @@ def minute(moment: str | None) -> str:
 
 def _merged(group: Sequence[Entry]) -> dict[str, Any]:
     worst = max(group, key=lambda each: (each["severity"] == "high", each["result_value"] or 0.0))
-    starts = [each["start_infer_time"] for each in group]
+    starts = [each["start_infer_time"] for each in group if each["kind"] == worst["kind"]]
     ends = [each["resolved"] for each in group if each["resolved"]]
-    resolved = max(ends, default=None)
-    return {**worst, "windows": len(group), "first": min(starts), "last": max(starts), "resolved": resolved}
+    spans = {"windows": len(starts), "milder": len(group) - len(starts)}
+    spans |= {"first": min(starts), "last": max(starts)}
+    return {**worst, **spans, "resolved": max(ends, default=None)}
 
 
-def _candidates(endpoint: Entry, alerts: Sequence[Entry]) -> Iterator[tuple[str, str]]:
-    """States that hold, each once with why; at least one."""
+def _candidates(endpoint: Entry, alerts: Sequence[Entry]) -> Iterator[tuple[str, str, float | None]]:
+    """States that hold, with why and the value that is told; at least one, of a state the last counts."""
     several = len({each["application_name"] for each in endpoint["verdicts"]}) > 1
     verdicts = sorted(endpoint["verdicts"], key=lambda each: each["result_value"])
     for alert in alerts:  # before the verdicts: what is newer takes the place of what is older
-        yield _of_alert(alert)
+        yield _of_alert(alert, endpoint)
     for verdict in verdicts:
         if verdict["result_status"] in _ALARMS:
-            yield _ALARMS[verdict["result_status"]], _said(verdict, several)
-    yield from _obstacles(endpoint, verdicts)
+            yield _ALARMS[verdict["result_status"]], _said(verdict, several), verdict["result_value"]
+    yield from ((state, why, None) for state, why in _obstacles(endpoint, verdicts))
     calm = [each for each in verdicts if each["shown_status"] == _CALM]
     if calm:
-        yield NO_DETECTION, _said(calm[-1], several)
+        yield NO_DETECTION, _said(calm[-1], several), calm[-1]["result_value"]
     elif verdicts:
-        yield NO_VERDICT, _no_verdict(verdicts[-1])
+        yield NO_VERDICT, _no_verdict(verdicts[-1]), None
     elif endpoint["apps"]:
-        yield NO_VERDICT, "its apps gave metrics only"
+        yield NO_VERDICT, "its apps gave metrics only", None
     else:
-        yield WAITING, (endpoint["waits"] or {}).get("why", "for its first window")
+        yield WAITING, (endpoint["waits"] or {}).get("why", "for its first window"), None
 
 
 def _obstacles(endpoint: Entry, verdicts: Sequence[Entry]) -> Iterator[tuple[str, str]]:
@@ -130,9 +136,21 @@ def _obstacles(endpoint: Entry, verdicts: Sequence[Entry]) -> Iterator[tuple[str
         yield WARMING_UP, f"{rows:,} rows are too few" if isinstance(rows, int) else "too few rows"
 
 
-def _of_alert(alert: Entry) -> tuple[str, str]:
+def _of_alert(alert: Entry, endpoint: Entry) -> tuple[str, str, float | None]:
     kind = alert["kind"].rpartition("-")[2]
-    return kind if kind in WORST_FIRST else FAILED, words(alert)
+    marks = ("stale",) if _is_stale(alert, endpoint) else ()
+    return kind if kind in WORST_FIRST else FAILED, words(alert, *marks), alert["result_value"]
+
+
+def _is_stale(alert: Entry, endpoint: Entry) -> bool:
+    """An alert is as old as the newest word on its result; without one, as the endpoint's data."""
+    newest = (
+        verdict["stale"]
+        for verdict in endpoint["verdicts"]
+        if verdict["application_name"] == alert["application_name"]
+        and verdict["result_name"] == alert["result_name"]
+    )
+    return next(newest, NO_DATA in endpoint["states"])
 
 
 def _said(verdict: Entry, several: bool) -> str:

@@ -64,14 +64,16 @@ def status(
 ) -> dict[str, Any]:
     """Everything that is shown of a project, as JSON values; `streams` is group to the stream it reads.
 
-    `endpoints`, by name. `results` and `metrics` of the newest `windows_back` windows of each endpoint and
-    app; with `since_us` those of all windows that start then or later, by endpoint, app, time and name.
+    `applications`: the names of the apps that judge windows. `endpoints`, by name. `results` and `metrics`
+    of the newest `windows_back` windows of each endpoint and app; with `since_us` those of all windows that
+    start then or later, by endpoint, app, time and name.
     `alerts`, the newest window first: the open ones, and of those that ended the newest, or those since.
     `lag` per group and partition, and where it can't be read, `unavailable` with the `stream` and the
     `reason`. How many `dead_letters` there are, and what the `clock` did. Times are written as on the wire.
     """
     with database.read() as connection:
         shown = read_endpoints(connection, now_us, settings)
+        judging = [app.name for app in registry.active_apps(connection)]
         names = {entry["endpoint_id"]: entry["endpoint_name"] for entry in shown}
         alerts = read_alerts(connection, names, since_us)
         letters = connection.scalar(select(func.count()).select_from(dead_letters))
@@ -83,6 +85,7 @@ def status(
         results, metrics = values_since(series, shown, since_us)
     return {
         "now": write_moment(now_us),
+        "applications": judging,
         "endpoints": shown,
         "results": results,
         "metrics": metrics,

@@ -36,7 +36,8 @@ def waits(
     for window in due(connection, _FAR_US, LIMIT):
         waits_here = window.key.application_name in app_names and not _is_settled(window, settings)
         if waits_here and window.key.endpoint_id not in found:
-            found[window.key.endpoint_id] = _described(window, clocks)
+            described = _described(window, clocks)
+            found[window.key.endpoint_id] = {**described, "min_rows": settings.app_min_rows}
     return found
 
 
