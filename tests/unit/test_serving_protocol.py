@@ -6,6 +6,8 @@ import json
 import logging
 import string
 import sys
+from collections import deque
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -375,10 +377,14 @@ def test_outputs_that_json_cannot_hold_are_the_models_fault(outputs: Any) -> Non
         ([np.float32(0.5), np.bool_(True), np.str_("a")], [0.5, True, "a"]),
         (np.array([np.nan, np.inf]), [None, None]),
         ((n for n in (1, 2)), [1, 2]),
+        (range(2), [0, 1]),
+        ({"a": 1, "b": 2}.values(), [1, 2]),
+        (deque([1, 2]), [1, 2]),
+        (MappingProxyType({"a": range(2)}), {"a": [0, 1]}),
         ({"a": np.arange(2)}, {"a": [0, 1]}),
     ],
 )
-def test_numpy_outputs_and_generators_become_json(outputs: Any, expected: Any) -> None:
+def test_numpy_outputs_and_collections_become_json(outputs: Any, expected: Any) -> None:
     class Odd(Sum):
         def predict(self, request: dict[str, Any]) -> Any:
             return outputs

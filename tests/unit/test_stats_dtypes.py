@@ -258,6 +258,38 @@ def test_what_is_no_frame_is_named(wrong: object) -> None:
         describe(wrong)
 
 
+@pytest.mark.parametrize("way", ["collect", "toPandas", "compute"])
+def test_what_holds_no_rows_yet_is_refused_with_the_call_that_makes_a_frame_of_it(way: str) -> None:
+    lazy = type("LazyFrame", (), {way: lambda self: None})()
+    with pytest.raises(ConfigError, match=rf"LazyFrame; give its \.{way}\(\)$"):
+        describe(lazy)
+
+
+@pytest.mark.parametrize("kind", [object, "category"])
+def test_half_a_character_is_the_replacement_character_in_the_statistics(kind: Any) -> None:
+    frame = pd.DataFrame({"x": pd.Series(["Oslo", "R\ud800me"], dtype=kind)})
+    assert describe(frame)["x"]["categories"] == {"Oslo": 1, "R\ufffdme": 1}
+
+
+def test_half_a_character_in_a_column_s_name_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"whole characters; half of one is in 'a\\ud800'"):
+        describe(pd.DataFrame({"a\ud800": [1.0]}))
+
+
+def test_a_drift_verdict_stands_beside_half_a_character_and_a_signalling_nan() -> None:
+    frame = pd.DataFrame({"x": ["a", "\ud800"] * 60, "y": [Decimal(1), Decimal("sNaN")] * 60})
+    found = HistogramDataDriftApplication.evaluate(sample_data=frame, reference_data=frame)
+    assert {result.name: result.value for result in found if hasattr(result, "value")}["general_drift"] == 0
+
+
+def test_a_signalling_nan_is_a_gap_as_any_nan_of_decimals_is() -> None:
+    quiet, signalling = ([Decimal(1), Decimal(nan), Decimal(2), "x"] for nan in ("NaN", "sNaN"))
+    for rows in (3, 4):
+        found = describe(pd.DataFrame({"x": signalling[:rows]}))
+        assert found == describe(pd.DataFrame({"x": quiet[:rows]}))
+        assert found["x"]["missing"] >= 1
+
+
 @pytest.mark.parametrize("name", ["polars", "run ends", "run ends of views", "view", "dictionary"])
 @pytest.mark.parametrize("extension", ["parquet", "csv"])
 def test_any_frame_can_be_kept_as_a_file(name: str, extension: str) -> None:

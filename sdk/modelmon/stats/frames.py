@@ -11,11 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelmon.errors import ConfigError
+from modelmon.stats.values import HALF_CHARACTER
 
 Frame: TypeAlias = Any
 """Rows of one endpoint, one column a feature: a pandas DataFrame, an Arrow table, or any other frame that
 speaks Arrow's C interface (polars, DuckDB, narwhals, record batches)."""
 
+WAYS_TO_A_FRAME = ("toPandas", "to_dataframe", "compute", "collect")
+"""How those that hold no rows yet are called upon for them: Spark, xarray, Dask, polars' lazy frames."""
 READERS = {"pyarrow": "modelmon.stats.arrow_columns", "pandas": "modelmon.stats.pandas_columns"}
 
 
@@ -108,9 +111,10 @@ def as_frame(frame: Frame) -> Frame:
             return frame if isinstance(frame, pa.Table) else pa.table(frame)
         except (pa.ArrowException, TypeError, ValueError):  # a column alone, a stream that was read
             pass
+    way = next((f"; give its .{name}()" for name in WAYS_TO_A_FRAME if hasattr(frame, name)), "")
     raise ConfigError(
         "a frame is a pandas DataFrame, a pyarrow Table or one that speaks Arrow's C interface, as polars "
-        f"does; got {type(frame).__module__}.{type(frame).__qualname__}"
+        f"does; got {type(frame).__module__}.{type(frame).__qualname__}{way}"
     )
 
 
@@ -123,6 +127,9 @@ def columns(frame: Frame) -> dict[str, Column]:
     if len(found) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise ConfigError(f"a frame's columns have different names; this one has {twice!r} more than once")
+    for name in found:
+        if HALF_CHARACTER.search(name):
+            raise ConfigError(f"a frame's columns have names of whole characters; half of one is in {name!a}")
     return {name: Column(_reader(_library(data)), data) for name, data in found.items()}
 
 

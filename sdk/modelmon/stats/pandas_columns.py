@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pandas.api import types
 
 from modelmon.stats.categories import Counted, counted
-from modelmon.stats.values import as_number, as_written, spelled
+from modelmon.stats.values import as_number, as_written, is_gap, spelled
 
 NUMBERS = {"integer", "floating", "mixed-integer-float", "decimal", "empty"}
 NAMES = {"string", "categorical", "mixed-integer", "mixed"}
@@ -23,7 +23,16 @@ NAMES = {"string", "categorical", "mixed-integer", "mixed"}
 
 def columns(frame: pd.DataFrame) -> dict[str, Any]:
     found = {str(name): frame.iloc[:, place] for place, name in enumerate(frame.columns)}
-    return {name: _arrow(column) if _is_arrow(column) else column for name, column in found.items()}
+    return {name: _arrow(column) if _is_arrow(column) else _quiet(column) for name, column in found.items()}
+
+
+def _quiet(column: pd.Series[Any]) -> pd.Series[Any]:
+    """The column without signalling NaNs of decimals, which pandas can't ask whether they are missing."""
+    try:
+        column.isna()
+    except ArithmeticError:
+        return pd.Series([None if is_gap(value) else value for value in column], column.index, object)
+    return column
 
 
 def kind(column: pd.Series[Any]) -> str:

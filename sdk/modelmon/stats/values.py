@@ -21,6 +21,7 @@ BOOLEANS = {"true": 1.0, "false": 0.0}
 BYTES = "$bytes"
 WRITTEN_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 """A number as programs write it: not 007, which is a text."""
+HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 INT64 = 2**63
 BLOCK = 32_768
 _BEYOND_FLOAT32 = np.int64(2**29 - 1)  # the bits of a float64 that no float32 has
@@ -54,17 +55,22 @@ def spelled(value: Any) -> str:
 
     Whole numbers have no point, whatever type a gap or a neighbour gave them, and beyond 64 bits they are
     floats; Decimals are numbers. Bytes are `{"$bytes":"<base64>"}`. Texts are taken as they are, also
-    where Unicode has a second way to write the same.
+    where Unicode has a second way to write the same; half a character (a lone surrogate), which no file and
+    no event can hold, is U+FFFD.
 
     >>> spelled(True), spelled(3.0), spelled(2.5), spelled("True"), spelled([1.0, "a", None])
     ('true', '3', '2.5', 'True', '[1,"a",null]')
     """
     if isinstance(value, str):
-        return str(value)
+        return _whole(str(value))
     plain = _plain(value)
     if isinstance(plain, str):
         return plain
-    return json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
+    return _whole(json.dumps(plain, ensure_ascii=False, separators=(",", ":")))
+
+
+def _whole(text: str) -> str:
+    return text if text.isascii() else HALF_CHARACTER.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def values_of(names: Sequence[str]) -> list[float | None]:

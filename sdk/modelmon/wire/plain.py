@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Any
 
 PLAIN_BY = ("to_pylist", "to_dicts", "tolist", "to_list", "to_pydatetime", "to_pytimedelta")
@@ -12,12 +13,14 @@ def plain(value: Any) -> Any:
     """An array, scalar, column or frame as Python's own values: what JSON encoders ask for.
 
     A frame (pandas, polars, Arrow) becomes its rows: dicts by column, or lists where its columns have
-    numbers for names, or a name twice. Missing values of pandas are None. Raises TypeError, which names
-    the type, for anything else.
+    numbers for names, or a name twice. Missing values of pandas are None. Other collections become lists,
+    mappings dicts. Raises TypeError, which names the type, for anything else.
 
     >>> import numpy as np
     >>> plain(np.array([1.5, 2.0])), plain(np.float32(0.5))
     ([1.5, 2.0], 0.5)
+    >>> plain(range(3)), plain({"a": 1}.values())
+    ([0, 1, 2], [1])
     """
     if hasattr(value, "notna") and hasattr(value, "where"):
         return _of_pandas(value)
@@ -28,6 +31,10 @@ def plain(value: Any) -> Any:
     for name in PLAIN_BY:
         if hasattr(value, name):
             return getattr(value, name)()
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Collection):  # a range, a dict's values, a deque: reading them changes nothing
+        return list(value)
     raise TypeError(
         f"{name_of(value)} is nothing that JSON can hold: give numbers, texts, lists, dicts, arrays or frames"
     )
