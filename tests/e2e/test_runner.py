@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
 from deploying import (
     HTTP,
@@ -26,6 +27,7 @@ from deploying import (
     stream_trigger,
     workers_of,
 )
+from modelmon.cli import app
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.local import Runner
 from modelmon.streams import Stream, open_stream
@@ -152,8 +154,26 @@ def test_a_worker_that_dies_again_and_again_is_started_ever_later(project: Path,
         lambda: workers_of(project, "broken"), lambda workers: workers and workers[0]["restarts"] >= 2
     )
     assert worker["last_exit"] == "exited with code 70"
+    assert worker["failure"] == "ValueError: at import"
     assert "ValueError: at import" in log_of(project, "broken")
     assert get(runner, "echo")["project"] == "test"
+
+
+def test_callers_of_a_function_that_can_t_start_get_a_503_and_the_commands_the_reason(
+    project: Path, runner: Runner, told: list[str]
+) -> None:
+    http = {**HTTP, "workerAvailabilityTimeoutMilliseconds": 100}
+    deploy(project, "broken", "import no_such_module", {"http": http})
+    runner.start()
+    eventually(lambda: workers_of(project, "broken"), lambda workers: workers and workers[0]["failure"])
+    answer = httpx.get(f"http://{runner.address('broken')}/health", timeout=30)
+    assert answer.status_code == 503
+    assert "function 'broken' can't start" in answer.json()["reason"]
+    eventually(lambda: workers_of(project, "broken"), lambda workers: workers[0]["restarts"] >= 4)
+    assert len([line for line in told if "exited with code" in line]) == 1
+    for command in ("status", "functions"):
+        shown = CliRunner().invoke(app, [command, "--project-dir", str(project)], env={"COLUMNS": "200"})
+        assert "No module named 'no_such_module'" in " ".join(shown.output.split()), shown.output
 
 
 def test_a_bug_in_a_stage_ends_the_worker_and_the_message_comes_again(project: Path, runner: Runner) -> None:

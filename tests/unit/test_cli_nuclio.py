@@ -81,7 +81,7 @@ def test_each_is_as_its_heartbeats_say_or_nuctl(modelmon: Any, on_nuclio: Path) 
     assert (found["web"]["address"], found["silent"]["address"]) == ("127.0.0.1:32768", None)
     assert found["reader"]["workers"] == [
         {"trigger": "events", "worker": "host/1", "state": "ready", "pid": None, "restarts": None,
-         "last_exit": None},
+         "last_exit": None, "failure": None},
     ]  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from pathlib import Path
 
@@ -91,4 +92,44 @@ def test_a_changed_port_moves_the_function(project: Path) -> None:
         port = found.getsockname()[1]
     listening.open("web", port)
     assert address(project, "web") == f"{HOST}:{port}"
+    listening.close_all()
+
+
+def asked(project: Path, body: bytes = b"") -> socket.socket:
+    host, port = address(project, "web").split(":")
+    caller = socket.create_connection((host, int(port)), timeout=10)
+    caller.sendall(b"POST /health HTTP/1.1\r\nHost: x\r\n\r\n" + body)
+    return caller
+
+
+def said(caller: socket.socket) -> tuple[str, dict[str, object]]:
+    with caller, caller.makefile("rb") as answer:
+        head, _, body = answer.read().partition(b"\r\n\r\n")
+    return head.splitlines()[0].decode(), json.loads(body)
+
+
+def test_callers_of_a_function_that_can_t_start_are_told_so(project: Path) -> None:
+    listening = listening_on(project)
+    listening.open("web", 0)
+    callers = [asked(project), asked(project, b"x" * 100_000)]
+    listening.turn_away("web", "can't start", 0.0)
+    for caller in callers:
+        status, body = said(caller)
+        assert status == "HTTP/1.1 503 Service Unavailable"
+        assert body["error"] == "function 'web' can't start: `modelmon functions` says more"
+        assert body["healthy"] is False
+    listening.turn_away("web", "can't start", 0.0)  # those that were answered are let go
+    listening.close_all()
+
+
+def test_callers_wait_their_time_first_and_for_a_worker_as_long_as_one_is_there(project: Path) -> None:
+    listening = listening_on(project)
+    listening.open("web", 0)
+    with asked(project) as caller:
+        caller.setblocking(False)
+        listening.turn_away("web", "can't start", 3600.0)
+        listening.turn_away("web", "", 0.0)
+        with pytest.raises(BlockingIOError):
+            caller.recv(1)
+    listening.turn_away("controller", "can't start", 0.0)  # one that does not listen
     listening.close_all()

@@ -488,5 +488,6 @@ def test_the_line_of_an_alert_names_the_feature_and_a_partial_window(chain, capl
     drift = envelope(event, "result", result_name="feature_drift", result_value=0.652, result_kind=0,
                      result_status=1, result_extra_data=found)  # fmt: skip
     chain.report(drift, done(event))
-    (line,) = [record.getMessage() for record in caplog.records if "data-drift" in record.getMessage()]
-    assert line.endswith(f": feature_drift = 0.652{about}")
+    (record,) = [record for record in caplog.records if "data-drift" in record.getMessage()]
+    assert record.getMessage().endswith(f": feature_drift = 0.652{about}")
+    assert getattr(record, "with") == {"alert": "data-drift-suspected"}  # by which a terminal knows it

@@ -113,7 +113,7 @@ def _heard(settings: Settings, names: Sequence[str]) -> Mapping[str, Mapping[str
 def _worker(beat: Mapping[str, Any]) -> dict[str, Any]:
     """As the runner describes one, as far as its heartbeat says it."""
     told = {name: beat[name] for name in ("trigger", "worker", "state")}
-    return {**told, "pid": None, "restarts": None, "last_exit": None}
+    return {**told, "pid": None, "restarts": None, "last_exit": None, "failure": None}
 
 
 def _described(settings: Settings, folder: Path, running: Mapping[str, Any]) -> dict[str, Any]:
@@ -138,8 +138,13 @@ def _described(settings: Settings, folder: Path, running: Mapping[str, Any]) -> 
         "environment": environment,
         "state": running.get("state") or ", ".join(each["state"] for each in workers) or nothing,
         "workers": workers,
-        "error": running.get("error", "") or mistake,
+        "error": running.get("error", "") or mistake or _failure(workers),
     }
+
+
+def _failure(workers: Sequence[Mapping[str, Any]]) -> str:
+    """What the workers fail with that can't start."""
+    return "; ".join(dict.fromkeys(each["failure"] for each in workers if each.get("failure")))
 
 
 def _environment(settings: Settings, function: FunctionSpec) -> dict[str, Any] | None:

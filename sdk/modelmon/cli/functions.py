@@ -33,7 +33,7 @@ def functions(project_dir: ProjectDir = None, as_json: AsJson = False) -> None:
             ", ".join(f"{trigger['name']} ({trigger['kind']})" for trigger in function["triggers"]),
             function["address"] or "",
             _environment(function["environment"]),
-            escape(function["error"]) or _states(function),
+            escape(_how(function)),
         )
         for function in found
     ]
@@ -61,6 +61,12 @@ def _print_environments(found: list[dict[str, Any]]) -> None:
         console.print(
             f"{_short(each)}: {each['python']}\n  for {wanted}{made}", highlight=False, markup=False
         )
+
+
+def _how(function: Mapping[str, Any]) -> str:
+    if not function["workers"]:
+        return function["error"] or _states(function)
+    return f"{_states(function)}: {function['error']}" if function["error"] else _states(function)
 
 
 def _states(function: Mapping[str, Any]) -> str:

@@ -143,6 +143,7 @@ def _show(settings: Settings, found: dict[str, Any], endpoints: int) -> None:
     idle = [function["name"] for function in found["functions"] if function["state"] == NOT_RUNNING]
     if idle:
         console.print(f"Not running: {', '.join(idle)}. {_mend(settings)}", highlight=False)
+    _print_failing(found["functions"])
     _print_clock(found["clock"])
     if found["dead_letters"]:
         console.print(f"Dead letters: {found['dead_letters']:,}; `modelmon deadletters list` shows them.")
@@ -150,6 +151,15 @@ def _show(settings: Settings, found: dict[str, Any], endpoints: int) -> None:
         console.print("No endpoint yet: deploy a model, or modelmon publish recorded events.", style="dim")
     if shown:
         console.print("One endpoint with its features: `modelmon endpoint NAME`.", style="dim")
+
+
+def _print_failing(functions: list[dict[str, Any]]) -> None:
+    """A line of each function that can't start, with the reason."""
+    for function in functions:
+        if function["error"]:
+            console.print(
+                f"[red]Does not run:[/red] {function['name']}: {escape(function['error'])}", highlight=False
+            )
 
 
 def _mend(settings: Settings) -> str:

@@ -17,6 +17,7 @@ from modelmon.local.process import WorkerProcess
 from modelmon.local.reports import Report
 from modelmon.local.telling import Tell
 from modelmon.local.triggers import HttpTrigger
+from modelmon.local.turning_away import FIRST_START_SECONDS
 from modelmon.local.worker import WorkerSpec
 from modelmon.settings import Settings
 
@@ -66,7 +67,7 @@ class Deployment:
     def read(self, settings: Settings) -> HttpTrigger | None:
         """Read the function.yaml; returns its HTTP trigger, if it has one. Raises ConfigError."""
         self.spec = read_function(self.folder, settings)
-        return next((each for each in self.spec.triggers if isinstance(each, HttpTrigger)), None)
+        return self.http
 
     def start(
         self, settings: Settings, lifeline: int, reports: int, listening: int | None, tell: Tell
@@ -114,6 +115,25 @@ class Deployment:
     def is_preparing(self) -> bool:
         """Whether it waits for its environment."""
         return self._preparation is not None and not self.workers and not self.error
+
+    @property
+    def http(self) -> HttpTrigger | None:
+        triggers = self.spec.triggers if self.spec else ()
+        return next((each for each in triggers if isinstance(each, HttpTrigger)), None)
+
+    def absence(self) -> tuple[str, float]:
+        """Why no worker answers its requests, "" if one does; and how long callers wait all the same."""
+        wait = self.http.worker_wait_seconds if self.http else 0.0
+        serving = [each for each in self.workers if isinstance(each.spec.trigger, HttpTrigger)]
+        if any(worker.state == "ready" for worker in serving):
+            return "", 0.0
+        if self.error:
+            return "does not run", wait
+        if self.is_preparing:
+            return "waits for its environment", wait
+        if any(worker.failure for worker in serving):
+            return "can't start", wait
+        return "has not started yet", FIRST_START_SECONDS
 
     @property
     def gone(self) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 from modelmon.errors import ConfigError
 from modelmon.local.folders import address_file, functions_folder
 from modelmon.local.telling import Tell
+from modelmon.local.turning_away import TurnAway
 
 BACKLOG = 1024
 PORTS_TRIED = 100
@@ -26,6 +27,7 @@ class Listening:
         self._first_port = first_port
         self._tell = tell
         self._sockets: dict[str, socket.socket] = {}
+        self._turn_away: dict[str, TurnAway] = {}
         for stale in functions_folder(project).glob(address_file(project, "*").name):
             stale.unlink(missing_ok=True)  # of a runner that was killed
 
@@ -40,12 +42,19 @@ class Listening:
             held = None
         if held is None:
             held = self._sockets[function] = self._bind(function, port)
+            self._turn_away[function] = TurnAway(held)
             self._write(function, held)
         return held.fileno()
+
+    def turn_away(self, function: str, reason: str, wait_seconds: float) -> None:
+        """Answer callers of a function without a worker, for this reason, once they have waited so long."""
+        if function in self._turn_away:
+            self._turn_away[function].step(function, reason, wait_seconds)
 
     def close(self, function: str) -> None:
         held = self._sockets.pop(function, None)
         if held is not None:
+            self._turn_away.pop(function).close()
             address_file(self._project, function).unlink(missing_ok=True)
             held.close()
 
@@ -64,6 +73,7 @@ class Listening:
                 if error.errno != errno.EADDRINUSE or port or len(busy) == PORTS_TRIED:
                     raise ConfigError(self._refused(candidate, port, error)) from error
             else:
+                held.setblocking(False)  # whoever accepts, the connection may be another one's by then
                 if busy:
                     ports = ", ".join(map(str, busy))
                     self._tell(

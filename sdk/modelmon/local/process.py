@@ -34,6 +34,7 @@ class WorkerProcess:
         self._python = python
         self.restarts = 0
         self.last_exit = ""
+        self.last_error = ""  # what it said of its end; "" once it is ready
         self.exit_code: int | None = None
         self.ready_at: float | None = None
         self._environment = environment
@@ -60,6 +61,17 @@ class WorkerProcess:
         if self._process is None:
             return "waiting"
         return "starting" if self.ready_at is None else "ready"
+
+    @property
+    def failure(self) -> str:
+        """Why it is not there, when it has failed and has not been ready since; else ""."""
+        failing = self.restarts and self._kill_at is None and (self._process is None or self.ready_at is None)
+        return (self.last_error or self.last_exit) if failing else ""
+
+    def be_ready(self) -> None:
+        """It says that it is at work."""
+        self.ready_at = monotonic()
+        self.last_error = ""
 
     def watch(self) -> str | None:
         """Start what has to run, end what should have ended; says so when the worker has crashed."""

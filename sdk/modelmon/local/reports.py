@@ -19,7 +19,8 @@ MAX_MESSAGE_CHARACTERS = 600
 class Report(msgspec.Struct, frozen=True, omit_defaults=True):
     """One line to the supervisor. `level` is "" when the worker says that it is ready.
 
-    `is_alert`: the message is an alert on a model, and not a trouble of the function.
+    `is_alert`: the message is an alert on a model, and not a trouble of the function. `is_last`: it says why
+    the worker ends.
     """
 
     function: str
@@ -29,6 +30,7 @@ class Report(msgspec.Struct, frozen=True, omit_defaults=True):
     level: str = ""
     message: str = ""
     is_alert: bool = False
+    is_last: bool = False
 
 
 class Reporter:
@@ -42,8 +44,8 @@ class Reporter:
     def ready(self) -> None:
         self._write(Report(*self._source))
 
-    def warn(self, level: str, message: str, *, is_alert: bool = False) -> None:
-        self._write(Report(*self._source, level, message[:MAX_MESSAGE_CHARACTERS], is_alert))
+    def warn(self, level: str, message: str, *, is_alert: bool = False, is_last: bool = False) -> None:
+        self._write(Report(*self._source, level, message[:MAX_MESSAGE_CHARACTERS], is_alert, is_last))
 
     def _write(self, report: Report) -> None:
         line = msgspec.json.encode(report) + b"\n"

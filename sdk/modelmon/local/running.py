@@ -98,6 +98,7 @@ def describe(deployment: Deployment) -> dict[str, Any]:
                 "state": worker.state,
                 "restarts": worker.restarts,
                 "last_exit": worker.last_exit,
+                "failure": worker.failure,
             }
             for worker in deployment.workers
         ],

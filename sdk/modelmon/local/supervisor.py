@@ -76,6 +76,7 @@ class Supervisor:
             self._scan()
         for deployment in list(self._deployments.values()):
             self._watch(deployment)
+            self._listening.turn_away(deployment.name, *deployment.absence())
             if deployment.gone:
                 deployment.close()
                 del self._deployments[deployment.name]
@@ -153,13 +154,14 @@ class Supervisor:
                 self._take(msgspec.json.decode(line, type=Report))
 
     def _take(self, report: Report) -> None:
-        if report.level:
-            self._tell_of(report.function, report.level, report.message, report.is_alert)
-            return
         deployment = self._deployments.get(report.function)
         worker = deployment.worker_of(report) if deployment else None
-        if worker is not None:
-            worker.ready_at = monotonic()
+        if report.level:
+            self._tell_of(report.function, report.level, report.message, report.is_alert)
+            if worker is not None and report.is_last:
+                worker.last_error = report.message
+        elif worker is not None:
+            worker.be_ready()
 
     def _write_report(self) -> None:
         try:

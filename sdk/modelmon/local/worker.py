@@ -137,7 +137,7 @@ async def _run(spec: WorkerSpec, reporter: Reporter) -> None:
     except BaseException as error:
         # Here and not further out: the end of the event loop would wait for threads that hang.
         with suppress(BaseException):
-            reporter.warn("error", _told(error))
+            reporter.warn("error", _told(error), is_last=True)
         die(error, worker.context)
 
 

@@ -14,6 +14,7 @@ from modelmon.deploying.steps import address
 from modelmon.deploying.target import EMBEDDED
 from modelmon.errors import ConfigError, RejectedError, UnavailableError
 from modelmon.local.folders import address_file
+from modelmon.local.running import is_running
 from modelmon.settings import Settings
 
 JSON = "application/json"
@@ -76,8 +77,10 @@ def _address(settings: Settings, function: str) -> str:
 
 
 def _runs_it(settings: Settings) -> str:
+    if settings.platform == EMBEDDED and not is_running(Path(settings.project_dir)):
+        return "`modelmon up` is not running; start it"
     if settings.platform == EMBEDDED:
-        return "is `modelmon up` running?"
+        return "`modelmon functions` says how it is"
     return "`modelmon health` says how the functions are"
 
 
