@@ -30,6 +30,32 @@ def project(tmp_path: Path) -> Project:
     return make(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "name", ["no.such.Class", "modelmon.nowhere.Class", "json.decoder.below.Class", "Rows.", "json..Class"]
+)
+def test_a_class_of_a_package_that_nothing_brings_is_refused(project: Project, name: str) -> None:
+    with pytest.raises(ConfigError, match=f"application_class: '{name}' can't be found, there is no module "):
+        project.set_model_monitoring_function("rows", application_class=name)
+    assert project.list_model_monitoring_functions() == []
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"application_class": "no.such.Class", "requirements": ["no-such"]},
+        {"application_class": "no.such.Class", "image": "mine:1"},
+        {"application_class": "rows_app.Rows", "func": "rows_app.py"},
+        {"application_class": "modelmon.apps.HistogramDataDriftApplication"},
+        {"application_class": "json.decoder.JSONDecoder", "func": "rows_app.py"},
+    ],
+)
+def test_a_class_that_may_be_there_when_the_app_runs_is_taken(
+    project: Project, given: dict[str, str]
+) -> None:
+    app = project.set_model_monitoring_function("rows", **given)
+    assert app.spec.class_name == given["application_class"]
+
+
 def folder_of(project: Project, name: str) -> Path:
     return project.context / ".modelmon" / "functions" / name
 

@@ -128,6 +128,22 @@ def test_tracking_can_be_set_after_deploying(project: Project, serving: ServingF
     assert not read_spec(folder_of(project)).tracking.enabled
 
 
+@pytest.mark.parametrize("stream", ["events", "memory://elsewhere"])
+def test_the_events_stream_and_a_url_can_be_tracked_to(serving: ServingFunction, stream: str) -> None:
+    assert serving.set_tracking(stream).spec.tracking.stream_url == stream
+
+
+def test_a_class_of_a_package_that_nothing_brings_is_refused_on_deploying(
+    project: Project, serving: ServingFunction
+) -> None:
+    serving.add_model("free", class_name="no.such.Class")
+    with pytest.raises(
+        ConfigError, match=r"class_name: 'no.such.Class' can't be found, there is no module 'no"
+    ):
+        serving.deploy()
+    assert not folder_of(project).exists()
+
+
 def test_a_function_that_begins_anew_is_deployed_by_deploy_alone(
     project: Project, serving: ServingFunction
 ) -> None:
@@ -288,6 +304,10 @@ def test_a_wrong_model_is_refused_and_not_kept(
         ({"sample": 0}, "sample: must be a whole number of at least 1"),
         ({"batch": "10"}, "batch: .* got '10'"),
         ({"stream_path": "ftp://x"}, "stream_path"),
+        (
+            {"stream_path": "nope"},
+            r"stream_path: nobody would read the stream 'nope'; .*\('events'\), or give",
+        ),
         ({"tracking_policy": {"other": 1}}, "unknown key 'other'"),
         ({"enable_tracking": 1}, "enable_tracking: must be True or False"),
     ],

@@ -26,6 +26,7 @@ from modelmon.project.models import log_model
 from modelmon.project.names import check_function_name
 from modelmon.project.requirements import given_requirements, model_packages
 from modelmon.project.serving import ServingFunction, read_serving
+from modelmon.project.source import check_installed
 from modelmon.serving import ServingSpec
 from modelmon.settings import Settings
 from modelmon.stores import alerts, registry
@@ -214,7 +215,10 @@ class Project(MLRunProject):
         found = functions.recorded(self.settings, spec.name)
         if found is not None and found.kind != AppFunction.kind:
             raise ConfigError(f"name: {spec.name!r} is a function of kind {found.kind} already")
-        return AppFunction(self, replace(spec, requirements=given, image=given_image(image)))
+        image = given_image(image)
+        source = Path(spec.source) if spec.source else None
+        check_installed("application_class", spec.class_name, source, given, image)
+        return AppFunction(self, replace(spec, requirements=given, image=image))
 
     def list_model_monitoring_functions(
         self, name: str | None = None, tag: str | None = None, labels: Any = None

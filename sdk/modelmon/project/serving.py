@@ -24,7 +24,7 @@ from modelmon.project.from_mlrun import MLRunFunction
 from modelmon.project.http import HttpOptions, settle_http
 from modelmon.project.invoking import invoke
 from modelmon.project.requirements import given_requirements, settle_requirements
-from modelmon.project.source import classes_of
+from modelmon.project.source import check_installed, classes_of
 from modelmon.project.telling import tell, tell_next
 from modelmon.serving import ModelServing, ModelSpec, ServingSpec, create_server, tracking_of, write_spec
 from modelmon.serving.tracking import Tracking
@@ -162,6 +162,7 @@ class ServingFunction(MLRunFunction):
         tracking = tracking_of(
             stream_path, batch, sample, tracking_policy, sampling_percentage, enable_tracking
         )
+        _check_is_read(self._settings, tracking.stream_url)
         self.spec = msgspec.structs.replace(self.spec, tracking=tracking)
         self.save()
         if not self._is_begun and functions.is_deployed(self._settings, self.name):
@@ -214,6 +215,8 @@ class ServingFunction(MLRunFunction):
             raise ConfigError(f"project: this function is of project {settings.project!r}, not {project!r}")
         if not self.spec.models:
             raise ConfigError(f"function {self.name} has no model: add_model comes before deploy")
+        for model in self.spec.models:
+            check_installed("class_name", model.class_name, self.source, self.requirements, self.image)
         if self.spec.tracking.enabled:
             functions.make_stream(settings, self.spec.tracking.stream_url or settings.events_stream)
         wanted = [self._deployment(settings, model) for model in self.spec.models]
@@ -389,6 +392,15 @@ def _model_spec(**fields: Any) -> ModelSpec:
         return msgspec.convert(fields, ModelSpec)
     except msgspec.ValidationError as error:
         raise ConfigError(f"model {fields['key']!r}: {error}") from error
+
+
+def _check_is_read(settings: Settings, stream: str) -> None:
+    """ConfigError for the name of a stream that ModelMon does not read; a URL may be anybody's."""
+    if stream and "://" not in stream and stream != settings.events_stream:
+        raise ConfigError(
+            f"stream_path: nobody would read the stream {stream!r}; leave stream_path out for the project's "
+            f"events stream ({settings.events_stream!r}), or give a stream's URL"
+        )
 
 
 def read_serving(project: HasSettings, spec: Mapping[str, Any]) -> ServingFunction:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from modelmon.errors import ConfigError
+from modelmon.local.requirements import FILE as REQUIREMENTS
 
 
 def classes_of(source: Path) -> dict[str, frozenset[str]]:
@@ -46,6 +49,49 @@ def imported_modules(folder: Path) -> set[str]:
             elif isinstance(node, ast.ImportFrom) and not node.level:
                 found.add((node.module or "").partition(".")[0])
     return found - own
+
+
+def check_installed(
+    argument: str, class_name: str, source: Path | None, requirements: Sequence[str] | None, image: str
+) -> None:
+    """ConfigError for a "module.Class" whose module is neither in the code `source` nor installed.
+
+    What requirements or an image bring can't be known here.
+    """
+    module = class_name.rpartition(".")[0]
+    if not module or requirements or image or _is_in(source, module.partition(".")[0]):
+        return
+    if requirements is None and source is not None and _folder(source).joinpath(REQUIREMENTS).is_file():
+        return
+    if not _is_installed(module):
+        raise ConfigError(
+            f"{argument}: {class_name!r} can't be found, there is no module {module!r}; give its file as "
+            "func, or requirements=[…] that bring it"
+        )
+
+
+def _folder(source: Path) -> Path:
+    return source if source.is_dir() else source.parent
+
+
+def _is_in(source: Path | None, top: str) -> bool:
+    if source is None or source.is_file():
+        return source is not None and source.stem == top
+    return (source / f"{top}.py").is_file() or (source / top).is_dir()
+
+
+def _is_installed(module: str) -> bool:
+    """Whether there is such a module; unlike importlib's find_spec it imports no package on the way."""
+    parts, path = module.split("."), None
+    for end in range(1, len(parts) + 1):
+        name = ".".join(parts[:end])
+        finders = (getattr(finder, "find_spec", None) for finder in sys.meta_path)
+        specs = (find(name, path) for find in finders if find is not None)
+        found = next((spec for spec in specs if spec is not None), None)
+        if found is None or (end < len(parts) and found.submodule_search_locations is None):
+            return False
+        path = found.submodule_search_locations
+    return True
 
 
 def _parsed(file: Path) -> ast.Module:

@@ -131,8 +131,8 @@ def _check_stream(value: object) -> None:
             return
         value = shown_address(value)
     raise ConfigError(
-        f"stream_path: must be a stream's URL ({known}), the name of a stream of the project, or None "
-        f"for the project's events stream, got {value!r}"
+        f"stream_path: must be a stream's URL ({known}), or None for the project's events stream, "
+        f"got {value!r}"
     )
 
 
