@@ -11,6 +11,7 @@ given as Nuclio's builder would. Files among the notes make it misbehave:
 - `port-<name>`: where its HTTP trigger is published, 32768 without
 - `silent`: no `get` is answered
 - `answer`: what every `get` prints
+- `no-docker`: Docker's daemon is away
 
 While it hangs, `hanging` holds its process id and that of what it has started.
 """
@@ -53,6 +54,7 @@ ORDER = [
 ]
 
 
+NO_DOCKER = "Cannot connect to the Docker daemon at tcp://127.0.0.1:1. Is the docker daemon running?"
 REFUSED = "Function cannot be updated when existing function is being provisioned"
 NOT_DELETED = "Function is being provisioned and cannot be deleted"
 PROVISIONED = ("ready", "error", "unhealthy", "scaledToZero", "imported")
@@ -147,6 +149,9 @@ def state(notes: Path, name: str, namespace: str = "nuclio") -> str:
 
 def main(arguments: list[str]) -> int:
     notes = Path(os.environ["NUCTL_STAND_IN"])
+    if (notes / "no-docker").exists():
+        said = f"stdout:\n{NO_DOCKER}\n\nstderr:\n"
+        return _fail("exit status 1", said, "Failed to create container image builder pusher")
     if arguments[0] == "get":
         return _get(notes, arguments)
     with (notes / "calls.jsonl").open("a") as file:

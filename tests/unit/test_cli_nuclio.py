@@ -73,6 +73,7 @@ def test_what_beats_runs_and_what_does_not_is_named(modelmon: Any, on_nuclio: Pa
 
 def test_each_is_as_its_heartbeats_say_or_nuctl(modelmon: Any, on_nuclio: Path) -> None:
     nuctl_stand_in.put(on_nuclio, "web", "test", port=32768)
+    nuctl_stand_in.put(on_nuclio, "reader", "test", port=32770)
     nuctl_stand_in.put(on_nuclio, "silent", "test", port=32769)  # Docker publishes one all the same
     found = functions(modelmon)
     assert {name: each["state"] for name, each in found.items()} == {
@@ -91,12 +92,29 @@ def test_without_nuctl_a_function_without_a_heartbeat_is_not_known(
     monkeypatch.setenv("PATH", "")
     found = functions(modelmon)
     assert (found["web"]["state"], found["web"]["address"]) == ("not known", None)
-    assert found["reader"]["state"] == "ready"
+    assert found["web"]["error"].startswith("not known: nuctl is not on the PATH: get it from")
+    assert (found["reader"]["state"], found["reader"]["error"]) == ("ready", "")
+
+
+def test_a_docker_that_does_not_answer_is_why_nothing_is_known(modelmon: Any, on_nuclio: Path) -> None:
+    (on_nuclio / "no-docker").touch()
+    web = functions(modelmon)["web"]
+    assert (web["state"], web["address"]) == ("not known", None)
+    assert web["error"].startswith("not known: `nuctl get functions --platform local")
+    assert web["error"].endswith(nuctl_stand_in.NO_DOCKER)
+
+
+def test_what_nuctl_does_not_have_is_not_ready_whatever_was_heard_before(
+    modelmon: Any, on_nuclio: Path
+) -> None:
+    nuctl_stand_in.put(on_nuclio, "web", "test", port=32768)
+    assert functions(modelmon)["reader"]["state"] == "not on Nuclio"
 
 
 def test_records_that_do_not_answer_are_why_nothing_is_known(
     modelmon: Any, on_nuclio: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    nuctl_stand_in.put(on_nuclio, "reader", "test")
     monkeypatch.setenv("MODELMON_RECORDS_URL", "sqlite:////proc/no/such/folder/records.db")
     found = functions(modelmon)
     assert found["reader"]["state"] == "not known"

@@ -16,7 +16,7 @@ from deploying import HTTP, deploy, eventually, is_alive, make_project
 from modelmon.deploying import progress, steps
 from modelmon.deploying.running import run
 from modelmon.deploying.steps import Prepared, prepare
-from modelmon.deploying.there import FunctionThere, read_functions
+from modelmon.deploying.there import FunctionThere, is_not_there, read_functions
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.settings import Settings
 from modelmon.wheel import pack_wheel
@@ -91,6 +91,20 @@ class TestNamespace:
     )  # fmt: skip
     def test_functions_are_found_in_what_nuctl_prints(self, answer: str, found: Any) -> None:
         assert read_functions(answer) == found
+
+    @pytest.mark.parametrize(
+        ("said", "is_so"),
+        [
+            ("No functions found", True),
+            ('functions.nuclio.io "web" not found', True),
+            ('exec: "docker": executable file not found in $PATH', False),
+            ("/bin/sh: docker: command not found", False),
+            ("/bin/sh: 1: docker: not found", False),
+        ],
+        ids=["local", "kube", "path", "bash", "sh"],
+    )
+    def test_without_docker_nothing_is_taken_for_deleted(self, said: str, is_so: bool) -> None:
+        assert is_not_there(said) is is_so
 
     def test_an_answer_that_can_not_be_read_is_said(self, notes: Path, tmp_path: Path) -> None:
         (notes / "answer").write_text("something new")
@@ -215,6 +229,23 @@ class TestHanging:
         assert said.startswith("modelmon-writer: ModuleNotFoundError: No module named 'sklearn'")
         assert "its log ends (docker logs nuclio-nuclio-modelmon-writer):" in said
         assert "took longer than 7 s and was ended (deploy --timeout)" in said
+
+    def test_without_a_known_reason_the_time_and_the_step_are_named_and_no_warning(
+        self, notes: Path, tmp_path: Path, ends: None
+    ) -> None:
+        (notes / "wait-modelmon-writer").touch()
+        nuctl_stand_in.install_docker(notes, "26.11.29 22:31:26.262 (W) processor No metric sinks configured")
+        with pytest.raises(UnavailableError) as failed:
+            steps.deploy(prepared(tmp_path), lambda what: None, timeout_seconds=7)
+        first, *more = str(failed.value).splitlines()
+        assert first == ("modelmon-writer: took longer than 7 s, its last step: waiting until it is ready")
+        assert "  No metric sinks configured" in more
+
+    def test_a_docker_that_does_not_answer_is_named(self, notes: Path, tmp_path: Path) -> None:
+        (notes / "no-docker").touch()
+        with pytest.raises(UnavailableError) as failed:
+            steps.deploy(prepared(tmp_path), lambda what: None)
+        assert str(failed.value).endswith(f"failed (exit code 1): {nuctl_stand_in.NO_DOCKER}")
 
     def test_an_image_that_is_not_built_has_no_container_that_could_say_why(
         self, notes: Path, tmp_path: Path

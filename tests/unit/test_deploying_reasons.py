@@ -54,6 +54,26 @@ stderr:
 Failed to deploy function
     .../real/nuclio/pkg/platform/abstract/platform.go:236
 """
+REFUSED = """
+Error - exit status 1
+    ...//work/nuclio/pkg/cmdrunner/shellrunner.go:114
+
+Call stack:
+stdout:
+{said}
+
+stderr:
+
+    ...//work/nuclio/pkg/cmdrunner/shellrunner.go:114
+No docker client found
+    .../pkg/dockerclient/shell.go:63
+Failed to create container image builder pusher
+    .../pkg/platform/factory/factory.go:90
+"""
+AWAY = "Cannot connect to the Docker daemon at tcp://127.0.0.1:1. Is the docker daemon running?"
+DENIED = (
+    "permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock"
+)
 PANIC = """\
 26.11.29 22:32:04.384 \x1b[31m(E)\x1b[0m \x1b[37msor.http.w0.python.logger\x1b[0m Unexpected end {"error": ""}
 panic: Wrapper process for worker 0 exited unexpectedly with: signal: killed
@@ -79,12 +99,29 @@ Failed to deploy function
         (PIP, "No matching distribution found for nothing"),
         (DOCKER, "The command '/bin/sh -c make nothing' returned a non-zero code: 2"),
         (NETWORK, "docker: Error response from daemon: failed to create endpoint x on network bridge."),
+        (REFUSED.format(said=f"Client: 26.1\n{AWAY}\nsomething of other hosts"), AWAY),
+        (REFUSED.format(said=f"{DENIED}: Get x"), DENIED),
+        (f'26.11.29 22:31:28.981 (W) nuctl Failed {{"err": "stderr:\\n{AWAY}\\n"}}', AWAY),
+        (REFUSED.format(said="a new word of docker"), "a new word of docker"),
         (TRACEBACK, "modelmon.errors.ConfigError: stream_path: wrong"),
         (PANIC, "Unexpected end"),
         ("no such image\n", "no such image"),
         ("", ""),
     ],
-    ids=["nuclio", "pip", "docker", "daemon", "python", "panic", "unknown", "nothing"],
+    ids=[
+        "nuclio",
+        "pip",
+        "docker",
+        "network",
+        "away",
+        "denied",
+        "field",
+        "command",
+        "python",
+        "panic",
+        "unknown",
+        "nothing",
+    ],
 )
 def test_the_line_that_says_why_is_found(said: str, reason: str) -> None:
     assert reason_in(said).startswith(reason)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from modelmon.local.function_yaml import FunctionSpec
 
 NOT_RUNNING, NOT_KNOWN, PREPARING = "not running", "not known", "preparing"
+NOT_THERE = "not on Nuclio"
 
 
 def deployed_functions(settings: Settings, *, ask_nuctl: bool = False) -> list[dict[str, Any]]:
@@ -70,25 +71,33 @@ def _on_nuclio(
     settings: Settings, folders: Mapping[str, Path], *, ask_nuctl: bool
 ) -> Mapping[str, Mapping[str, Any]]:
     beating = [name for name, folder in folders.items() if _is_beating(settings, folder)]
+    known, reason = _known(settings, list(folders)) if ask_nuctl and folders else (None, "")
     heard = _heard(settings, beating)
-    known = _known(settings, list(folders)) if ask_nuctl and folders else {}
-    found = {}
-    for name in folders:
-        function = known.get(name)
-        state = function.state if function is not None and name not in beating else NOT_KNOWN
-        address = (function.address or None) if function is not None else None
-        found[name] = {"state": state, "address": address, **heard.get(name, {})}
+    found = {name: _told(known, name, reason) for name in folders}
+    for name in beating:
+        if found[name]["state"] != NOT_THERE:  # what was deleted a moment ago was heard a moment before
+            found[name] |= {"state": NOT_KNOWN, "error": "", **heard.get(name, {})}
     return found
 
 
-def _known(settings: Settings, names: Sequence[str]) -> Mapping[str, FunctionThere]:
-    """What nuctl knows; nothing where it is not at hand or does not answer."""
+def _told(known: Mapping[str, FunctionThere] | None, name: str, reason: str) -> dict[str, Any]:
+    """What nuctl says of a function, or for which `reason` it says nothing."""
+    if known is None:
+        error = f"{NOT_KNOWN}: {reason}" if reason else ""
+        return {"state": NOT_KNOWN, "address": None, "error": error}
+    if name not in known:
+        return {"state": NOT_THERE, "address": None}
+    return {"state": known[name].state or NOT_KNOWN, "address": known[name].address or None}
+
+
+def _known(settings: Settings, names: Sequence[str]) -> tuple[Mapping[str, FunctionThere] | None, str]:
+    """What nuctl knows; None and in a line why where it is not at hand or does not answer."""
     from modelmon.deploying.steps import there
 
     try:
-        return there(settings, names)
-    except (ConfigError, UnavailableError):
-        return {}
+        return there(settings, names), ""
+    except (ConfigError, UnavailableError) as error:
+        return None, str(error).partition("\n")[0]
 
 
 def _heard(settings: Settings, names: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:

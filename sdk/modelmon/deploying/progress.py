@@ -55,6 +55,11 @@ def step_in(line: str) -> str:
     return words if not named else f"{words}{value}" if value else ""
 
 
+def last_step(said: str) -> str:
+    """The last step in all that nuctl said; "" before the first."""
+    return next((step for line in reversed(said.splitlines()) if (step := step_in(line))), "")
+
+
 @contextmanager
 def following(tell: Callable[[str], None], log: Path) -> Iterator[Callable[[str], None]]:
     """Gives who is to be called with each line that nuctl says.

@@ -22,6 +22,14 @@ SAYS_NOTHING = re.compile(r"exit status \d+|Container exited with status: \d+|co
 DOCKER = re.compile(
     r"The command .* returned a non-zero code: \d+|(?:docker: )?Error response from daemon: .*"
 )
+DAEMON = re.compile(
+    r"(?:Cannot connect to the Docker daemon at|[Ff]ailed to connect to the docker API at"
+    r"|(?:Got )?permission denied while trying to connect to the [Dd]ocker (?:daemon|API)"
+    r"|error during connect:)[^\"\\\n]*"
+)
+"""How the command docker says that nobody answers, or lets us in, where the daemon should be."""
+SAID = re.compile(r"^std(?:out|err):\n(.*?)(?=^std(?:out|err):|^\s+\S*\.go:\d+|\Z)", re.MULTILINE | re.DOTALL)
+"""In Go's stack, what a command has said that nuctl has called."""
 NO_MODULE = "ModuleNotFoundError: "
 TRACEBACK = "Traceback (most recent call last)"
 
@@ -44,17 +52,30 @@ def readable(text: str) -> list[str]:
 
 
 def reason_in(text: str) -> str:
-    """The line of a log that says why: Python's `…Error:`, else the installer's, Nuclio's or Docker's.
+    """The line of a failed call's log that says why: the `known_reason`, else the last one of the command
+    that has failed, else the very last.
 
-    >>> reason_in("Traceback (most recent call last):\\nValueError: no\\n\\nError - exit status 1")
+    >>> reason_in("something new")
+    'something new'
+    """
+    said = [line for part in SAID.findall(COLOUR.sub("", text)) for line in part.splitlines() if line.strip()]
+    lines = said[-1:] or readable(text)[-1:] or [""]
+    return known_reason(text) or lines[-1].strip()[:LONGEST]
+
+
+def known_reason(text: str) -> str:
+    """The line of a log that is known to say why: Python's `…Error:`, else the installer's, that Docker's
+    daemon is away, Nuclio's or Docker's; "" for none.
+
+    >>> known_reason("Traceback (most recent call last):\\nValueError: no\\n\\nError - exit status 1")
     'ValueError: no'
     """
     lines = readable(text)
-    for find in (_python, _installer, _nuclio, _docker):
+    for find in (_python, _installer, lambda _: _daemon(text), _nuclio, _docker):
         reason = find(lines)
         if reason:
             return reason[:LONGEST]
-    return lines[-1].strip()[:LONGEST] if lines else ""
+    return ""
 
 
 def mend_of(reason: str) -> str:
@@ -101,6 +122,11 @@ def _python(lines: Sequence[str]) -> str:
 def _installer(lines: Sequence[str]) -> str:
     found = [match["what"] for line in lines if (match := INSTALLER.match(line.strip()))]
     return found[-1] if found else ""
+
+
+def _daemon(text: str) -> str:
+    found = DAEMON.search(COLOUR.sub("", text))
+    return found[0].strip() if found is not None else ""
 
 
 def _nuclio(lines: Sequence[str]) -> str:

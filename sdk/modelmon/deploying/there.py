@@ -6,12 +6,14 @@ Names in a namespace are shared by all its projects.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 PROJECT_LABEL = "nuclio.io/project-name"
-NOT_THERE = ("not found", "no functions found")  # in what nuctl says
+NOT_THERE = re.compile(r"(?<!command )(?<!file )(?<!docker: )not found|no functions found", re.IGNORECASE)
+"""In what nuctl says; where docker itself is not found, nothing is known of a function."""
 BUILDING = ("building", "waitingForBuild")
 """States that a deployment which was interrupted leaves behind."""
 PROVISIONED = ("ready", "error", "unhealthy", "scaledToZero", "imported")
@@ -53,7 +55,7 @@ class FunctionThere:
 
 def is_not_there(said: str) -> bool:
     """Whether nuctl says that there is no such function."""
-    return any(each in said.lower() for each in NOT_THERE)
+    return NOT_THERE.search(said) is not None
 
 
 def read_functions(answer: str) -> Mapping[str, FunctionThere] | None:
