@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,6 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nuclio_sdk import Context, Event, Logger, Platform, TriggerInfo
 
+from deploying import make_project
+from modelmon.cli.health import read_health
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.model import Heartbeat, Message, PartitionProgress, WorkerState
 from modelmon.nuclio import heartbeat as beating
@@ -164,6 +167,17 @@ def test_a_worker_that_ended_in_good_order_leaves_nothing_and_old_ones_are_forgo
         heartbeats.forget(connection, "modelmon-stream", "host/2")
     (found,) = every_health(records, ["modelmon-stream"], 0)
     assert (found["state"], found["workers"]) == ("not running", [])
+
+
+@pytest.mark.parametrize(("platform", "is_named"), [("embedded", False), ("local", True)])
+def test_a_function_that_crashed_and_was_removed_is_not_missed(
+    tmp_path: Path, platform: str, is_named: bool
+) -> None:
+    settings = Settings.load(make_project(tmp_path / "project", platform=platform, nuclio_brokers="k:9092"))
+    with closing(open_records(settings)) as records:
+        put(records, replace(BEAT, state=WorkerState.FAILED))
+    found = [each["function"] for each in read_health(settings, [])]
+    assert ("modelmon-stream" in found) is is_named  # elsewhere this folder does not say what runs
 
 
 def test_what_a_process_waits_for_is_known_while_it_waits(settings: Settings) -> None:

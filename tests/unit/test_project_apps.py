@@ -17,8 +17,9 @@ from typer.testing import CliRunner
 from modelmon.apps import HistogramDataDriftApplication
 from modelmon.errors import ConfigError
 from modelmon.local.function_yaml import read_function
+from modelmon.model import Heartbeat, WorkerState
 from modelmon.project import Project
-from modelmon.stores import registry
+from modelmon.stores import heartbeats, registry
 from modelmon.stores.records import open_records
 from modelmon.stores.schema import alerts
 from modelmon.streams import open_stream
@@ -228,6 +229,18 @@ def test_removing_an_app_removes_it_from_project_and_store(project: Project) -> 
     assert deployed(project) == {"three"}
     with pytest.raises(ConfigError, match="name: must be an app's name or a list of names, got 3"):
         project.remove_model_monitoring_function(3)  # type: ignore[arg-type]
+
+
+def test_what_an_app_last_said_is_forgotten_when_it_is_removed(project: Project) -> None:
+    project.set_model_monitoring_function("one", "rows_app.py").deploy()
+    records = open_records(project.settings)
+    with records.write() as connection:
+        beat = Heartbeat("one", "host/1", "windows", WorkerState.FAILED, "it stops", 0, 1, 2)
+        heartbeats.put(connection, beat)
+    project.remove_model_monitoring_function("one")
+    with records.read() as connection:
+        assert not heartbeats.by_function(connection)
+    records.close()
 
 
 def test_the_alerts_of_an_app_that_is_removed_do_not_stay_open(project: Project) -> None:

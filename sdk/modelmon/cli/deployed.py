@@ -46,6 +46,16 @@ def beating_functions(settings: Settings) -> list[str]:
     return [name for name, folder in folders.items() if _is_beating(settings, folder)]
 
 
+def is_removed(settings: Settings, name: str) -> bool:
+    """Whether the function is not deployed any more, as far as it is this folder that says what is."""
+    from modelmon.local.deployment import deployed
+    from modelmon.local.folders import functions_folder
+
+    if settings.platform != EMBEDDED or not settings.project_dir:
+        return False
+    return name not in deployed(functions_folder(Path(settings.project_dir)))
+
+
 def _is_beating(settings: Settings, folder: Path) -> bool:
     from modelmon.local.function_yaml import read_function
 

@@ -45,7 +45,7 @@ def health(
 
 def read_health(settings: Settings, names: list[str]) -> list[dict[str, Any]]:
     """What `health --json` prints. Raises ConfigError for a function that nobody knows."""
-    from modelmon.cli.deployed import beating_functions
+    from modelmon.cli.deployed import beating_functions, is_removed
     from modelmon.errors import ConfigError
     from modelmon.stores.health import every_health
     from modelmon.stores.records import open_records
@@ -55,6 +55,8 @@ def read_health(settings: Settings, names: list[str]) -> list[dict[str, Any]]:
         found = every_health(records, beating_functions(settings), time.time_ns() // 1000)
     finally:
         records.close()
+    # One that crashed leaves its last word behind, be it that its folder is removed.
+    found = [each for each in found if each["workers"] or not is_removed(settings, each["function"])]
     known = {function["function"]: function for function in found}
     for name in names:
         if name not in known:

@@ -24,7 +24,7 @@ from modelmon.project.preparing import prepare_environment
 from modelmon.project.telling import tell
 from modelmon.secrecy import looks_secret, yaml_mistake
 from modelmon.settings import Settings
-from modelmon.stores import registry
+from modelmon.stores import heartbeats, registry
 from modelmon.stores.registry import RegisteredFunction
 
 logger = logging.getLogger(__name__)
@@ -210,6 +210,7 @@ def withdraw(settings: Settings, name: str, *, forget: bool) -> bool:
         found = registry.get_function(connection, name)
         if found is not None and found.kind == "app":
             registry.unregister_app(connection, name)
+        heartbeats.forget_function(connection, name)
         if found is not None and forget:
             registry.remove_function(connection, name)
         elif found is not None:

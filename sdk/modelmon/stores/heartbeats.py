@@ -33,6 +33,11 @@ def forget(connection: Connection, function_name: str, worker: str) -> None:
     connection.execute(delete(heartbeats).where(*mine))
 
 
+def forget_function(connection: Connection, function_name: str) -> None:
+    """The function is removed: what its workers last said, be it of a crash, is of no interest any more."""
+    connection.execute(delete(heartbeats).where(heartbeats.c.function_name == function_name))
+
+
 def by_function(connection: Connection) -> Mapping[str, Sequence[Heartbeat]]:
     """Function name to the last heartbeats of its workers, the newest first."""
     found: dict[str, list[Heartbeat]] = {}
