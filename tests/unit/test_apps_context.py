@@ -76,7 +76,8 @@ def test_the_sample_is_pandas_or_arrow_as_asked(frame: Any) -> None:
         ([2**70, 1, None], pa.float64(), [float(2**70), 1.0, None]),
         ([Decimal("Infinity"), Decimal("1.5")], pa.float64(), [float("inf"), 1.5]),
         ([[1.0], {"k": 1}], pa.string(), ["[1]", '{"k":1}']),
-        (["half \ud800", "whole"], pa.string(), ["half ?", "whole"]),
+        (["half \ud800", "whole"], pa.string(), ["half \ufffd", "whole"]),
+        ([Decimal("sNaN"), 1.5, "a"], pa.string(), [None, "1.5", "a"]),
     ],
 )
 def test_a_column_that_arrow_has_no_type_for_is_as_it_would_be_stored(

@@ -290,6 +290,23 @@ def test_a_signalling_nan_is_a_gap_as_any_nan_of_decimals_is() -> None:
         assert found["x"]["missing"] >= 1
 
 
+@pytest.mark.parametrize("spell", [lambda frame: frame, pa.Table.from_pandas], ids=["pandas", "arrow"])
+def test_evaluate_places_columns_by_name_case_and_separators_aside(spell: Callable[..., Any]) -> None:
+    frame = pd.DataFrame({"Visits": range(120), "home city": ["Rome", "Oslo"] * 60, "Timestamp": 1.5})
+    times = pd.date_range("2025-01-31", periods=120, freq="s", tz="UTC")
+    sample = frame.rename(columns=str.upper).rename(columns={"HOME CITY": "Home_City"})
+    found = HistogramDataDriftApplication.evaluate(
+        sample_data=spell(sample.assign(timestamp=times)), reference_data=frame
+    )
+    assert {result.name: result.value for result in found if hasattr(result, "value")}["general_drift"] == 0
+
+
+@pytest.mark.parametrize(("values", "extension"), [(["\ud800"], "csv"), (["\ud800"], "parquet")])
+def test_a_frame_that_no_file_can_hold_is_told(values: list[Any], extension: str) -> None:
+    with pytest.raises(ConfigError, match=f"this frame can't be written as {extension}: .*surrogates"):
+        dataset(pd.DataFrame({"x": values}), extension)
+
+
 @pytest.mark.parametrize("name", ["polars", "run ends", "run ends of views", "view", "dictionary"])
 @pytest.mark.parametrize("extension", ["parquet", "csv"])
 def test_any_frame_can_be_kept_as_a_file(name: str, extension: str) -> None:

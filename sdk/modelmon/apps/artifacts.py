@@ -111,7 +111,10 @@ def dataset(frame: Any, extension: str) -> bytes:
         }
     if extension not in write:
         raise ConfigError(f"a data set is written as parquet or csv, got {extension!r}")
-    write[extension](frame, sink)
+    try:
+        write[extension](frame, sink)
+    except (ValueError, TypeError, ArithmeticError) as error:  # half a character, several types in a column
+        raise ConfigError(f"this frame can't be written as {extension}: {error}") from error
     return sink.getvalue()
 
 

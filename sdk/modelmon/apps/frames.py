@@ -48,11 +48,10 @@ def _stored_column(column: pd.Series[Any]) -> Any:
     from modelmon.stats import pandas_columns
     from modelmon.stats.values import spelled
 
+    column = pandas_columns.quiet(column)
     if pandas_columns.kind(column) == "numeric":
         numbers, invalid = pandas_columns.numbers(column)
         if not invalid:  # whole numbers beyond 64 bits, Decimals without end
             return pa.array(numbers, from_pandas=True)
     gaps = column.isna()
-    texts = [None if gap else spelled(value) for value, gap in zip(column, gaps, strict=True)]
-    # Half a surrogate pair, which Python's texts can hold, is no text anywhere else.
-    return pa.array([text if text is None else text.encode(errors="replace").decode() for text in texts])
+    return pa.array([None if gap else spelled(value) for value, gap in zip(column, gaps, strict=True)])

@@ -13,6 +13,7 @@ from modelmon.model import EPOCH, MICROSECOND, Endpoint, Window, endpoint_id_of
 from modelmon.settings import Settings
 from modelmon.stats import describe
 from modelmon.stats.frames import Column, as_frame, columns
+from modelmon.wire.naming import as_registered
 
 if TYPE_CHECKING:
     from modelmon.stats.frames import Frame
@@ -34,8 +35,8 @@ def offline_context(
     """The context of a window whose rows are `sample`, for an endpoint whose reference is `reference`."""
     settings = settings or Settings.load()
     label_names = [label_names] if isinstance(label_names, str) else label_names
-    sample = as_frame(sample)
     stats = _reference_stats(reference)
+    sample = _placed(as_frame(sample), [*dict.fromkeys((*stats, *label_names))])
     names = [*stats] or [name for name, column in columns(sample).items() if not _is_time(name, column)]
     endpoint = Endpoint(
         endpoint_id=endpoint_id_of(settings.project, "evaluate", application_name),
@@ -54,6 +55,17 @@ def offline_context(
         settings,
         window_incomplete=window_incomplete,
     )
+
+
+def _placed(sample: Frame, names: Sequence[str]) -> Frame:
+    """The sample with its columns under these names where case and separators alone differ, as live."""
+    found = columns(sample)
+    own = [name for name, column in found.items() if name != TIMESTAMP or not _is_time(name, column)]
+    placed = dict(zip(own, as_registered(names, own), strict=True))
+    renamed = [placed.get(name, name) for name in found]
+    if renamed == list(found):
+        return sample
+    return sample.rename_columns(renamed) if is_arrow(sample) else sample.set_axis(renamed, axis=1)
 
 
 def _reference_stats(reference: Frame | Mapping[str, Any] | None) -> Mapping[str, Any]:

@@ -23,10 +23,10 @@ NAMES = {"string", "categorical", "mixed-integer", "mixed"}
 
 def columns(frame: pd.DataFrame) -> dict[str, Any]:
     found = {str(name): frame.iloc[:, place] for place, name in enumerate(frame.columns)}
-    return {name: _arrow(column) if _is_arrow(column) else _quiet(column) for name, column in found.items()}
+    return {name: _arrow(column) if _is_arrow(column) else quiet(column) for name, column in found.items()}
 
 
-def _quiet(column: pd.Series[Any]) -> pd.Series[Any]:
+def quiet(column: pd.Series[Any]) -> pd.Series[Any]:
     """The column without signalling NaNs of decimals, which pandas can't ask whether they are missing."""
     try:
         column.isna()
