@@ -288,6 +288,33 @@ class TestDeadLetters:
         assert modelmon("deadletters", "show", letters[0], "--json").json["endpoint_name"] == "churn:v1"
 
     @pytest.mark.parametrize(
+        ("mended", "reason"),
+        [(b"{", "mended.json is no message: "), (b"", "mended.json is no message: "), (b"7", "got 7")],
+    )
+    def test_what_is_no_json_is_not_sent(
+        self, modelmon: Any, letters: list[str], project: Path, mended: bytes, reason: str
+    ) -> None:
+        (project / "mended.json").write_bytes(mended)
+        done = modelmon("deadletters", "resend", letters[0], "--body", "mended.json")
+        assert (done.code, reason in done.err, done.err.count("\n")) == (2, True, 1)
+        assert bodies(project) == []
+        assert len(modelmon("deadletters", "list", "--json").json["dead_letters"]) == 2
+
+    def test_in_80_columns_names_and_fields_are_whole_and_the_reason_has_lines_of_its_own(
+        self, modelmon: Any, letters: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(output.console, "width", 80)
+        lines = modelmon("deadletters", "list", "--all").out.splitlines()
+        assert lines == [
+            "Dead letters",
+            "id               set aside (UTC)      endpoint",
+            "01234567.1.9.-1  2026-01-01 00:00:00  (unknown)",
+            "  resp.outputs: must be a list",
+            "01234567.1.7.0   2026-01-01 00:00:00  abc",
+            "  resp.outputs: must be a list",
+        ]
+
+    @pytest.mark.parametrize(
         "arguments", [[], ["a", "--all"], ["a", "b", "--body", "f"], ["--all", "--body", "f"]]
     )
     def test_it_has_to_be_said_which_ones(self, modelmon: Any, project: Path, arguments: list[str]) -> None:
@@ -311,6 +338,22 @@ class TestApps:
         assert (done.code, reason in done.err) == (2, True)
         assert not (project / "functions").exists()
 
+    def test_a_name_that_is_taken_is_refused(self, modelmon: Any, project: Path) -> None:
+        from modelmon.stores.records import open_records
+        from modelmon.stores.registry import put_function
+
+        records = open_records(Settings.load(project))
+        with records.write() as connection:
+            put_function(connection, "web", "serving", {}, deployed=False, now_us=1)
+        records.close()
+        for name, reason in (
+            ("web", "'web' is a serving function of project test; choose another name"),
+            ("histogram-data-drift", "is the app that comes with ModelMon; choose another name"),
+        ):
+            done = modelmon("app", "new", name)
+            assert (done.code, reason in done.err) == (2, True)
+        assert not (project / "functions").exists()
+
 
 class TestFunctions:
     def test_deployed_functions_are_listed_with_their_triggers_and_what_is_wrong(
@@ -328,6 +371,18 @@ class TestFunctions:
         shown = modelmon("functions").out
         assert "http (http)" in shown
         assert "not running" in shown
+
+    def test_in_80_columns_their_names_are_whole(
+        self, modelmon: Any, project: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name in ("modelmon-stream", "modelmon-controller"):
+            deploy(project, name, "", {"events": stream_trigger("events", name), "http-of-a-name": HTTP})
+        monkeypatch.setattr(output.console, "width", 80)
+        lines = modelmon("functions").out.splitlines()
+        assert [line.split()[0] for line in lines if line.startswith("modelmon-")] == [
+            "modelmon-controller", "modelmon-stream",
+        ]  # fmt: skip
+        assert sum(line.startswith("  ") and line.endswith(": not running") for line in lines) == 2
 
 
 def many_endpoints(project: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from rich.markup import escape
 
 from modelmon.cli.output import console
 from modelmon.errors import ConfigError
-from modelmon.local.folders import template
+from modelmon.local.folders import find_project, template
+from modelmon.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="Monitoring apps of your own.")
 
@@ -37,6 +38,7 @@ def new(
     from modelmon.project.names import check_app_name
 
     made = folder / check_app_name(name)
+    _refuse_taken(name)
     if made.exists():
         raise ConfigError(f"{made} is there already; choose another name")
     shutil.copytree(template("apps/_template"), made, ignore=shutil.ignore_patterns("__pycache__"))
@@ -47,3 +49,22 @@ def new(
         markup=False,
         soft_wrap=True,  # to be copied
     )
+
+
+def _refuse_taken(name: str) -> None:
+    """ConfigError for the name of a function that ModelMon brings, or that the project here has."""
+    from modelmon.model_monitoring.locating import opened
+    from modelmon.project.names import DRIFT_APP
+    from modelmon.stores.registry import get_function
+
+    if name == DRIFT_APP:
+        raise ConfigError(f"name: {name!r} is the app that comes with ModelMon; choose another name")
+    try:
+        settings = Settings.load(find_project(Path.cwd()))
+    except ConfigError:
+        return  # a folder without a project: what the app is for is not known yet
+    with opened(settings) as database, database.read() as connection:
+        known = get_function(connection, name)
+    if known is not None:
+        what = "an app" if known.kind == "app" else "a serving function"
+        raise ConfigError(f"name: {name!r} is {what} of project {settings.project}; choose another name")

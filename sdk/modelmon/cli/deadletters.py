@@ -65,13 +65,15 @@ def list_letters(
         return
     rows = [
         (
-            letter_id(letter), f"{letter.created:%Y-%m-%d %H:%M:%S}", names[letter.endpoint_id], letter.field,
+            letter_id(letter), f"{letter.created:%Y-%m-%d %H:%M:%S}", escape(names[letter.endpoint_id]), escape(letter.field),
             escape(letter.reason), f"{letter.resent:%Y-%m-%d %H:%M:%S}" if letter.resent else "",
         )
         for letter in letters
     ]  # fmt: skip
     print_table(
-        "Dead letters", ["id", "set aside (UTC)", "endpoint", "field", "reason", "sent again (UTC)"], rows
+        "Dead letters",
+        ["id", "=set aside (UTC)", "=endpoint", "+field", "+reason", "=sent again (UTC)"],
+        rows,
     )
 
 
@@ -107,6 +109,8 @@ def resend(
 ) -> None:
     """Put them back on the stream they came from, as they are or mended.
 
+    A mended message has to be JSON: what nobody can read is not sent.
+
     Examples:
 
       modelmon deadletters resend --all
@@ -117,16 +121,31 @@ def resend(
     """
     if bool(letters) == everything or (body and len(letters or []) != 1):
         raise ConfigError("name the ids to send again, or --all; --body goes with one id")
-    settings = load_settings(project_dir)
+    settings, mended = load_settings(project_dir), _mended(body) if body else None
     with _records(settings) as records:
         with records.read() as connection:
             chosen = [_find(connection, letter) for letter in letters or []]
             chosen = chosen or _unsent(connection, endpoint, reason)
-        _resend(settings, records, chosen, body.read_bytes() if body else None)
+        _resend(settings, records, chosen, mended)
     if as_json:
         print_json({"resent": [letter_id(letter) for letter in chosen]})
     else:
         console.print(f"{len(chosen):,} sent again")
+
+
+def _mended(path: Path) -> bytes:
+    """The message in this file. Raises ConfigError for what is no JSON object, nor a list of some."""
+    from modelmon.errors import RejectedError
+    from modelmon.wire.decoding import decode_any
+
+    body = path.read_bytes()
+    try:
+        value = decode_any(body)
+    except RejectedError as error:
+        raise ConfigError(f"--body: {path} is no message: {error}") from None
+    if not isinstance(value, dict | list):
+        raise ConfigError(f"--body: {path} is no message: it has to be a JSON object, got {value!r:.60}")
+    return body
 
 
 def letter_id(letter: DeadLetter) -> str:

@@ -37,7 +37,7 @@ def functions(project_dir: ProjectDir = None, as_json: AsJson = False) -> None:
         )
         for function in found
     ]
-    columns = ["name", "triggers", "address", "environment", "workers"]
+    columns = ["=name", "+triggers", "=address", "=environment", "+workers"]
     print_table(f"Functions of project {settings.project}", columns, rows)
     _print_environments([function["environment"] for function in found if function["environment"]])
 

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
 import typer
 from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from modelmon.local.folders import find_project
 from modelmon.settings import Settings
 
 console = Console()
 errors = Console(stderr=True)
+_ENDLESS = 10_000
+"""A width that every table has room in."""
 
 ProjectDir = Annotated[
     Path | None,
@@ -58,11 +62,20 @@ def count(number: int, one: str) -> str:
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """A table on stdout, or that it is empty. A column that starts with '#' holds numbers, one that starts
-    with '=' is never broken."""
+    with '=' is never broken, one with '+' stands below the rest of its row where the table is too wide."""
     rows = list(rows)
     if not rows:
         console.print(f"[bold]{title}[/bold]: none yet", highlight=False)
         return
+    table = _table(title, columns, rows)
+    needed = console.measure(table, options=console.options.update(width=_ENDLESS)).maximum
+    if needed > console.width and any(column.startswith("+") for column in columns):
+        _print_stacked(title, columns, rows)
+    else:
+        console.print(table)
+
+
+def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     # No frames: in a terminal of 80 columns they take the room that names need.
     table = Table(
         title=title or None,
@@ -76,7 +89,38 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]
         justify: Literal["left", "right"] = "right" if column.startswith("#") else "left"
         # Folded, never cut, an id in one piece: names and ids are there to be copied.
         whole = column == "id" or column.startswith("=")
-        table.add_column(column.lstrip("#="), justify=justify, overflow="fold", no_wrap=whole)
+        table.add_column(column.lstrip("#=+"), justify=justify, overflow="fold", no_wrap=whole)
     for row in rows:
         table.add_row(*row)
-    console.print(table)
+    return table
+
+
+def _print_stacked(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Each row on one line that nothing breaks, what may be long on lines of its own below it."""
+    console.print(f"[bold]{title}[/bold]", highlight=False)
+    upper = [
+        place
+        for place, column in enumerate(columns)
+        if not column.startswith("+") and any(row[place] for row in rows)
+    ]
+    lower = [place for place, column in enumerate(columns) if column.startswith("+")]
+    head = [column.lstrip("#=+") for column in columns]
+    texts = [[Text.from_markup(cell) for cell in row] for row in rows]
+    widths = {place: max(cell_len(head[place]), *(row[place].cell_len for row in texts)) for place in upper}
+    _print_cells([Text(cell, "dim") for cell in head], widths)
+    for row in texts:
+        _print_cells(row, widths)
+        below = Text(": ").join(row[place] for place in lower if row[place])
+        if below:
+            console.print(Text("  ") + below, highlight=False, soft_wrap=True)
+
+
+def _print_cells(cells: Sequence[Text], widths: Mapping[int, int]) -> None:
+    line = Text("  ").join(_padded(cells[place], width) for place, width in widths.items())
+    line.rstrip()
+    console.print(line, soft_wrap=True)
+
+
+def _padded(cell: Text, width: int) -> Text:
+    cell.pad_right(width - cell.cell_len)
+    return cell
