@@ -65,8 +65,9 @@ def list_letters(
         return
     rows = [
         (
-            letter_id(letter), f"{letter.created:%Y-%m-%d %H:%M:%S}", escape(names[letter.endpoint_id]), escape(letter.field),
-            escape(letter.reason), f"{letter.resent:%Y-%m-%d %H:%M:%S}" if letter.resent else "",
+            letter_id(letter), f"{letter.created:%Y-%m-%d %H:%M:%S}", escape(names[letter.endpoint_id]),
+            escape(letter.field), escape(letter.reason),
+            f"{letter.resent:%Y-%m-%d %H:%M:%S}" if letter.resent else "",
         )
         for letter in letters
     ]  # fmt: skip
