@@ -9,9 +9,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 def test_make_bench_finds_every_measurement_and_writes_its_table(tmp_path: Path) -> None:
     (command,) = re.findall(
         r"@PYTHONPATH=tests \$\(BIN\)/python (-m tests\.bench)", (ROOT / "Makefile").read_text()

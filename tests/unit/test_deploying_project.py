@@ -26,6 +26,8 @@ from modelmon.local.folders import port_file
 from modelmon.project import load_project
 from nuctl_stand_in import NO_SKLEARN, ORDER
 
+pytestmark = pytest.mark.slow  # each starts the stand-in for nuctl many times
+
 CONTROLLER = "modelmon-controller"
 DRIFT = "histogram-data-drift"
 PATIENCE_SECONDS = 120.0

@@ -157,6 +157,7 @@ def test_no_room_for_the_log(run: Run, settings: Settings, full: IO[str]) -> Non
     assert said(settings)[0] == "failed"
 
 
+@pytest.mark.slow
 def test_a_log_that_nobody_reads_any_more(run: Run, settings: Settings) -> None:
     reading, writing = os.pipe()
     os.set_blocking(writing, False)

@@ -195,6 +195,7 @@ def test_threads_that_write_and_delete_in_one_folder_do_not_harm_each_other(tmp_
     assert failures == []
 
 
+@pytest.mark.slow
 def test_a_writer_killed_at_any_moment_leaves_whole_files_and_hidden_ones(tmp_path: Path) -> None:
     for _ in range(5):
         process = subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE)
