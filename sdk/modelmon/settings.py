@@ -49,10 +49,11 @@ def _setting(
     doc: str,
     *,
     least: float | None = None,
+    most: float = float("inf"),
     choices: tuple[str, ...] = (),
     secret: bool = False,
 ) -> Any:
-    metadata = {"doc": doc, "least": least, "choices": choices, "secret": secret}
+    metadata = {"doc": doc, "least": least, "most": most, "choices": choices, "secret": secret}
     return field(default=default, repr=not secret, metadata=metadata)
 
 
@@ -184,7 +185,10 @@ class Settings:
 
     http_host: str = _setting("127.0.0.1", "Address that embedded HTTP triggers listen on.")
     http_port: int = _setting(
-        0, "First port of embedded HTTP triggers, ModelMon's own aside; 0 takes any free one.", least=0
+        0,
+        "First port of embedded HTTP triggers, ModelMon's own aside; 0 takes any free one.",
+        least=0,
+        most=65_535,
     )
     log_max_bytes: int = _setting(
         10 * 2**20,
@@ -388,6 +392,8 @@ def _check(name: str, value: Any, metadata: Mapping[str, Any]) -> None:
     least, choices = metadata["least"], metadata["choices"]
     if least is not None and not least <= value < float("inf"):
         raise ConfigError(f"{name}: must be a number of at least {least}, got {value!r}")
+    if least is not None and value > metadata["most"]:
+        raise ConfigError(f"{name}: must be a number from {least} to {metadata['most']}, got {value!r}")
     if choices and value not in choices:
         known = ", ".join(filter(None, choices)) + (" or empty" if "" in choices else "")
         raise ConfigError(f"{name}: must be one of {known}, got {value!r}")
@@ -407,12 +413,17 @@ def _check_template(name: str, value: str) -> None:
 
 
 def check_stream_address(name: str, value: str) -> None:
-    """ConfigError for credentials in a stream's address: too many read it. It shows nothing of them."""
+    """ConfigError for credentials in a stream's address: too many read it. It shows nothing of them.
+
+    For an address that is none, too.
+    """
     if "@" in value and not value.startswith(WITH_FOLDERS):
         raise ConfigError(
             f"{name}: has an '@', but credentials don't belong in a stream's address; set "
             "kafka_sasl_username and kafka_sasl_password, and write kafka://host:9092"
         )
+    if value.startswith(KAFKA) and not value.removeprefix(KAFKA).strip("/, "):
+        raise ConfigError(f"{name}: names no broker; write kafka://host:9092")
     try:
         urlsplit(value)
     except ValueError:

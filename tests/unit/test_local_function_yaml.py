@@ -96,6 +96,10 @@ EXPLICIT = stream_trigger()
         (spec_with({"a": HTTP, "b": HTTP}), "spec.triggers: Nuclio takes one http trigger"),
         (spec_with({"a": {"kind": "mqtt"}}), r"spec.triggers.a.kind: 'mqtt' is not one of"),
         (spec_with({"a": HTTP | {"name": "b"}}), "spec.triggers.a.name: 'b' must be 'a'"),
+        (
+            spec_with({"a": HTTP | {"attributes": {"port": 99999}}}),
+            "spec.triggers.a.attributes.port: must be a whole number from 0 to 65535, got 99999",
+        ),
         (spec_with({"a": HTTP | {"numWorkers": 0}}), "spec.triggers.a.numWorkers: .* at least 1, got 0"),
         (spec_with({"a": HTTP | {"attributes": {"port": "x"}}}), "spec.triggers.a.attributes.port"),
         (spec_with({"a": {"kind": "cron", "attributes": {}}}), "spec.triggers.a.attributes: needs either"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import socket
 from pathlib import Path
@@ -133,3 +134,14 @@ def test_callers_wait_their_time_first_and_for_a_worker_as_long_as_one_is_there(
             caller.recv(1)
     listening.turn_away("controller", "can't start", 0.0)  # one that does not listen
     listening.close_all()
+
+
+def test_no_port_that_is_free_up_to_the_last_one_is_an_error(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*arguments: object, **options: object) -> socket.socket:
+        raise OSError(errno.EADDRINUSE, "Address already in use")
+
+    monkeypatch.setattr(socket, "create_server", refuse)
+    with pytest.raises(ConfigError, match="no port from 65535 to 65535 is free; give http_port a lower one"):
+        listening_on(project, 65_535).open("web", 0)

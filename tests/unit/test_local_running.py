@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from modelmon.errors import ConfigError
+from modelmon.local import Runner
 from modelmon.local.folders import report_file, state_folder
 from modelmon.local.running import NOBODY, RunnerReport, is_running, lock_project, read_report
 
@@ -44,3 +45,22 @@ def test_an_unchanged_report_is_not_written_again(project: Path) -> None:
     report_file(project).unlink()
     report.write([])
     assert not report_file(project).exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"stream_path": "ftp://x"}, "stream_path: stream ftp://…: unknown scheme 'ftp', known are kafka://"),
+        ({"events_stream": "ftp://x/y"}, "events_stream: stream ftp://…: unknown scheme 'ftp'"),
+        ({"stream_path": "kafka://host:99999"}, "stream_path: .*has no port from 1 to 65535"),
+        ({"app_stream": "kafka://host/a b-{name}"}, "app_stream: .*is no topic"),
+    ],
+)
+def test_streams_that_can_t_be_are_refused_before_anything_starts(
+    project: Path, given: dict[str, str], says: str
+) -> None:
+    runner = Runner(project, **given)
+    with pytest.raises(ConfigError, match=says):
+        runner.start()
+    assert not runner.running
+    runner.stop()

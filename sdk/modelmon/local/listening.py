@@ -82,7 +82,9 @@ class Listening:
                         f"{held.getsockname()[1]} (http_port; function.with_http(port=…) pins one)",
                     )
                 return held
-        raise AssertionError("there is always a port to try")
+        raise ConfigError(
+            f"no port from {self._first_port} to 65535 is free; give http_port a lower one, or 0 for any"
+        )
 
     def _ports(self, function: str) -> Iterator[int]:
         """The first port is for the project's own functions; ModelMon's take any."""

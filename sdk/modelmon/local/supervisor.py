@@ -20,6 +20,7 @@ from modelmon.local.process import TERMINATION_SECONDS
 from modelmon.local.reports import Report
 from modelmon.local.running import RunnerReport, lock_project
 from modelmon.local.telling import Tell, Telling
+from modelmon.local.topics import check_streams
 from modelmon.settings import Settings
 from modelmon.sources import make_folder
 
@@ -37,6 +38,7 @@ class Supervisor:
 
     def __init__(self, load: Callable[[], Settings], tell: Tell) -> None:
         settings = load()
+        check_streams(settings)
         self._load = load  # again for each function that starts: they may have changed since
         self._project = Path(settings.project_dir)
         self._tell = tell

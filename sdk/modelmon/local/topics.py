@@ -2,8 +2,24 @@
 
 from __future__ import annotations
 
+from modelmon.errors import ConfigError
 from modelmon.settings import Settings
-from modelmon.streams import Stream, open_stream
+from modelmon.streams import Stream, check_url, open_stream
+
+
+def check_streams(settings: Settings) -> None:
+    """ConfigError for addresses that no stream can have: every function would fail."""
+    urls = {
+        "events_stream": settings.events_url,
+        "writer_stream": settings.writer_url,
+        "app_stream": settings.app_url("app"),
+    }
+    for name, url in urls.items():
+        try:
+            check_url(url)
+        except ConfigError as error:
+            culprit = name if "://" in getattr(settings, name) else "stream_path"
+            raise ConfigError(f"{culprit}: {error}") from error
 
 
 def open_topic(settings: Settings, topic: str) -> Stream:

@@ -133,7 +133,7 @@ def _http(name: str, key: str, value: Mapping[str, Any], attributes: Mapping[str
     return HttpTrigger(
         name=name,
         workers=_workers(key, value),
-        port=_whole(attributes.get("port", 0), f"{key}.attributes.port", 0),
+        port=_whole(attributes.get("port", 0), f"{key}.attributes.port", 0, 65_535),
         max_body_bytes=_whole(
             attributes.get("maxRequestBodySize", MAX_BODY_BYTES), f"{key}.attributes.maxRequestBodySize", 1
         ),
@@ -153,9 +153,11 @@ def _workers(key: str, value: Mapping[str, Any]) -> int:
     return _whole(value.get("numWorkers", value.get("maxWorkers", 1)), f"{key}.numWorkers", 1)
 
 
-def _whole(value: Any, key: str, least: int) -> int:
+def _whole(value: Any, key: str, least: int, most: int | None = None) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
         raise ConfigError(f"{key}: must be a whole number of at least {least}, got {value!r}")
+    if most is not None and value > most:
+        raise ConfigError(f"{key}: must be a whole number from {least} to {most}, got {value!r}")
     return value
 
 

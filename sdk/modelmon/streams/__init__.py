@@ -10,7 +10,7 @@ from modelmon.secrecy import SCHEME
 from modelmon.settings import Settings
 from modelmon.streams.base import Consumer, Record, Stream
 
-__all__ = ["Consumer", "Record", "Stream", "open_stream"]
+__all__ = ["Consumer", "Record", "Stream", "check_url", "open_stream"]
 
 # scheme: (module, extra that brings its dependency)
 BACKENDS = {
@@ -28,15 +28,7 @@ def open_stream(url: str, partitions: int = 1, settings: Settings | None = None)
 
     Raises ConfigError for an unknown scheme, UnavailableError when the log can't be reached.
     """
-    found = SCHEME.match(url)
-    scheme = found.group(1) if found else ""
-    if scheme not in BACKENDS:
-        known = ", ".join(f"{name}://" for name in sorted(BACKENDS))
-        # A miswritten address may hold a password anywhere: nothing else of it is shown.
-        said = (
-            f"stream {scheme}://…: unknown scheme {scheme!r}" if found else "a stream's address has no scheme"
-        )
-        raise ConfigError(f"{said}, known are {known}")
+    scheme = _scheme(url)
     module, extra = BACKENDS[scheme]
     try:
         backend = import_module(module)
@@ -46,3 +38,24 @@ def open_stream(url: str, partitions: int = 1, settings: Settings | None = None)
         ) from error
     stream: Stream = backend.open(url, partitions, settings or Settings.load())
     return stream
+
+
+def check_url(url: str) -> None:
+    """ConfigError for a URL that no stream can have. Nothing is opened, and no library is needed."""
+    if _scheme(url) == "kafka":
+        from modelmon.streams.kafka_settings import read_address
+
+        read_address(url)
+
+
+def _scheme(url: str) -> str:
+    found = SCHEME.match(url)
+    scheme = found.group(1) if found else ""
+    if scheme not in BACKENDS:
+        known = ", ".join(f"{name}://" for name in sorted(BACKENDS))
+        # A miswritten address may hold a password anywhere: nothing else of it is shown.
+        said = (
+            f"stream {scheme}://…: unknown scheme {scheme!r}" if found else "a stream's address has no scheme"
+        )
+        raise ConfigError(f"{said}, known are {known}")
+    return scheme
