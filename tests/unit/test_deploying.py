@@ -117,6 +117,7 @@ def test_a_failure_stops_says_how_far_it_got_and_shows_no_secret(modelmon: Any, 
     assert (
         "deployed: modelmon-writer, modelmon-stream; not deployed: histogram-data-drift, modelmon-c" in error
     )
+    assert ". When that is mended, call it again: what is deployed is only deployed anew" in error
     log = Path("dist/functions/histogram-data-drift.deploy.log")
     assert "--env MODELMON_RECORDS_URL=***" in log.read_text()
     assert "hunter" not in out + error + log.read_text()

@@ -196,13 +196,38 @@ def test_what_nuclio_does_not_have_any_more_is_deployed_anew(project: Any, notes
 
 def test_what_nuclio_does_not_take_is_not_deployed_and_can_be_tried_again(project: Any, notes: Path) -> None:
     (notes / f"fail-{CONTROLLER}").touch()
-    with pytest.raises(UnavailableError, match=r"nuctl deploy modelmon-controller"):
+    with pytest.raises(UnavailableError, match=r"nuctl deploy modelmon-controller") as failed:
         project.enable_model_monitoring()
+    *_, one, far = str(failed.value).splitlines()
+    assert one.startswith("not deployed: modelmon-controller. When that is mended, call it again: ")
+    assert far == (
+        "Of monitoring: deployed: modelmon-stream, modelmon-writer, histogram-data-drift; "
+        "not deployed: modelmon-controller"
+    )
     assert CONTROLLER not in project_support.deployed(project)
     (notes / f"fail-{CONTROLLER}").unlink()
     before = len(deployed(notes))
     project.enable_model_monitoring()
     assert deployed(notes)[before:] == [CONTROLLER]
+
+
+def test_enabling_that_is_interrupted_says_what_of_monitoring_is_deployed(
+    project: Any, notes: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nuctl_stand_in.end_when_hanging(notes, monkeypatch, until=_interrupt)
+    (notes / f"hang-{DRIFT}").touch()
+    with pytest.raises(KeyboardInterrupt):
+        project.enable_model_monitoring()
+    *_, one, far = capsys.readouterr().err.splitlines()
+    assert one.startswith(f"interrupted. not deployed: {DRIFT}. Call it again: ")
+    assert far == (
+        "Of monitoring: deployed: modelmon-stream, modelmon-writer; "
+        f"not deployed: {DRIFT}, modelmon-controller"
+    )
+
+
+def _interrupt() -> bool:
+    raise KeyboardInterrupt
 
 
 WEB = """
@@ -224,7 +249,7 @@ def test_a_deployment_that_is_interrupted_ends_nuctl_and_can_be_called_again(
     script.send_signal(how)
     _, said = script.communicate(timeout=PATIENCE_SECONDS)
     eventually(lambda: not any(map(is_alive, pids)), within=PATIENCE_SECONDS)
-    assert "deployed: none; not deployed: web. Call it again" in said
+    assert "interrupted. not deployed: web. Call it again" in said
     assert project_support.deployed(project) == set()
     assert nuctl_stand_in.state(notes, "web") == "building"
     goes_on(project, notes)
@@ -235,9 +260,12 @@ def test_a_deployment_that_is_killed_goes_on_until_its_nuctl_is_gone(
     project: Any, notes: Path, script: subprocess.Popen[str]
 ) -> None:
     pids = hanging(notes)
+    lives = f"web is being deployed by process {script.pid}: wait until that has ended"
+    with pytest.raises(UnavailableError, match=lives):
+        project.get_function("web").deploy()
     script.kill()
     script.communicate(timeout=PATIENCE_SECONDS)
-    with pytest.raises(UnavailableError, match=f"web is being deployed by process {script.pid}: wait until"):
+    with pytest.raises(UnavailableError, match=f"web is being deployed by process {pids[0]}: wait until"):
         project.get_function("web").deploy()
     for pid in pids:
         os.kill(pid, signal.SIGKILL)

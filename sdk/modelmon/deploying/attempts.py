@@ -10,6 +10,7 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from modelmon.deploying.plan import Plan
@@ -20,20 +21,31 @@ from modelmon.sources import make_folder
 FOLDER = "deploying"
 
 
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A deployment under way. Whoever is started for it has to keep the files `kept_open`: as long as one
+    lives the deployment goes on."""
+
+    kept_open: tuple[int, ...] = ()
+
+    def started(self, pid: int) -> None:
+        """Remember a process that was started for it, which may outlive this one."""
+        for lock in self.kept_open:
+            _write(lock, f"{os.getpid()} {pid}")
+
+
 @contextmanager
-def attempt(plan: Plan, name: str) -> Iterator[tuple[int, ...]]:
+def attempt(plan: Plan, name: str) -> Iterator[Attempt]:
     """Deploy `name` inside. An end by an exception, or by a kill, counts as interrupted.
 
-    Gives the files that whoever is started inside has to keep open: as long as one lives the deployment
-    goes on. Raises UnavailableError while another process deploys it. Outside a project nothing is
-    remembered.
+    Raises UnavailableError while another process deploys it. Outside a project nothing is remembered.
     """
     if not plan.project_dir:
-        yield ()
+        yield Attempt()
         return
     with _locked(plan, name) as lock:
         _write(lock, str(os.getpid()))
-        yield (lock,)
+        yield Attempt((lock,))
         _write(lock, "")  # not removed: who asks meanwhile holds it open
 
 
@@ -42,7 +54,7 @@ def was_interrupted(plan: Plan, name: str) -> bool:
     if not plan.project_dir:
         return False
     with _locked(plan, name) as lock:
-        return _holder(lock) != ""
+        return _noted(lock) != ""
 
 
 @contextmanager
@@ -59,14 +71,30 @@ def _locked(plan: Plan, name: str) -> Iterator[int]:
         yield lock
     except BlockingIOError:
         raise UnavailableError(
-            f"{name} is being deployed by process {_holder(lock) or 'unknown'}: wait until that has ended"
+            f"{name} is being deployed by {_holder(lock)}: wait until that has ended"
         ) from None
     finally:
         os.close(lock)
 
 
 def _holder(lock: int) -> str:
-    return os.pread(lock, 32, 0).decode(errors="replace")
+    """The process that deploys, or where it was killed the nuctl that goes on without it."""
+    alive = [pid for pid in _noted(lock).split() if pid.isdigit() and _is_alive(int(pid))]
+    return f"process {alive[0]}" if alive else "a process that is not known"
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # somebody else's
+    return True
+
+
+def _noted(lock: int) -> str:
+    return os.pread(lock, 64, 0).decode(errors="replace")
 
 
 def _write(lock: int, text: str) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from modelmon.deploying.attempts import attempt, was_interrupted
+from modelmon.deploying.attempts import Attempt, attempt, was_interrupted
 from modelmon.deploying.failures import failed, function_failed
 from modelmon.deploying.plan import Plan
 from modelmon.deploying.progress import duration, following
@@ -26,6 +26,8 @@ from modelmon.settings import STATE_FOLDER
 NUCTL = "nuctl"
 EXISTS = "already exist"  # in what nuctl says
 TIMEOUT_SECONDS = 1800.0
+ANEW = "what is deployed is only deployed anew, what was interrupted is freed"
+AGAIN, MENDED = f"Call it again: {ANEW}", f"When that is mended, call it again: {ANEW}"
 Tell = Callable[[str], None]
 
 
@@ -90,9 +92,9 @@ def deploy(plan: Plan, made: Sequence[Call], tell: Tell, timeout_seconds: float 
             tell(f"deploying {call.function}{f' ({index} of {len(names)})' if len(names) > 1 else ''} …")
             _deploy_function(plan, call, there.get(call.function), tell, timeout_seconds)
         except UnavailableError as error:
-            raise UnavailableError(f"{error}\n{_how_far(made, index)}") from None
+            raise UnavailableError(f"{error}\n{_how_far(made, index)}. {MENDED}") from None
         except (KeyboardInterrupt, SystemExit):
-            tell(f"interrupted. {_how_far(made, index)}")
+            tell(f"interrupted. {_how_far(made, index)}. {AGAIN}")
             raise
 
 
@@ -113,6 +115,11 @@ def functions_there(
         tell(f"{', '.join(names)}: whose they are can't be read from nuctl's answer; they are taken for ours")
         return {name: FunctionThere(plan.nuclio_project) for name in names}
     return {name: found[name] for name in names if name in found}
+
+
+def how_far(reached: Sequence[str], left: Sequence[str]) -> str:
+    """Which functions are deployed and which are left, for people."""
+    return f"deployed: {', '.join(reached) or 'none'}; not deployed: {', '.join(left)}"
 
 
 def question(plan: Plan, name: str) -> Call:
@@ -154,13 +161,13 @@ def _deploy_function(
     plan: Plan, call: Call, there: FunctionThere | None, tell: Tell, timeout_seconds: float
 ) -> None:
     name, log, began = call.function, _log(plan, call), time.monotonic()
-    with attempt(plan, name) as lock, following(tell, log) as follow:
+    with attempt(plan, name) as ours, following(tell, log) as follow:
         if there is not None and there.state in BUILDING:
             freeing = _deletion(plan, name, force=True)
             tell(f"  its last deployment was interrupted and Nuclio still holds it; freed by: {freeing}")
-            _run(freeing, timeout_seconds, follow, lock)
+            _run(freeing, timeout_seconds, follow, ours)
         follow(str(call))
-        ended = _run(call, timeout_seconds, lambda line: follow(_shown(line, plan)), lock)
+        ended = _run(call, timeout_seconds, lambda line: follow(_shown(line, plan)), ours)
         if ended.code is None:
             raise UnavailableError(function_failed(plan, name, str(call), ended, timeout_seconds, log))
     if ended.code != 0:
@@ -191,13 +198,19 @@ def _deletion(plan: Plan, name: str, *, force: bool) -> Call:
     return Call(("delete", "function", name, *_where(plan), *(("--force",) if force else ())), name)
 
 
-def _run(call: Call, timeout_seconds: float, tell: Tell, lock: Sequence[int] = ()) -> Ended:
+def _run(call: Call, timeout_seconds: float, tell: Tell, ours: Attempt | None = None) -> Ended:
     """nuctl writes the function's configuration, secrets included, into the folder it is called in, and the
     files of an image into a temporary one: both are removed with ours, also when it is ended."""
     with tempfile.TemporaryDirectory(prefix="modelmon-nuctl-", ignore_cleanup_errors=True) as folder:
-        variables = {"TMPDIR": folder}
+        ours = ours or Attempt()
         return run(
-            call.command, timeout_seconds, tell, folder=Path(folder), variables=variables, kept_open=lock
+            call.command,
+            timeout_seconds,
+            tell,
+            folder=Path(folder),
+            variables={"TMPDIR": folder},
+            kept_open=ours.kept_open,
+            started=ours.started,
         )
 
 
@@ -225,9 +238,7 @@ def _check_variables(made: Sequence[Call]) -> None:
 
 
 def _how_far(made: Sequence[Call], index: int) -> str:
+    """A function that is deployed alone may have others before it, of which this call does not know."""
     reached = [each.function for each in made[:index] if each.function]
     left = [each.function for each in made[index:] if each.function]
-    return (
-        f"deployed: {', '.join(reached) or 'none'}; not deployed: {', '.join(left)}. "
-        "Call it again: what is deployed is only deployed anew, what was interrupted is freed"
-    )
+    return how_far(reached, left) if reached or len(left) > 1 else f"not deployed: {', '.join(left)}"

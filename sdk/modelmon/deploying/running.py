@@ -36,8 +36,9 @@ def run(
     folder: Path | None = None,
     variables: Mapping[str, str] | None = None,
     kept_open: Sequence[int] = (),
+    started: Callable[[int], None] = lambda pid: None,
 ) -> Ended:
-    """Run `command` and tell each line it says as it comes. It gets no input.
+    """Run `command` and tell each line it says as it comes, `started` its process id. It gets no input.
 
     It works in `folder`, with `variables` added to its environment and the files `kept_open`. After
     `within_seconds`, and when this process is interrupted, terminated or loses its terminal, it is ended
@@ -56,10 +57,15 @@ def run(
             pass_fds=kept_open,
             start_new_session=True,
         )
-        return _follow(process, within_seconds, tell)
+        return _follow(process, within_seconds, tell, started)
 
 
-def _follow(process: subprocess.Popen[str], within_seconds: float, tell: Callable[[str], None]) -> Ended:
+def _follow(
+    process: subprocess.Popen[str],
+    within_seconds: float,
+    tell: Callable[[str], None],
+    started: Callable[[int], None],
+) -> Ended:
     assert process.stdout is not None
     assert process.stderr is not None
     said: list[str] = []
@@ -72,6 +78,7 @@ def _follow(process: subprocess.Popen[str], within_seconds: float, tell: Callabl
     try:
         for thread in threads:
             thread.start()
+        started(process.pid)
         code = _wait(process, within_seconds)
     finally:
         if code is None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+from modelmon.deploying.nuctl import how_far
 from modelmon.deploying.target import EMBEDDED
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.local.running import read_report
@@ -56,16 +58,34 @@ def enable(
     if missing:
         for stream in (settings.events_stream, settings.writer_stream):
             functions.make_stream(settings, stream)
-    for name in missing:
-        if name == DRIFT_APP:
-            AppFunction(project, AppSpec(DRIFT_APP, template=DRIFT_TEMPLATE, image=image)).deploy()
-        else:
-            _deploy(settings, name, image)
+    for index, name in enumerate(missing):
+        with _saying_how_far([each for each in names if each not in missing[index:]], missing[index:]):
+            _deploy_one(project, name, image)
     if missing:
         minutes = _period(settings)
         tell(f"Monitoring of project {settings.project} is enabled, in windows of {minutes} minutes.")
     if wait:
         wait_until_ready(settings, names)
+
+
+@contextmanager
+def _saying_how_far(reached: Sequence[str], left: Sequence[str]) -> Iterator[None]:
+    """Of a deployment inside that fails or is interrupted: each is one of its own and knows of no other."""
+    far = f"Of monitoring: {how_far(reached, left)}"
+    try:
+        yield
+    except UnavailableError as error:
+        raise UnavailableError(f"{error}\n{far}") from error
+    except (KeyboardInterrupt, SystemExit):
+        tell(far)
+        raise
+
+
+def _deploy_one(project: HasSettings, name: str, image: str) -> None:
+    if name == DRIFT_APP:
+        AppFunction(project, AppSpec(DRIFT_APP, template=DRIFT_TEMPLATE, image=image)).deploy()
+    else:
+        _deploy(project.settings, name, image)
 
 
 def update(project: HasSettings, base_period: int, *, wait: bool, image: str = "") -> None:
