@@ -78,6 +78,10 @@ def test_editing_an_empty_file_writes_the_setting() -> None:
     assert edited("", {"project": "p"}) == "project: p\n"
 
 
+def test_a_setting_whose_name_stands_in_quotes_is_changed_and_not_given_twice() -> None:
+    assert edited('"base_period": 5\n', {"base_period": 20}) == "base_period: 20\n"
+
+
 def test_a_user_project_carries_the_users_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOGNAME", "Ada.L")
     assert get_or_create_project("flights", context=tmp_path, user_project=True).name == "flights-ada-l"

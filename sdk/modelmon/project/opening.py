@@ -88,7 +88,7 @@ def edited(text: str, settings: dict[str, Any]) -> str:
     """
     for name, value in settings.items():
         line = yaml.safe_dump({name: value}, allow_unicode=True, width=10_000)
-        old = re.search(rf"^{re.escape(name)}[ \t]*:.*(\n|\Z)", text, re.MULTILINE)
+        old = re.search(rf"^(['\"]?){re.escape(name)}\1[ \t]*:.*(\n|\Z)", text, re.MULTILINE)
         if old:
             text = text[: old.start()] + line + text[old.end() :]
         else:
