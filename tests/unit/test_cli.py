@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import shutil
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -321,12 +322,40 @@ class TestDeadLetters:
         assert modelmon("deadletters", "resend", *arguments).code == 2
 
 
+@pytest.mark.parametrize("command", ["functions", "status"])
+def test_a_full_disk_is_told(
+    modelmon: Any, project: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    assert "no space left" not in modelmon(command).out
+    usage = shutil.disk_usage(project)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=4096))
+    assert "The functions wait: no space left on the disk of" in modelmon(command).out
+
+
 class TestApps:
     def test_a_new_app_is_a_copy_of_the_template(self, modelmon: Any, project: Path) -> None:
         assert modelmon("app", "new", "slow-answers").code == 0
         folder = project / "functions" / "apps" / "slow-answers"
         assert {path.name for path in folder.iterdir()} == {"function.yaml", "main.py", "README.md"}
         assert modelmon("app", "new", "slow-answers").code == 2
+
+    def test_on_a_full_disk_half_an_app_is_not_left_behind(
+        self, modelmon: Any, project: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def half(source: Path, target: Path, **options: Any) -> None:
+            target.mkdir(parents=True)
+            (target / "main.py").touch()
+            why = "[Errno 28] No space left on device"
+            raise shutil.Error([(str(source / name), str(target / name), why) for name in ("a", "b")])
+
+        with monkeypatch.context() as patched:
+            patched.setattr(shutil, "copytree", half)
+            done = modelmon("app", "new", "slow-answers")
+        assert done.code == 1
+        assert "No space left on device" in done.err
+        assert done.err.count("\n") == 1
+        assert not list((project / "functions" / "apps").iterdir())
+        assert modelmon("app", "new", "slow-answers").code == 0
 
     @pytest.mark.parametrize(
         ("name", "reason"), [("a/b", "letters, digits"), ("mlrun-infra", "reserved"), ("x-batch", "-batch")]

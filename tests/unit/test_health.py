@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import shutil
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,9 +20,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nuclio_sdk import Context, Event, Logger, Platform, TriggerInfo
 
-from deploying import make_project
+from deploying import deploy, make_project, stream_trigger
 from modelmon.cli.health import read_health
 from modelmon.errors import ConfigError, UnavailableError
+from modelmon.local.folders import report_file
+from modelmon.local.running import lock_project
 from modelmon.model import Heartbeat, Message, PartitionProgress, WorkerState
 from modelmon.nuclio import heartbeat as beating
 from modelmon.nuclio import http_handlers, message_handlers, tick_handlers
@@ -178,6 +182,28 @@ def test_a_function_that_crashed_and_was_removed_is_not_missed(
         put(records, replace(BEAT, state=WorkerState.FAILED))
     found = [each["function"] for each in read_health(settings, [])]
     assert ("modelmon-stream" in found) is is_named  # elsewhere this folder does not say what runs
+
+
+def test_on_a_full_disk_what_runs_is_said_to_wait_and_not_to_be_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings.load(make_project(tmp_path / "project"))
+    for name in ("modelmon-stream", "other"):
+        deploy(Path(settings.project_dir), name, "", {"events": stream_trigger()})
+    workers = [{"pid": 1, "state": "ready"}]
+    report = {"pid": 1, "functions": [{"name": "modelmon-stream", "workers": workers}]}
+    report_file(Path(settings.project_dir)).write_text(json.dumps(report))
+    held = lock_project(Path(settings.project_dir))
+    try:
+        states = {each["function"]: each["state"] for each in read_health(settings, [])}
+        assert set(states.values()) == {"not running"}  # with room a process that says nothing is gone
+        monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=4096))
+        found = {each["function"]: each for each in read_health(settings, [])}
+    finally:
+        os.close(held)
+    assert found["modelmon-stream"]["state"] == "waiting"
+    assert f"no space left on the disk of {settings.project_dir}" in found["modelmon-stream"]["reason"]
+    assert found["other"]["state"] == "not running"
 
 
 def test_what_a_process_waits_for_is_known_while_it_waits(settings: Settings) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from io import TextIOWrapper
 from pathlib import Path
@@ -108,6 +109,9 @@ def _modelmon(
 
 
 def _told(error: ModelMonError | OSError) -> str:
+    if isinstance(error, shutil.Error) and isinstance(error.args[0], list):
+        _, target, reason = error.args[0][0]  # of a folder that was copied: each file has its own
+        return f"{target} can't be written: {reason}"
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}"
     return str(error)

@@ -41,7 +41,7 @@ def new(
     _refuse_taken(name)
     if made.exists():
         raise ConfigError(f"{made} is there already; choose another name")
-    shutil.copytree(template("apps/_template"), made, ignore=shutil.ignore_patterns("__pycache__"))
+    _copy_whole(template("apps/_template"), made)
     console.print(f"Made {escape(str(made))}. Edit its main.py, then register it:", highlight=False)
     console.print(
         f'  project.set_model_monitoring_function("{name}", func="{made}/main.py")',
@@ -49,6 +49,17 @@ def new(
         markup=False,
         soft_wrap=True,  # to be copied
     )
+
+
+def _copy_whole(source: Path, made: Path) -> None:
+    """All of it or nothing: half an app would be in the way of the next try."""
+    fresh = made.with_name(f".{made.name}~new")  # no name of ours has a ~
+    shutil.rmtree(fresh, ignore_errors=True)
+    try:
+        shutil.copytree(source, fresh, ignore=shutil.ignore_patterns("__pycache__"))
+        fresh.rename(made)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
 
 
 def _refuse_taken(name: str) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from modelmon.deploying.there import FunctionThere
     from modelmon.local.function_yaml import FunctionSpec
 
+LEAST_FREE_BYTES = 2**20
 NOT_RUNNING, NOT_KNOWN, PREPARING = "not running", "not known", "preparing"
 NOT_THERE = "not on Nuclio"
 
@@ -44,6 +47,25 @@ def beating_functions(settings: Settings) -> list[str]:
 
     folders = deployed(functions_folder(Path(settings.project_dir))) if settings.project_dir else {}
     return [name for name, folder in folders.items() if _is_beating(settings, folder)]
+
+
+def full_disk(settings: Settings) -> str:
+    """What to say of the project's disk when nothing more can be written there; else ""."""
+    if settings.platform != EMBEDDED or not settings.project_dir:
+        return ""
+    with suppress(OSError):
+        if shutil.disk_usage(settings.project_dir).free < LEAST_FREE_BYTES:
+            return f"no space left on the disk of {settings.project_dir}"
+    return ""
+
+
+def running_names(settings: Settings) -> set[str]:
+    """The functions of the embedded runner that have a process now."""
+    return {
+        name
+        for name, function in _embedded(settings).items()
+        if any(worker["pid"] is not None for worker in function["workers"])
+    }
 
 
 def is_removed(settings: Settings, name: str) -> bool:

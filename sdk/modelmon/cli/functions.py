@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.markup import escape
 
-from modelmon.cli.deployed import PREPARING, deployed_functions
+from modelmon.cli.deployed import PREPARING, deployed_functions, full_disk
 from modelmon.cli.output import AsJson, ProjectDir, console, count, load_settings, print_json, print_table
 
 
@@ -39,6 +39,9 @@ def functions(project_dir: ProjectDir = None, as_json: AsJson = False) -> None:
     ]
     columns = ["=name", "+triggers", "=address", "=environment", "+workers"]
     print_table(f"Functions of project {settings.project}", columns, rows)
+    full = full_disk(settings)
+    if full:
+        console.print(f"[red]The functions wait:[/red] {escape(full)}.", highlight=False)
     _print_environments([function["environment"] for function in found if function["environment"]])
 
 

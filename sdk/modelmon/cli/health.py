@@ -57,11 +57,26 @@ def read_health(settings: Settings, names: list[str]) -> list[dict[str, Any]]:
         records.close()
     # One that crashed leaves its last word behind, be it that its folder is removed.
     found = [each for each in found if each["workers"] or not is_removed(settings, each["function"])]
+    found = _on_a_full_disk(settings, found)
     known = {function["function"]: function for function in found}
     for name in names:
         if name not in known:
             raise ConfigError(f"there is no function {name!r}; there are {', '.join(known) or 'none'}")
     return [known[name] for name in names] if names else found
+
+
+def _on_a_full_disk(settings: Settings, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Heartbeats can't be written there: a function that is silent and has a process waits for room."""
+    from modelmon.cli.deployed import NOT_RUNNING, full_disk, running_names
+    from modelmon.model import WorkerState
+
+    reason = full_disk(settings)
+    running = running_names(settings) if reason else set()
+    waits = {"state": WorkerState.WAITING.value, "reason": f"{reason}; it goes on once there is room"}
+    return [
+        {**each, **waits} if each["state"] == NOT_RUNNING and each["function"] in running else each
+        for each in found
+    ]
 
 
 def _row(function: dict[str, Any]) -> tuple[str, ...]:

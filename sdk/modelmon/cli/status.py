@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from modelmon.cli.deployed import NOT_RUNNING, deployed_functions
+from modelmon.cli.deployed import NOT_RUNNING, deployed_functions, full_disk
 from modelmon.cli.output import AsJson, ProjectDir, console, load_settings, print_json
 from modelmon.cli.selecting import select
 from modelmon.cli.showing import print_findings, print_lost, print_project, print_waiting
@@ -144,6 +144,9 @@ def _show(settings: Settings, found: dict[str, Any], endpoints: int) -> None:
     if idle:
         console.print(f"Not running: {', '.join(idle)}. {_mend(settings)}", highlight=False)
     _print_failing(found["functions"])
+    full = full_disk(settings)
+    if full:
+        console.print(f"[red]The functions wait:[/red] {escape(full)}.", highlight=False)
     _print_clock(found["clock"])
     if found["dead_letters"]:
         console.print(f"Dead letters: {found['dead_letters']:,}; `modelmon deadletters list` shows them.")
