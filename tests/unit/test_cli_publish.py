@@ -174,7 +174,7 @@ def test_a_command_that_was_killed_goes_on_exactly(
     killed_at(1, "f")
     _, out, err = publishing("f", "--json")
     assert json.loads(out) == {"stream": "events", "published": 65, "published_before": 30}
-    assert "Going on after line 30: 30 messages are published." in err
+    assert "Going on after line 30, published before: 30 messages." in err
     assert counted(project, tmp_path / "bed") == ([f"r{number}" for number in range(95)], 30)
     assert list((project / ".modelmon" / "publishing").iterdir()) == []
 

@@ -40,6 +40,20 @@ def test_each_step_says_what_happened_and_the_last_one_what_comes_next(
     ]
 
 
+def test_one_minute_and_several_models_are_called_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project = make(tmp_path)
+    project.enable_model_monitoring(base_period=1, deploy_histogram_data_drift_app=False)
+    serving = project.set_function("model.py", name="serving")
+    serving.add_model("one", class_name="Free")
+    serving.add_model("two", class_name="Free")
+    serving.set_tracking().deploy()
+    told = capsys.readouterr().err
+    assert "is enabled, in windows of 1 minute.\n" in told
+    assert "Deployed serving with the models one, two.\n" in told
+
+
 def test_rows_of_a_reference_are_told_with_those_that_have_gaps(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

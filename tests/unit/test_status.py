@@ -514,7 +514,7 @@ def test_a_window_that_waits_for_silence_is_waited_for_until_it_is_answered(chai
     chain.tick(at(9))
     assert left(chain, at(10)) == ["windows waiting: 1"]
     chain.settle(at(11))
-    assert left(chain, at(11)) == ["modelmon-app-app has 1 messages to read", "windows sent: 1"]
+    assert left(chain, at(11)) == ["modelmon-app-app has 1 message to read", "windows sent: 1"]
     events = chain.app_events()
     assert left(chain, at(11)) == ["windows sent: 1"]
     chain.report(done(events[0]))

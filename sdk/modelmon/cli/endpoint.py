@@ -10,8 +10,9 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from modelmon.cli.output import AsJson, ProjectDir, console, count, load_settings, print_json, print_table
+from modelmon.cli.output import AsJson, ProjectDir, console, load_settings, print_json, print_table
 from modelmon.cli.showing import COLOURS, print_findings, print_waiting
+from modelmon.counting import count
 from modelmon.errors import ConfigError, no_such
 from modelmon.settings import Settings
 

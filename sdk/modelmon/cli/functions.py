@@ -9,7 +9,8 @@ from typing import Any
 from rich.markup import escape
 
 from modelmon.cli.deployed import PREPARING, deployed_functions, full_disk
-from modelmon.cli.output import AsJson, ProjectDir, console, count, load_settings, print_json, print_table
+from modelmon.cli.output import AsJson, ProjectDir, console, load_settings, print_json, print_table
+from modelmon.counting import count
 
 
 def functions(project_dir: ProjectDir = None, as_json: AsJson = False) -> None:

@@ -51,15 +51,6 @@ def print_json(value: Any) -> None:
     sys.stdout.write(text + "\n")
 
 
-def count(number: int, one: str) -> str:
-    """ "1 window" or "2,000 windows".
-
-    >>> count(1, "window"), count(2_000, "window")
-    ('1 window', '2,000 windows')
-    """
-    return f"{number:,} {one}{'' if number == 1 else 's'}"
-
-
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """A table on stdout, or that it is empty. A column that starts with '#' holds numbers, one that starts
     with '=' is never broken, one with '+' stands below the rest of its row where the table is too wide."""

@@ -12,6 +12,7 @@ import typer
 from modelmon.cli.output import AsJson, ProjectDir, console, errors, load_settings, print_json
 from modelmon.cli.progress import Progress, progress
 from modelmon.cli.recorded import lines, of_line, recorded
+from modelmon.counting import count
 from modelmon.errors import ConfigError, RejectedError, UnavailableError
 from modelmon.local.folders import state_folder
 
@@ -69,7 +70,7 @@ def publish(
         print_json({"stream": name, "published": published, "published_before": way.before})
     else:
         earlier = f", {way.before:,} before" if way.before else ""
-        console.print(f"published on {name}: {published:,} messages{earlier}", highlight=False)
+        console.print(f"published on {name}: {count(published, 'message')}{earlier}", highlight=False)
 
 
 def _topic(settings: Settings, stream: str) -> str:
@@ -108,7 +109,8 @@ def _progress(settings: Settings, file: str, stream: Stream, *, anew: bool) -> I
     with progress(folder, file, stream.stream_id, anew=anew) as found:
         if found.before:
             errors.print(
-                f"Going on after line {found.reached.lines:,}: {found.before:,} messages are published.",
+                f"Going on after line {found.reached.lines:,}, published before: "
+                f"{count(found.before, 'message')}.",
                 highlight=False,
             )
         yield found
@@ -149,7 +151,7 @@ def _told(way: Progress) -> Iterator[None]:
 def _so_far(way: Progress) -> str:
     messages = way.reached.messages
     again = ", the same command goes on there" if way.is_kept and messages else ""
-    return f"published before it: {messages:,} messages{again}"
+    return f"published before it: {count(messages, 'message')}{again}"
 
 
 def _batches(

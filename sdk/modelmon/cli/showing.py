@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.text import Text
 
 from modelmon.cli import output
+from modelmon.counting import count
 
 COLOURS = {
     "detected": "red", "failed": "red", "suspected": "yellow", "unavailable": "magenta", "no data": "magenta",
@@ -71,7 +72,7 @@ def print_waiting(shown: Sequence[Entry], now: str) -> None:
             f"{escape(names[entry['endpoint_id']])} {_waits(entry['waits'], now)}", highlight=False
         )
     if len(waiting) > FEW:
-        more = output.count(len(waiting) - FEW, "more endpoint")
+        more = count(len(waiting) - FEW, "more endpoint")
         waits = "waits" if len(waiting) - FEW == 1 else "wait"
         output.console.print(f"{more} {waits} for a verdict.", style="dim")
 
@@ -83,7 +84,7 @@ def print_lost(shown: Sequence[Entry]) -> None:
     losing = [entry for entry in shown if any(entry[name] for name in names)]
     for entry in losing[:FEW]:
         lost = ", ".join(
-            output.count(entry[name], "error") if name == "errors" else f"{entry[name]:,} {name}"
+            count(entry[name], "error") if name == "errors" else f"{entry[name]:,} {name}"
             for name in names
             if entry[name]
         )
@@ -92,7 +93,7 @@ def print_lost(shown: Sequence[Entry]) -> None:
             highlight=False,
         )
     if len(losing) > FEW:
-        more = output.count(len(losing) - FEW, "more endpoint")
+        more = count(len(losing) - FEW, "more endpoint")
         has = "has" if len(losing) - FEW == 1 else "have"
         output.console.print(f"{more} {has} rows that were not stored.")
 
@@ -157,7 +158,7 @@ def _print_finding(finding: Entry, name: str) -> None:
         f"{escape(words(finding))}",
         highlight=False, soft_wrap=True,
     )  # fmt: skip
-    windows = output.count(finding["windows"], "window")
+    windows = count(finding["windows"], "window")
     spans = minute(finding["first"])
     if finding["last"] != finding["first"]:
         spans += f" to {minute(finding['last'])}"

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import Any
 
+from modelmon.counting import count
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.local.deployment import Deployment
 from modelmon.local.topics import open_topic
@@ -85,7 +86,7 @@ class Idle:
             )
             for deployment in deployments
         }
-        return ", ".join(f"{name} has {lag:,} messages to read" for name, lag in lags.items() if lag)
+        return ", ".join(f"{name} has {count(lag, 'message')} to read" for name, lag in lags.items() if lag)
 
     def _ledger(self) -> str:
         # SQLAlchemy only for those who wait for idle.

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from modelmon.counting import count
 from modelmon.deploying.target import EMBEDDED
 from modelmon.errors import ConfigError
 from modelmon.from_mlrun import class_here
@@ -146,8 +147,9 @@ class AppFunction(MLRunFunction):
             period = project_period(connection, settings.base_period)
         if minutes < period and functions.is_deployed(settings, CONTROLLER):
             tell(
-                f"Its windows of {minutes} minutes are sent when the controller ticks, about every {period} "
-                f"minutes; `modelmon deploy --function {CONTROLLER}` lets it tick as often as they end."
+                f"Its windows of {count(minutes, 'minute')} are sent when the controller ticks, about every "
+                f"{period} minutes; `modelmon deploy --function {CONTROLLER}` "
+                "lets it tick as often as they end."
             )
 
     def save(

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from modelmon.counting import count
 from modelmon.deploying.nuctl import how_far
 from modelmon.deploying.target import EMBEDDED
 from modelmon.errors import ConfigError, UnavailableError
@@ -63,7 +64,9 @@ def enable(
             _deploy_one(project, name, image)
     if missing:
         minutes = _period(settings)
-        tell(f"Monitoring of project {settings.project} is enabled, in windows of {minutes} minutes.")
+        tell(
+            f"Monitoring of project {settings.project} is enabled, in windows of {count(minutes, 'minute')}."
+        )
     if wait:
         wait_until_ready(settings, names)
 
@@ -98,7 +101,7 @@ def update(project: HasSettings, base_period: int, *, wait: bool, image: str = "
         )
     _set_period(settings, _advise(minutes), given=True)
     _deploy(settings, CONTROLLER, image)
-    tell(f"Windows of project {settings.project} are {minutes} minutes long from the next one on.")
+    tell(f"Windows of project {settings.project} are {count(minutes, 'minute')} long from the next one on.")
     if wait:
         wait_until_ready(settings, [CONTROLLER])
 
@@ -175,16 +178,17 @@ def _refuse_another_period(settings: Settings, given: int | None) -> None:
     minutes = _period(settings)
     if given not in (None, minutes):
         raise ConfigError(
-            f"base_period: monitoring of project {settings.project!r} is enabled with {minutes} minutes, not "
-            f"{given}: update_model_monitoring_controller(base_period={given}) changes that"
+            f"base_period: monitoring of project {settings.project!r} is enabled with "
+            f"{count(minutes, 'minute')}, not {given}: "
+            f"update_model_monitoring_controller(base_period={given}) changes that"
         )
 
 
 def _say_what_is_there(settings: Settings, missing: Sequence[str], *, drift_app: bool) -> None:
     if not missing:
         tell(
-            f"Monitoring of project {settings.project} is enabled already, in windows of {_period(settings)} "
-            "minutes: nothing is deployed anew."
+            f"Monitoring of project {settings.project} is enabled already, in windows of "
+            f"{count(_period(settings), 'minute')}: nothing is deployed anew."
         )
     if not drift_app and functions.is_deployed(settings, DRIFT_APP):
         tell(

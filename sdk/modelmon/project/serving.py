@@ -285,7 +285,8 @@ class ServingFunction(MLRunFunction):
     def _tell(self, settings: Settings) -> None:
         names = ", ".join(model.key for model in self.spec.models)
         followed = "" if self.spec.tracking.enabled else " Without set_tracking() nothing of it is monitored."
-        tell(f"Deployed {self.name} with the model {names}.{followed}")
+        models = "model" if len(self.spec.models) == 1 else "models"
+        tell(f"Deployed {self.name} with the {models} {names}.{followed}")
         tell_next(settings)
 
     @property

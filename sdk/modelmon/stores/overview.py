@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from modelmon.counting import count
 from modelmon.stores.shown import INCOMPLETE, NO_DATA, PARTLY, WARMING_UP
 from modelmon.windows import FAILED, UNAVAILABLE
 
@@ -185,4 +186,4 @@ def _no_data(endpoint: Entry) -> str:
 
 def _never(endpoint: Entry) -> str:
     rejected = endpoint["rejected"]
-    return f"{rejected:,} messages that can't be read" if rejected else "no request yet"
+    return f"{count(rejected, 'message')} that can't be read" if rejected else "no request yet"

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection, Row, func, select
 
+from modelmon.counting import count
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.settings import Settings
 from modelmon.stores import registry
@@ -105,12 +106,12 @@ def idle(
     Windows that end in the future, or that wait for the completion of a batch job, are not waited for.
     """
     # In the direction of the flow, so that what moves on meanwhile is met further down.
-    reasons = [f"{group} has {lag:,} messages to read" for group, lag in _summed(streams) if lag]
+    reasons = [f"{group} has {count(lag, 'message')} to read" for group, lag in _summed(streams) if lag]
     with database.read() as connection:
         minutes = connection.scalar(select(func.count()).select_from(dirty)) or 0
         pending = count_pending(connection, now_us, settings.app_attempts)
     if minutes:
-        reasons.append(f"{minutes:,} minutes with new rows to look at")
+        reasons.append(f"{count(minutes, 'minute')} with new rows to look at")
     reasons += [f"windows {state.value}: {count:,}" for state, count in pending.items()]
     return not reasons, reasons
 
