@@ -67,13 +67,19 @@ def when_available_blocking(
                 sleep(wait.next(error))
 
 
-def away(what: str, reason: object) -> None:
-    """`what` did not answer: the log hears it when that begins, then once a minute, whoever notices."""
+def away(what: str, reason: object, asked: float | None = None) -> None:
+    """`what` did not answer: the log hears it when that begins, then once a minute, whoever notices.
+
+    `asked` is the monotonic time of the call that got no answer: it may have waited for long itself, and the
+    outage counts from there.
+    """
     now = time.monotonic()
     began, told = _absences.get(what, (now, -REMIND_SECONDS))
+    began = min(began, now if asked is None else asked)
     if what not in _absences:
         logger.warning("waiting for %s: %s", what, reason)
     elif now - told < REMIND_SECONDS:
+        _absences[what] = began, told  # somebody else may have asked earlier
         return
     else:
         logger.warning("still waiting for %s after %.0f s: %s", what, now - began, reason)
@@ -96,6 +102,7 @@ class _Wait:
         )
         self._what = what
         self._waited = False
+        self._asked = time.monotonic()
 
     def __enter__(self) -> _Wait:
         return self
@@ -104,7 +111,7 @@ class _Wait:
         """Seconds until the next try."""
         _outages[id(self)] = Outage(self._what, str(error))
         self._waited = True
-        away(self._what, error)
+        away(self._what, error, self._asked)
         return next(self._waits)
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:

@@ -86,6 +86,30 @@ def test_a_long_outage_is_told_once_a_minute(
     ]
 
 
+def test_an_outage_counts_from_the_call_that_got_no_answer(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(waiting, "time", SimpleNamespace(monotonic=lambda: now))
+    action = down_for(1)
+
+    def slow() -> str:
+        nonlocal now
+        now += 30.0  # until the driver gives up, and until the answer comes
+        return action()
+
+    assert when_available_blocking(slow, QUICK, "the frozen", sleep=lambda seconds: None)
+    for asked in (1050.0, 1020.0):  # who gives up later may have asked earlier
+        away("the frozen", "no answer", asked)
+    back("the frozen")
+    assert [record.getMessage() for record in caplog.records] == [
+        "waiting for the frozen: no answer",
+        "the frozen: back after 60.0 s",
+        "waiting for the frozen: no answer",
+        "the frozen: back after 40.0 s",
+    ]
+
+
 def test_nothing_is_logged_where_nothing_was_down(caplog: pytest.LogCaptureFixture) -> None:
     when_available_blocking(down_for(0), QUICK, "the records")
     assert caplog.records == []

@@ -81,13 +81,14 @@ class Pulse:
             if self._ended:
                 return
             self._ended = is_last
+            asked = time.monotonic()
             try:
                 with self._records().write() as connection:
                     heartbeats.put(connection, beat)
             except ConfigError:
                 return  # waiting won't mend it: who needs the records says so
             except UnavailableError as error:
-                away(RECORDS, error)  # a function that has nothing to write notices it here alone
+                away(RECORDS, error, asked)  # a function that has nothing to write notices it here alone
             else:
                 back(RECORDS)
 
