@@ -17,7 +17,7 @@ Failed to validate a function configuration against an existing configuration
 """
 PIP = """
 Error - exit status 1
-    ...//work/nuclio/pkg/cmdrunner/shellrunner.go:114
+    .../nuclio/pkg/cmdrunner/shellrunner.go:114
 
 Call stack:
 stdout:
@@ -29,7 +29,7 @@ ERROR: No matching distribution found for nothing
 stderr:
 The command '/bin/sh -c pip install nothing' returned a non-zero code: 1
 
-    ...//work/nuclio/pkg/cmdrunner/shellrunner.go:114
+    .../nuclio/pkg/cmdrunner/shellrunner.go:114
 Failed to build docker image
     .../pkg/containerimagebuilderpusher/docker.go:70
 """
@@ -42,7 +42,7 @@ Failed to build
 """
 NETWORK = """
 Error - exit status 125
-    ...//work/nuclio/pkg/cmdrunner/shellrunner.go:114
+    .../nuclio/pkg/cmdrunner/shellrunner.go:114
 
 Call stack:
 stdout:
@@ -56,7 +56,7 @@ Failed to deploy function
 """
 REFUSED = """
 Error - exit status 1
-    ...//work/nuclio/pkg/cmdrunner/shellrunner.go:114
+    .../nuclio/pkg/cmdrunner/shellrunner.go:114
 
 Call stack:
 stdout:
@@ -64,7 +64,7 @@ stdout:
 
 stderr:
 
-    ...//work/nuclio/pkg/cmdrunner/shellrunner.go:114
+    .../nuclio/pkg/cmdrunner/shellrunner.go:114
 No docker client found
     .../pkg/dockerclient/shell.go:63
 Failed to create container image builder pusher
@@ -80,7 +80,7 @@ panic: Wrapper process for worker 0 exited unexpectedly with: signal: killed
 
 goroutine 28 [running]:
 github.com/nuclio/nuclio/pkg/processor/runtime/rpc.(*AbstractRuntime).watch(0x2d4e39808630)
-\t/work/nuclio/pkg/processor/runtime/rpc/abstract.go:330 +0x4e6
+\t/nuclio/pkg/processor/runtime/rpc/abstract.go:330 +0x4e6
 """
 TRACEBACK = """\
 Traceback (most recent call last):
