@@ -209,7 +209,7 @@ class TestHanging:
         assert told[:4] == [
             "deploying modelmon-writer (1 of 3) …",
             "  preparing its files",
-            "  pulling quay.io/nuclio/uhttpc:0.0.1-amd64",
+            "  pulling registry.example/nuclio/uhttpc:0.0.1-amd64",
             "  building its image",
         ]
         log = (tmp_path / "flights" / "modelmon-writer.deploy.log").read_text()

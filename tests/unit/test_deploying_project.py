@@ -95,7 +95,7 @@ def test_each_step_is_told_while_it_deploys(
     begin = told.index("deploying web …")
     assert told[begin + 1 : begin + 6] == [
         "  preparing its files",
-        "  pulling quay.io/nuclio/uhttpc:0.0.1-amd64",
+        "  pulling registry.example/nuclio/uhttpc:0.0.1-amd64",
         "  building its image",
         "  its image is built",
         "  waiting until it is ready",
