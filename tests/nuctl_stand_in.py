@@ -237,7 +237,9 @@ def _deploy(notes: Path, arguments: list[str]) -> int:
 
 def _build(notes: Path, name: str, folder: Path, arguments: list[str]) -> int | None:
     _log("I", "nuctl", "Staging files and preparing base images")
-    _log("I", "nuctl.platform.docker", "Pulling image", imageName="registry.example/nuclio/uhttpc:0.0.1-amd64")
+    _log(
+        "I", "nuctl.platform.docker", "Pulling image", imageName="registry.example/nuclio/uhttpc:0.0.1-amd64"
+    )
     _log("I", "nuctl.platform", "Building docker image", image=f"nuclio/processor-{name}:latest")
     if (notes / f"hang-{name}").exists():
         docker = subprocess.Popen(["sleep", "600"])
