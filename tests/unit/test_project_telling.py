@@ -41,7 +41,7 @@ def test_each_step_says_what_happened_and_the_last_one_what_comes_next(
 
 
 def test_one_minute_and_several_models_are_called_so(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     project = make(tmp_path)
     project.enable_model_monitoring(base_period=1, deploy_histogram_data_drift_app=False)
@@ -51,6 +51,8 @@ def test_one_minute_and_several_models_are_called_so(
     serving.set_tracking().deploy()
     told = capsys.readouterr().err
     assert "is enabled, in windows of 1 minute.\n" in told
+    assert "1 minutes" not in told + caplog.text
+    assert "a base period of 1 minute is short" in caplog.text
     assert "Deployed serving with the models one, two.\n" in told
 
 

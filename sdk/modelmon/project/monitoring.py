@@ -205,8 +205,8 @@ def _period(settings: Settings) -> int:
 def _advise(minutes: int) -> int:
     if minutes < ADVISED_MINUTES:
         logger.warning(
-            "a base period of %d minutes is short: %d or more is advised, or windows hold too few rows",
-            minutes,
+            "a base period of %s is short: %d or more is advised, or windows hold too few rows",
+            count(minutes, "minute"),
             ADVISED_MINUTES,
         )
     return minutes
