@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from modelmon.ledger import batches, endpoints
+from modelmon.ledger.records import open_records
 from modelmon.local import Runner
 from modelmon.model import Endpoint, endpoint_id_of
 from modelmon.project import get_or_create_project
 from modelmon.settings import Settings
 from modelmon.stats import describe
-from modelmon.stores import batches, endpoints
 from modelmon.stores.reading import read_sample
-from modelmon.stores.records import open_records
 from modelmon.stores.samples import open_samples
 from modelmon.stores.series import open_series
 from modelmon.streams import open_stream

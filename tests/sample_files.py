@@ -9,11 +9,11 @@ from typing import Any
 import pyarrow as pa
 from sqlalchemy import insert
 
+from modelmon.ledger.schema import files
 from modelmon.model import from_us
+from modelmon.sql.database import Database
 from modelmon.stores.base import SampleStore
-from modelmon.stores.database import Database
 from modelmon.stores.samples_types import METADATA_TYPES, TIMESTAMP_TYPE
-from modelmon.stores.schema import files
 
 HOUR_US = 3_600_000_000
 STREAM = "stream-1"

@@ -13,9 +13,9 @@ import pyarrow as pa
 
 from chain import APP, FAR_US, MINUTE_US, QUICK
 from modelmon.apps import HistogramDataDriftApplication
+from modelmon.ledger import endpoints
+from modelmon.ledger.records import open_records
 from modelmon.settings import Settings
-from modelmon.stores import endpoints
-from modelmon.stores.records import open_records
 from modelmon.stores.series import open_series
 from project_support import make
 

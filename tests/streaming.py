@@ -12,14 +12,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from sqlalchemy import select
 
+from modelmon.ledger import schema
+from modelmon.ledger.endpoints import put
+from modelmon.ledger.records import open_records
 from modelmon.model import Endpoint, Message
 from modelmon.settings import Settings
+from modelmon.sql.database import Database
 from modelmon.stages.stream import StreamStage
-from modelmon.stores import schema
-from modelmon.stores.database import Database
-from modelmon.stores.endpoints import put
 from modelmon.stores.reading import read_sample
-from modelmon.stores.records import open_records
 from modelmon.stores.samples import open_samples
 from modelmon.streams import open_stream
 from modelmon.wire import ServingEvent, write_event

@@ -10,13 +10,13 @@ from modelmon.stages.controller import Controller
 
 if TYPE_CHECKING:
     from modelmon.settings import Settings
-    from modelmon.stores.database import Database
+    from modelmon.sql.database import Database
 
 
 def maintain(database: Database, settings: Settings, now_us: int) -> Mapping[str, Any]:
     """Compaction, sweep and retention, in the time that windows leave."""
     # Only here is Parquet needed, so that a controller that never compacts never loads it.
-    from modelmon.stores import maintenance
+    from modelmon.upkeep import maintenance
 
     return maintenance.maintain(database, settings, now_us)
 

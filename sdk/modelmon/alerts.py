@@ -1,6 +1,6 @@
 """When an alert fires, what it is called and how severe it is: pure.
 
-Whether it is still open is a matter of the windows that follow (`stores/verdicts.py`).
+Whether it is still open is a matter of the windows that follow (`ledger/answers.py`).
 """
 
 from __future__ import annotations

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from modelmon.errors import ConfigError
 from modelmon.extras import install
 from modelmon.from_mlrun import missing_name
+from modelmon.ledger import endpoints
 from modelmon.model import Endpoint
 from modelmon.model_monitoring.locating import HasSettings, opened, settings_of
 from modelmon.model_monitoring.moments import Time, moment_us
 from modelmon.settings import Settings
-from modelmon.stores import endpoints
 from modelmon.stores.reading import read_sample
 from modelmon.stores.samples import open_samples
 from modelmon.wire.moments import LATEST_US

@@ -16,12 +16,12 @@ from typing import Any
 
 from sqlalchemy import update
 
+from modelmon.ledger import registry
+from modelmon.ledger.records import records_at
+from modelmon.ledger.schema import dirty, endpoints, traffic, windows
 from modelmon.settings import Settings
+from modelmon.sql.statements import upsert
 from modelmon.stages.controller import Controller
-from modelmon.stores import registry
-from modelmon.stores.database import Database
-from modelmon.stores.schema import dirty, endpoints, traffic, windows
-from modelmon.stores.sql import upsert
 
 ACTIVE = 100
 HISTORY = 20
@@ -54,7 +54,7 @@ class _Project:
     def __init__(self, folder: Path, count: int) -> None:
         folder.mkdir()
         self._settings = Settings.load(folder, {}, app_retry_seconds=0)
-        self._database = Database(self._settings.location("records_url"))
+        self._database = records_at(self._settings.location("records_url"))
         self._number = HISTORY
         with self._database.write() as connection:
             registry.register_app(connection, "app", None, NOW_US)

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from modelmon.ledger.records import records_at
+from modelmon.sql.database import Database
 from modelmon.stores.base import SampleStore, SeriesStore
-from modelmon.stores.database import Database
 from modelmon.stores.samples import ParquetSamples
 from modelmon.stores.series import SqlSeries
 
 
 def sqlite(folder: Path) -> Database:
-    return Database(f"sqlite:///{folder}/records.db", durability="process")
+    return records_at(f"sqlite:///{folder}/records.db", durability="process")
 
 
 def folder_samples(folder: Path) -> SampleStore:

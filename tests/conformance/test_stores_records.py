@@ -12,11 +12,12 @@ from sqlalchemy import insert, select
 
 from conformance.store_backends import RECORDS
 from modelmon.errors import ConfigError
+from modelmon.ledger import dead_letters, endpoints, registry
+from modelmon.ledger.schema import dead_letters as dead_letters_table
+from modelmon.ledger.schema import dirty, traffic
 from modelmon.model import DeadLetter, Endpoint, from_us
-from modelmon.stores import deadletters, endpoints, registry
-from modelmon.stores.database import Database
-from modelmon.stores.schema import dead_letters, dirty, traffic
-from modelmon.stores.sql import chunks, insert_missing, upsert
+from modelmon.sql.database import Database
+from modelmon.sql.statements import chunks, insert_missing, upsert
 
 ENDPOINT = Endpoint(
     "e" * 32, "flights", "delay:v1", function_name="serving", version="v1", labels={"team": "ä"},
@@ -193,22 +194,22 @@ def _dead_letter(offset: int, stream: str = "events", endpoint_id: str = "e") ->
 def test_dead_letters_are_found_newest_first_and_marked_when_sent_again(records: Database) -> None:
     rows = [_dead_letter(1), _dead_letter(2, stream="writer"), _dead_letter(3, endpoint_id="f")]
     with records.write() as connection:
-        connection.execute(insert(dead_letters), rows)
-        assert [letter.offset for letter in deadletters.find(connection)] == [3, 2, 1]
-        assert [letter.offset for letter in deadletters.find(connection, limit=1)] == [3]
-        assert [letter.offset for letter in deadletters.find(connection, stream="events")] == [3, 1]
-        assert [letter.offset for letter in deadletters.find(connection, endpoint_id="f")] == [3]
-        letter = deadletters.get(connection, "s", 0, 1, -1)
+        connection.execute(insert(dead_letters_table), rows)
+        assert [letter.offset for letter in dead_letters.find(connection)] == [3, 2, 1]
+        assert [letter.offset for letter in dead_letters.find(connection, limit=1)] == [3]
+        assert [letter.offset for letter in dead_letters.find(connection, stream="events")] == [3, 1]
+        assert [letter.offset for letter in dead_letters.find(connection, endpoint_id="f")] == [3]
+        letter = dead_letters.get(connection, "s", 0, 1, -1)
         assert letter == DeadLetter(
             "s", 0, 1, -1, "events", "e", "when", "no", bytes(range(256)),
             datetime(1970, 1, 1, 0, 0, 0, 1, tzinfo=UTC),
         )  # fmt: skip
-        assert deadletters.mark_resent(connection, letter, 50)
-        assert deadletters.get(connection, "s", 0, 1, -1) == replace(letter, resent=from_us(50))
-        assert [found.offset for found in deadletters.find(connection, resent=False)] == [3, 2]
-        assert [found.offset for found in deadletters.find(connection, resent=True)] == [1]
-        assert deadletters.get(connection, "s", 0, 9, -1) is None
-        assert not deadletters.mark_resent(connection, replace(letter, offset=9), 50)
+        assert dead_letters.mark_resent(connection, letter, 50)
+        assert dead_letters.get(connection, "s", 0, 1, -1) == replace(letter, resent=from_us(50))
+        assert [found.offset for found in dead_letters.find(connection, resent=False)] == [3, 2]
+        assert [found.offset for found in dead_letters.find(connection, resent=True)] == [1]
+        assert dead_letters.get(connection, "s", 0, 9, -1) is None
+        assert not dead_letters.mark_resent(connection, replace(letter, offset=9), 50)
 
 
 def _dirty(rows: int, version: int = 1) -> dict:

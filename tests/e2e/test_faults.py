@@ -229,7 +229,7 @@ def test_a_corrupt_sample_file_fails_its_window_and_names_the_file(tmp_path: Pat
 
 
 def windows_of(chain: Chain) -> list[dict[str, object]]:
-    from modelmon.stores.records import open_records
+    from modelmon.ledger.records import open_records
 
     database = open_records(chain.settings)
     with database.read() as connection:

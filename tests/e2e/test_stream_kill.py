@@ -22,18 +22,18 @@ import msgspec
 import pytest
 from sqlalchemy import func, select
 
+from modelmon.ledger import schema
+from modelmon.ledger.batches import void_ranges
+from modelmon.ledger.records import open_records
 from modelmon.local.function_yaml import read_function
 from modelmon.local.worker import WorkerSpec
 from modelmon.settings import Settings
-from modelmon.stores import schema
-from modelmon.stores.batches import void_ranges
-from modelmon.stores.database import Database
+from modelmon.sql.database import Database
 from modelmon.stores.reading import read_sample
-from modelmon.stores.records import open_records
 from modelmon.stores.samples import open_samples
 from modelmon.stores.series import open_series
-from modelmon.stores.sweep import sweep
 from modelmon.streams import Stream, open_stream
+from modelmon.upkeep.sweep import sweep
 from modelmon.wire import ServingEvent, write_batch, write_event
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]

@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 from deploying import HTTP, deploy, eventually, make_project, runner_report, stream_trigger, workers_of
+from modelmon.ledger import registry, schema
+from modelmon.ledger.records import open_records
 from modelmon.settings import Settings
-from modelmon.stores import registry, schema
-from modelmon.stores.records import open_records
 from modelmon.streams import open_stream
 
 pytestmark = pytest.mark.e2e

@@ -8,8 +8,8 @@ import pytest
 
 from modelmon import wire
 from modelmon.alerts import Alert, alert_of_failure, alerts_of
+from modelmon.ledger import window_ledger as ledger
 from modelmon.model import ResultKindApp, ValuePoint
-from modelmon.stores import windows as ledger
 from unit.window_support import E1, Chain, at, done, failed, metric, result, waits
 
 

@@ -25,12 +25,12 @@ from modelmon.apps import (
 from modelmon.apps import stage as stage_module
 from modelmon.apps.stage import AppStage
 from modelmon.errors import RejectedError, UnavailableError
+from modelmon.ledger import dead_letters, endpoints, schema, window_ledger
+from modelmon.ledger.records import open_records
 from modelmon.model import Endpoint, Message, Window, to_us
 from modelmon.settings import Settings
 from modelmon.stats import describe
-from modelmon.stores import deadletters, endpoints, schema, windows
 from modelmon.stores.reading import read_sample
-from modelmon.stores.records import open_records
 from modelmon.stores.samples import open_samples
 from modelmon.streams import open_stream
 from modelmon.streams.base import Record, Stream
@@ -93,7 +93,7 @@ class Project:
         """As if its process had ended in the window so often."""
         with self.database.write() as connection:
             for _ in range(times):
-                windows.raise_attempt(connection, "e1", APP, to_us(START), 1)
+                window_ledger.raise_attempt(connection, "e1", APP, to_us(START), 1)
 
     def attempts(self) -> int:
         with self.database.read() as connection:
@@ -404,7 +404,7 @@ def test_an_unreadable_message_becomes_a_dead_letter(project: Project) -> None:
     assert project.judge(Acting(lambda _: None), b"{nonsense", event())[0] != []
     assert project.acknowledged == [(0, 0), (0, 1)]
     with project.database.read() as connection:
-        (letter,) = deadletters.find(connection)
+        (letter,) = dead_letters.find(connection)
     assert (letter.stream, letter.offset, letter.body) == (f"app-{APP}", 0, b"{nonsense")
     assert letter.stream_id == open_stream(project.settings.app_url(APP)).stream_id
 

@@ -20,8 +20,8 @@ from deploying import HTTP, deploy, make_project, stream_trigger
 from modelmon.cli import main, output, status
 from modelmon.local.function_yaml import parse
 from modelmon.settings import Settings
-from modelmon.stores.overview import summary
 from modelmon.streams import open_stream
+from modelmon.views.overview import summary
 from modelmon.wheel import pack_wheel
 
 
@@ -188,9 +188,9 @@ class TestPublish:
 @pytest.fixture
 def letters(project: Path) -> list[str]:
     """Two dead letters of the events stream, the older one of a known endpoint."""
+    from modelmon.ledger.records import open_records
+    from modelmon.ledger.schema import dead_letters
     from modelmon.model import to_us
-    from modelmon.stores.records import open_records
-    from modelmon.stores.schema import dead_letters
 
     settings = Settings.load(project)
     open_stream(settings.events_url, 2).close()
@@ -257,10 +257,10 @@ class TestDeadLetters:
     def test_what_an_interrupted_command_sends_again_has_the_same_publisher(
         self, modelmon: Any, letters: list[str], project: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from modelmon.stores import deadletters
+        from modelmon.ledger import dead_letters
 
         with monkeypatch.context() as killed:
-            killed.setattr(deadletters, "mark_resent", lambda *_: False)
+            killed.setattr(dead_letters, "mark_resent", lambda *_: False)
             assert modelmon("deadletters", "resend", letters[0]).code == 0
         assert modelmon("deadletters", "resend", letters[0]).code == 0
         assert modelmon("deadletters", "resend", letters[0]).code == 0
@@ -277,9 +277,9 @@ class TestDeadLetters:
     def test_they_are_shown_under_their_models_names(
         self, modelmon: Any, letters: list[str], project: Path
     ) -> None:
+        from modelmon.ledger import endpoints
+        from modelmon.ledger.records import open_records
         from modelmon.model import Endpoint
-        from modelmon.stores import endpoints
-        from modelmon.stores.records import open_records
 
         records = open_records(Settings.load(project))
         with records.write() as connection:
@@ -368,8 +368,8 @@ class TestApps:
         assert not (project / "functions").exists()
 
     def test_a_name_that_is_taken_is_refused(self, modelmon: Any, project: Path) -> None:
-        from modelmon.stores.records import open_records
-        from modelmon.stores.registry import put_function
+        from modelmon.ledger.records import open_records
+        from modelmon.ledger.registry import put_function
 
         records = open_records(Settings.load(project))
         with records.write() as connection:

@@ -13,10 +13,10 @@ import pytest
 import nuctl_stand_in
 from deploying import HTTP, deploy, make_project, stream_trigger
 from modelmon.cli import main, output
+from modelmon.ledger import heartbeats
+from modelmon.ledger.records import open_records
 from modelmon.model import Heartbeat, WorkerState
 from modelmon.settings import Settings
-from modelmon.stores import heartbeats
-from modelmon.stores.records import open_records
 
 
 @pytest.fixture

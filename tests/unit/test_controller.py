@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import event as sql_event
 
 from modelmon import wire
+from modelmon.ledger import registry
+from modelmon.ledger import window_ledger as ledger
 from modelmon.model import Window, from_us, to_us
 from modelmon.stages.controller import send
-from modelmon.stores import registry
-from modelmon.stores import windows as ledger
 from unit.window_support import E1, E2, GRACE, Chain, at, done, failed, result, waits
 
 RETRY = 10
@@ -140,7 +140,7 @@ def test_one_partition_that_is_behind_keeps_silence_unproven(chain):
     first = consumer.poll(1, 0)[0]  # the other partition's clock is not applied
     consumer.close()
     (nop,) = wire.read_message(first.body)
-    from modelmon.stores.batches import Derived
+    from modelmon.ledger.batches import Derived
 
     chain._commit(Derived(nop_us=nop.timestamp_us), at(11), first.partition)
     chain.tick(at(11, 1))

@@ -15,16 +15,17 @@ from sqlalchemy import event as sql_event
 from sqlalchemy import select
 
 from modelmon.errors import UnavailableError
+from modelmon.ledger import due_windows
+from modelmon.ledger import window_ledger as ledger
+from modelmon.ledger.schema import dirty
+from modelmon.ledger.window_ledger import Watched
 from modelmon.model import to_us
 from modelmon.stages.controller import Controller
 from modelmon.stages.controller.controller import BUSY
 from modelmon.stages.controller.lease import lease
 from modelmon.stages.controller.notice import notice
-from modelmon.stores import asking, due_windows
-from modelmon.stores import windows as ledger
-from modelmon.stores.schema import dirty
-from modelmon.stores.windows import Watched
 from modelmon.streams import BACKENDS, memory, open_stream
+from modelmon.upkeep import asking
 from modelmon.windows import Span
 from unit import flaky_stream
 from unit.flaky_stream import Killed, kill
@@ -222,7 +223,7 @@ HOLDER = """
 import sys, time
 from modelmon.settings import Settings
 from modelmon.stages.controller.lease import lease
-from modelmon.stores.records import open_records
+from modelmon.ledger.records import open_records
 settings = Settings.load(sys.argv[1], {})
 with lease(settings, open_records(settings)) as mine:
     print(mine, flush=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from modelmon import wire
+from modelmon.ledger import registry
 from modelmon.model import to_us
-from modelmon.stores import registry
 from unit.window_support import E1, GRACE, Chain, at, done, result
 
 RETRY = 10

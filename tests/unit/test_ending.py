@@ -13,10 +13,10 @@ from typing import IO, Any
 
 import pytest
 
+from modelmon.ledger.records import open_records
 from modelmon.nuclio import lifecycle
 from modelmon.settings import Settings
-from modelmon.stores.health import health
-from modelmon.stores.records import open_records
+from modelmon.views.health import health
 
 FUNCTION = """
 import asyncio, os, resource, sys, threading
@@ -26,7 +26,7 @@ from nuclio_sdk.logger import HumanReadableFormatter
 from modelmon.errors import *
 from modelmon.nuclio import message_handlers
 from modelmon.settings import Settings
-from modelmon.stores.records import open_records
+from modelmon.ledger.records import open_records
 from modelmon.streams.subscriptions import events_of
 
 held = []

@@ -292,8 +292,8 @@ class TestEndpoints:
         assert endpoint.status.monitoring_mode == "enabled"
 
     def test_a_request_shows_in_the_status_and_narrows_the_list(self, tmp_path: Path) -> None:
+        from modelmon.ledger.schema import traffic
         from modelmon.model_monitoring.locating import opened
-        from modelmon.stores.schema import traffic
 
         project, endpoint = self.listed(tmp_path)
         noon = datetime(2026, 1, 1, 12, tzinfo=UTC)

@@ -23,6 +23,8 @@ from nuclio_sdk import Context, Event, Logger, Platform, TriggerInfo
 from deploying import deploy, make_project, stream_trigger
 from modelmon.cli.health import read_health
 from modelmon.errors import ConfigError, UnavailableError
+from modelmon.ledger import heartbeats
+from modelmon.ledger.records import open_records
 from modelmon.local.folders import report_file
 from modelmon.local.running import lock_project
 from modelmon.model import Heartbeat, Message, PartitionProgress, WorkerState
@@ -31,12 +33,10 @@ from modelmon.nuclio import http_handlers, message_handlers, tick_handlers
 from modelmon.nuclio.progress import Progress
 from modelmon.nuclio.pulse import Pulse
 from modelmon.settings import Settings
-from modelmon.stores import heartbeats
-from modelmon.stores.database import Database
-from modelmon.stores.health import every_health, function_health, health
-from modelmon.stores.records import open_records
+from modelmon.sql.database import Database
 from modelmon.streams import open_stream
 from modelmon.streams.subscriptions import Subscription, events_of
+from modelmon.views.health import every_health, function_health, health
 from modelmon.waiting import outages, when_available
 
 SECOND = 1_000_000

@@ -12,12 +12,13 @@ from typer.testing import CliRunner
 from modelmon import wire
 from modelmon.cli import app
 from modelmon.errors import ConfigError
+from modelmon.ledger import registry, schema
 from modelmon.model import BatchRange, TrafficPoint, from_us, to_us
 from modelmon.model_monitoring import judging
 from modelmon.model_monitoring.judging import Asked, judge_windows
-from modelmon.stores import asking, registry, schema
-from modelmon.stores.maintenance import prune
 from modelmon.stores.samples import open_samples
+from modelmon.upkeep import asking
+from modelmon.upkeep.maintenance import prune
 from unit.window_support import E1, E2, GRACE, T0, Chain, at, done, failed, result, waits
 
 MINUTE_US = 60_000_000

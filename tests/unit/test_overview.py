@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from modelmon.stores.overview import by_trouble, findings, summary, words
+from modelmon.views.overview import by_trouble, findings, summary, words
 
 HOUR = "2026-01-01 {:02}:00:00.000000+00:00"
 

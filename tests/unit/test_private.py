@@ -15,12 +15,12 @@ from modelmon.apps.artifacts import _write
 from modelmon.cli import app
 from modelmon.deploying.folders import write_folder
 from modelmon.deploying.rendering import Rendered
+from modelmon.ledger.records import open_records
 from modelmon.local.folders import template
 from modelmon.local.supervisor import Supervisor
 from modelmon.model_monitoring.folders import only_writer, write_private
 from modelmon.settings import Settings
 from modelmon.sources import make_folder
-from modelmon.stores.records import open_records
 from modelmon.stores.series import open_series
 from modelmon.streams import open_stream
 from modelmon.wheel import pack_wheel

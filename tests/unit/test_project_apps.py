@@ -16,12 +16,12 @@ from typer.testing import CliRunner
 
 from modelmon.apps import HistogramDataDriftApplication
 from modelmon.errors import ConfigError
+from modelmon.ledger import heartbeats, registry
+from modelmon.ledger.records import open_records
+from modelmon.ledger.schema import alerts
 from modelmon.local.function_yaml import read_function
 from modelmon.model import Heartbeat, WorkerState
 from modelmon.project import Project
-from modelmon.stores import heartbeats, registry
-from modelmon.stores.records import open_records
-from modelmon.stores.schema import alerts
 from modelmon.streams import open_stream
 from project_support import APP, again, deployed, make, write
 

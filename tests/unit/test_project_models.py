@@ -14,12 +14,12 @@ from modelmon import get_offline_features
 from modelmon.apps.context import ContextProject
 from modelmon.errors import ConfigError
 from modelmon.feature_store import get_feature_set
+from modelmon.ledger import endpoints
+from modelmon.ledger.records import open_records
 from modelmon.model import Endpoint, endpoint_id_of
 from modelmon.model_monitoring.api import get_or_create_model_endpoint, list_model_endpoints
 from modelmon.project import Project
 from modelmon.stats import describe
-from modelmon.stores import endpoints
-from modelmon.stores.records import open_records
 from modelmon.stores.samples import open_samples
 from project_support import again, frame, make, write
 from sample_files import HOUR_US, add_file

@@ -9,10 +9,10 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from modelmon.ledger import schema
 from modelmon.local.running import lock_project, report_file
 from modelmon.model_monitoring.locating import opened
 from modelmon.project.telling import quietly
-from modelmon.stores import schema
 from project_support import frame, make
 
 

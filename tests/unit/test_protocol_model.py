@@ -1,6 +1,6 @@
 """The exactly-once protocol under random interleavings: kills, zombies, replays, compaction, sweep.
 
-Real code throughout: where batches are cut (PartitionBuffer), the ledger (stores/batches.py on SQLite),
+Real code throughout: where batches are cut (PartitionBuffer), the ledger (ledger/batches.py on SQLite),
 decoding and columns, the SQL series, compaction, sweep and reader. Only the files are in memory. Actors are
 threads that run one at a time and can be stopped for good, or for long, before each transaction and file.
 """
@@ -19,8 +19,12 @@ import pytest
 from sqlalchemy import Connection, delete, select
 
 from modelmon.errors import ConfigError
+from modelmon.ledger import batches, schema
+from modelmon.ledger.records import records_at
+from modelmon.ledger.window_ledger import Watched
 from modelmon.model import BatchRange, Message, SampleFile, to_us
 from modelmon.settings import Settings
+from modelmon.sql.database import Database
 from modelmon.stages.stream.batch import Batch, Tabled
 from modelmon.stages.stream.columns import endpoint_columns
 from modelmon.stages.stream.decode import decode
@@ -28,14 +32,12 @@ from modelmon.stages.stream.derive import derive
 from modelmon.stages.stream.partition import Cut, PartitionBuffer
 from modelmon.stages.stream.target import sample_path
 from modelmon.stages.stream.traffic import traffic_points
-from modelmon.stores import asking, batches, schema
 from modelmon.stores.base import SampleStore
-from modelmon.stores.compaction import compact
-from modelmon.stores.database import Database
 from modelmon.stores.reading import read_sample
 from modelmon.stores.series import SqlSeries
-from modelmon.stores.sweep import sweep
-from modelmon.stores.windows import Watched
+from modelmon.upkeep import asking
+from modelmon.upkeep.compaction import compact
+from modelmon.upkeep.sweep import sweep
 from modelmon.windows import Period, Span
 from streaming import NOW_US, event
 
@@ -359,7 +361,7 @@ def places_of(table: pa.Table) -> list[Place]:
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path_factory.mktemp('model')}/records.db", durability="process")
+    database = records_at(f"sqlite:///{tmp_path_factory.mktemp('model')}/records.db", durability="process")
     yield database
     database.close()
 

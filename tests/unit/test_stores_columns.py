@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelmon.errors import RejectedError
-from modelmon.stores.columns import (
+from modelmon.columns import (
     METADATA_COLUMNS,
     RESERVED,
     original_name,
@@ -15,6 +14,7 @@ from modelmon.stores.columns import (
     stored_name,
     stored_names,
 )
+from modelmon.errors import RejectedError
 
 NAMES = st.one_of(
     st.sampled_from(

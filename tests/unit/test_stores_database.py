@@ -13,35 +13,37 @@ import pytest
 from sqlalchemy import exc, text
 
 from modelmon.errors import ConfigError, UnavailableError
+from modelmon.ledger import registry, schema
+from modelmon.ledger.publishers import Applied, applied_numbers
+from modelmon.ledger.records import open_records, records_at
 from modelmon.settings import Settings
-from modelmon.stores import database as module
-from modelmon.stores import registry, schema
-from modelmon.stores.database import Database
-from modelmon.stores.publishers import Applied, applied_numbers
-from modelmon.stores.records import open_records
+from modelmon.sql import database as module
+from modelmon.sql.database import Database
 from modelmon.stores.series import open_series
 
 INCREMENT = """
 import sys
-from modelmon.stores import registry
-from modelmon.stores.database import Database
-database = Database(sys.argv[1], durability="process")
+from modelmon.ledger import registry
+from modelmon.ledger.records import records_at
+from modelmon.sql.database import Database
+database = records_at(sys.argv[1], durability="process")
 for _ in range(300):
     with database.write() as connection:
         registry.set_value(connection, "count", registry.get_value(connection, "count", 0) + 1)
 """
 KILLED = """
 import os, signal, sys
-from modelmon.stores import registry
-from modelmon.stores.database import Database
-database = Database(sys.argv[1])
+from modelmon.ledger import registry
+from modelmon.ledger.records import records_at
+from modelmon.sql.database import Database
+database = records_at(sys.argv[1])
 with database.write() as connection:
     registry.set_value(connection, "a", "whole")
 with database.write() as connection:
     registry.set_value(connection, "a", "half")
     os.kill(os.getpid(), signal.SIGKILL)
 """
-OPEN = "import sys; from modelmon.stores.database import Database; Database(sys.argv[1])"
+OPEN = "import sys; from modelmon.ledger.records import records_at; records_at(sys.argv[1])"
 
 
 def _url(folder: Path) -> str:
@@ -60,25 +62,25 @@ def _versions(database: Database) -> list[int]:
 def test_three_processes_that_read_and_write_lose_no_update(tmp_path: Path) -> None:
     processes = [_start(INCREMENT, _url(tmp_path)) for _ in range(3)]
     assert [process.wait(120) for process in processes] == [0, 0, 0]
-    with Database(_url(tmp_path)).read() as connection:
+    with records_at(_url(tmp_path)).read() as connection:
         assert registry.get_value(connection, "count") == 900
 
 
 def test_processes_that_make_the_database_together_all_find_it_made(tmp_path: Path) -> None:
     processes = [_start(OPEN, _url(tmp_path)) for _ in range(4)]
     assert [process.wait(120) for process in processes] == [0] * 4
-    assert _versions(Database(_url(tmp_path))) == list(range(1, schema.VERSION + 1))
+    assert _versions(records_at(_url(tmp_path))) == [schema.SCHEMA.version]
 
 
 def test_a_writer_killed_in_mid_transaction_leaves_the_state_before_it(tmp_path: Path) -> None:
     assert _start(KILLED, _url(tmp_path)).wait(120) == -signal.SIGKILL
-    database = Database(_url(tmp_path))
+    database = records_at(_url(tmp_path))
     with database.write() as connection:  # its lock is gone too
         assert registry.get_value(connection, "a") == "whole"
 
 
 def test_a_writer_waits_for_another_and_readers_for_nobody(tmp_path: Path) -> None:
-    database = Database(_url(tmp_path))
+    database = records_at(_url(tmp_path))
     order: list[str] = []
 
     def second() -> None:
@@ -100,9 +102,9 @@ def test_a_writer_waits_for_another_and_readers_for_nobody(tmp_path: Path) -> No
 def test_a_lock_that_is_never_given_back_is_unavailable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    holder = Database(_url(tmp_path))
+    holder = records_at(_url(tmp_path))
     monkeypatch.setattr(module, "BUSY_SECONDS", 0.05)
-    waiting = Database(_url(tmp_path))
+    waiting = records_at(_url(tmp_path))
     with holder.write(), pytest.raises(UnavailableError, match="locked"), waiting.write():
         pass
     with waiting.write() as connection:
@@ -112,8 +114,8 @@ def test_a_lock_that_is_never_given_back_is_unavailable(
 def test_a_migration_that_fails_half_way_leaves_the_version_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Database(_url(tmp_path)).close()
-    following = schema.VERSION + 1
+    records_at(_url(tmp_path)).close()
+    following = schema.SCHEMA.version + 1
 
     def broken(connection) -> None:
         connection.execute(text("CREATE TABLE half (x INTEGER)"))
@@ -121,42 +123,39 @@ def test_a_migration_that_fails_half_way_leaves_the_version_before(
         connection.execute(text("this is no SQL"))
 
     with monkeypatch.context() as newer:
-        newer.setattr(schema, "VERSION", following)
         newer.setitem(schema.MIGRATIONS, following, broken)
         with pytest.raises(exc.OperationalError, match="syntax"):
-            Database(_url(tmp_path))
-    with Database(_url(tmp_path)).read() as connection:
+            records_at(_url(tmp_path))
+    with records_at(_url(tmp_path)).read() as connection:
         names = connection.scalars(text("SELECT sql FROM sqlite_master")).all()
     assert not [sql for sql in names if sql and "half" in sql]
 
 
 def test_a_migration_runs_once_and_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    Database(_url(tmp_path)).close()
+    records_at(_url(tmp_path)).close()
     ran: list[int] = []
-    for step in (1, 2):
-        version = schema.VERSION + step
+    expected = [schema.SCHEMA.version + 1, schema.SCHEMA.version + 2]
+    for version in expected:
         monkeypatch.setitem(
             schema.MIGRATIONS, version, lambda connection, version=version: ran.append(version)
         )
-    expected = [schema.VERSION + 1, schema.VERSION + 2]
-    monkeypatch.setattr(schema, "VERSION", expected[-1])
-    Database(_url(tmp_path)).close()
-    Database(_url(tmp_path)).close()
+    records_at(_url(tmp_path)).close()
+    records_at(_url(tmp_path)).close()
     assert ran == expected
 
 
 def test_a_schema_newer_than_the_code_is_refused_and_left_alone(tmp_path: Path) -> None:
-    database = Database(_url(tmp_path))
+    database = records_at(_url(tmp_path))
     with database.write() as connection:
         connection.execute(schema.schema_versions.insert().values(version=999, migrated_us=0))
     with pytest.raises(ConfigError, match=r"999.*newer"):
-        Database(_url(tmp_path))
+        records_at(_url(tmp_path))
 
 
 def test_opening_a_database_that_is_up_to_date_takes_no_write_lock(tmp_path: Path) -> None:
-    holder = Database(_url(tmp_path))
+    holder = records_at(_url(tmp_path))
     with holder.write():
-        Database(_url(tmp_path)).close()
+        records_at(_url(tmp_path)).close()
 
 
 @pytest.mark.parametrize("content", [b"no database at all" * 100, b"SQLite format 3\0" + b"\xff" * 5000])
@@ -164,12 +163,12 @@ def test_a_file_that_is_no_database_is_named_and_kept(tmp_path: Path, content: b
     path = tmp_path / "records.db"
     path.write_bytes(content)
     with pytest.raises(ConfigError, match=r"records\.db is corrupt.*backup"):
-        Database(_url(tmp_path))
+        records_at(_url(tmp_path))
     assert path.read_bytes() == content
 
 
 def test_a_damaged_page_is_told_from_a_database_that_is_down(tmp_path: Path) -> None:
-    database = Database(_url(tmp_path))
+    database = records_at(_url(tmp_path))
     with database.write() as connection:
         for number in range(500):
             registry.set_value(connection, f"name{number}", "x" * 200)
@@ -180,7 +179,7 @@ def test_a_damaged_page_is_told_from_a_database_that_is_down(tmp_path: Path) -> 
     content = bytearray(path.read_bytes())
     content[8192:] = b"\xee" * (len(content) - 8192)
     path.write_bytes(content)
-    with pytest.raises(ConfigError, match="corrupt"), Database(_url(tmp_path)).read() as connection:
+    with pytest.raises(ConfigError, match="corrupt"), records_at(_url(tmp_path)).read() as connection:
         connection.execute(text("SELECT * FROM project_values")).all()
 
 
@@ -202,7 +201,7 @@ def test_a_damaged_page_is_told_from_a_database_that_is_down(tmp_path: Path) -> 
 def test_what_waiting_mends_is_unavailable_and_a_bug_stays_a_bug(
     tmp_path: Path, code: int, expected: type[Exception], words: str
 ) -> None:
-    database = Database(_url(tmp_path))
+    database = records_at(_url(tmp_path))
     injected = sqlite3.OperationalError("injected")
     injected.sqlite_errorcode = code
     with pytest.raises(expected, match=words), database.write():
@@ -210,7 +209,7 @@ def test_what_waiting_mends_is_unavailable_and_a_bug_stays_a_bug(
 
 
 def test_a_full_disk_is_unavailable_and_changes_nothing(tmp_path: Path) -> None:
-    database = Database(_url(tmp_path))
+    database = records_at(_url(tmp_path))
     with database.read() as connection:
         pages = connection.scalar(text("PRAGMA page_count"))
     with database.write() as connection:
@@ -227,11 +226,11 @@ def test_a_full_disk_is_unavailable_and_changes_nothing(tmp_path: Path) -> None:
 def test_a_database_that_was_deleted_under_us_is_never_written_to_silently(
     tmp_path: Path, made_anew: bool
 ) -> None:
-    database = Database(_url(tmp_path))
+    database = records_at(_url(tmp_path))
     for path in tmp_path.iterdir():
         path.rename(path.with_name(f"gone-{path.name}"))
     if made_anew:
-        Database(_url(tmp_path)).close()
+        records_at(_url(tmp_path)).close()
     with pytest.raises(ConfigError, match="moved or deleted"), database.write():
         pass
     with pytest.raises(ConfigError, match="moved or deleted"), database.read():
@@ -241,7 +240,7 @@ def test_a_database_that_was_deleted_under_us_is_never_written_to_silently(
 def test_a_folder_that_can_not_be_made_is_unavailable(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UnavailableError, match="file can't be made"):
-        Database(f"sqlite:///{tmp_path}/file/records.db")
+        records_at(f"sqlite:///{tmp_path}/file/records.db")
 
 
 @pytest.mark.parametrize(
@@ -261,7 +260,7 @@ def test_a_folder_that_can_not_be_made_is_unavailable(tmp_path: Path) -> None:
 )
 def test_a_url_that_can_not_be_used_is_refused_without_its_password(url: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        Database(url)
+        records_at(url)
     chain: BaseException | None = caught.value
     while chain is not None:
         assert "sesame" not in str(chain)
@@ -270,15 +269,15 @@ def test_a_url_that_can_not_be_used_is_refused_without_its_password(url: str) ->
 
 
 def test_the_shown_url_holds_no_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_version", lambda connection: schema.VERSION)
+    monkeypatch.setattr(module, "version_of", lambda connection, schema: schema.version)
     real = module._engine(_url(tmp_path), "process")
     real.url = module.make_url("postgresql://user:sesame@host/name?password=sesame")
     monkeypatch.setattr(module, "_engine", lambda url, durability: real)
-    assert Database("any").url == "postgresql://user:***@host/name"
+    assert records_at("any").url == "postgresql://user:***@host/name"
 
 
 def test_a_failed_statement_does_not_show_its_values(tmp_path: Path) -> None:
-    database = Database(_url(tmp_path))
+    database = records_at(_url(tmp_path))
     row = {"name": "credentials", "value": "sesame"}
     with pytest.raises(exc.IntegrityError) as caught, database.write() as connection:
         connection.execute(schema.project_values.insert(), [row, row])
@@ -287,14 +286,14 @@ def test_a_failed_statement_does_not_show_its_values(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("durability", "expected"), [("power", 2), ("process", 1)])
 def test_durability_decides_what_a_commit_waits_for(tmp_path: Path, durability: str, expected: int) -> None:
-    with Database(_url(tmp_path), durability=durability).read() as connection:
+    with records_at(_url(tmp_path), durability=durability).read() as connection:
         assert connection.scalar(text("PRAGMA synchronous")) == expected
         assert connection.scalar(text("PRAGMA journal_mode")) == "wal"
 
 
 def test_a_path_may_have_any_name(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/a b#cé/records.db"
-    with Database(url).write() as connection:
+    with records_at(url).write() as connection:
         registry.set_value(connection, "a", 1)
     assert (tmp_path / "a b#cé" / "records.db").exists()
 
@@ -309,16 +308,16 @@ def test_records_and_series_lie_in_the_project_folder_unless_settings_say_else(t
 
 
 def test_a_database_of_version_2_gets_the_columns_that_were_added(tmp_path: Path) -> None:
-    database = Database(_url(tmp_path))
+    database = records_at(_url(tmp_path))
     with database.write() as connection:
         connection.execute(text("ALTER TABLE publishers DROP COLUMN gaps"))
         connection.execute(text("ALTER TABLE traffic DROP COLUMN repeated"))
         connection.execute(text("ALTER TABLE traffic DROP COLUMN last_error_us"))
-        connection.execute(text("DELETE FROM schema_versions WHERE version > 2"))
+        connection.execute(text("UPDATE schema_versions SET version = 2"))
         connection.execute(text("INSERT INTO publishers VALUES ('p', 'e', 7)"))
         values = "'e', 7, 7, 0, 0, 0, 0, NULL, NULL, 1, NULL, ''"
         connection.execute(text(f"INSERT INTO traffic VALUES ({values})"))
     database.close()
-    with Database(_url(tmp_path)).read() as connection:
+    with records_at(_url(tmp_path)).read() as connection:
         assert connection.execute(text("SELECT repeated, last_error_us FROM traffic")).one() == (0, None)
         assert applied_numbers(connection, [("p", "e")]) == {("p", "e"): Applied(7)}

@@ -15,17 +15,19 @@ import pytest
 from sqlalchemy import Connection, func, insert, select, update
 
 from modelmon.errors import UnavailableError
+from modelmon.ledger import registry
+from modelmon.ledger.records import records_at
+from modelmon.ledger.schema import SCHEMA, compactions, dirty, files, positions, void_ranges, windows
 from modelmon.model import BatchRange, TrafficPoint, ValuePoint
 from modelmon.settings import Settings
-from modelmon.stores import maintenance, registry
-from modelmon.stores.compaction import ABANDONED_AFTER_US, compact
-from modelmon.stores.database import Database
-from modelmon.stores.maintenance import REST_US, SWEEP_EVERY_US, maintain, prune
+from modelmon.sql.database import Database
 from modelmon.stores.reading import read_sample
 from modelmon.stores.samples import ParquetSamples
-from modelmon.stores.schema import compactions, dirty, files, positions, void_ranges, windows
 from modelmon.stores.series import SqlSeries
-from modelmon.stores.sweep import sweep
+from modelmon.upkeep import maintenance
+from modelmon.upkeep.compaction import ABANDONED_AFTER_US, compact
+from modelmon.upkeep.maintenance import REST_US, SWEEP_EVERY_US, maintain, prune
+from modelmon.upkeep.sweep import sweep
 from sample_files import HOUR_US, STREAM, add_file, path_of, table
 
 NOW = 1_000 * HOUR_US
@@ -54,7 +56,7 @@ class Mortal:
 class MortalDatabase(Database):
     def __init__(self, url: str, mortal: Mortal) -> None:
         self._mortal = Mortal()  # opening is no step
-        super().__init__(url, durability="process")
+        super().__init__(url, SCHEMA, durability="process")
         self._mortal = mortal
 
     @contextmanager
@@ -233,7 +235,7 @@ def test_large_files_are_left_and_small_ones_merged_up_to_a_size(
     with house.database.write() as connection:
         connection.execute(update(files).values(size_bytes=10))
         connection.execute(update(files).where(files.c.first == 0).values(size_bytes=51))
-    monkeypatch.setattr("modelmon.stores.compaction.LARGEST_BYTES", 85)
+    monkeypatch.setattr("modelmon.upkeep.compaction.LARGEST_BYTES", 85)
     before = house.read()
     assert _compact(house) == (1, True)
     assert len(house.listed()) == 3  # the large one, one that did not fit, the compacted one
@@ -363,8 +365,8 @@ def test_the_sweep_takes_only_what_can_never_be_listed(house: House) -> None:
 
 
 def test_a_sweep_goes_on_where_its_time_ended(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("modelmon.stores.sql.CHUNK", 3)
-    monkeypatch.setattr("modelmon.stores.sweep.chunks", lambda items: _threes(items))
+    monkeypatch.setattr("modelmon.sql.statements.CHUNK", 3)
+    monkeypatch.setattr("modelmon.upkeep.sweep.chunks", lambda items: _threes(items))
     for number in range(10):
         _strange(house, f"key={number}/c-{'b' * 32}.parquet")
     after, rounds = "", 0
@@ -494,7 +496,7 @@ def test_without_time_or_retention_nothing_is_done_or_forgotten(house: House, se
 
 def test_series_elsewhere_are_pruned_there(house: House, settings: Settings, tmp_path: Path) -> None:
     elsewhere = replace(settings, series_url=f"sqlite:///{tmp_path}/series.db", retention_days=1.0)
-    series = SqlSeries(Database(elsewhere.series_url))
+    series = SqlSeries(records_at(elsewhere.series_url))
     series.write_traffic(BatchRange(STREAM, 0, 0, 1), [TrafficPoint("e", 0)])
     maintain(house.database, elsewhere, NOW)
     assert series.read_traffic(["e"], 0, NOW) == []

@@ -13,15 +13,16 @@ import pyarrow.dataset as ds
 import pytest
 from sqlalchemy import delete, insert
 
+from modelmon.columns import METADATA_COLUMNS
 from modelmon.errors import ConfigError
+from modelmon.ledger import endpoints
+from modelmon.ledger.records import records_at
+from modelmon.ledger.schema import column_types, files
 from modelmon.model import Endpoint
-from modelmon.stores import endpoints
+from modelmon.sql.database import Database
 from modelmon.stores.base import SampleStore
-from modelmon.stores.columns import METADATA_COLUMNS
-from modelmon.stores.database import Database
 from modelmon.stores.reading import read_sample
 from modelmon.stores.samples import ParquetSamples
-from modelmon.stores.schema import column_types, files
 from sample_files import HOUR_US, add_file
 
 DAY = (0, 24 * HOUR_US)
@@ -54,7 +55,7 @@ class Counting(SampleStore):
 
 @pytest.fixture
 def database(tmp_path: Path) -> Database:
-    return Database(f"sqlite:///{tmp_path}/records.db", durability="process")
+    return records_at(f"sqlite:///{tmp_path}/records.db", durability="process")
 
 
 @pytest.fixture

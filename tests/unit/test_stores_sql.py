@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.schema import CreateTable
 
-from modelmon.stores import schema
-from modelmon.stores.schema import dirty, value_series
-from modelmon.stores.sql import insert_missing, upsert
+from modelmon.ledger import schema
+from modelmon.ledger.schema import dirty, value_series
+from modelmon.sql.statements import insert_missing, upsert
 
 
 class Recorder:

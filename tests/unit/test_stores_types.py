@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelmon.stores import columns, samples_types
+from modelmon import columns
+from modelmon.stores import samples_types
 from modelmon.stores.samples_types import between, common_type, empty, in_row_order, unified
 
 DOUBLES = pa.list_(pa.float64())

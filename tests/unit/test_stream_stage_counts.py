@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from modelmon.model import UNKNOWN_ENDPOINT, TrafficPoint
-from modelmon.stores.clock import clock
 from modelmon.stores.series import open_series
+from modelmon.views.clock import clock
 from modelmon.wire import (
     BatchComplete,
     ErrorEvent,

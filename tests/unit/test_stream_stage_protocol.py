@@ -13,12 +13,8 @@ import pytest
 from sqlalchemy import update
 
 from modelmon.errors import ConfigError, UnavailableError
-from modelmon.model import BatchRange, Message
-from modelmon.stages.stream import StreamStage
-from modelmon.stages.stream import stage as stage_module
-from modelmon.stores import schema
-from modelmon.stores.base import SampleStore
-from modelmon.stores.batches import (
+from modelmon.ledger import schema
+from modelmon.ledger.batches import (
     Derived,
     OpenBatch,
     commit_batch,
@@ -27,6 +23,10 @@ from modelmon.stores.batches import (
     take_over,
     void_ranges,
 )
+from modelmon.model import BatchRange, Message
+from modelmon.stages.stream import StreamStage
+from modelmon.stages.stream import stage as stage_module
+from modelmon.stores.base import SampleStore
 from modelmon.stores.series import open_series
 from streaming import Bed, event, feed, graph, run
 

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modelmon.ledger import publishers
+from modelmon.ledger.publishers import Applied, advanced, lock_numbers, note_numbers
 from modelmon.model import BatchRange, TrafficPoint
 from modelmon.stages.stream.steps import Parts
-from modelmon.stores import publishers
 from modelmon.stores.base import SeriesStore
-from modelmon.stores.publishers import Applied, advanced, lock_numbers, note_numbers
 from modelmon.stores.series import open_series
 from modelmon.wire import ErrorEvent, write_batch, write_error_event
 from modelmon.wire.numbering import published_by

@@ -14,14 +14,14 @@ from sqlalchemy import select
 
 from modelmon import wire
 from modelmon.errors import UnavailableError
+from modelmon.ledger import answers
+from modelmon.ledger.reports import Answer, Report
+from modelmon.ledger.schema import app_stats, dead_letters
+from modelmon.ledger.window_ledger import WindowKey
 from modelmon.model import Message, Window, from_us
 from modelmon.stages.writer import Writer
 from modelmon.stages.writer import writer as writer_module
-from modelmon.stores import verdicts
-from modelmon.stores.reports import Answer, Report
-from modelmon.stores.schema import app_stats, dead_letters
 from modelmon.stores.series import SqlSeries
-from modelmon.stores.windows import WindowKey
 from unit.window_support import E1, E2, Chain, at, done, envelope, failed, metric, result, stats
 
 
@@ -149,7 +149,7 @@ def test_a_writer_that_was_replaced_while_it_slept_does_not_move_the_ledger_back
     late = Report(WindowKey(E1, "app", at(0)), "name", at(10), 1, answer=Answer("failed", "slow"))
     chain.report(result(window(revision=2), 0), done(window(revision=2)))
     with chain.database.write() as connection:  # past the look at what was answered
-        assert verdicts.apply(connection, late, at(11), 3) == []
+        assert answers.apply(connection, late, at(11), 3) == []
     row = chain.windows()[0]
     assert (row.answered, row.outcome) == (2, "done")
     assert shown(chain) == [("app", "drift", 0, 2)]

@@ -14,13 +14,13 @@ from sqlalchemy import select
 
 from modelmon import wire
 from modelmon.errors import UnavailableError
+from modelmon.ledger import batches, endpoints, registry
+from modelmon.ledger.records import records_at
+from modelmon.ledger.schema import alerts, traffic, verdicts, windows
 from modelmon.model import BatchRange, Endpoint, Message
 from modelmon.settings import Settings
 from modelmon.stages.controller import Controller
 from modelmon.stages.writer import Writer
-from modelmon.stores import batches, endpoints, registry
-from modelmon.stores.database import Database
-from modelmon.stores.schema import alerts, traffic, verdicts, windows
 from modelmon.stores.series import SqlSeries
 from modelmon.streams import open_stream
 
@@ -47,7 +47,7 @@ class Chain:
             "flush_after_seconds": 0.01,
         }
         self.settings = Settings.load(folder, {}, **{**values, **settings})
-        self.database = Database(self.settings.records_url, durability="process")
+        self.database = records_at(self.settings.records_url, durability="process")
         self.series = SqlSeries(self.database)
         self.controller = Controller.open(self.settings)
         self.events = open_stream(self.settings.events_url, self.settings.events_partitions)

@@ -17,11 +17,11 @@ from modelmon.apps import report
 from modelmon.apps.base import ModelMonitoringApplicationBase, judge
 from modelmon.apps.context import MonitoringApplicationContext
 from modelmon.errors import RejectedError, UnavailableError
+from modelmon.ledger import answers, endpoints, window_ledger
+from modelmon.ledger.records import open_records
 from modelmon.model import UNKNOWN_ENDPOINT, DeadLetter, Endpoint, Message, from_us, to_us
 from modelmon.settings import Settings
-from modelmon.stores import endpoints, verdicts, windows
 from modelmon.stores.reading import read_sample
-from modelmon.stores.records import open_records
 from modelmon.stores.samples import open_samples
 from modelmon.streams import open_stream
 from modelmon.streams.subscriptions import Subscription, windows_of
@@ -154,11 +154,11 @@ class AppStage:
 
     def _raise_attempt(self, event: wire.AppEvent) -> int:
         with self._database.write() as connection:
-            return windows.raise_attempt(connection, *_place(event))
+            return window_ledger.raise_attempt(connection, *_place(event))
 
     def _forget_attempts(self, event: wire.AppEvent) -> None:
         with self._database.write() as connection:
-            windows.forget_attempts(connection, *_place(event))
+            window_ledger.forget_attempts(connection, *_place(event))
 
     def _publish(self, event: wire.AppEvent, body: bytes) -> None:
         try:
@@ -182,7 +182,7 @@ class AppStage:
             created=from_us(time.time_ns() // 1000),
         )
         with self._database.write() as connection:
-            verdicts.set_aside(connection, [letter])
+            answers.set_aside(connection, [letter])
 
     def _stream_id(self) -> str:
         reads = self.subscription

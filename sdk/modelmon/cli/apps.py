@@ -64,9 +64,9 @@ def _copy_whole(source: Path, made: Path) -> None:
 
 def _refuse_taken(name: str) -> None:
     """ConfigError for the name of a function that ModelMon brings, or that the project here has."""
+    from modelmon.ledger.registry import get_function
     from modelmon.model_monitoring.locating import opened
     from modelmon.project.names import DRIFT_APP
-    from modelmon.stores.registry import get_function
 
     if name == DRIFT_APP:
         raise ConfigError(f"name: {name!r} is the app that comes with ModelMon; choose another name")

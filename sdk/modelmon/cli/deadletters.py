@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from modelmon.settings import Settings
-    from modelmon.stores.database import Database
+    from modelmon.sql.database import Database
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -52,11 +52,11 @@ def list_letters(
 
       modelmon deadletters list --reason 'in the future'
     """
-    from modelmon.stores import deadletters
+    from modelmon.ledger import dead_letters
 
     resent = None if everything else False
     with _records(load_settings(project_dir)) as records, records.read() as connection:
-        letters = deadletters.find(
+        letters = dead_letters.find(
             connection, endpoint_id=endpoint or None, reason=reason or None, resent=resent, limit=limit
         )
         names = _names(connection, letters)
@@ -156,7 +156,7 @@ def letter_id(letter: DeadLetter) -> str:
 
 @contextmanager
 def _records(settings: Settings) -> Iterator[Database]:
-    from modelmon.stores.records import open_records
+    from modelmon.ledger.records import open_records
 
     records = open_records(settings)
     try:
@@ -167,7 +167,7 @@ def _records(settings: Settings) -> Iterator[Database]:
 
 def _names(connection: Connection, letters: list[DeadLetter]) -> dict[str, str]:
     """What the letters' endpoints are called; an id stands for one that has no record."""
-    from modelmon.stores import endpoints
+    from modelmon.ledger import endpoints
 
     ids = {letter.endpoint_id for letter in letters}
     known = endpoints.get_many(connection, ids)
@@ -175,16 +175,16 @@ def _names(connection: Connection, letters: list[DeadLetter]) -> dict[str, str]:
 
 
 def _unsent(connection: Connection, endpoint: str, reason: str) -> list[DeadLetter]:
-    from modelmon.stores import deadletters
+    from modelmon.ledger import dead_letters
 
-    found = deadletters.find(connection, endpoint_id=endpoint or None, reason=reason or None, resent=False)
+    found = dead_letters.find(connection, endpoint_id=endpoint or None, reason=reason or None, resent=False)
     return found[::-1]  # the oldest first, as they came
 
 
 def _find(connection: Connection, letter: str) -> DeadLetter:
-    from modelmon.stores import deadletters
+    from modelmon.ledger import dead_letters
 
-    for found in deadletters.find(connection):
+    for found in dead_letters.find(connection):
         if letter_id(found) == letter:
             return found
     raise ConfigError(f"no dead letter {letter!r}; `modelmon deadletters list --all` shows all ids")
@@ -194,8 +194,8 @@ def _resend(settings: Settings, records: Database, letters: list[DeadLetter], bo
     """Publish first, note it after. What a crash between the two sends twice counts once."""
     from rich.progress import track
 
+    from modelmon.ledger import dead_letters
     from modelmon.local.topics import open_topic
-    from modelmon.stores import deadletters
 
     streams = {letter.stream: open_topic(settings, letter.stream) for letter in letters}
     try:
@@ -206,7 +206,7 @@ def _resend(settings: Settings, records: Database, letters: list[DeadLetter], bo
                 again = _numbered(letter, again)
             streams[letter.stream].publish([(key, again)])
             with records.write() as connection:
-                deadletters.mark_resent(connection, letter, time.time_ns() // 1000)
+                dead_letters.mark_resent(connection, letter, time.time_ns() // 1000)
     finally:
         for stream in streams.values():
             stream.close()

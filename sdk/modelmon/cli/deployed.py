@@ -134,8 +134,8 @@ def _known(settings: Settings, names: Sequence[str]) -> tuple[Mapping[str, Funct
 
 def _heard(settings: Settings, names: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
     """What the heartbeats of the functions say, or why they can't be read."""
-    from modelmon.stores.health import every_health
-    from modelmon.stores.records import open_records
+    from modelmon.ledger.records import open_records
+    from modelmon.views.health import every_health
 
     try:
         records = open_records(settings)

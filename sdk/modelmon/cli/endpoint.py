@@ -45,10 +45,10 @@ def endpoint(
 
 def read_endpoint(settings: Settings, name: str, windows: int) -> dict[str, Any]:
     """What `endpoint --json` prints. Raises ConfigError for a name that nothing or several things have."""
-    from modelmon.stores.one_endpoint import one_endpoint
-    from modelmon.stores.records import open_records
+    from modelmon.ledger.records import open_records
     from modelmon.stores.series import open_series
-    from modelmon.stores.status import read_endpoints
+    from modelmon.views.one_endpoint import one_endpoint
+    from modelmon.views.status import read_endpoints
     from modelmon.wire import write_moment
 
     now_us = time.time_ns() // 1000
@@ -108,7 +108,7 @@ def _print_head(entry: dict[str, Any]) -> None:
 
 
 def _print_windows(windows: Sequence[dict[str, Any]]) -> None:
-    from modelmon.stores.overview import first_line
+    from modelmon.views.overview import first_line
 
     rows = []
     for window in windows[:SHOWN]:

@@ -47,8 +47,8 @@ def read_health(settings: Settings, names: list[str]) -> list[dict[str, Any]]:
     """What `health --json` prints. Raises ConfigError for a function that nobody knows."""
     from modelmon.cli.deployed import beating_functions, is_removed
     from modelmon.errors import ConfigError
-    from modelmon.stores.health import every_health
-    from modelmon.stores.records import open_records
+    from modelmon.ledger.records import open_records
+    from modelmon.views.health import every_health
 
     records = open_records(settings)
     try:

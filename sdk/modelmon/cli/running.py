@@ -99,8 +99,8 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 def _enable_monitoring(settings: Settings) -> None:
     """With the defaults, unless the project has been told before what it wants."""
-    from modelmon.stores import registry
-    from modelmon.stores.records import open_records
+    from modelmon.ledger import registry
+    from modelmon.ledger.records import open_records
 
     records = open_records(settings)
     try:

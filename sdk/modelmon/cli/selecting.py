@@ -22,7 +22,7 @@ def select(
 
     Raises ConfigError for a state, app or function that does not exist, and for a name nothing matches.
     """
-    from modelmon.stores.overview import WORST_FIRST, summary
+    from modelmon.views.overview import WORST_FIRST, summary
 
     shown = [*found["endpoints"]]
     states = [state.replace("-", " ") for state in states]

@@ -27,7 +27,7 @@ Entry = Mapping[str, Any]
 
 def print_project(project: str, now: str, shown: Sequence[Entry], all_of_them: int) -> None:
     """The head line and the endpoints."""
-    from modelmon.stores.overview import WORST_FIRST, by_trouble
+    from modelmon.views.overview import WORST_FIRST, by_trouble
 
     states = Counter(entry["state"] for entry in shown)
     counts = ", ".join(f"{states[state]:,} {_coloured(state)}" for state in WORST_FIRST if states[state])
@@ -46,7 +46,7 @@ def print_project(project: str, now: str, shown: Sequence[Entry], all_of_them: i
 def print_findings(alerts: Iterable[Entry], shown: Sequence[Entry]) -> None:
     """The open alerts of these endpoints, and the newest that ended: one for each result, however many
     windows it lasted."""
-    from modelmon.stores.overview import findings
+    from modelmon.views.overview import findings
 
     found, names = findings(alerts), told_apart(shown)
     for title, chosen, most in (
@@ -150,7 +150,7 @@ def _print_line(cells: Mapping[str, Text], widths: Mapping[str, int]) -> None:
 
 
 def _print_finding(finding: Entry, name: str) -> None:
-    from modelmon.stores.overview import minute, words
+    from modelmon.views.overview import minute, words
 
     colour = "red" if finding["severity"] == "high" else "yellow"
     output.console.print(
@@ -170,8 +170,8 @@ def _print_finding(finding: Entry, name: str) -> None:
 
 
 def _waits(waits: Entry, now: str) -> str:
-    from modelmon.stores.overview import minute
-    from modelmon.stores.upcoming import clock
+    from modelmon.views.overview import minute
+    from modelmon.views.upcoming import clock
 
     start, end = waits["start_infer_time"], waits["end_infer_time"]
     span = f"{minute(start)} to {minute(end) if end[:10] != start[:10] else end[11:16]}"

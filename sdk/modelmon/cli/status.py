@@ -65,10 +65,10 @@ def status(
 
 def read_status(settings: Settings, since: datetime | None = None, values: bool = True) -> dict[str, Any]:
     """What `status --json` prints; without `values` no `results` and `metrics`: the table needs none."""
+    from modelmon.ledger.records import open_records
     from modelmon.model import to_us
-    from modelmon.stores import status as reading
-    from modelmon.stores.records import open_records
     from modelmon.stores.series import open_series
+    from modelmon.views import status as reading
 
     functions = deployed_functions(settings)
     with ExitStack() as stack:

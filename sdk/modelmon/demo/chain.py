@@ -106,9 +106,9 @@ def serve_and_watch(project_dir: Path, traffic: Traffic, console: Console) -> Se
 
 def read_status(settings: Settings) -> dict[str, Any]:
     """What the stores know of both endpoints, with every alert there was."""
-    from modelmon.stores.records import open_records
+    from modelmon.ledger.records import open_records
     from modelmon.stores.series import open_series
-    from modelmon.stores.status import status
+    from modelmon.views.status import status
 
     records, series = open_records(settings), open_series(settings)
     try:

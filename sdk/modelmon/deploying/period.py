@@ -28,9 +28,9 @@ def with_recorded_period(settings: Settings) -> tuple[Settings, int, str]:
 
 
 def _read(settings: Settings) -> tuple[int, int]:
-    from modelmon.stores import registry
-    from modelmon.stores.records import open_records
-    from modelmon.stores.windows import project_period
+    from modelmon.ledger import registry
+    from modelmon.ledger.records import open_records
+    from modelmon.ledger.window_ledger import project_period
 
     records = open_records(settings)
     try:

@@ -90,8 +90,8 @@ class Idle:
 
     def _ledger(self) -> str:
         # SQLAlchemy only for those who wait for idle.
-        from modelmon.stores.records import open_records
-        from modelmon.stores.status import idle
+        from modelmon.ledger.records import open_records
+        from modelmon.views.status import idle
 
         self._records = self._records or open_records(self._settings)
         _, reasons = idle(self._records, {}, time.time_ns() // 1000, self._settings)

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from modelmon.errors import ConfigError
 from modelmon.from_mlrun import missing_name, refuse
+from modelmon.ledger import endpoints
 from modelmon.model import ENDPOINT_ID, Endpoint, endpoint_id_of
 from modelmon.model_monitoring import endpoints as registered
 from modelmon.model_monitoring.artifacts import ModelArtifact, find_model
@@ -18,7 +19,6 @@ from modelmon.model_monitoring.moments import Time
 from modelmon.model_monitoring.statuses import EndpointList, requested_within, with_status
 from modelmon.settings import Settings
 from modelmon.stats import read_reference
-from modelmon.stores import endpoints
 from modelmon.wire.identity import LONGEST_ID, LONGEST_NAME, split_model
 
 __path__: list[str] = []  # so that `from … import name` is told what MLRun has here and we have not

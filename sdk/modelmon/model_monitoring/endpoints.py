@@ -8,8 +8,8 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from modelmon.errors import ConfigError
+from modelmon.ledger import endpoints
 from modelmon.model import Endpoint
-from modelmon.stores import endpoints
 from modelmon.wire import endpoint_name_of
 
 

@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from modelmon.errors import ConfigError, no_such
+from modelmon.ledger import endpoints, registry
+from modelmon.ledger.registry import RegisteredApp
+from modelmon.ledger.window_ledger import Watched, watched
 from modelmon.model import Endpoint
 from modelmon.model_monitoring.locating import now_us, opened
 from modelmon.model_monitoring.moments import Time, moment_us
 from modelmon.settings import Settings
-from modelmon.stores import asking, endpoints, registry
-from modelmon.stores.asking import Found
-from modelmon.stores.registry import RegisteredApp
 from modelmon.stores.series import open_series
-from modelmon.stores.windows import Watched, watched
+from modelmon.upkeep import asking
+from modelmon.upkeep.asking import Found
 from modelmon.windows import Span
 from modelmon.wire import write_moment
 

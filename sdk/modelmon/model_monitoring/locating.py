@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from modelmon.errors import ConfigError
+from modelmon.ledger.records import open_records
 from modelmon.local.folders import find_project
 from modelmon.settings import PREFIX, Settings
-from modelmon.stores.database import Database
-from modelmon.stores.records import open_records
+from modelmon.sql.database import Database
 
 
 @runtime_checkable

@@ -14,7 +14,7 @@ from modelmon.model import Endpoint, from_us
 from modelmon.model_monitoring.locating import now_us
 from modelmon.model_monitoring.moments import Time, moment_us
 from modelmon.settings import Settings
-from modelmon.stores.status import read_endpoints
+from modelmon.views.status import read_endpoints
 from modelmon.wire import read_moment
 from modelmon.wire.moments import LATEST_US
 

@@ -42,8 +42,8 @@ def health_reply(state: dict[str, Any]) -> Response:
 
 
 def _look(settings: Settings) -> dict[str, Any]:
-    from modelmon.stores.health import health
-    from modelmon.stores.records import open_records
+    from modelmon.ledger.records import open_records
+    from modelmon.views.health import health
 
     name = function_name()
     try:

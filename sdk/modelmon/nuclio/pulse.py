@@ -17,7 +17,7 @@ from modelmon.settings import Settings
 from modelmon.waiting import away, back
 
 if TYPE_CHECKING:
-    from modelmon.stores.database import Database
+    from modelmon.sql.database import Database
     from modelmon.streams import Stream
     from modelmon.streams.subscriptions import Subscription
 
@@ -60,7 +60,7 @@ class Pulse:
 
     def beat(self, state: WorkerState, reason: str, seconds: float, *, is_last: bool = False) -> None:
         """Write that the worker is so; it will be heard again within `seconds`."""
-        from modelmon.stores import heartbeats
+        from modelmon.ledger import heartbeats
 
         now_us = time.time_ns() // 1000
         if self._told is None or self._told[0] is not state:
@@ -94,7 +94,7 @@ class Pulse:
 
     def last_word(self) -> str:
         """Why the worker in whose place this one is stopped, if it said so not long ago; else ""."""
-        from modelmon.stores import heartbeats
+        from modelmon.ledger import heartbeats
 
         now_us = time.time_ns() // 1000
         with suppress(ConfigError, UnavailableError), self._turn, self._records().read() as connection:
@@ -122,7 +122,7 @@ class Pulse:
 
     def end(self) -> None:
         """The worker ends in good order: it is not missed."""
-        from modelmon.stores import heartbeats
+        from modelmon.ledger import heartbeats
 
         with suppress(ConfigError, UnavailableError), self._turn:
             self._ended = True
@@ -132,7 +132,7 @@ class Pulse:
             self._records().close()
 
     def _records(self) -> Database:
-        from modelmon.stores.records import open_records
+        from modelmon.ledger.records import open_records
 
         if self._database is None:
             self._database = open_records(self._settings)

@@ -14,6 +14,8 @@ from modelmon.counting import count
 from modelmon.deploying.target import EMBEDDED
 from modelmon.errors import ConfigError
 from modelmon.from_mlrun import class_here
+from modelmon.ledger import registry
+from modelmon.ledger.window_ledger import project_period
 from modelmon.local.function_yaml import FILE
 from modelmon.model_monitoring.artifacts import check_json
 from modelmon.model_monitoring.folders import copy_into
@@ -27,8 +29,6 @@ from modelmon.project.requirements import given_requirements, settle_requirement
 from modelmon.project.source import assigns, classes_of
 from modelmon.project.telling import tell
 from modelmon.settings import Settings
-from modelmon.stores import registry
-from modelmon.stores.windows import project_period
 
 KIND = "app"
 TEMPLATE = "apps/_template"

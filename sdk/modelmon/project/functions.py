@@ -14,6 +14,8 @@ import yaml
 
 from modelmon.deploying.steps import delete_function, deploy_function, working
 from modelmon.errors import ConfigError
+from modelmon.ledger import heartbeats, registry
+from modelmon.ledger.registry import RegisteredFunction
 from modelmon.local import folders
 from modelmon.local.function_yaml import FILE
 from modelmon.local.topics import open_topic
@@ -24,8 +26,6 @@ from modelmon.project.preparing import prepare_environment
 from modelmon.project.telling import tell
 from modelmon.secrecy import looks_secret, yaml_mistake
 from modelmon.settings import Settings
-from modelmon.stores import heartbeats, registry
-from modelmon.stores.registry import RegisteredFunction
 
 logger = logging.getLogger(__name__)
 MAIN = "main.py"

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from modelmon.columns import stored_names
 from modelmon.errors import ConfigError, RejectedError
 from modelmon.model_monitoring.artifacts import KEY, ModelArtifact, model_keys, models_folder, write_model
 from modelmon.project.functions import check_path, existing
@@ -14,7 +15,6 @@ from modelmon.project.names import refuse_spelling
 from modelmon.project.telling import tell
 from modelmon.settings import Settings
 from modelmon.stats import describe
-from modelmon.stores.columns import stored_names
 
 logger = logging.getLogger(__name__)
 

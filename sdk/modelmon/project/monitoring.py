@@ -12,6 +12,8 @@ from modelmon.counting import count
 from modelmon.deploying.nuctl import how_far
 from modelmon.deploying.target import EMBEDDED
 from modelmon.errors import ConfigError, UnavailableError
+from modelmon.ledger import registry
+from modelmon.ledger.window_ledger import project_period
 from modelmon.local.running import read_report
 from modelmon.model_monitoring.folders import copy_into
 from modelmon.model_monitoring.locating import HasSettings, opened
@@ -29,8 +31,6 @@ from modelmon.project.names import (
 from modelmon.project.requirements import settle_requirements
 from modelmon.project.telling import tell
 from modelmon.settings import Settings
-from modelmon.stores import registry
-from modelmon.stores.windows import project_period
 
 logger = logging.getLogger(__name__)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from modelmon.errors import ConfigError
 from modelmon.from_mlrun import is_hub_model_server, refuse
+from modelmon.ledger import alerts, registry
 from modelmon.local.function_yaml import FILE
 from modelmon.model_monitoring.api import Labels
 from modelmon.model_monitoring.api import list_model_endpoints as find_endpoints
@@ -29,7 +30,6 @@ from modelmon.project.serving import ServingFunction, read_serving
 from modelmon.project.source import check_installed
 from modelmon.serving import ServingSpec
 from modelmon.settings import Settings
-from modelmon.stores import alerts, registry
 
 Function = ServingFunction | AppFunction
 READING = ("model_tag", "function_tag", "top_level", "latest_only", "tsdb_metrics", "metric_list", "metrics")

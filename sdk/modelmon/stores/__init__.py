@@ -1,1 +1,1 @@
-"""Where everything is kept: samples (Parquet), series, and the records with the ledger that ties them."""
+"""What is kept: samples (Parquet) and series behind ports, found by URL scheme, and how both are read."""

@@ -1,6 +1,6 @@
 """What the stores promise: samples (Parquet), series (time series), and the ledger that ties them.
 
-The records and the ledger are SQL in every deployment (`stores/database.py`, `stores/schema.py`, and one
+The records and the ledger are SQL in every deployment (`sql/database.py`, `ledger/schema.py`, and one
 file of functions per writer); samples and series are ports, because their technologies differ.
 """
 

@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from sqlalchemy import Connection, select
 
-from modelmon.errors import ConfigError
-from modelmon.stores.base import SampleStore
-from modelmon.stores.columns import (
+from modelmon.columns import (
     METADATA_COLUMNS,
     METADATA_PREFIX,
     PREFIXES,
@@ -21,8 +19,10 @@ from modelmon.stores.columns import (
     returned_names,
     stored_names,
 )
-from modelmon.stores.database import Database
-from modelmon.stores.schema import column_types, endpoints, files
+from modelmon.errors import ConfigError
+from modelmon.ledger.schema import column_types, endpoints, files
+from modelmon.sql.database import Database
+from modelmon.stores.base import SampleStore
 
 if TYPE_CHECKING:
     import pyarrow as pa

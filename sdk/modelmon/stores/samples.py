@@ -9,10 +9,10 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from modelmon.columns import TIMESTAMP
 from modelmon.errors import ConfigError
 from modelmon.settings import Settings
 from modelmon.stores.base import SampleStore
-from modelmon.stores.columns import TIMESTAMP
 from modelmon.stores.samples_files import open_files
 
 if TYPE_CHECKING:

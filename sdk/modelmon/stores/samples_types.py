@@ -18,8 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as types
 
+from modelmon.columns import METADATA_COLUMNS, ROW_ORDER, TIMESTAMP
 from modelmon.stats.values import is_gap, spelled
-from modelmon.stores.columns import METADATA_COLUMNS, ROW_ORDER, TIMESTAMP
 
 TIMESTAMP_TYPE = pa.timestamp("us", "UTC")
 METADATA_TYPES: dict[str, pa.DataType] = {

@@ -12,12 +12,13 @@ import msgspec
 from sqlalchemy import Row, and_, delete, or_, select
 
 from modelmon.errors import RejectedError
+from modelmon.ledger.records import records_at
+from modelmon.ledger.schema import traffic_series, value_series
 from modelmon.model import BatchRange, TrafficPoint, ValuePoint
 from modelmon.settings import Settings
+from modelmon.sql.database import Database
+from modelmon.sql.statements import chunks, upsert
 from modelmon.stores.base import SeriesStore
-from modelmon.stores.database import Database
-from modelmon.stores.schema import traffic_series, value_series
-from modelmon.stores.sql import chunks, upsert
 
 _COUNTS = (
     "predictions", "rows", "errors", "estimated_predictions", "latency_count", "latency_us_sum",
@@ -33,7 +34,7 @@ def open_series(settings: Settings) -> SeriesStore:
     Raises ConfigError (URL, corrupt file, schema newer than this code) and UnavailableError.
     """
     url = settings.location("series_url")
-    return SqlSeries(Database(url, durability=settings.durability))
+    return SqlSeries(records_at(url, durability=settings.durability))
 
 
 class SqlSeries(SeriesStore):

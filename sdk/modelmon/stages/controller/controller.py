@@ -10,7 +10,11 @@ from threading import Lock
 from typing import Any
 
 from modelmon.errors import ConfigError, UnavailableError
+from modelmon.ledger import registry
+from modelmon.ledger.due_windows import caught_up_us
+from modelmon.ledger.records import open_records
 from modelmon.settings import Settings
+from modelmon.sql.database import Database
 from modelmon.stages.controller.decide import Rules
 from modelmon.stages.controller.lease import lease
 from modelmon.stages.controller.notice import Noticed, notice
@@ -18,10 +22,6 @@ from modelmon.stages.controller.retire import trim_consumed
 from modelmon.stages.controller.send import send_due
 from modelmon.stages.controller.silence import SilenceProof
 from modelmon.stages.controller.streams import ProjectStreams
-from modelmon.stores import registry
-from modelmon.stores.database import Database
-from modelmon.stores.due_windows import caught_up_us
-from modelmon.stores.records import open_records
 from modelmon.windows import Clocks
 
 logger = logging.getLogger(__name__)

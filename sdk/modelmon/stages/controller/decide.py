@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from modelmon.ledger.due_windows import DueWindow
 from modelmon.settings import Settings
-from modelmon.stores.due_windows import DueWindow
 from modelmon.windows import (
     DONE,
     FAILED,

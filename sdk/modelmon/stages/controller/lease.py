@@ -15,7 +15,7 @@ from sqlalchemy.engine import make_url
 
 from modelmon.errors import UnavailableError
 from modelmon.settings import Settings
-from modelmon.stores.database import Database
+from modelmon.sql.database import Database
 
 _LOCK = 7_310_589_412  # any number that no other program takes for its own advisory lock
 

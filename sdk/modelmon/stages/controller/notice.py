@@ -8,10 +8,10 @@ from itertools import groupby
 
 from sqlalchemy import Connection
 
+from modelmon.ledger import registry
+from modelmon.ledger import window_ledger as ledger
+from modelmon.ledger.window_ledger import Change, DirtyMinute, Watched, WindowKey
 from modelmon.settings import Settings
-from modelmon.stores import registry
-from modelmon.stores import windows as ledger
-from modelmon.stores.windows import Change, DirtyMinute, Watched, WindowKey
 from modelmon.windows import Period, Span, check_at, windows_touched
 
 

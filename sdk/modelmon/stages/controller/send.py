@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 
 from modelmon import wire
 from modelmon.errors import ConfigError, UnavailableError
+from modelmon.ledger import due_windows as ledger
+from modelmon.ledger.due_windows import DueWindow, Sending
 from modelmon.model import Window, from_us
+from modelmon.sql.database import Database
 from modelmon.stages.controller.decide import Decision, LookAgain, Rules, Send, Wait, Want, decide
 from modelmon.stages.controller.streams import ProjectStreams
-from modelmon.stores import due_windows as ledger
-from modelmon.stores.database import Database
-from modelmon.stores.due_windows import DueWindow, Sending
 from modelmon.windows import Standing
 
 logger = logging.getLogger(__name__)

@@ -1,6 +1,6 @@
 """The stream function: events to samples, series, endpoints and dead letters, each message exactly once.
 
-`StreamStage` keeps the protocol (partition.py: what is cut; stores/batches.py: what the ledger is told); the
+`StreamStage` keeps the protocol (partition.py: what is cut; ledger/batches.py: what the ledger is told); the
 graph's steps, in their order, are what `functions/stream/main.py` wires.
 """
 

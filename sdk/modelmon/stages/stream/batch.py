@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from modelmon.ledger.batches import KnownNames, Position, SchemaChange
 from modelmon.model import BatchRange, DeadLetter, Endpoint, Message, SampleFile
-from modelmon.stores.batches import KnownNames, Position, SchemaChange
 from modelmon.wire import BatchComplete, ErrorEvent, ServingEvent
 
 if TYPE_CHECKING:

@@ -12,6 +12,8 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
+from modelmon.columns import METADATA_COLUMNS, TIMESTAMP, stored_names
+from modelmon.ledger.batches import KnownNames, SchemaChange
 from modelmon.stages.stream.arrays import column, empty_column, is_retyped
 from modelmon.stages.stream.batch import (
     NO_LATENCY,
@@ -22,8 +24,6 @@ from modelmon.stages.stream.batch import (
     Int64s,
 )
 from modelmon.stages.stream.placing import Names, Placed, place
-from modelmon.stores.batches import KnownNames, SchemaChange
-from modelmon.stores.columns import METADATA_COLUMNS, TIMESTAMP, stored_names
 from modelmon.wire import ServingEvent
 
 MINUTE_US = 60_000_000

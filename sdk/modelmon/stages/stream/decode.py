@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from operator import attrgetter
 
+from modelmon.columns import stored_names
 from modelmon.errors import RejectedError
+from modelmon.ledger.batches import KnownNames
 from modelmon.model import UNKNOWN_ENDPOINT, DeadLetter, Endpoint, Message, from_us
 from modelmon.settings import Settings
 from modelmon.stages.stream.batch import Batch, Decoded, EndpointEvents, Numbered, Rejection
 from modelmon.stages.stream.items import item_bodies
 from modelmon.stages.stream.sparse import most_empty_cells, sparse_events
-from modelmon.stores.batches import KnownNames
-from modelmon.stores.columns import stored_names
 from modelmon.wire import (
     BatchComplete,
     ErrorEvent,

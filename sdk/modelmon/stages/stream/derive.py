@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from modelmon.ledger.batches import Derived, EndpointCounts
 from modelmon.model import UNKNOWN_ENDPOINT
 from modelmon.stages.stream.batch import Decoded, EndpointColumns, Tabled
-from modelmon.stores.batches import Derived, EndpointCounts
 
 
 def derive(tabled: Tabled) -> Derived:

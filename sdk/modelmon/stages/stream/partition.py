@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from modelmon.ledger.batches import OpenBatch, Position
 from modelmon.model import BatchRange, Message
 from modelmon.settings import Settings
-from modelmon.stores.batches import OpenBatch, Position
 
 
 @dataclass(frozen=True, slots=True)

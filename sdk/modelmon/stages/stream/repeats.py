@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from modelmon.ledger.publishers import NOTHING, Applied, Key
 from modelmon.stages.stream.batch import Decoded
-from modelmon.stores.publishers import NOTHING, Applied, Key
 from modelmon.wire import ErrorEvent, ServingEvent
 
 

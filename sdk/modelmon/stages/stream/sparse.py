@@ -13,8 +13,8 @@ from operator import attrgetter
 from typing import Any
 
 from modelmon.errors import RejectedError
+from modelmon.ledger.batches import KnownNames
 from modelmon.stages.stream.names import row_names
-from modelmon.stores.batches import KnownNames
 from modelmon.wire import ServingEvent
 
 MOST_EMPTY_CELLS = 25_000_000

@@ -12,19 +12,19 @@ from functools import partial
 from typing import Any
 
 from modelmon.errors import ConfigError
+from modelmon.ledger.batches import Position, open_batch, read_position, take_over
+from modelmon.ledger.records import open_records
 from modelmon.model import BatchRange, Message
 from modelmon.settings import Settings
 from modelmon.stages.stream.batch import Batch
 from modelmon.stages.stream.partition import Cut, PartitionBuffer
 from modelmon.stages.stream.steps import Parts, wall_clock_us
 from modelmon.stages.stream.target import writer_threads
-from modelmon.stores.batches import Position, open_batch, read_position, take_over
-from modelmon.stores.clock import STEP_US
-from modelmon.stores.records import open_records
 from modelmon.stores.samples import open_samples
 from modelmon.stores.series import open_series
 from modelmon.streams import open_stream
 from modelmon.streams.subscriptions import Subscription, events_of
+from modelmon.views.clock import STEP_US
 from modelmon.waiting import when_available
 
 logger = logging.getLogger(__name__)

@@ -12,7 +12,10 @@ from typing import Any
 
 import storey
 
+from modelmon.ledger.batches import KnownNames, commit_batch, is_open, known_names, known_types
+from modelmon.ledger.publishers import Applied, Key, applied_numbers
 from modelmon.settings import Settings
+from modelmon.sql.database import Database
 from modelmon.stages.stream.batch import Batch, Decoded, EndpointColumns, Tabled
 from modelmon.stages.stream.columns import endpoint_columns
 from modelmon.stages.stream.decode import decode, set_sparse_aside
@@ -20,9 +23,6 @@ from modelmon.stages.stream.derive import derive
 from modelmon.stages.stream.repeats import drop_repeats
 from modelmon.stages.stream.traffic import traffic_points
 from modelmon.stores.base import SampleStore, SeriesStore
-from modelmon.stores.batches import KnownNames, commit_batch, is_open, known_names, known_types
-from modelmon.stores.database import Database
-from modelmon.stores.publishers import Applied, Key, applied_numbers
 from modelmon.waiting import when_available
 
 MOST_CACHED_ENDPOINTS = 20_000

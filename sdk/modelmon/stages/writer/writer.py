@@ -9,19 +9,19 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import closing
 
 from modelmon.alerts import Alert
+from modelmon.ledger.answers import Raised
+from modelmon.ledger.records import open_records
 from modelmon.model import Message, from_us
 from modelmon.settings import Settings
+from modelmon.sql.database import Database
 from modelmon.stages.writer.reading import read_messages
 from modelmon.stages.writer.writing import write
 from modelmon.stores.base import SeriesStore
-from modelmon.stores.database import Database
-from modelmon.stores.overview import extra_data
-from modelmon.stores.records import open_records
 from modelmon.stores.series import open_series
-from modelmon.stores.shown import PARTLY
-from modelmon.stores.verdicts import Raised
 from modelmon.streams import open_stream
 from modelmon.streams.subscriptions import Subscription, reports_of
+from modelmon.views.overview import extra_data
+from modelmon.views.shown import PARTLY
 from modelmon.waiting import when_available
 
 logger = logging.getLogger(__name__)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from modelmon.ledger import answers
+from modelmon.ledger.answers import Raised
+from modelmon.ledger.reports import Report
+from modelmon.ledger.window_ledger import WindowKey, read_revisions
 from modelmon.model import ValuePoint
+from modelmon.sql.database import Database
 from modelmon.stages.writer.reading import Reading
-from modelmon.stores import verdicts
 from modelmon.stores.base import SeriesStore
-from modelmon.stores.database import Database
-from modelmon.stores.reports import Report
-from modelmon.stores.verdicts import Raised
-from modelmon.stores.windows import WindowKey, read_revisions
 
 
 def write(
@@ -26,8 +26,8 @@ def write(
     reports = _not_replaced(reading.reports, answered)
     _write_values(series, reports, answered)
     with database.write() as connection:
-        verdicts.set_aside(connection, reading.letters)
-        raised = [each for report in reports for each in verdicts.apply(connection, report, now_us, attempts)]
+        answers.set_aside(connection, reading.letters)
+        raised = [each for report in reports for each in answers.apply(connection, report, now_us, attempts)]
         answered = read_revisions(connection, {report.key for report in reports}, "answered")
     for report in reports:
         # We slept, and whoever took over has gone past us: what we wrote late is of no revision that counts.

@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, select
 
+from modelmon.ledger.schema import apps, verdicts, windows
 from modelmon.model import ResultKindApp, ResultStatusApp
-from modelmon.stores.schema import apps, verdicts, windows
 from modelmon.windows import DONE, PARTIAL, Span, is_stale
 from modelmon.wire import write_moment
 

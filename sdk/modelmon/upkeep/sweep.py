@@ -9,12 +9,12 @@ from hashlib import sha256
 
 from sqlalchemy import Connection, select
 
+from modelmon.ledger.schema import compactions, files, positions
+from modelmon.sql.database import Database
+from modelmon.sql.statements import chunks
 from modelmon.stores.base import SampleStore
-from modelmon.stores.database import Database
 from modelmon.stores.reading import HOUR_US
 from modelmon.stores.samples_files import HIDDEN
-from modelmon.stores.schema import compactions, files, positions
-from modelmon.stores.sql import chunks
 
 BATCH_FILE = re.compile(r"([0-9a-f]{8})-(\d+)-(\d+)-(\d+)\.parquet")
 COMPACTED_FILE = re.compile(r"c-([0-9a-f]{32})\.parquet")

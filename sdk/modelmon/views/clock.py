@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from modelmon.stores.deadletters import matching
-from modelmon.stores.schema import traffic
+from modelmon.ledger.dead_letters import matching
+from modelmon.ledger.schema import traffic
 from modelmon.wire import write_moment
 
 IN_THE_FUTURE = "in the future"

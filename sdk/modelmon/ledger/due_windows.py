@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, and_, bindparam, case, select, tuple_, update
 
-from modelmon.stores.schema import apps, endpoints, positions, traffic, windows
-from modelmon.stores.windows import BATCH, WindowKey, is_followed, is_key, key_values
+from modelmon.ledger.schema import apps, endpoints, positions, traffic, windows
+from modelmon.ledger.window_ledger import BATCH, WindowKey, is_followed, is_key, key_values
 from modelmon.windows import UNAVAILABLE, Progress, Span
 
 

@@ -8,10 +8,10 @@ from sqlalchemy import Connection, Row, Table, and_, bindparam, exists, select, 
 from sqlalchemy.sql.elements import ColumnElement
 
 from modelmon.alerts import Alert, alert_kind, alert_of_failure, alerts_of
-from modelmon.stores.reports import Report
-from modelmon.stores.schema import alerts, verdicts, windows
-from modelmon.stores.sql import upsert
-from modelmon.stores.windows import WindowKey, key_values
+from modelmon.ledger.reports import Report
+from modelmon.ledger.schema import alerts, verdicts, windows
+from modelmon.ledger.window_ledger import WindowKey, key_values
+from modelmon.sql.statements import upsert
 from modelmon.windows import PARTIAL
 
 _NO_VERDICT = -1  # too few rows, half a window: that a finding no longer holds is not said by it

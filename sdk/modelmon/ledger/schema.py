@@ -27,6 +27,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import CreateColumn
 
+from modelmon.sql.schema import Schema
+
 metadata = MetaData()
 NAME = 255  # characters of a name: MySQL's longest key of four such names still fits
 BIG = BigInteger().with_variant(Integer, "sqlite")
@@ -362,4 +364,4 @@ MIGRATIONS: dict[int, Callable[[Connection], None]] = {
 }
 """Version to the step that makes it from the version before; forward only. 2 added `heartbeats`."""
 
-VERSION = max(MIGRATIONS)
+SCHEMA = Schema(metadata, schema_versions, MIGRATIONS)

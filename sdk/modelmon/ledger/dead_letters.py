@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, func, select, update
 
+from modelmon.ledger.schema import dead_letters
 from modelmon.model import DeadLetter, from_us
-from modelmon.stores.schema import dead_letters
 
 _PLAIN = ("stream_id", "partition", "offset", "item", "stream", "endpoint_id", "field", "reason", "body")
 _KEY = ("stream_id", "partition", "offset", "item")

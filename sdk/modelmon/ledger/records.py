@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from modelmon.ledger.schema import SCHEMA
 from modelmon.settings import Settings
-from modelmon.stores.database import Database
+from modelmon.sql.database import Database
 
 
 def open_records(settings: Settings) -> Database:
@@ -11,5 +12,9 @@ def open_records(settings: Settings) -> Database:
 
     Raises ConfigError (URL, corrupt file, schema newer than this code) and UnavailableError.
     """
-    url = settings.location("records_url")
-    return Database(url, durability=settings.durability)
+    return records_at(settings.location("records_url"), durability=settings.durability)
+
+
+def records_at(url: str, *, durability: str = "power") -> Database:
+    """The records at this URL, as `open_records`."""
+    return Database(url, SCHEMA, durability=durability)

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from modelmon.stores.schema import alerts
+from modelmon.ledger.schema import alerts
 from modelmon.wire import write_moment
 
 ENDED = 100

@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from modelmon.ledger.due_windows import DueWindow, due
 from modelmon.settings import Settings
-from modelmon.stores.due_windows import DueWindow, due
 from modelmon.windows import (
     BEGINS_INSIDE,
     DONE,

@@ -1,7 +1,7 @@
 """The ledger of the windows: dirty minutes become wanted windows, wanted windows become sent ones.
 
 Written by the controller; the attempts are the app's, and the answers are the writer's
-(`stores/verdicts.py`). A window has a row from the first row of data inside it on. Every query is
+(`ledger/answers.py`). A window has a row from the first row of data inside it on. Every query is
 bounded by the dirty minutes or the windows that are due, however many endpoints there are.
 """
 
@@ -27,9 +27,9 @@ from sqlalchemy import (
     update,
 )
 
-from modelmon.stores.registry import RegisteredApp, get_value
-from modelmon.stores.schema import apps, dirty, endpoints, periods, traffic, windows
-from modelmon.stores.sql import chunks, upsert
+from modelmon.ledger.registry import RegisteredApp, get_value
+from modelmon.ledger.schema import apps, dirty, endpoints, periods, traffic, windows
+from modelmon.sql.statements import chunks, upsert
 from modelmon.windows import BEGINS_INSIDE, ENDS_INSIDE, PARTIAL, Period, changed_period
 
 _FOLLOWED = BEGINS_INSIDE | PARTIAL

@@ -12,11 +12,11 @@ import msgspec
 from sqlalchemy import Connection, Row, Select, select, update
 from sqlalchemy import delete as delete_from
 
+from modelmon.columns import stored_names
 from modelmon.errors import ConfigError, RejectedError
+from modelmon.ledger.schema import endpoints
 from modelmon.model import Endpoint, from_us, to_us
-from modelmon.stores.columns import stored_names
-from modelmon.stores.schema import endpoints
-from modelmon.stores.sql import chunks, insert_missing, upsert
+from modelmon.sql.statements import chunks, insert_missing, upsert
 
 _JSON = ("labels", "feature_names", "label_names", "feature_stats", "policy")
 _PLAIN = (

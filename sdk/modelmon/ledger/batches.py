@@ -14,11 +14,11 @@ import msgspec
 from sqlalchemy import Connection, select, update
 from sqlalchemy.engine import Row
 
+from modelmon.ledger import schema
+from modelmon.ledger.endpoints import register_discovered
+from modelmon.ledger.publishers import lock_numbers, note_numbers
 from modelmon.model import BatchRange, DeadLetter, Endpoint, SampleFile, to_us
-from modelmon.stores import schema
-from modelmon.stores.endpoints import register_discovered
-from modelmon.stores.publishers import lock_numbers, note_numbers
-from modelmon.stores.sql import chunks, insert_missing, upsert
+from modelmon.sql.statements import chunks, insert_missing, upsert
 
 NAME = schema.NAME
 

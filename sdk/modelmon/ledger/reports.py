@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from modelmon.ledger.window_ledger import WindowKey
 from modelmon.model import ValuePoint
-from modelmon.stores.windows import WindowKey
 from modelmon.windows import DONE, FAILED
 
 

@@ -10,9 +10,9 @@ import msgspec
 from sqlalchemy import Connection, Row, delete, select, update
 
 from modelmon.errors import ConfigError
+from modelmon.ledger.schema import apps, functions, project_values
 from modelmon.settings import APP_NAME
-from modelmon.stores.schema import apps, functions, project_values
-from modelmon.stores.sql import upsert
+from modelmon.sql.statements import upsert
 
 KINDS = ("infra", "app", "serving")
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from modelmon.counting import count
-from modelmon.stores.shown import INCOMPLETE, NO_DATA, PARTLY, WARMING_UP
+from modelmon.views.shown import INCOMPLETE, NO_DATA, PARTLY, WARMING_UP
 from modelmon.windows import FAILED, UNAVAILABLE
 
 DETECTED, SUSPECTED = "detected", "suspected"

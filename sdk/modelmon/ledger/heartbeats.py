@@ -8,9 +8,9 @@ from dataclasses import asdict
 import msgspec
 from sqlalchemy import Connection, delete, select
 
+from modelmon.ledger.schema import heartbeats
 from modelmon.model import Heartbeat, PartitionProgress, WorkerState
-from modelmon.stores.schema import heartbeats
-from modelmon.stores.sql import upsert
+from modelmon.sql.statements import upsert
 
 FORGOTTEN_US = 24 * 3_600_000_000  # a worker that has not beaten for a day is no longer listed
 

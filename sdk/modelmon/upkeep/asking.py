@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select
 
-from modelmon.stores import batches
-from modelmon.stores import windows as ledger
+from modelmon.ledger import batches
+from modelmon.ledger import window_ledger as ledger
+from modelmon.ledger.registry import RegisteredApp
+from modelmon.ledger.schema import files, windows
+from modelmon.ledger.window_ledger import Change, Watched, WindowKey
+from modelmon.sql.database import Database
 from modelmon.stores.base import SeriesStore
-from modelmon.stores.database import Database
-from modelmon.stores.registry import RegisteredApp
-from modelmon.stores.schema import files, windows
-from modelmon.stores.windows import Change, Watched, WindowKey
 from modelmon.windows import MINUTE_US, Period, Span, check_at, window_of, windows_touched
 
 READ_US = 30 * 1_440 * MINUTE_US  # minutes of one endpoint that are read at a time

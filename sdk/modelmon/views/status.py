@@ -13,15 +13,16 @@ from sqlalchemy import Connection, Row, func, select
 
 from modelmon.counting import count
 from modelmon.errors import ConfigError, UnavailableError
+from modelmon.ledger import registry
+from modelmon.ledger.schema import apps, dead_letters, dirty, endpoints, traffic, windows
+from modelmon.ledger.window_ledger import project_period
 from modelmon.settings import Settings
-from modelmon.stores import registry
-from modelmon.stores.alert_rows import open_alerts, read_alerts
+from modelmon.sql.database import Database
 from modelmon.stores.base import SeriesStore
-from modelmon.stores.clock import clock
-from modelmon.stores.database import Database
-from modelmon.stores.overview import summary
-from modelmon.stores.schema import apps, dead_letters, dirty, endpoints, traffic, windows
-from modelmon.stores.shown import (
+from modelmon.views.alert_rows import open_alerts, read_alerts
+from modelmon.views.clock import clock
+from modelmon.views.overview import summary
+from modelmon.views.shown import (
     INCOMPLETE,
     NO_DATA,
     PARTLY,
@@ -31,10 +32,9 @@ from modelmon.stores.shown import (
     states_of_rows,
     worst_per_kind,
 )
-from modelmon.stores.upcoming import waits
-from modelmon.stores.value_rows import newest_values, values_since
-from modelmon.stores.window_states import count_pending, count_states
-from modelmon.stores.windows import project_period
+from modelmon.views.upcoming import waits
+from modelmon.views.value_rows import newest_values, values_since
+from modelmon.views.window_states import count_pending, count_states
 from modelmon.windows import DONE, FAILED, MINUTE_US, UNAVAILABLE, State
 from modelmon.wire import write_moment
 

@@ -9,16 +9,16 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, select
 
+from modelmon.ledger import registry
+from modelmon.ledger.schema import files, positions, void_ranges, windows
 from modelmon.settings import Settings
-from modelmon.stores import registry
+from modelmon.sql.database import Database
+from modelmon.sql.statements import CHUNK, chunks
 from modelmon.stores.base import SampleStore, SeriesStore
-from modelmon.stores.compaction import compact
-from modelmon.stores.database import Database
 from modelmon.stores.samples import open_samples
-from modelmon.stores.schema import files, positions, void_ranges, windows
 from modelmon.stores.series import SqlSeries, open_series
-from modelmon.stores.sql import CHUNK, chunks
-from modelmon.stores.sweep import sweep
+from modelmon.upkeep.compaction import compact
+from modelmon.upkeep.sweep import sweep
 
 __all__ = ["compact", "maintain", "prune", "sweep"]
 

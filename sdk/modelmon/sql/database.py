@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, create_engine, event, inspect, select, text
+from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.sources import make_folder
-from modelmon.stores import schema
+from modelmon.sql.schema import Schema, migrate, version_of
 
 BUSY_SECONDS = 30
 MIGRATION_LOCK = 7_310_589_411  # any number that no other program takes for its own advisory lock
@@ -38,15 +38,15 @@ class Database:
     thread that asks for a second SQLite transaction inside `write()` waits for itself: don't nest.
     """
 
-    def __init__(self, url: str, *, durability: str = "power") -> None:
+    def __init__(self, url: str, schema: Schema, *, durability: str = "power") -> None:
         self._engine = _engine(url, durability)
         # Drivers take passwords in the query as well.
         self.url = self._engine.url.set(query={}).render_as_string(hide_password=True)
         with self.read() as connection:
-            found = _version(connection)
-        if found != schema.VERSION:
+            found = version_of(connection, schema)
+        if found != schema.version:
             with self.write() as connection, _migration_lock(connection):
-                _migrate(connection)
+                migrate(connection, schema)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -199,24 +199,3 @@ def _migration_lock(connection: Connection) -> Iterator[None]:
         yield
     finally:
         connection.execute(text("SELECT RELEASE_LOCK(:lock)"), {"lock": str(MIGRATION_LOCK)})
-
-
-def _version(connection: Connection) -> int:
-    versions = schema.schema_versions
-    if not inspect(connection).has_table(versions.name):
-        return 0
-    return connection.scalar(select(versions.c.version).order_by(versions.c.version.desc()).limit(1)) or 0
-
-
-def _migrate(connection: Connection) -> None:
-    found = _version(connection)
-    if found > schema.VERSION:
-        raise ConfigError(
-            f"the database has schema version {found}, this ModelMon knows up to {schema.VERSION}: "
-            "install a newer one"
-        )
-    for version in range(found + 1, schema.VERSION + 1):
-        schema.MIGRATIONS[version](connection)
-        connection.execute(
-            schema.schema_versions.insert().values(version=version, migrated_us=time.time_ns() // 1000)
-        )

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
 
-from modelmon.stores.schema import apps, endpoints, traffic, windows
-from modelmon.stores.windows import BATCH
+from modelmon.ledger.schema import apps, endpoints, traffic, windows
+from modelmon.ledger.window_ledger import BATCH
 from modelmon.windows import PARTIAL, State, has_tries_left, state_of
 
 

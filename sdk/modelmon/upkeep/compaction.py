@@ -17,11 +17,11 @@ import msgspec
 from sqlalchemy import Connection, Row, Select, delete, func, insert, select
 
 from modelmon.errors import ConfigError
+from modelmon.ledger.schema import compactions, dirty, files
+from modelmon.sql.database import Database
+from modelmon.sql.statements import chunks
 from modelmon.stores.base import SampleStore
-from modelmon.stores.database import Database
 from modelmon.stores.reading import HOUR_US
-from modelmon.stores.schema import compactions, dirty, files
-from modelmon.stores.sql import chunks
 
 logger = logging.getLogger(__name__)
 

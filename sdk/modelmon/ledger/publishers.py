@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import msgspec
 from sqlalchemy import Connection, select
 
-from modelmon.stores.schema import publishers
-from modelmon.stores.sql import chunks, insert_missing, upsert
+from modelmon.ledger.schema import publishers
+from modelmon.sql.statements import chunks, insert_missing, upsert
 
 MOST_MISSING = 10**12
 """More are not counted at once: a number that jumps further is no count, and sums must fit 64 bits."""

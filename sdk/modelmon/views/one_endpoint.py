@@ -8,14 +8,14 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Row, select
 
+from modelmon.ledger import endpoints, registry
+from modelmon.ledger.schema import app_stats, windows
 from modelmon.model import Endpoint
 from modelmon.settings import Settings
-from modelmon.stores import endpoints, registry
-from modelmon.stores.alert_rows import read_alerts
+from modelmon.sql.database import Database
 from modelmon.stores.base import SeriesStore
-from modelmon.stores.database import Database
-from modelmon.stores.schema import app_stats, windows
-from modelmon.stores.shown import states_of_rows
+from modelmon.views.alert_rows import read_alerts
+from modelmon.views.shown import states_of_rows
 from modelmon.windows import DONE, has_tries_left, state_of
 from modelmon.wire import write_moment
 

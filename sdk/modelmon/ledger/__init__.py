@@ -1,0 +1,1 @@
+"""What is decided: positions, windows, answers, endpoints. SQL everywhere; one transaction decides."""

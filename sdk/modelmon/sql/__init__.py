@@ -1,0 +1,1 @@
+"""One SQL database: transactions, schema versions, and statements that dialects word differently."""

@@ -1,0 +1,53 @@
+"""What a database holds: its tables, and how one version of them becomes the next."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, MetaData, Table, inspect, select
+
+from modelmon.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """Tables versioned together: a new database gets the newest at once, the steps are for older ones."""
+
+    metadata: MetaData
+    versions: Table  # columns `version` and `migrated_us`
+    steps: Mapping[int, Callable[[Connection], None]]  # a version to what makes it from the version before
+
+    @property
+    def version(self) -> int:
+        return max(self.steps)
+
+
+def version_of(connection: Connection, schema: Schema) -> int:
+    """The version of the tables in this database; 0: there are none."""
+    column = schema.versions.c.version
+    if not inspect(connection).has_table(schema.versions.name):
+        return 0
+    return connection.scalar(select(column).order_by(column.desc()).limit(1)) or 0
+
+
+def migrate(connection: Connection, schema: Schema) -> None:
+    """Bring the tables to the newest version. Raises ConfigError for a database of a newer ModelMon."""
+    found = version_of(connection, schema)
+    if found > schema.version:
+        raise ConfigError(
+            f"the database has schema version {found}, this ModelMon knows up to {schema.version}: "
+            "install a newer one"
+        )
+    if found == 0:
+        schema.metadata.create_all(connection)
+        _note(connection, schema, schema.version)
+        return
+    for version in range(found + 1, schema.version + 1):
+        schema.steps[version](connection)
+        _note(connection, schema, version)
+
+
+def _note(connection: Connection, schema: Schema, version: int) -> None:
+    connection.execute(schema.versions.insert().values(version=version, migrated_us=time.time_ns() // 1000))

@@ -1,0 +1,1 @@
+"""Keeping the stores small and right: compaction, retention, the sweep, windows asked for again."""
