@@ -1,4 +1,4 @@
-"""Every setting, with its default, unit and meaning. docs/settings.md is checked against this file.
+"""Every setting, with its default, unit and meaning. docs/reference/settings.md is checked against this file.
 
 A setting `grace_seconds` is read from the environment as MODELMON_GRACE_SECONDS, else from the
 project folder's `modelmon.yaml` under `grace_seconds`, else it has its default. Locations given as
@@ -366,7 +366,7 @@ def _unknown(name: str, file: Path | None, known: Iterable[str]) -> str:
     if not NAME.fullmatch(name):  # `password:secret` without a space is a name to YAML
         return f"{where}unknown setting: a line without `name: value`"
     close = get_close_matches(name.lower(), known, n=1)
-    mend = f"did you mean {close[0]}?" if close else "docs/settings.md lists them"
+    mend = f"did you mean {close[0]}?" if close else "docs/reference/settings.md lists them"
     return f"{where}unknown setting {name!r}; {mend}"
 
 

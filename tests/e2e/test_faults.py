@@ -1,6 +1,6 @@
 """Faults of the whole chain, under load: what is lost is nothing, or said clearly.
 
-docs/operations.md has the table of these; each row names its test.
+docs/how-to/operate.md has the table of these; each row names its test.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""docs/apps.md and the template: what they show runs, and they name what there is."""
+"""docs/how-to/write-an-app.md and the template: what they show runs, and they name what there is."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from modelmon.stats import DISTANCES
 from modelmon.testing import run_app
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs/apps.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs/how-to/write-an-app.md").read_text(encoding="utf-8")
 
 
 def main_of(folder: str) -> ModuleType:
@@ -31,7 +31,7 @@ def main_of(folder: str) -> ModuleType:
 
 def test_the_examples_of_the_page_run() -> None:
     code = "\n".join(re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL))
-    exec(compile(code, "docs/apps.md", "exec"), {"__name__": "docs"})
+    exec(compile(code, "docs/how-to/write-an-app.md", "exec"), {"__name__": "docs"})
 
 
 @pytest.mark.parametrize("name", sorted(DISTANCES))

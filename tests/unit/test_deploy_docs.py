@@ -1,4 +1,4 @@
-"""docs/deploy.md and the README's section on Nuclio: every command is run, or says why it is not.
+"""docs/how-to/deploy-to-nuclio.md and the README's section on Nuclio: every command is run, or says why it is not.
 
 The stand-in for nuctl looks at what it is given. No broker is here: blocks that run deploy.py are marked as
 not run, and it is run with streams of SQLite before the commands behind it. The README's blocks are run by
@@ -41,7 +41,7 @@ def blocks(page: str) -> list[Block]:
     return found
 
 
-GUIDE = blocks((ROOT / "docs/deploy.md").read_text(encoding="utf-8"))
+GUIDE = blocks((ROOT / "docs/how-to/deploy-to-nuclio.md").read_text(encoding="utf-8"))
 PAGE = blocks((ROOT / "README.md").read_text(encoding="utf-8"))
 README = [block for block in PAGE if block.section == "Deploy to Nuclio"]
 DOCKER = "On Docker"
@@ -126,7 +126,9 @@ def test_the_section_on_docker_deploys_everything_in_order(notes: Path) -> None:
 
 
 def test_the_guide_names_every_setting_of_deploying() -> None:
-    text = (ROOT / "docs/deploy.md").read_text(encoding="utf-8") + (ROOT / "docs/cli.md").read_text()
+    text = (ROOT / "docs/how-to/deploy-to-nuclio.md").read_text(encoding="utf-8") + (
+        ROOT / "docs/reference/cli.md"
+    ).read_text()
     for name in Settings.__dataclass_fields__:
         if name.startswith("nuclio_") or name.endswith(("_workers", "_replicas")) or name == "platform":
             assert f"`{name}`" in text or f"\n{name}:" in text, name

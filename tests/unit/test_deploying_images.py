@@ -218,7 +218,7 @@ def test_a_bundle_without_its_wheel_is_found(tmp_path: Path) -> None:
 
 
 def test_the_guide_shows_the_build_that_is_rendered() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "deploy.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "deploy-to-nuclio.md").read_text()
     block = page.partition("# dist/functions/serving/function.yaml, spec.build\n")[2].partition("```")[0]
     shown = yaml.safe_load(block)
     text = (template("serving") / "function.yaml").read_text()

@@ -20,14 +20,16 @@ def text(name: str) -> str:
 
 
 def test_every_setting_stands_in_the_settings_table_with_its_default() -> None:
-    rows = dict(re.findall(r"^\| `(\w+)` \| `?([^|`]*)`? \|", text("docs/settings.md"), re.MULTILINE))
+    rows = dict(
+        re.findall(r"^\| `(\w+)` \| `?([^|`]*)`? \|", text("docs/reference/settings.md"), re.MULTILINE)
+    )
     expected = {entry.name: "" if entry.default == "" else str(entry.default) for entry in fields(Settings)}
     assert {name: value.strip() for name, value in rows.items()} == expected
 
 
 def test_every_stream_scheme_is_documented() -> None:
     for scheme in BACKENDS:
-        assert f"{scheme}://" in text("docs/backends.md")
+        assert f"{scheme}://" in text("docs/reference/backends.md")
 
 
 def test_every_make_target_that_the_documents_name_exists() -> None:
@@ -52,4 +54,4 @@ def test_every_command_is_documented() -> None:
     from modelmon.cli import app
 
     for name in get_command(app).commands:  # type: ignore[attr-defined]
-        assert f"modelmon {name}" in text("docs/cli.md"), name
+        assert f"modelmon {name}" in text("docs/reference/cli.md"), name

@@ -1,4 +1,4 @@
-"""docs/sdk.md names every public method, and its example runs."""
+"""docs/reference/sdk.md names every public method, and its example runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from modelmon.project import Project, ServingFunction
 from modelmon.serving import ModelSpec, ServingSpec, Tracking
 
-TEXT = (Path(__file__).parents[2] / "docs" / "sdk.md").read_text(encoding="utf-8")
+TEXT = (Path(__file__).parents[2] / "docs" / "reference" / "sdk.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("kind", [Project, ServingFunction])

@@ -1,4 +1,4 @@
-"""functions/serving as Nuclio calls it, and docs/serving.md as it is written."""
+"""functions/serving as Nuclio calls it, and docs/reference/serving.md as it is written."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from modelmon.serving import ModelSpec, ServingSpec, tracking_of, write_spec
 from unit.serving_support import any_stream, events_on
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "serving.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "reference" / "serving.md").read_text(encoding="utf-8")
 MODEL = """
 from modelmon import V2ModelServer
 

@@ -1,4 +1,4 @@
-"""docs/wire.md names every field, and its examples are read as it says."""
+"""docs/reference/wire.md names every field, and its examples are read as it says."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from modelmon.wire import RejectedItem, read_app_event, read_message, read_report, write_app_event
 from modelmon.wire.decoding import RawEvent, RawPublisher, RawRequest, RawResponse
 
-TEXT = (Path(__file__).parents[2] / "docs" / "wire.md").read_text(encoding="utf-8")
+TEXT = (Path(__file__).parents[2] / "docs" / "reference" / "wire.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\S+)(?: (\S+))?\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
 EXAMPLES = [(kind, text.encode()) for language, kind, text in BLOCKS if language == "json"]
 

@@ -163,7 +163,9 @@ def environment(document: Node, target: Target) -> Iterator[Finding]:
             yield error(found, "stands there twice: which one counts depends on the platform", "keep one")
         seen.add(variable)
         if variable.startswith(PREFIX) and variable not in (*known, *NOT_SETTINGS):
-            yield error(found, "is no setting", did_you_mean(variable, known, "docs/settings.md lists them"))
+            yield error(
+                found, "is no setting", did_you_mean(variable, known, "docs/reference/settings.md lists them")
+            )
         elif variable in known:
             yield from _setting(entry, variable)
         if target.platform == LOCAL and re.search(r"['\n]", str(entry.get("value"))):
@@ -184,7 +186,9 @@ def _setting(entry: Node, variable: str) -> Iterator[Finding]:
     try:
         Settings.load(environ={variable: value.data})
     except ConfigError as problem:
-        yield error(value, f"is refused by the function: {problem}", "docs/settings.md says what it may be")
+        yield error(
+            value, f"is refused by the function: {problem}", "docs/reference/settings.md says what it may be"
+        )
 
 
 def volumes(document: Node, target: Target) -> Iterator[Finding]:

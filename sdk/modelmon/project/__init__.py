@@ -1,4 +1,4 @@
-"""What a data scientist calls: a project, its functions, its models. docs/sdk.md."""
+"""What a data scientist calls: a project, its functions, its models. docs/reference/sdk.md."""
 
 from __future__ import annotations
 

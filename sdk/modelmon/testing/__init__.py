@@ -1,4 +1,4 @@
-"""Test kits for what users write: run an app over a frame and say what it must find. docs/apps.md."""
+"""Test kits for what users write: run an app over a frame and say what it must find. docs/how-to/write-an-app.md."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """How the project stands, read from the stores: what `modelmon status --json` shows.
 
-Names and shapes are documented in docs/cli.md and stable: scripts read them.
+Names and shapes are documented in docs/reference/cli.md and stable: scripts read them.
 """
 
 from __future__ import annotations

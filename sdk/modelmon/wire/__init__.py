@@ -1,4 +1,4 @@
-"""Every wire format: what is on the streams, and how it becomes values and values become it. docs/wire.md."""
+"""Every wire format: what is on the streams, and how it becomes values and values become it. docs/reference/wire.md."""
 
 from __future__ import annotations
 
