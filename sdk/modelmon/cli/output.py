@@ -33,9 +33,7 @@ ProjectDir = Annotated[
         show_default=False,
     ),
 ]
-AsJson = Annotated[
-    bool, typer.Option("--json", help="Print JSON for scripts; docs/reference/cli.md describes it.")
-]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts (docs/reference/cli.md).")]
 
 
 def load_settings(project_dir: Path | None) -> Settings:
