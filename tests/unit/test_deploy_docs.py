@@ -1,4 +1,4 @@
-"""docs/how-to/deploy-to-nuclio.md and the README's section on Nuclio: every command is run, or says why it is not.
+"""docs/how-to/deploy-to-nuclio.md and the README's section on Nuclio: every command is run, or says why not.
 
 The stand-in for nuctl looks at what it is given. No broker is here: blocks that run deploy.py are marked as
 not run, and it is run with streams of SQLite before the commands behind it. The README's blocks are run by

@@ -208,7 +208,8 @@ class TestSettings:
         [
             ("MODELMON_GRACE_SECOND", "MODELMON_GRACE_SECOND is no setting and is ignored; did you mean "
              "MODELMON_GRACE_SECONDS?"),
-            ("MODELMON_XYZZY", "MODELMON_XYZZY is no setting and is ignored; docs/reference/settings.md lists them"),
+            ("MODELMON_XYZZY", "MODELMON_XYZZY is no setting and is ignored; docs/reference/settings.md "
+             "lists them"),
             ("MODELMON_DEBUG", None),
             ("MODELMON_PROJECT_DIR", None),
             ("MODELMON_SERVICES", None),

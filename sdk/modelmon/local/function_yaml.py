@@ -75,7 +75,8 @@ def secret_placeholder(name: str) -> str:
     """How a function gets the setting `name` that may hold a password; "" for another one."""
     if name not in SECRET_SETTINGS:
         return ""
-    return f"every function gets the variable {PREFIX}{name.upper()} by itself; docs/how-to/deploy-to-nuclio.md, Secrets"
+    variable = f"{PREFIX}{name.upper()}"
+    return f"every function gets the variable {variable} by itself; docs/how-to/deploy-to-nuclio.md, Secrets"
 
 
 def render(text: str, values: Mapping[str, str]) -> str:

@@ -127,7 +127,8 @@ def warn_of_secret(name: str) -> None:
     if looks_secret(name):
         logger.warning(
             "%s looks like a secret: its value will stand in the function's configuration and in the "
-            "project's records, for all who can read those; docs/how-to/deploy-to-nuclio.md, Secrets, says what else there is",
+            "project's records, for all who can read those; docs/how-to/deploy-to-nuclio.md, Secrets, says "
+            "what else there is",
             name,
         )
 

@@ -27,8 +27,9 @@ def get_or_create_project(
 ) -> Project:
     """The project in the folder `context`, which is made (with its modelmon.yaml) when it is not there.
 
-    `user_project` appends the user's name to the project's. `settings` are any of docs/reference/settings.md; they are
-    written to modelmon.yaml and stay; arguments of MLRun's that ask for nothing are left out. Raises
+    `user_project` appends the user's name to the project's. `settings` are any of
+    docs/reference/settings.md; they are written to modelmon.yaml and stay; arguments of
+    MLRun's that ask for nothing are left out. Raises
     ConfigError for a name or setting that can't be, and when the folder holds a project of another name.
     """
     if not isinstance(name, str) or not isinstance(context, str | Path):

@@ -1,4 +1,4 @@
-"""Every wire format: what is on the streams, and how it becomes values and values become it. docs/reference/wire.md."""
+"""Every wire format: values to bytes on the streams, and back. docs/reference/wire.md describes them."""
 
 from __future__ import annotations
 

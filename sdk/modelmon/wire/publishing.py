@@ -1,4 +1,4 @@
-"""Writing the events stream, in the format that MLRun's stream function reads (docs/reference/wire.md, V2 format)."""
+"""Writing the events stream, in the format of MLRun's stream function (docs/reference/wire.md, V2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Inputs and outputs of an event as rows, whatever shape the server wrote them in (table in docs/reference/wire.md)."""
+"""Inputs and outputs of an event as rows, whatever shape the server wrote (docs/reference/wire.md)."""
 
 from __future__ import annotations
 
