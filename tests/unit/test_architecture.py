@@ -73,6 +73,17 @@ def test_exceptions_are_caught_whole_only_in_the_seams() -> None:
                 )
 
 
+def test_columns_have_types_that_keep_what_was_written_on_every_database() -> None:
+    lossy = {"String", "Text", "Float", "LargeBinary", "Unicode", "UnicodeText", "BigInteger"}
+    for path in SOURCES:
+        if path.parts[-2:] == ("sql", "types.py"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module == "sqlalchemy":
+                found = lossy & {alias.name for alias in node.names}
+                assert not found, f"{path.relative_to(ROOT)}: {found}; take the types of sql/types.py"
+
+
 def test_names_say_what_they_are() -> None:
     for path in SOURCES:
         words = set(re.split(r"[/._]", str(path.relative_to(ROOT))))

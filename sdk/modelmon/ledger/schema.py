@@ -10,28 +10,23 @@ from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     Boolean,
     Column,
     Connection,
-    Float,
     Index,
     Integer,
-    LargeBinary,
     MetaData,
-    String,
     Table,
-    Text,
     inspect,
     text,
 )
 from sqlalchemy.schema import CreateColumn
 
 from modelmon.sql.schema import Schema
+from modelmon.sql.types import BIG, BYTES, REAL, LongText, Name
 
 metadata = MetaData()
 NAME = 255  # characters of a name: MySQL's longest key of four such names still fits
-BIG = BigInteger().with_variant(Integer, "sqlite")
 
 schema_versions = Table(
     "schema_versions",
@@ -44,29 +39,29 @@ schema_versions = Table(
 
 endpoints = Table(
     "endpoints", metadata,
-    Column("endpoint_id", String(64), primary_key=True),
-    Column("project", String(64), nullable=False),
-    Column("name", String(NAME), nullable=False),
-    Column("function_name", String(NAME), nullable=False),
-    Column("function_uri", Text, nullable=False),
-    Column("model_class", Text, nullable=False),
-    Column("model_uri", Text, nullable=False),
-    Column("version", String(NAME), nullable=False),
+    Column("endpoint_id", Name(64), primary_key=True),
+    Column("project", Name(64), nullable=False),
+    Column("name", Name(NAME), nullable=False),
+    Column("function_name", Name(NAME), nullable=False),
+    Column("function_uri", LongText, nullable=False),
+    Column("model_class", LongText, nullable=False),
+    Column("model_uri", LongText, nullable=False),
+    Column("version", Name(NAME), nullable=False),
     Column("endpoint_type", Integer, nullable=False),
-    Column("mode", String(16), nullable=False),
+    Column("mode", Name(16), nullable=False),
     Column("discovered", Boolean, nullable=False),
-    Column("labels", Text, nullable=False),
-    Column("feature_names", Text, nullable=False),
-    Column("label_names", Text, nullable=False),
-    Column("feature_stats", Text, nullable=False),
-    Column("policy", Text, nullable=False),
+    Column("labels", LongText, nullable=False),
+    Column("feature_names", LongText, nullable=False),
+    Column("label_names", LongText, nullable=False),
+    Column("feature_stats", LongText, nullable=False),
+    Column("policy", LongText, nullable=False),
     Column("created_us", BIG, nullable=False),
     Column("updated_us", BIG, nullable=False),
 )  # fmt: skip
 
 apps = Table(
     "apps", metadata,
-    Column("name", String(NAME), primary_key=True),
+    Column("name", Name(NAME), primary_key=True),
     Column("base_period", Integer),  # minutes; null: the project's
     Column("registered_us", BIG, nullable=False),
     Column("active", Boolean, nullable=False),
@@ -74,26 +69,26 @@ apps = Table(
 
 functions = Table(
     "functions", metadata,
-    Column("name", String(NAME), primary_key=True),
-    Column("kind", String(32), nullable=False),  # infra, app, serving
-    Column("spec", Text, nullable=False),
+    Column("name", Name(NAME), primary_key=True),
+    Column("kind", Name(32), nullable=False),  # infra, app, serving
+    Column("spec", LongText, nullable=False),
     Column("deployed", Boolean, nullable=False),
     Column("updated_us", BIG, nullable=False),
 )  # fmt: skip
 
 project_values = Table(  # what the project itself remembers: monitoring enabled, base period
     "project_values", metadata,
-    Column("name", String(NAME), primary_key=True),
-    Column("value", Text, nullable=False),
+    Column("name", Name(NAME), primary_key=True),
+    Column("value", LongText, nullable=False),
 )  # fmt: skip
 
 # --- ledger of the stream function ----------------------------------------------------------------------
 
 positions = Table(
     "positions", metadata,
-    Column("stream_id", String(64), primary_key=True),
+    Column("stream_id", Name(64), primary_key=True),
     Column("partition", Integer, primary_key=True),
-    Column("stream", Text, nullable=False),
+    Column("stream", LongText, nullable=False),
     Column("epoch", BIG, nullable=False),
     Column("applied", BIG, nullable=False),  # last offset applied, -1: none
     Column("applied_us", BIG, nullable=False),  # wall clock of that commit
@@ -106,7 +101,7 @@ positions = Table(
 
 void_ranges = Table(  # batches that were cut smaller after failing: series points under them don't count
     "void_ranges", metadata,
-    Column("stream_id", String(64), primary_key=True),
+    Column("stream_id", Name(64), primary_key=True),
     Column("partition", Integer, primary_key=True),
     Column("first", BIG, primary_key=True),
     Column("last", BIG, primary_key=True),
@@ -114,7 +109,7 @@ void_ranges = Table(  # batches that were cut smaller after failing: series poin
 
 traffic = Table(  # one row an endpoint: received = stored + errors + rejected
     "traffic", metadata,
-    Column("endpoint_id", String(64), primary_key=True),
+    Column("endpoint_id", Name(64), primary_key=True),
     Column("received", BIG, nullable=False),
     Column("stored", BIG, nullable=False),
     Column("errors", BIG, nullable=False),
@@ -126,28 +121,28 @@ traffic = Table(  # one row an endpoint: received = stored + errors + rejected
     Column("last_request_us", BIG),
     Column("committed_us", BIG, nullable=False),  # wall clock of the newest commit with rows of it
     Column("completed_us", BIG),  # batch endpoints: the completion message's last timestamp
-    Column("last_error", Text, nullable=False),
+    Column("last_error", LongText, nullable=False),
     Column("last_error_us", BIG),  # when the newest request that failed was made
 )  # fmt: skip
 
 publishers = Table(
     "publishers", metadata,
-    Column("publisher_id", String(64), primary_key=True),
-    Column("endpoint_id", String(64), primary_key=True),
+    Column("publisher_id", Name(64), primary_key=True),
+    Column("endpoint_id", Name(64), primary_key=True),
     Column("last_number", BIG, nullable=False),
-    Column("gaps", Text),  # spans before it that were never applied, as JSON; null: none
+    Column("gaps", LongText),  # spans before it that were never applied, as JSON; null: none
 )  # fmt: skip
 
 files = Table(
     "files", metadata,
-    Column("path", String(512), primary_key=True),
-    Column("endpoint_id", String(64), nullable=False),
+    Column("path", Name(512), primary_key=True),
+    Column("endpoint_id", Name(64), nullable=False),
     Column("hour_us", BIG, nullable=False),
     Column("min_us", BIG, nullable=False),
     Column("max_us", BIG, nullable=False),
     Column("rows", BIG, nullable=False),
     Column("size_bytes", BIG, nullable=False),
-    Column("stream_id", String(64)),  # null: made by compaction
+    Column("stream_id", Name(64)),  # null: made by compaction
     Column("partition", Integer),
     Column("first", BIG),
     Column("last", BIG),
@@ -156,48 +151,48 @@ files = Table(
 
 compactions = Table(  # a compaction under way; its writer is the controller's maintenance
     "compactions", metadata,
-    Column("compaction_id", String(64), primary_key=True),
-    Column("endpoint_id", String(64), nullable=False),
+    Column("compaction_id", Name(64), primary_key=True),
+    Column("endpoint_id", Name(64), nullable=False),
     Column("hour_us", BIG, nullable=False),
-    Column("path", String(512), nullable=False),
-    Column("sources", Text, nullable=False),
+    Column("path", Name(512), nullable=False),
+    Column("sources", LongText, nullable=False),
     Column("started_us", BIG, nullable=False),
 )  # fmt: skip
 
 schema_changes = Table(
     "schema_changes", metadata,
-    Column("endpoint_id", String(64), primary_key=True),
-    Column("column", String(NAME), primary_key=True),
-    Column("change", String(16), primary_key=True),  # new, missing, retyped
-    Column("detail", String(NAME), primary_key=True),
+    Column("endpoint_id", Name(64), primary_key=True),
+    Column("column", Name(NAME), primary_key=True),
+    Column("change", Name(16), primary_key=True),  # new, missing, retyped
+    Column("detail", Name(NAME), primary_key=True),
     Column("first_seen_us", BIG, nullable=False),
 )  # fmt: skip
 
 column_types = Table(  # the types each column of an endpoint was last seen with
     "column_types", metadata,
-    Column("endpoint_id", String(64), primary_key=True),
-    Column("column", String(NAME), primary_key=True),
-    Column("type", String(64), nullable=False),
+    Column("endpoint_id", Name(64), primary_key=True),
+    Column("column", Name(NAME), primary_key=True),
+    Column("type", Name(64), nullable=False),
 )  # fmt: skip
 
 dead_letters = Table(
     "dead_letters", metadata,
-    Column("stream_id", String(64), primary_key=True),
+    Column("stream_id", Name(64), primary_key=True),
     Column("partition", Integer, primary_key=True),
     Column("offset", BIG, primary_key=True),
     Column("item", Integer, primary_key=True),
-    Column("stream", Text, nullable=False),
-    Column("endpoint_id", String(64), nullable=False),
-    Column("field", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("body", LargeBinary().with_variant(LargeBinary(2**32 - 1), "mysql", "mariadb"), nullable=False),
+    Column("stream", LongText, nullable=False),
+    Column("endpoint_id", Name(64), nullable=False),
+    Column("field", LongText, nullable=False),
+    Column("reason", LongText, nullable=False),
+    Column("body", BYTES, nullable=False),
     Column("created_us", BIG, nullable=False),
     Column("resent_us", BIG),  # written by `modelmon deadletters resend`
 )  # fmt: skip
 
 dirty = Table(  # minutes with rows the controller has not seen; it deletes what it read, version for version
     "dirty", metadata,
-    Column("endpoint_id", String(64), primary_key=True),
+    Column("endpoint_id", Name(64), primary_key=True),
     Column("minute_us", BIG, primary_key=True),
     Column("version", BIG, nullable=False),
     Column("rows", BIG, nullable=False),
@@ -207,15 +202,15 @@ dirty = Table(  # minutes with rows the controller has not seen; it deletes what
 
 periods = Table(  # the grid of an app: from this boundary on its windows have this length (controller)
     "periods", metadata,
-    Column("application_name", String(NAME), primary_key=True),
+    Column("application_name", Name(NAME), primary_key=True),
     Column("from_us", BIG, primary_key=True),
     Column("minutes", Integer, nullable=False),
 )  # fmt: skip
 
 windows = Table(
     "windows", metadata,
-    Column("endpoint_id", String(64), primary_key=True),
-    Column("application_name", String(NAME), primary_key=True),
+    Column("endpoint_id", Name(64), primary_key=True),
+    Column("application_name", Name(NAME), primary_key=True),
     Column("start_us", BIG, primary_key=True),
     Column("end_us", BIG, nullable=False),
     # controller
@@ -232,8 +227,8 @@ windows = Table(
     Column("attempt_revision", BIG, nullable=False),
     # writer
     Column("answered", BIG, nullable=False),
-    Column("outcome", String(16), nullable=False),  # "", done, failed
-    Column("error", Text, nullable=False),
+    Column("outcome", Name(16), nullable=False),  # "", done, failed
+    Column("error", LongText, nullable=False),
     Column("envelopes", Integer, nullable=False),
     Column("rows", BIG, nullable=False),  # rows the verdict stands on
     Index("windows_to_check", "check_us", "endpoint_id", "application_name", "start_us"),
@@ -246,13 +241,13 @@ windows = Table(
 
 verdicts = Table(  # last state of each result: what an endpoint's status per kind is derived from
     "verdicts", metadata,
-    Column("endpoint_id", String(64), primary_key=True),
-    Column("application_name", String(NAME), primary_key=True),
-    Column("name", String(NAME), primary_key=True),
+    Column("endpoint_id", Name(64), primary_key=True),
+    Column("application_name", Name(NAME), primary_key=True),
+    Column("name", Name(NAME), primary_key=True),
     Column("kind", Integer, nullable=False),
     Column("status", Integer, nullable=False),
-    Column("value", Float, nullable=False),
-    Column("extra_data", Text, nullable=False),
+    Column("value", REAL, nullable=False),
+    Column("extra_data", LongText, nullable=False),
     Column("start_us", BIG, nullable=False),
     Column("end_us", BIG, nullable=False),
     Column("revision", BIG, nullable=False),
@@ -260,10 +255,10 @@ verdicts = Table(  # last state of each result: what an endpoint's status per ki
 
 app_stats = Table(  # current_stats and drift_measures of the newest window
     "app_stats", metadata,
-    Column("endpoint_id", String(64), primary_key=True),
-    Column("application_name", String(NAME), primary_key=True),
-    Column("name", String(NAME), primary_key=True),
-    Column("stats", Text, nullable=False),
+    Column("endpoint_id", Name(64), primary_key=True),
+    Column("application_name", Name(NAME), primary_key=True),
+    Column("name", Name(NAME), primary_key=True),
+    Column("stats", LongText, nullable=False),
     Column("timestamp_us", BIG, nullable=False),
     Column("start_us", BIG, nullable=False),
     Column("revision", BIG, nullable=False),
@@ -271,15 +266,15 @@ app_stats = Table(  # current_stats and drift_measures of the newest window
 
 alerts = Table(
     "alerts", metadata,
-    Column("endpoint_id", String(64), primary_key=True),
-    Column("application_name", String(NAME), primary_key=True),
-    Column("name", String(NAME), primary_key=True),  # of the result; "" when the app itself failed
+    Column("endpoint_id", Name(64), primary_key=True),
+    Column("application_name", Name(NAME), primary_key=True),
+    Column("name", Name(NAME), primary_key=True),  # of the result; "" when the app itself failed
     Column("start_us", BIG, primary_key=True),  # of the window
-    Column("kind", String(64), nullable=False),  # data-drift-suspected, …, mm-app-failed
-    Column("severity", String(16), nullable=False),
-    Column("value", Float),
+    Column("kind", Name(64), nullable=False),  # data-drift-suspected, …, mm-app-failed
+    Column("severity", Name(16), nullable=False),
+    Column("value", REAL),
     Column("revision", BIG, nullable=False),
-    Column("detail", Text, nullable=False),
+    Column("detail", LongText, nullable=False),
     Column("raised_us", BIG, nullable=False),
     Column("resolved_us", BIG),
     Index("alerts_open", "endpoint_id", "application_name", "resolved_us", "name"),
@@ -290,34 +285,34 @@ alerts = Table(
 
 traffic_series = Table(  # keyed by the batch that wrote it; readers sum
     "traffic_series", metadata,
-    Column("endpoint_id", String(64), primary_key=True),
+    Column("endpoint_id", Name(64), primary_key=True),
     Column("minute_us", BIG, primary_key=True),
-    Column("stream_id", String(64), primary_key=True),
+    Column("stream_id", Name(64), primary_key=True),
     Column("partition", Integer, primary_key=True),
     Column("first", BIG, primary_key=True),
     Column("last", BIG, primary_key=True),
     Column("predictions", BIG, nullable=False),
     Column("rows", BIG, nullable=False),
     Column("errors", BIG, nullable=False),
-    Column("estimated_predictions", Float, nullable=False),
+    Column("estimated_predictions", REAL, nullable=False),
     Column("latency_count", BIG, nullable=False),
     Column("latency_us_sum", BIG, nullable=False),
     Column("latency_us_max", BIG, nullable=False),
-    Column("latency_us_histogram", Text, nullable=False),
+    Column("latency_us_histogram", LongText, nullable=False),
     sqlite_with_rowid=False,
 )  # fmt: skip
 
 value_series = Table(
     "value_series", metadata,
-    Column("endpoint_id", String(64), primary_key=True),
-    Column("application_name", String(NAME), primary_key=True),
+    Column("endpoint_id", Name(64), primary_key=True),
+    Column("application_name", Name(NAME), primary_key=True),
     Column("start_us", BIG, primary_key=True),
-    Column("name", String(NAME), primary_key=True),
+    Column("name", Name(NAME), primary_key=True),
     Column("end_us", BIG, nullable=False),
-    Column("value", Float, nullable=False),
+    Column("value", REAL, nullable=False),
     Column("kind", Integer),  # null: a metric
     Column("status", Integer),
-    Column("extra_data", Text, nullable=False),
+    Column("extra_data", LongText, nullable=False),
     Column("revision", BIG, nullable=False),
     sqlite_with_rowid=False,
 )  # fmt: skip
@@ -325,16 +320,16 @@ value_series = Table(
 
 heartbeats = Table(  # what each worker of a function last said of itself
     "heartbeats", metadata,
-    Column("function_name", String(NAME), primary_key=True),
-    Column("worker", String(NAME), primary_key=True),
-    Column("trigger", String(NAME), nullable=False),
-    Column("state", String(32), nullable=False),
-    Column("reason", Text, nullable=False),
+    Column("function_name", Name(NAME), primary_key=True),
+    Column("worker", Name(NAME), primary_key=True),
+    Column("trigger", Name(NAME), nullable=False),
+    Column("state", Name(32), nullable=False),
+    Column("reason", LongText, nullable=False),
     Column("since_us", BIG, nullable=False),
     Column("beat_us", BIG, nullable=False),
     Column("expires_us", BIG, nullable=False),
-    Column("behind_seconds", Float, nullable=False),
-    Column("partitions", Text, nullable=False),
+    Column("behind_seconds", REAL, nullable=False),
+    Column("partitions", LongText, nullable=False),
 )  # fmt: skip
 
 

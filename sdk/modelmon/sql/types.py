@@ -1,0 +1,69 @@
+"""Column types that keep what was written, to the last digit and letter, on every database.
+
+Use these in a table, never SQLAlchemy's own `String`, `Text`, `Float` or `LargeBinary`. On MySQL a `Float`
+has 4 bytes and a `Text` 64 KB. Which texts are the same is for a server's administrator to say: two keys can
+be one that differ in case, in an accent or in a blank at the end, and names can come in any order.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import BigInteger, Dialect, Double, Float, Integer, LargeBinary, String, Text
+from sqlalchemy.dialects import mysql, postgresql
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+MYSQL = ("mysql", "mariadb")
+CHARACTERS = "utf8mb4"
+
+BIG = BigInteger().with_variant(Integer(), "sqlite")
+"""A whole number of 64 bits, which SQLite counts up by itself only when it is called so."""
+REAL: TypeEngine[float] = Double().with_variant(Float(), "sqlite")
+"""A number of 8 bytes: what Python calls float."""
+BYTES = LargeBinary().with_variant(mysql.LONGBLOB(), *MYSQL)
+"""Bytes of any number."""
+
+
+class Name(TypeDecorator[str]):
+    """At most `length` characters, for keys too.
+
+    Two are the same when every character is; they are in the order of their code points, as in Python.
+    """
+
+    impl = String
+    cache_ok = True
+
+    def __init__(self, length: int) -> None:
+        super().__init__(length)
+        self.length = length
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name in MYSQL:
+            exact = mysql.VARCHAR(self.length, charset=CHARACTERS, collation=_exact(dialect))
+            return dialect.type_descriptor(exact)
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(postgresql.VARCHAR(self.length, collation="C"))
+        return super().load_dialect_impl(dialect)
+
+
+class LongText(TypeDecorator[str]):
+    """Text of any length, compared and ordered as a `Name`; for no key."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name in MYSQL:
+            exact = mysql.LONGTEXT(charset=CHARACTERS, collation=_exact(dialect))
+            return dialect.type_descriptor(exact)
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(postgresql.TEXT(collation="C"))
+        return super().load_dialect_impl(dialect)
+
+
+def _exact(dialect: Any) -> str:
+    """The collation that pads nothing and takes no two characters for the same.
+
+    A connection must have been made before: only then it is known which of the two servers this is.
+    """
+    return "utf8mb4_nopad_bin" if dialect.is_mariadb else "utf8mb4_0900_bin"
