@@ -16,8 +16,8 @@ import yaml
 from chain import Chain
 from deploying import eventually, log_of, workers_of
 from modelmon.deploying.rendering import topic_of
+from modelmon.function_spec.function_yaml import placeholders, render
 from modelmon.local import Runner
-from modelmon.local.function_yaml import placeholders, render
 from modelmon.settings import Settings
 from services import kafka
 from services.nuclio import NEEDS_NUCLIO, Processor

@@ -333,8 +333,8 @@ def _is_there(folder: Path, copied: str) -> bool:
 
 def look_at(folder: Path, arguments: list[str]) -> list[str]:
     """What is wrong with the folder of a function."""
-    from modelmon.deploying.check import check_file
-    from modelmon.deploying.target import Target
+    from modelmon.deploying.checking.check import check_file
+    from modelmon.deploying.checking.target import Target
 
     platform = arguments[arguments.index("--platform") + 1]
     found = check_file(folder / "function.yaml", Target(platform))

@@ -17,7 +17,7 @@ from typing import Any
 
 from chain_platforms import OnProcessors, OnRunner, on_kafka
 from deploying import deploy, make_project, stream_trigger
-from modelmon.local.folders import template
+from modelmon.function_spec.folders import template
 from modelmon.settings import Settings
 from modelmon.streams import Stream, open_stream
 from modelmon.streams.subscriptions import events_group

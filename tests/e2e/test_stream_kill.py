@@ -22,10 +22,10 @@ import msgspec
 import pytest
 from sqlalchemy import func, select
 
+from modelmon.function_spec.function_yaml import read_function
 from modelmon.ledger import schema
 from modelmon.ledger.batches import void_ranges
 from modelmon.ledger.records import open_records
-from modelmon.local.function_yaml import read_function
 from modelmon.local.worker import WorkerSpec
 from modelmon.settings import Settings
 from modelmon.sql.database import Database

@@ -18,7 +18,7 @@ from rich.console import Console
 
 from deploying import HTTP, deploy, make_project, stream_trigger
 from modelmon.cli import main, output, status
-from modelmon.local.function_yaml import parse
+from modelmon.function_spec.function_yaml import parse
 from modelmon.settings import Settings
 from modelmon.streams import open_stream
 from modelmon.views.overview import summary

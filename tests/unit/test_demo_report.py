@@ -22,7 +22,7 @@ from modelmon.demo.place import clear
 from modelmon.demo.replay import replay
 from modelmon.demo.report import findings, line, worst_features, year
 from modelmon.errors import ConfigError, UnavailableError
-from modelmon.local.folders import lock_file
+from modelmon.function_spec.folders import lock_file
 from modelmon.local.running import lock_project
 from modelmon.model import ResultStatusApp
 

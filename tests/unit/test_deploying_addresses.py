@@ -10,9 +10,9 @@ import yaml
 
 from modelmon.deploying.plan import Plan, make_plan
 from modelmon.deploying.rendering import render_function
-from modelmon.deploying.target import LOCAL
 from modelmon.errors import ConfigError
-from modelmon.local.folders import template
+from modelmon.function_spec.folders import template
+from modelmon.function_spec.platforms import LOCAL
 from modelmon.settings import Settings
 from modelmon.wheel import installed_wheel
 

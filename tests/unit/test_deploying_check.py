@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from function_yaml_mistakes import EVENTS, MISTAKES, RIGHT, TWICE, V3IO, WARNINGS
-from modelmon.deploying.check import check_file, check_text, files_in
-from modelmon.deploying.findings import Finding
-from modelmon.deploying.target import KUBE, LOCAL, Target
+from modelmon.deploying.checking.check import check_file, check_text, files_in
+from modelmon.deploying.checking.findings import Finding
+from modelmon.deploying.checking.target import Target
 from modelmon.errors import ConfigError
+from modelmon.function_spec.platforms import KUBE, LOCAL
 
 
 def check(text: str, target: Target | None = None, level: str = "error") -> list[Finding]:

@@ -11,14 +11,14 @@ from deploying import HTTP, deploy, make_project
 from function_yaml_mistakes import EVENTS, RIGHT
 from modelmon.cli.check import checked
 from modelmon.deploying.bundling import bundle, functions_to_bundle
-from modelmon.deploying.check import check_file, check_text
-from modelmon.deploying.code import EVERYTHING, names_in
+from modelmon.deploying.checking.check import check_file, check_text
+from modelmon.deploying.checking.code import EVERYTHING, names_in
+from modelmon.deploying.checking.findings import Finding
+from modelmon.deploying.checking.target import Target
 from modelmon.deploying.deployable import check_function, target_of
-from modelmon.deploying.findings import Finding
 from modelmon.deploying.plan import Plan, make_plan
-from modelmon.deploying.target import Target
 from modelmon.errors import ConfigError
-from modelmon.local.folders import template
+from modelmon.function_spec.folders import template
 from modelmon.settings import Settings
 from modelmon.wheel import pack_wheel
 from nuctl_stand_in import WHEEL

@@ -15,7 +15,7 @@ from modelmon.deploying.packages import Layer, layers_of
 from modelmon.deploying.plan import Plan, make_plan
 from modelmon.deploying.rendering import render_function
 from modelmon.errors import ConfigError
-from modelmon.local.folders import template
+from modelmon.function_spec.folders import template
 from modelmon.settings import Settings
 from modelmon.wheel import Wheel, installed_wheel, pack_wheel
 from nuctl_stand_in import SERVERS, WHEEL

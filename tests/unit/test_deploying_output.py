@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from deploying import HTTP, deploy, make_project
-from modelmon.deploying.folders import MARKER
 from modelmon.deploying.steps import prepare
 from modelmon.errors import ConfigError
+from modelmon.function_spec.folders import BUNDLE_MARKER
 from modelmon.settings import Settings
 from modelmon.wheel import pack_wheel
 from nuctl_stand_in import WHEEL
@@ -84,7 +84,7 @@ def test_what_no_bundle_has_made_is_kept(project: Settings, tmp_path: Path, kind
     else:
         (output / "web").symlink_to(mine)
     before = files(tmp_path)
-    with pytest.raises(ConfigError, match=f"web was not made by modelmon bundle .it has no {MARKER}"):
+    with pytest.raises(ConfigError, match=f"web was not made by modelmon bundle .it has no {BUNDLE_MARKER}"):
         bundle(project, output)
     assert files(tmp_path) == before
 
@@ -94,4 +94,4 @@ def test_a_bundle_is_written_anew_over_the_one_before(project: Settings, tmp_pat
     (tmp_path / "out" / "web" / "left_over.py").touch()
     bundle(project, tmp_path / "out")
     names = {path.name for path in (tmp_path / "out" / "web").iterdir()}
-    assert names == {"function.yaml", "main.py", "modelmon-image", WHEEL, MARKER}
+    assert names == {"function.yaml", "main.py", "modelmon-image", WHEEL, BUNDLE_MARKER}

@@ -15,7 +15,7 @@ from modelmon.deploying import ports
 from modelmon.deploying.bundling import bundle
 from modelmon.deploying.plan import make_plan
 from modelmon.errors import ConfigError
-from modelmon.local.folders import port_file, template
+from modelmon.function_spec.folders import port_file, template
 from modelmon.settings import Settings
 from modelmon.wheel import pack_wheel
 

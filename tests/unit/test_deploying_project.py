@@ -22,7 +22,7 @@ from deploying import eventually, is_alive
 from modelmon.cli.deployed import deployed_functions
 from modelmon.deploying.steps import prepare
 from modelmon.errors import ConfigError, UnavailableError
-from modelmon.local.folders import port_file
+from modelmon.function_spec.folders import port_file
 from modelmon.project import load_project
 from nuctl_stand_in import NO_SKLEARN, ORDER
 

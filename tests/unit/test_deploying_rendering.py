@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 import yaml
 
-from modelmon.deploying.check import check_text
+from modelmon.deploying.checking.check import check_text
+from modelmon.deploying.checking.target import Target
 from modelmon.deploying.plan import make_plan, out_of_reach
 from modelmon.deploying.rendering import render_function
 from modelmon.deploying.secrets import secret_variables
-from modelmon.deploying.target import KUBE, LOCAL, Target
 from modelmon.errors import ConfigError
-from modelmon.local.folders import template, template_names
-from modelmon.local.function_yaml import read_function
+from modelmon.function_spec.folders import template, template_names
+from modelmon.function_spec.function_yaml import read_function
+from modelmon.function_spec.platforms import KUBE, LOCAL
 from modelmon.settings import Settings
 from modelmon.wheel import installed_wheel
 from nuctl_stand_in import SASL, SERVERS, WHEEL

@@ -23,9 +23,9 @@ from nuclio_sdk import Context, Event, Logger, Platform, TriggerInfo
 from deploying import deploy, make_project, stream_trigger
 from modelmon.cli.health import read_health
 from modelmon.errors import ConfigError, UnavailableError
+from modelmon.function_spec.folders import report_file
 from modelmon.ledger import heartbeats
 from modelmon.ledger.records import open_records
-from modelmon.local.folders import report_file
 from modelmon.local.running import lock_project
 from modelmon.model import Heartbeat, Message, PartitionProgress, WorkerState
 from modelmon.nuclio import heartbeat as beating

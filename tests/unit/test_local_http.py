@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from modelmon.function_spec.triggers import HttpTrigger
 from modelmon.local import http_requests, http_trigger
-from modelmon.local.triggers import HttpTrigger
 
 PATIENCE_SECONDS = 20.0
 WHOLE = b"POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\nwait"

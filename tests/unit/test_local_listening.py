@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from modelmon.errors import ConfigError
-from modelmon.local.folders import address_file, functions_folder
+from modelmon.function_spec.folders import address_file, functions_folder
 from modelmon.local.listening import Listening
 
 HOST = "127.0.0.1"

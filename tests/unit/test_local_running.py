@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from modelmon.errors import ConfigError
+from modelmon.function_spec.folders import report_file, state_folder
 from modelmon.local import Runner
-from modelmon.local.folders import report_file, state_folder
 from modelmon.local.running import NOBODY, RunnerReport, is_running, lock_project, read_report
 
 

@@ -15,8 +15,8 @@ from modelmon.apps.artifacts import _write
 from modelmon.cli import app
 from modelmon.deploying.folders import write_folder
 from modelmon.deploying.rendering import Rendered
+from modelmon.function_spec.folders import template
 from modelmon.ledger.records import open_records
-from modelmon.local.folders import template
 from modelmon.local.supervisor import Supervisor
 from modelmon.model_monitoring.folders import only_writer, write_private
 from modelmon.settings import Settings

@@ -16,10 +16,10 @@ from typer.testing import CliRunner
 
 from modelmon.apps import HistogramDataDriftApplication
 from modelmon.errors import ConfigError
+from modelmon.function_spec.function_yaml import read_function
 from modelmon.ledger import heartbeats, registry
 from modelmon.ledger.records import open_records
 from modelmon.ledger.schema import alerts
-from modelmon.local.function_yaml import read_function
 from modelmon.model import Heartbeat, WorkerState
 from modelmon.project import Project
 from modelmon.streams import open_stream

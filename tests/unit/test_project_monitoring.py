@@ -15,10 +15,10 @@ import yaml
 
 import modelmon
 from modelmon.errors import ConfigError, UnavailableError
+from modelmon.function_spec.function_yaml import read_function
 from modelmon.ledger import registry
 from modelmon.ledger.records import open_records
 from modelmon.ledger.window_ledger import project_period
-from modelmon.local.function_yaml import read_function
 from modelmon.project import Project, get_or_create_project, load_project
 from modelmon.project.opening import edited
 from modelmon.streams import open_stream

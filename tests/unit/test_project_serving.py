@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from modelmon.errors import ConfigError, RejectedError, UnavailableError
-from modelmon.local.function_yaml import read_function
+from modelmon.function_spec.function_yaml import read_function
 from modelmon.model import endpoint_id_of
 from modelmon.project import Project, ServingFunction
 from modelmon.serving import create_server, read_spec

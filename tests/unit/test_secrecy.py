@@ -15,7 +15,8 @@ import yaml
 
 import project_support
 from function_yaml_mistakes import RIGHT
-from modelmon.deploying.check import check_text
+from modelmon.deploying.checking.check import check_text
+from modelmon.deploying.checking.target import Target
 from modelmon.deploying.failures import failed, function_failed
 from modelmon.deploying.folders import write_folder
 from modelmon.deploying.plan import make_plan
@@ -24,10 +25,10 @@ from modelmon.deploying.redaction import without_secrets
 from modelmon.deploying.rendering import Rendered, render_function
 from modelmon.deploying.running import Ended
 from modelmon.deploying.secrets import secret_variables
-from modelmon.deploying.target import KUBE, LOCAL, Target
 from modelmon.errors import ConfigError
-from modelmon.local.folders import template
-from modelmon.local.function_yaml import placeholders, read_function, render
+from modelmon.function_spec.folders import template
+from modelmon.function_spec.function_yaml import placeholders, read_function, render
+from modelmon.function_spec.platforms import KUBE, LOCAL
 from modelmon.settings import SECRET_SETTINGS, Settings
 from modelmon.stores.samples_files import RemoteFiles
 from modelmon.wheel import installed_wheel, pack_wheel

@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from modelmon.cli.output import console
 from modelmon.errors import ConfigError
-from modelmon.local.folders import find_project, template
+from modelmon.function_spec.folders import find_project, template
 from modelmon.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="Monitoring apps of your own.")

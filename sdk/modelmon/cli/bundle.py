@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from modelmon.cli.output import AsJson, ProjectDir, console, errors, load_settings, print_json
 from modelmon.errors import ConfigError
-from modelmon.local.folders import find_project
+from modelmon.function_spec.folders import find_project
 
 if TYPE_CHECKING:
     from modelmon.deploying.steps import Prepared

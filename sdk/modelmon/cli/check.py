@@ -9,11 +9,11 @@ import typer
 
 from modelmon.cli.output import AsJson, ProjectDir, console, load_settings, print_json
 from modelmon.errors import ConfigError
-from modelmon.local.folders import find_project, functions_folder, templates
+from modelmon.function_spec.folders import find_project, functions_folder, templates
 from modelmon.settings import STATE_FOLDER
 
 if TYPE_CHECKING:
-    from modelmon.deploying.findings import Finding
+    from modelmon.deploying.checking.findings import Finding
     from modelmon.settings import Settings
 
 USUAL_FOLDERS = (Path("functions"), Path("dist/functions"))
@@ -60,10 +60,10 @@ def check(
 
 def checked(paths: list[Path], settings: Settings, platform: str) -> tuple[list[str], list[Finding]]:
     """Every function.yaml among and below `paths`, and what is wrong with them, these settings filled in."""
-    from modelmon.deploying.check import files_in
+    from modelmon.deploying.checking.check import files_in
     from modelmon.deploying.deployable import check_function
     from modelmon.deploying.plan import make_plan
-    from modelmon.deploying.target import PLATFORMS
+    from modelmon.function_spec.platforms import PLATFORMS
 
     if platform not in ("", *PLATFORMS):
         raise ConfigError(f"--platform: must be one of {', '.join(PLATFORMS)}, got {platform!r}")
@@ -85,7 +85,7 @@ def _name(folder: Path) -> str:
 
 def _project(project_dir: Path | None) -> tuple[Settings, list[Path]]:
     """The settings to fill in, and what to check when nothing is said."""
-    from modelmon.local.deployment import deployed
+    from modelmon.function_spec.folders import deployed
     from modelmon.settings import Settings
 
     if project_dir is None:

@@ -194,8 +194,8 @@ def _resend(settings: Settings, records: Database, letters: list[DeadLetter], bo
     """Publish first, note it after. What a crash between the two sends twice counts once."""
     from rich.progress import track
 
+    from modelmon.function_spec.topics import open_topic
     from modelmon.ledger import dead_letters
-    from modelmon.local.topics import open_topic
 
     streams = {letter.stream: open_topic(settings, letter.stream) for letter in letters}
     try:

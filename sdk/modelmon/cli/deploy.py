@@ -49,7 +49,7 @@ def deploy(
       modelmon deploy --platform kube --registry registry.example.com/flights
     """
     from modelmon.deploying import steps
-    from modelmon.deploying.target import PLATFORMS
+    from modelmon.function_spec.platforms import PLATFORMS
 
     settings = chosen_settings(project_dir)
     if not platform and settings.platform not in PLATFORMS:

@@ -9,13 +9,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modelmon.deploying.target import EMBEDDED
 from modelmon.errors import ConfigError, UnavailableError
+from modelmon.function_spec.platforms import EMBEDDED
 from modelmon.settings import Settings
 
 if TYPE_CHECKING:
     from modelmon.deploying.there import FunctionThere
-    from modelmon.local.function_yaml import FunctionSpec
+    from modelmon.function_spec.function_yaml import FunctionSpec
 
 LEAST_FREE_BYTES = 2**20
 NOT_RUNNING, NOT_KNOWN, PREPARING = "not running", "not known", "preparing"
@@ -28,8 +28,7 @@ def deployed_functions(settings: Settings, *, ask_nuctl: bool = False) -> list[d
     The embedded runner says of its functions how they are, if it is up; of Nuclio's that do their heartbeats
     in the records. With `ask_nuctl` it is asked for addresses, and for functions without a heartbeat.
     """
-    from modelmon.local.deployment import deployed
-    from modelmon.local.folders import functions_folder
+    from modelmon.function_spec.folders import deployed, functions_folder
 
     folders = deployed(functions_folder(Path(settings.project_dir)))
     if settings.platform == EMBEDDED:
@@ -42,8 +41,7 @@ def deployed_functions(settings: Settings, *, ask_nuctl: bool = False) -> list[d
 def beating_functions(settings: Settings) -> list[str]:
     """The deployed functions that keep a heartbeat, those that read a stream or tick: a function that serves
     models answers for itself."""
-    from modelmon.local.deployment import deployed
-    from modelmon.local.folders import functions_folder
+    from modelmon.function_spec.folders import deployed, functions_folder
 
     folders = deployed(functions_folder(Path(settings.project_dir))) if settings.project_dir else {}
     return [name for name, folder in folders.items() if _is_beating(settings, folder)]
@@ -70,8 +68,7 @@ def running_names(settings: Settings) -> set[str]:
 
 def is_removed(settings: Settings, name: str) -> bool:
     """Whether the function is not deployed any more, as far as it is this folder that says what is."""
-    from modelmon.local.deployment import deployed
-    from modelmon.local.folders import functions_folder
+    from modelmon.function_spec.folders import deployed, functions_folder
 
     if settings.platform != EMBEDDED or not settings.project_dir:
         return False
@@ -79,7 +76,7 @@ def is_removed(settings: Settings, name: str) -> bool:
 
 
 def _is_beating(settings: Settings, folder: Path) -> bool:
-    from modelmon.local.function_yaml import read_function
+    from modelmon.function_spec.function_yaml import read_function
 
     try:
         return any(trigger.kind != "http" for trigger in read_function(folder, settings).triggers)
@@ -88,7 +85,7 @@ def _is_beating(settings: Settings, folder: Path) -> bool:
 
 
 def _embedded(settings: Settings) -> Mapping[str, Mapping[str, Any]]:
-    from modelmon.local.folders import address_file
+    from modelmon.function_spec.folders import address_file
     from modelmon.local.running import read_report
 
     project, found = Path(settings.project_dir), {}
@@ -158,7 +155,7 @@ def _worker(beat: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _described(settings: Settings, folder: Path, running: Mapping[str, Any]) -> dict[str, Any]:
-    from modelmon.local.function_yaml import read_function
+    from modelmon.function_spec.function_yaml import read_function
 
     mistake, workers = "", running.get("workers", [])
     nothing = PREPARING if running.get("preparing") else NOT_RUNNING  # its environment is being made

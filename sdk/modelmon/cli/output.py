@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from modelmon.local.folders import find_project
+from modelmon.function_spec.folders import find_project
 from modelmon.settings import Settings
 
 console = Console()

@@ -14,7 +14,7 @@ from modelmon.cli.progress import Progress, progress
 from modelmon.cli.recorded import lines, of_line, recorded
 from modelmon.counting import count
 from modelmon.errors import ConfigError, RejectedError, UnavailableError
-from modelmon.local.folders import state_folder
+from modelmon.function_spec.folders import state_folder
 
 if TYPE_CHECKING:
     from modelmon.cli.numbering import Numbering
@@ -49,7 +49,7 @@ def publish(
       zcat old.jsonl.gz | modelmon publish - --stream events
     """
     from modelmon.cli.numbering import Numbering
-    from modelmon.local.topics import open_topic
+    from modelmon.function_spec.topics import open_topic
 
     settings = load_settings(project_dir)
     opened = open_topic(settings, _topic(settings, stream))
@@ -88,10 +88,9 @@ def _topic(settings: Settings, stream: str) -> str:
 
 def _topics_read(settings: Settings) -> Iterator[str]:
     """What the deployed functions read; one whose function.yaml is wrong reads nothing."""
-    from modelmon.local.deployment import deployed
-    from modelmon.local.folders import functions_folder
-    from modelmon.local.function_yaml import read_function
-    from modelmon.local.triggers import StreamTrigger
+    from modelmon.function_spec.folders import deployed, functions_folder
+    from modelmon.function_spec.function_yaml import read_function
+    from modelmon.function_spec.triggers import StreamTrigger
 
     for folder in deployed(functions_folder(Path(settings.project_dir))).values():
         with suppress(ConfigError):

@@ -115,8 +115,7 @@ def _enable_monitoring(settings: Settings) -> None:
 
 
 def _announce(runner: Runner) -> None:
-    from modelmon.local.deployment import deployed
-    from modelmon.local.folders import address_file, functions_folder
+    from modelmon.function_spec.folders import address_file, deployed, functions_folder
 
     project = Path(runner.settings.project_dir)
     errors.print(

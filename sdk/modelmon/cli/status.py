@@ -18,7 +18,7 @@ from modelmon.cli.deployed import NOT_RUNNING, deployed_functions, full_disk
 from modelmon.cli.output import AsJson, ProjectDir, console, load_settings, print_json
 from modelmon.cli.selecting import select
 from modelmon.cli.showing import print_findings, print_lost, print_project, print_waiting
-from modelmon.deploying.target import EMBEDDED
+from modelmon.function_spec.platforms import EMBEDDED
 
 if TYPE_CHECKING:
     from modelmon.settings import Settings
@@ -88,7 +88,7 @@ def _streams(settings: Settings) -> Iterator[tuple[dict[str, Stream], dict[str, 
     """Consumer group to the stream it reads, of every function that is deployed; and the streams that
     can't be opened, with the reason."""
     from modelmon.errors import ConfigError, UnavailableError
-    from modelmon.local.topics import open_topic
+    from modelmon.function_spec.topics import open_topic
 
     looking = replace(settings, kafka_missing_topic="refuse")
     streams: dict[str, Stream] = {}
@@ -113,10 +113,9 @@ def _streams(settings: Settings) -> Iterator[tuple[dict[str, Stream], dict[str, 
 def _topics(settings: Settings) -> Iterator[tuple[str, str]]:
     """(consumer group, topic) of every stream trigger that is deployed."""
     from modelmon.errors import ConfigError
-    from modelmon.local.deployment import deployed
-    from modelmon.local.folders import functions_folder
-    from modelmon.local.function_yaml import read_function
-    from modelmon.local.triggers import StreamTrigger
+    from modelmon.function_spec.folders import deployed, functions_folder
+    from modelmon.function_spec.function_yaml import read_function
+    from modelmon.function_spec.triggers import StreamTrigger
 
     for folder in deployed(functions_folder(Path(settings.project_dir))).values():
         try:

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from modelmon.errors import ConfigError
-from modelmon.local.folders import state_folder
+from modelmon.function_spec.folders import state_folder
 from modelmon.local.running import is_running
 from modelmon.settings import FILE_NAME
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from modelmon.deploying.target import LOCAL
 from modelmon.errors import ConfigError
+from modelmon.function_spec.platforms import LOCAL
 from modelmon.settings import KAFKA, Settings
 from modelmon.streams.kafka_settings import read_address
 

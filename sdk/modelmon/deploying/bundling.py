@@ -9,16 +9,15 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from modelmon.deploying.check import refuse_errors
+from modelmon.deploying.checking.check import refuse_errors
+from modelmon.deploying.checking.findings import Finding
 from modelmon.deploying.deployable import check_function, render_folder
-from modelmon.deploying.findings import Finding
 from modelmon.deploying.folders import refuse_losses, write_folder
 from modelmon.deploying.plan import Plan
 from modelmon.deploying.ports import port_of
 from modelmon.errors import ConfigError, UnavailableError
-from modelmon.local.deployment import deployed
-from modelmon.local.folders import functions_folder, template, template_names
-from modelmon.local.function_yaml import FILE
+from modelmon.function_spec.folders import deployed, functions_folder, template, template_names
+from modelmon.function_spec.function_yaml import FILE
 from modelmon.settings import Settings
 from modelmon.wheel import pack_wheel, read_wheel
 

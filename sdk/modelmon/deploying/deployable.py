@@ -6,16 +6,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from modelmon.deploying.check import check_file, check_text
-from modelmon.deploying.findings import ERROR, Finding
-from modelmon.deploying.folders import is_bundled
+from modelmon.deploying.checking.check import check_file, check_text
+from modelmon.deploying.checking.findings import ERROR, Finding
+from modelmon.deploying.checking.target import Target
 from modelmon.deploying.plan import Plan
 from modelmon.deploying.rendering import Rendered, placeholders_of, render_function, topic_of
-from modelmon.deploying.target import Target
 from modelmon.errors import ConfigError
-from modelmon.local.function_yaml import FILE
-from modelmon.local.requirements import FILE as REQUIREMENTS
-from modelmon.local.requirements import read_requirements
+from modelmon.function_spec.folders import is_bundled
+from modelmon.function_spec.function_yaml import FILE
+from modelmon.function_spec.requirements import FILE as REQUIREMENTS
+from modelmon.function_spec.requirements import read_requirements
 from modelmon.settings import STATE_FOLDER
 from modelmon.streams.subscriptions import app_group, events_group, writer_group
 from modelmon.wheel import Wheel

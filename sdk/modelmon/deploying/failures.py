@@ -11,7 +11,7 @@ from modelmon.deploying.reasons import has_traceback, known_reason, mend_of, rea
 from modelmon.deploying.redaction import without_secrets
 from modelmon.deploying.running import Ended, run
 from modelmon.deploying.secrets import secret_variables
-from modelmon.deploying.target import LOCAL
+from modelmon.function_spec.platforms import LOCAL
 
 DOCKER = "docker"
 DOCKER_SECONDS = 20.0

@@ -10,11 +10,10 @@ from modelmon.deploying.images import FOLDER as IMAGE_FOLDER
 from modelmon.deploying.plan import Plan
 from modelmon.deploying.rendering import Rendered
 from modelmon.errors import ConfigError
-from modelmon.local.folders import functions_folder
-from modelmon.local.function_yaml import FILE
+from modelmon.function_spec.folders import BUNDLE_MARKER, functions_folder, is_bundled
+from modelmon.function_spec.function_yaml import FILE
 from modelmon.sources import PRIVATE
 
-MARKER = ".modelmon-bundle"
 LEFT_OUT = shutil.ignore_patterns("__pycache__", ".*", "*.whl", IMAGE_FOLDER)
 
 
@@ -33,8 +32,8 @@ def refuse_losses(plan: Plan, folders: Mapping[str, Path], output: Path) -> None
                 )
         if (target.exists() or target.is_symlink()) and not is_bundled(target):
             raise ConfigError(
-                f"--output: {target} was not made by modelmon bundle (it has no {MARKER}), so it is kept; "
-                "move it away or name another folder"
+                f"--output: {target} was not made by modelmon bundle (it has no {BUNDLE_MARKER}), "
+                "so it is kept; move it away or name another folder"
             )
 
 
@@ -47,7 +46,7 @@ def write_folder(source: Path, rendered: Rendered, wheel: Path, target: Path) ->
         shutil.rmtree(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     target.mkdir(PRIVATE)
-    (target / MARKER).write_text("Written by modelmon bundle, which overwrites this folder.\n")
+    (target / BUNDLE_MARKER).write_text("Written by modelmon bundle, which overwrites this folder.\n")
     shutil.copytree(source, target, ignore=LEFT_OUT, dirs_exist_ok=True)
     target.chmod(PRIVATE)  # copytree gives it the mode of its source
     for name, text in {**rendered.files, FILE: rendered.text}.items():
@@ -58,8 +57,3 @@ def write_folder(source: Path, rendered: Rendered, wheel: Path, target: Path) ->
 
 def _overlap(one: Path, other: Path) -> bool:
     return one == other or one in other.parents or other in one.parents
-
-
-def is_bundled(target: Path) -> bool:
-    """Whether `modelmon bundle` has made this folder: what is in it goes to nuctl as it stands."""
-    return target.is_dir() and not target.is_symlink() and (target / MARKER).is_file()

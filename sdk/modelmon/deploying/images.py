@@ -14,15 +14,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from modelmon.deploying.checking.image_rules import POST_COPY
 from modelmon.deploying.packages import Layer
-from modelmon.local.requirements import FILE as REQUIREMENTS
+from modelmon.function_spec.requirements import FILE as REQUIREMENTS
 
 FOLDER = "modelmon-image"
 """Inside the function's folder: the files that are copied before it. No module can have this name."""
 CONSTRAINTS = "constraints.txt"
 BUILD_CONTEXT, IN_IMAGE, CODE = "handler", "/opt/modelmon", "/opt/nuclio"
 """Where Nuclio's builder has the function's folder, where our files go, where the folder goes."""
-POST_COPY = "@nuclio.postCopy"
 PLAIN_IMAGE = re.compile(r"(^|/)python:3\.\d+")
 PIP = "python -m pip install --no-cache-dir"
 Directive = dict[str, str]
@@ -62,17 +62,6 @@ def with_image(build: dict[str, Any], image: Image) -> None:
         "preCopy": [*before, *image.before_copy],
         "postCopy": [*image.after_copy, *after],
     }
-
-
-def installs_wheel(build: Mapping[str, Any], wheel: str) -> bool:
-    """Whether an image that is built so has this wheel of ModelMon in it."""
-    texts = [str(command) for command in build.get("commands") or []]
-    directives = build.get("directives")
-    if isinstance(directives, dict) and not texts:
-        texts = [
-            str(each.get("value")) for each in directives.get("postCopy") or [] if isinstance(each, dict)
-        ]
-    return any("install" in text and wheel in text for text in texts)
 
 
 def is_plain(base_image: object) -> bool:

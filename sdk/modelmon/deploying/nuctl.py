@@ -18,9 +18,9 @@ from modelmon.deploying.progress import duration, following
 from modelmon.deploying.redaction import without_secrets
 from modelmon.deploying.running import Ended, run
 from modelmon.deploying.secrets import secret_variables, write_secret_files
-from modelmon.deploying.target import LOCAL
 from modelmon.deploying.there import BUILDING, FunctionThere, is_not_there, read_functions
 from modelmon.errors import ConfigError, UnavailableError
+from modelmon.function_spec.platforms import LOCAL
 from modelmon.settings import STATE_FOLDER
 
 NUCTL = "nuctl"

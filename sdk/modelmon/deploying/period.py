@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from modelmon.errors import ConfigError, UnavailableError
-from modelmon.local.folders import functions_folder
+from modelmon.function_spec.folders import functions_folder
 from modelmon.settings import Settings
 
 CONTROLLER = "modelmon-controller"

@@ -9,8 +9,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from modelmon.deploying.addresses import V3IO, check_files, check_names, check_streams, read_brokers
-from modelmon.deploying.target import KUBE, LOCAL, PLATFORMS
 from modelmon.errors import ConfigError
+from modelmon.function_spec.platforms import KUBE, LOCAL, PLATFORMS
 from modelmon.secrecy import shown_address
 from modelmon.settings import KAFKA, STATE_FOLDER, Settings
 

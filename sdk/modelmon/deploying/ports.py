@@ -12,10 +12,10 @@ from typing import Any
 from zlib import crc32
 
 from modelmon.deploying.plan import Plan
-from modelmon.deploying.target import LOCAL
 from modelmon.errors import ConfigError
-from modelmon.local.folders import functions_folder, port_file
-from modelmon.local.function_yaml import FILE, parse, placeholders, render
+from modelmon.function_spec.folders import functions_folder, port_file
+from modelmon.function_spec.function_yaml import FILE, parse, placeholders, render
+from modelmon.function_spec.platforms import LOCAL
 
 FIRST, COUNT = 20000, 10000
 """Below the ports that systems give to whoever asks for any."""

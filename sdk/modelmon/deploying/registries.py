@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modelmon.deploying.findings import WARNING, Finding
+from modelmon.deploying.checking.findings import WARNING, Finding
 from modelmon.settings import FILE_NAME, Settings
 
 

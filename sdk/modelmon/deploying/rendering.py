@@ -9,15 +9,15 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from modelmon.deploying.document import read_document
+from modelmon.deploying.checking.document import read_document
+from modelmon.deploying.checking.spelling import spelled
 from modelmon.deploying.images import image_of, is_plain, with_image
 from modelmon.deploying.packages import layers_of
 from modelmon.deploying.plan import MOUNTED_PROJECT, Plan, run_as
 from modelmon.deploying.secrets import kafka_annotations, secret_variables, with_secrets
-from modelmon.deploying.spelling import spelled
-from modelmon.deploying.target import LOCAL
 from modelmon.errors import ConfigError
-from modelmon.local.function_yaml import expect, placeholders, render
+from modelmon.function_spec.function_yaml import expect, placeholders, render
+from modelmon.function_spec.platforms import LOCAL
 from modelmon.secrecy import yaml_mistake
 from modelmon.settings import KAFKA, PREFIX, STATE_FOLDER, Settings
 from modelmon.streams.kafka_settings import read_address

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from modelmon.deploying.plan import Plan
-from modelmon.deploying.target import KUBE
 from modelmon.errors import ConfigError
+from modelmon.function_spec.platforms import KUBE
 from modelmon.settings import PREFIX, Settings, is_secret
 from modelmon.streams.kafka_settings import check_protocol
 

@@ -8,16 +8,15 @@ from pathlib import Path
 
 from modelmon.deploying import nuctl
 from modelmon.deploying.bundling import bundle, choose, find_wheel, functions_to_bundle
-from modelmon.deploying.findings import WARNING, Finding
+from modelmon.deploying.checking.findings import WARNING, Finding
 from modelmon.deploying.period import CONTROLLER, with_recorded_period
 from modelmon.deploying.plan import Plan, make_plan, out_of_reach
 from modelmon.deploying.ports import port_there
 from modelmon.deploying.registries import folders_apart
-from modelmon.deploying.target import EMBEDDED
 from modelmon.deploying.there import FunctionThere
 from modelmon.errors import ConfigError, UnavailableError
-from modelmon.local.deployment import deployed
-from modelmon.local.folders import functions_folder
+from modelmon.function_spec.folders import deployed, functions_folder
+from modelmon.function_spec.platforms import EMBEDDED
 from modelmon.settings import FILE_NAME, STATE_FOLDER, Settings
 
 ASK_SECONDS = 60.0

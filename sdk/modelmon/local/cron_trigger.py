@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 
+from modelmon.function_spec.schedule import Schedule
+from modelmon.function_spec.triggers import CronTrigger
 from modelmon.local.events import cron_event
-from modelmon.local.schedule import Schedule
-from modelmon.local.triggers import CronTrigger
 from modelmon.local.worker import Worker
 
 

@@ -8,31 +8,20 @@ from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
+from modelmon.function_spec.folders import log_file
+from modelmon.function_spec.function_yaml import FunctionSpec, read_function
+from modelmon.function_spec.triggers import HttpTrigger
 from modelmon.local.environments import Held, environment_of
-from modelmon.local.folders import log_file
-from modelmon.local.function_yaml import FILE, FunctionSpec, read_function
 from modelmon.local.needs import needs_of
 from modelmon.local.preparing import Preparation
 from modelmon.local.process import WorkerProcess
 from modelmon.local.reports import Report
 from modelmon.local.telling import Tell
-from modelmon.local.triggers import HttpTrigger
 from modelmon.local.turning_away import FIRST_START_SECONDS
 from modelmon.local.worker import WorkerSpec
 from modelmon.settings import Settings
 
 IGNORED = ("__pycache__",)
-
-
-def deployed(folder: Path) -> dict[str, Path]:
-    """Function name to folder; hidden folders are being written and do not count yet."""
-    if not folder.is_dir():
-        return {}
-    return {
-        path.name: path
-        for path in sorted(folder.iterdir())
-        if not path.name.startswith((".", "_")) and (path / FILE).is_file()
-    }
 
 
 def fingerprint(folder: Path) -> str:

@@ -23,9 +23,9 @@ import msgspec
 
 from modelmon.errors import ConfigError, ModelMonError, UnavailableError
 from modelmon.extras import install
+from modelmon.function_spec.requirements import FILE, OURS, write_requirements
 from modelmon.local.installed import unmet
 from modelmon.local.needs import Needs
-from modelmon.local.requirements import FILE, OURS, write_requirements
 from modelmon.local.uv import STOPPED, has_uv, run_uv
 from modelmon.wheel import CONSTRAINTS, installed_wheel, pack_wheel
 

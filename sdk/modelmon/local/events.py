@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from nuclio_sdk import Event, TriggerInfo
 
-from modelmon.local.triggers import CronTrigger, HttpTrigger, StreamTrigger
+from modelmon.function_spec.triggers import CronTrigger, HttpTrigger, StreamTrigger
 from modelmon.model import Message
 
 NO_SHARD = -1

@@ -15,13 +15,13 @@ from typing import Any
 
 import uvicorn
 
+from modelmon.function_spec.triggers import HttpTrigger
 from modelmon.local import http_requests
 from modelmon.local.answers import Answer
 from modelmon.local.events import http_event
 from modelmon.local.http_requests import MALFORMED, TOO_MUCH_HEAD, TOO_SLOW, head_bytes, protocol
 from modelmon.local.http_turns import Turns
 from modelmon.local.listening import BACKLOG
-from modelmon.local.triggers import HttpTrigger
 from modelmon.local.worker import Worker
 
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]

@@ -9,9 +9,9 @@ from typing import Any
 
 from modelmon.counting import count
 from modelmon.errors import ConfigError, UnavailableError
+from modelmon.function_spec.topics import open_topic
+from modelmon.function_spec.triggers import CronTrigger, StreamTrigger
 from modelmon.local.deployment import Deployment
-from modelmon.local.topics import open_topic
-from modelmon.local.triggers import CronTrigger, StreamTrigger
 from modelmon.nuclio.lifecycle import WRONG_CONFIGURATION
 from modelmon.settings import Settings
 from modelmon.streams import Stream

@@ -15,8 +15,8 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
+from modelmon.function_spec.requirements import OURS, parse
 from modelmon.local.needs import DRIVER_MODULES, Needs
-from modelmon.local.requirements import OURS, parse
 
 
 def unmet(needs: Needs) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from modelmon.errors import ConfigError
-from modelmon.local.folders import address_file, functions_folder
+from modelmon.function_spec.folders import address_file, functions_folder
 from modelmon.local.telling import Tell
 from modelmon.local.turning_away import TurnAway
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from modelmon.local.function_yaml import FunctionSpec
-from modelmon.local.requirements import FILE, read_requirements
-from modelmon.local.triggers import HttpTrigger, StreamTrigger
+from modelmon.function_spec.function_yaml import FunctionSpec
+from modelmon.function_spec.requirements import FILE, read_requirements
+from modelmon.function_spec.triggers import HttpTrigger, StreamTrigger
 from modelmon.settings import KAFKA, Settings
 from modelmon.streams.subscriptions import app_group
 

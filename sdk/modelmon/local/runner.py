@@ -13,8 +13,8 @@ from types import TracebackType
 from typing import Any
 
 from modelmon.errors import ConfigError, UnavailableError
+from modelmon.function_spec.folders import address_file
 from modelmon.local.deployment import Deployment
-from modelmon.local.folders import address_file
 from modelmon.local.idle import Idle
 from modelmon.local.process import TERMINATION_SECONDS
 from modelmon.local.supervisor import Supervisor

@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 
 from modelmon.errors import ConfigError
+from modelmon.function_spec.folders import lock_file, report_file
 from modelmon.local.deployment import Deployment
-from modelmon.local.folders import lock_file, report_file
 
 LOCK_TRIES, LOCK_WAIT_SECONDS = 5, 0.05
 NOBODY: dict[str, Any] = {"pid": None, "functions": []}

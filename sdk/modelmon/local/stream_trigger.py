@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
+from modelmon.function_spec.topics import open_topic
+from modelmon.function_spec.triggers import StreamTrigger
 from modelmon.local.answers import acknowledges
 from modelmon.local.events import now, stream_event
-from modelmon.local.topics import open_topic
-from modelmon.local.triggers import StreamTrigger
 from modelmon.local.worker import Worker
 from modelmon.model import Message
 from modelmon.streams import Consumer, Stream

@@ -13,14 +13,14 @@ from time import monotonic
 import msgspec
 
 from modelmon.errors import ConfigError, UnavailableError
-from modelmon.local.deployment import Deployment, deployed, fingerprint
-from modelmon.local.folders import functions_folder, report_file
+from modelmon.function_spec.folders import deployed, functions_folder, report_file
+from modelmon.function_spec.topics import check_streams
+from modelmon.local.deployment import Deployment, fingerprint
 from modelmon.local.listening import Listening
 from modelmon.local.process import TERMINATION_SECONDS
 from modelmon.local.reports import Report
 from modelmon.local.running import RunnerReport, lock_project
 from modelmon.local.telling import Tell, Telling
-from modelmon.local.topics import check_streams
 from modelmon.settings import Settings
 from modelmon.sources import make_folder
 

@@ -24,10 +24,10 @@ from nuclio_sdk import Context, Platform, TriggerInfo
 
 from modelmon.errors import ConfigError
 from modelmon.extras import HOW_TO_BRING
+from modelmon.function_spec.triggers import CronTrigger, HttpTrigger, StreamTrigger, Trigger
 from modelmon.local.answers import check_output, failed, traceback_of
 from modelmon.local.logs import LogFile
 from modelmon.local.reports import Reporter, make_logger
-from modelmon.local.triggers import CronTrigger, HttpTrigger, StreamTrigger, Trigger
 from modelmon.nuclio.lifecycle import die
 from modelmon.settings import Settings
 

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from modelmon.errors import ConfigError
-from modelmon.local.folders import state_folder
+from modelmon.function_spec.folders import state_folder
 from modelmon.model_monitoring.folders import replace_folder
 from modelmon.settings import Settings
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from modelmon.errors import ConfigError
+from modelmon.function_spec.folders import find_project
 from modelmon.ledger.records import open_records
-from modelmon.local.folders import find_project
 from modelmon.settings import PREFIX, Settings
 from modelmon.sql.database import Database
 

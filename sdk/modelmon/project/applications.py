@@ -11,12 +11,12 @@ from typing import Any
 import msgspec
 
 from modelmon.counting import count
-from modelmon.deploying.target import EMBEDDED
 from modelmon.errors import ConfigError
 from modelmon.from_mlrun import class_here
+from modelmon.function_spec.function_yaml import FILE
+from modelmon.function_spec.platforms import EMBEDDED
 from modelmon.ledger import registry
 from modelmon.ledger.window_ledger import project_period
-from modelmon.local.function_yaml import FILE
 from modelmon.model_monitoring.artifacts import check_json
 from modelmon.model_monitoring.folders import copy_into
 from modelmon.model_monitoring.judging import ask_for_open_windows

@@ -10,9 +10,9 @@ from typing import Any
 
 import yaml
 
-from modelmon.deploying.image_rules import IMAGE_NAME
+from modelmon.deploying.checking.image_rules import IMAGE_NAME
 from modelmon.errors import ConfigError
-from modelmon.local.function_yaml import FILE
+from modelmon.function_spec.function_yaml import FILE
 
 logger = logging.getLogger(__name__)
 MLRUN = re.compile(r"([\w.:-]+/)?mlrun/")

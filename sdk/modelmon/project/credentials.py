@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from modelmon.errors import ConfigError
-from modelmon.local.folders import state_folder
+from modelmon.function_spec.folders import state_folder
 from modelmon.model_monitoring.folders import write_private
 from modelmon.project.functions import is_deployed
 from modelmon.project.names import CONTROLLER

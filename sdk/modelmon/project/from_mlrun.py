@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from modelmon.deploying.target import EMBEDDED
 from modelmon.from_mlrun import missing, refuse
 from modelmon.from_mlrun.views import FunctionStatus, Metadata, ProjectSpec, ProjectStatus
-from modelmon.local.folders import address_file
+from modelmon.function_spec.folders import address_file
+from modelmon.function_spec.platforms import EMBEDDED
 from modelmon.local.running import read_report
 from modelmon.project import functions, logged, profiles
 from modelmon.settings import Settings

@@ -14,11 +14,11 @@ import yaml
 
 from modelmon.deploying.steps import delete_function, deploy_function, working
 from modelmon.errors import ConfigError
+from modelmon.function_spec import folders
+from modelmon.function_spec.function_yaml import FILE
+from modelmon.function_spec.topics import open_topic
 from modelmon.ledger import heartbeats, registry
 from modelmon.ledger.registry import RegisteredFunction
-from modelmon.local import folders
-from modelmon.local.function_yaml import FILE
-from modelmon.local.topics import open_topic
 from modelmon.model_monitoring.folders import copy_into, remove_folder, replace_folder
 from modelmon.model_monitoring.locating import now_us, opened
 from modelmon.project.names import refuse_spelling

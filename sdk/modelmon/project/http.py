@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from modelmon.errors import ConfigError
-from modelmon.local.function_yaml import FILE
+from modelmon.function_spec.function_yaml import FILE
 
 WORKERS = "numWorkers: ${serving_workers}"
 """The last line of the template's trigger."""

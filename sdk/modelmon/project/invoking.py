@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 
 from modelmon.deploying.steps import address
-from modelmon.deploying.target import EMBEDDED
 from modelmon.errors import ConfigError, RejectedError, UnavailableError
-from modelmon.local.folders import address_file
+from modelmon.function_spec.folders import address_file
+from modelmon.function_spec.platforms import EMBEDDED
 from modelmon.local.running import is_running
 from modelmon.settings import Settings
 

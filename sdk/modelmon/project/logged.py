@@ -11,7 +11,7 @@ import msgspec
 
 from modelmon.apps.artifacts import Artifact, PlotlyArtifact, content_of, dataset, keep, location
 from modelmon.errors import ConfigError
-from modelmon.local.folders import state_folder
+from modelmon.function_spec.folders import state_folder
 from modelmon.model_monitoring.folders import write_private
 from modelmon.settings import Settings
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from modelmon.counting import count
 from modelmon.deploying.nuctl import how_far
-from modelmon.deploying.target import EMBEDDED
 from modelmon.errors import ConfigError, UnavailableError
+from modelmon.function_spec.platforms import EMBEDDED
 from modelmon.ledger import registry
 from modelmon.ledger.window_ledger import project_period
 from modelmon.local.running import read_report

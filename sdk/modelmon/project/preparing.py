@@ -9,12 +9,12 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from modelmon.deploying.target import EMBEDDED
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.extras import HOW_TO_BRING
+from modelmon.function_spec.folders import log_file
+from modelmon.function_spec.function_yaml import read_function
+from modelmon.function_spec.platforms import EMBEDDED
 from modelmon.local.environments import Held, environment_of, hold
-from modelmon.local.folders import log_file
-from modelmon.local.function_yaml import read_function
 from modelmon.local.needs import needs_of
 from modelmon.local.uv import has_uv
 from modelmon.project.source import imported_modules

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 from modelmon.errors import ConfigError
-from modelmon.local.folders import state_folder
+from modelmon.function_spec.folders import state_folder
 from modelmon.model_monitoring.folders import write_private
 from modelmon.settings import Settings
 

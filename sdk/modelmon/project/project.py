@@ -9,8 +9,8 @@ from typing import Any
 
 from modelmon.errors import ConfigError
 from modelmon.from_mlrun import is_hub_model_server, refuse
+from modelmon.function_spec.function_yaml import FILE
 from modelmon.ledger import alerts, registry
-from modelmon.local.function_yaml import FILE
 from modelmon.model_monitoring.api import Labels
 from modelmon.model_monitoring.api import list_model_endpoints as find_endpoints
 from modelmon.model_monitoring.artifacts import ModelArtifact, model_keys, read_model

@@ -7,7 +7,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from modelmon.errors import ConfigError
-from modelmon.local.requirements import FILE, check_requirements, read_requirements, write_requirements
+from modelmon.function_spec.requirements import (
+    FILE,
+    check_requirements,
+    read_requirements,
+    write_requirements,
+)
 from modelmon.project.functions import existing
 
 LEAVE_OUT = "requirements=[] deploys without that file"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from modelmon.errors import ConfigError
-from modelmon.local.requirements import FILE as REQUIREMENTS
+from modelmon.function_spec.requirements import FILE as REQUIREMENTS
 
 
 def classes_of(source: Path) -> dict[str, frozenset[str]]:

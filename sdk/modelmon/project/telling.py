@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
-from modelmon.deploying.target import EMBEDDED
+from modelmon.function_spec.platforms import EMBEDDED
 from modelmon.local.running import read_report
 from modelmon.settings import Settings
 

@@ -5,19 +5,21 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from modelmon.deploying.document import Node
-from modelmon.deploying.findings import Finding, error, missing
-from modelmon.deploying.folders import is_bundled
-from modelmon.deploying.images import POST_COPY, installs_wheel
-from modelmon.deploying.rules import Rule
-from modelmon.deploying.target import Target
+from modelmon.deploying.checking.document import Node
+from modelmon.deploying.checking.findings import Finding, error, missing
+from modelmon.deploying.checking.rules import Rule
+from modelmon.deploying.checking.target import Target
+from modelmon.function_spec.folders import is_bundled
 
 IMAGE_NAME = re.compile(
     r"(?:[a-zA-Z0-9.-]+(?::\d+)?/)?[a-z0-9]+(?:[._/-]+[a-z0-9]+)*(?::[\w.-]{1,128})?(?:@sha256:[0-9a-f]{64})?"
 )
 REGISTRY = re.compile(r"[a-zA-Z0-9.-]+(?::\d+)?(?:/[a-z0-9]+(?:[._/-]+[a-z0-9]+)*)*")
+POST_COPY = "@nuclio.postCopy"
+"""Between the commands before and after the copy of the function's folder."""
 NEEDS_FILES = re.compile(r"\bpip\d?\b.*\s(?:-r|--requirement)[ =]*(\S+)")
 """Of the function's folder, which is there only after the copy."""
 
@@ -89,9 +91,20 @@ def modelmon_itself(document: Node, target: Target) -> Iterator[Finding]:
         return
     wheels = [path.name for path in sorted(target.folder.glob("modelmon-*.whl"))]
     build = document.get("spec", "build")
-    if not any(installs_wheel(build if isinstance(build, dict) else {}, wheel) for wheel in wheels):
+    if not any(_installs_wheel(build if isinstance(build, dict) else {}, wheel) for wheel in wheels):
         there = f"the wheel beside it, {wheels[0]}, is not installed" if wheels else "no wheel lies beside it"
         yield missing(spec, "build", f"brings no ModelMon into the image: {there}", "bundle it anew")
+
+
+def _installs_wheel(build: Mapping[str, Any], wheel: str) -> bool:
+    """Whether an image that is built so has this wheel of ModelMon in it."""
+    texts = [str(command) for command in build.get("commands") or []]
+    directives = build.get("directives")
+    if isinstance(directives, dict) and not texts:
+        texts = [
+            str(each.get("value")) for each in directives.get("postCopy") or [] if isinstance(each, dict)
+        ]
+    return any("install" in text and wheel in text for text in texts)
 
 
 def _directives(found: Node | None, *places: str) -> Iterator[Node]:

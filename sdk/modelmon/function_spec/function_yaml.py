@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from modelmon.errors import ConfigError
-from modelmon.local.triggers import Trigger, read_trigger
+from modelmon.function_spec.triggers import Trigger, read_trigger
 from modelmon.secrecy import yaml_mistake
 from modelmon.settings import PREFIX, SECRET_SETTINGS, Settings
 from modelmon.streams.subscriptions import app_group, events_group, writer_group

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from modelmon.deploying.document import Node
-from modelmon.deploying.findings import Finding, did_you_mean, error, missing
-from modelmon.deploying.kinds import ANYTHING, Keys, MapOf, check_kind
-from modelmon.deploying.schema import BUILD, DOCUMENT, METADATA, SPEC
-from modelmon.deploying.trigger_schema import ANNOTATIONS, ATTRIBUTES, TRIGGER, UNCHECKED_KINDS
+from modelmon.deploying.checking.document import Node
+from modelmon.deploying.checking.findings import Finding, did_you_mean, error, missing
+from modelmon.deploying.checking.kinds import ANYTHING, Keys, MapOf, check_kind
+from modelmon.deploying.checking.schema import BUILD, DOCUMENT, METADATA, SPEC
+from modelmon.deploying.checking.trigger_schema import ANNOTATIONS, ATTRIBUTES, TRIGGER, UNCHECKED_KINDS
 
 _PLACES = {
     "metadata": METADATA.of,

@@ -1,4 +1,5 @@
-"""Where things lie: function templates, and the runner's files under a project's `.modelmon/`."""
+"""Where things lie: function folders, those that come with ModelMon and those that are deployed, and the
+files under a project's `.modelmon/`."""
 
 from __future__ import annotations
 
@@ -6,7 +7,10 @@ from pathlib import Path
 
 import modelmon
 from modelmon.errors import ConfigError
+from modelmon.function_spec.function_yaml import FILE
 from modelmon.settings import FILE_NAME, STATE_FOLDER
+
+BUNDLE_MARKER = ".modelmon-bundle"
 
 
 def templates() -> Path:
@@ -24,7 +28,7 @@ def template(name: str) -> Path:
     Raises ConfigError for a name that is not there.
     """
     folder = templates() / name
-    if not (folder / "function.yaml").is_file():
+    if not (folder / FILE).is_file():
         raise ConfigError(f"no function folder {name!r}; there are: {', '.join(template_names())}")
     return folder
 
@@ -32,7 +36,7 @@ def template(name: str) -> Path:
 def template_names() -> list[str]:
     """Every function folder that comes with ModelMon, as `template` takes it."""
     root = templates()
-    return sorted(path.parent.relative_to(root).as_posix() for path in root.glob("**/function.yaml"))
+    return sorted(path.parent.relative_to(root).as_posix() for path in root.glob(f"**/{FILE}"))
 
 
 def find_project(start: Path, *, exact: bool = False) -> Path:
@@ -56,6 +60,22 @@ def state_folder(project: Path) -> Path:
 def functions_folder(project: Path) -> Path:
     """Holds one folder a deployed function."""
     return state_folder(project) / "functions"
+
+
+def deployed(folder: Path) -> dict[str, Path]:
+    """Function name to folder; hidden folders are being written and do not count yet."""
+    if not folder.is_dir():
+        return {}
+    return {
+        path.name: path
+        for path in sorted(folder.iterdir())
+        if not path.name.startswith((".", "_")) and (path / FILE).is_file()
+    }
+
+
+def is_bundled(target: Path) -> bool:
+    """Whether `modelmon bundle` has made this folder: what is in it goes to nuctl as it stands."""
+    return target.is_dir() and not target.is_symlink() and (target / BUNDLE_MARKER).is_file()
 
 
 def address_file(project: Path, function: str) -> Path:

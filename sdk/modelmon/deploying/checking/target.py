@@ -6,10 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-EMBEDDED, LOCAL, KUBE = "embedded", "local", "kube"
-PLATFORMS = (LOCAL, KUBE)
-"""Nuclio's names: Docker on one machine, and Kubernetes."""
-
 
 @dataclass(frozen=True, slots=True)
 class Target:

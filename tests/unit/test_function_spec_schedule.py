@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelmon.local.schedule import Schedule, seconds_of
+from modelmon.function_spec.schedule import Schedule, seconds_of
 
 
 def at(text: str) -> datetime:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal
 
-from modelmon.deploying.document import Node
+from modelmon.deploying.checking.document import Node
 from modelmon.secrecy import looks_secret, may_hold_credential
 
 ERROR: Literal["error"] = "error"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modelmon.deploying.kinds import (
+from modelmon.deploying.checking.kinds import (
     ANYTHING,
     COUNT,
     DURATION,
@@ -16,7 +16,7 @@ from modelmon.deploying.kinds import (
     ListOf,
     MapOf,
 )
-from modelmon.deploying.trigger_schema import SERVICE_TYPE
+from modelmon.deploying.checking.trigger_schema import SERVICE_TYPE
 
 METADATA = Keys(
     {

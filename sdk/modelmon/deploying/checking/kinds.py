@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from modelmon.deploying.document import Node
-from modelmon.deploying.findings import Finding, did_you_mean, error, warning
-from modelmon.local.schedule import seconds_of
+from modelmon.deploying.checking.document import Node
+from modelmon.deploying.checking.findings import Finding, did_you_mean, error, warning
+from modelmon.function_spec.schedule import seconds_of
 
 
 @dataclass(frozen=True, slots=True)

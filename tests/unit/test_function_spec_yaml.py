@@ -10,9 +10,9 @@ import yaml
 
 from deploying import HTTP, cron_trigger, stream_trigger
 from modelmon.errors import ConfigError
-from modelmon.local.folders import find_project, template, template_names
-from modelmon.local.function_yaml import read_function, render
-from modelmon.local.triggers import CronTrigger, HttpTrigger, StreamTrigger
+from modelmon.function_spec.folders import find_project, template, template_names
+from modelmon.function_spec.function_yaml import read_function, render
+from modelmon.function_spec.triggers import CronTrigger, HttpTrigger, StreamTrigger
 from modelmon.settings import Settings
 
 SETTINGS = Settings(project="flights")

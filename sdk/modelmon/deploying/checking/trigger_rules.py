@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
-from modelmon.deploying.document import Node
-from modelmon.deploying.findings import ERROR, WARNING, Finding, error, missing, warning
-from modelmon.deploying.rules import Rule, is_stream, triggers
-from modelmon.deploying.target import LOCAL, Target
-from modelmon.local.schedule import Schedule, seconds_of
+from modelmon.deploying.checking.document import Node
+from modelmon.deploying.checking.findings import ERROR, WARNING, Finding, error, missing, warning
+from modelmon.deploying.checking.rules import Rule, is_stream, triggers
+from modelmon.deploying.checking.target import Target
+from modelmon.function_spec.platforms import LOCAL
+from modelmon.function_spec.schedule import Schedule, seconds_of
 from modelmon.streams.kafka_settings import TOPIC
 
 SESSION_SECONDS, HEARTBEAT_SECONDS = 10.0, 3.0  # Nuclio's own

@@ -9,17 +9,17 @@ from pathlib import Path
 
 import yaml
 
-from modelmon.deploying.document import Node, read_document
-from modelmon.deploying.findings import ERROR, WARNING, Finding, did_you_mean
-from modelmon.deploying.image_rules import IMAGE_RULES
-from modelmon.deploying.platform_rules import PLATFORM_RULES
-from modelmon.deploying.rules import FUNCTION_RULES
-from modelmon.deploying.shape import check_shape
-from modelmon.deploying.spelling import spelled, spelled_otherwise
-from modelmon.deploying.target import Target
-from modelmon.deploying.trigger_rules import TRIGGER_RULES
+from modelmon.deploying.checking.document import Node, read_document
+from modelmon.deploying.checking.findings import ERROR, WARNING, Finding, did_you_mean
+from modelmon.deploying.checking.image_rules import IMAGE_RULES
+from modelmon.deploying.checking.platform_rules import PLATFORM_RULES
+from modelmon.deploying.checking.rules import FUNCTION_RULES
+from modelmon.deploying.checking.shape import check_shape
+from modelmon.deploying.checking.spelling import spelled, spelled_otherwise
+from modelmon.deploying.checking.target import Target
+from modelmon.deploying.checking.trigger_rules import TRIGGER_RULES
 from modelmon.errors import ConfigError
-from modelmon.local.function_yaml import FILE, PLACEHOLDER, secret_placeholder
+from modelmon.function_spec.function_yaml import FILE, PLACEHOLDER, secret_placeholder
 from modelmon.secrecy import yaml_mistake
 
 COMMENT = re.compile(r"(^|\s)#.*")

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from modelmon.errors import ConfigError
-from modelmon.local.schedule import Schedule, seconds_of
+from modelmon.function_spec.schedule import Schedule, seconds_of
 
 ACK_MODES = ("disable", "enable", "explicitOnly")
 MAX_BODY_BYTES, MAX_HEAD_BYTES = 4 * 2**20, 16 * 2**10  # Nuclio's defaults

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from modelmon.deploying.document import Node
-from modelmon.deploying.findings import WARNING, Finding, error, missing, warning
-from modelmon.deploying.rules import Rule, items_of, triggers
-from modelmon.deploying.target import KUBE, LOCAL, Target
+from modelmon.deploying.checking.document import Node
+from modelmon.deploying.checking.findings import WARNING, Finding, error, missing, warning
+from modelmon.deploying.checking.rules import Rule, items_of, triggers
+from modelmon.deploying.checking.target import Target
+from modelmon.function_spec.platforms import KUBE, LOCAL
 
 CUSTOM_RESOURCE = "nuclio.io/v1beta1"
 NODE_PORTS = (30000, 32767)

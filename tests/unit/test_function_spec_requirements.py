@@ -8,7 +8,7 @@ import pytest
 
 from modelmon import __version__
 from modelmon.errors import ConfigError
-from modelmon.local.requirements import check_requirements, read_requirements
+from modelmon.function_spec.requirements import check_requirements, read_requirements
 from modelmon.project import Project
 from project_support import APP, MODEL, again, make, write
 
@@ -184,7 +184,7 @@ def test_functions_remember_what_they_need(project: Project) -> None:
 
 
 def test_a_function_folder_of_the_projects_own_keeps_its_file(project: Project) -> None:
-    from modelmon.local.folders import template
+    from modelmon.function_spec.folders import template
 
     write(
         project.context / "functions" / "writer" / "requirements.txt",

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from modelmon.deploying.kinds import ANYTHING, COUNT, DURATION, FLAG, TEXT, Choice, Keys, Kind, ListOf, MapOf
+from modelmon.deploying.checking.kinds import (
+    ANYTHING,
+    COUNT,
+    DURATION,
+    FLAG,
+    TEXT,
+    Choice,
+    Keys,
+    Kind,
+    ListOf,
+    MapOf,
+)
 
 STREAM_KINDS = ("kafka-cluster", "kafka", "v3ioStream", "v3io-stream")
 TRIGGER: dict[str, Kind] = {

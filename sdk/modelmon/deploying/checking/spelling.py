@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from modelmon.deploying.document import Node
-from modelmon.deploying.kinds import ANYTHING, Keys, Kind, ListOf, MapOf
-from modelmon.deploying.schema import DOCUMENT
-from modelmon.deploying.trigger_schema import ATTRIBUTES, TRIGGER
+from modelmon.deploying.checking.document import Node
+from modelmon.deploying.checking.kinds import ANYTHING, Keys, Kind, ListOf, MapOf
+from modelmon.deploying.checking.schema import DOCUMENT
+from modelmon.deploying.checking.trigger_schema import ATTRIBUTES, TRIGGER
 
 
 def spelled(document: Node) -> Node:

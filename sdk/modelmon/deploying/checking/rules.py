@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import fields
 from pathlib import Path
 
-from modelmon.deploying.code import EVERYTHING, names_in
-from modelmon.deploying.document import Node
-from modelmon.deploying.findings import WARNING, Finding, did_you_mean, error, missing, warning
-from modelmon.deploying.target import LOCAL, Target
-from modelmon.deploying.trigger_schema import STREAM_KINDS
+from modelmon.deploying.checking.code import EVERYTHING, names_in
+from modelmon.deploying.checking.document import Node
+from modelmon.deploying.checking.findings import WARNING, Finding, did_you_mean, error, missing, warning
+from modelmon.deploying.checking.target import Target
+from modelmon.deploying.checking.trigger_schema import STREAM_KINDS
 from modelmon.errors import ConfigError
+from modelmon.function_spec.platforms import LOCAL
 from modelmon.settings import PREFIX, Settings
 
 NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")

@@ -1,0 +1,1 @@
+"""The strict check of a function.yaml: what Nuclio would ignore, refuse or misunderstand, line by line."""
