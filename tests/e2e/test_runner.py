@@ -7,7 +7,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -276,6 +278,30 @@ def test_a_function_added_changed_and_removed_while_running(project: Path, runne
     eventually(lambda: is_alive(pid), lambda alive: not alive)
     with pytest.raises(ConfigError, match="no HTTP address"):
         runner.address("echo", timeout=0)
+
+
+def test_no_request_goes_without_an_answer_while_a_function_is_deployed_anew(
+    project: Path, runner: Runner
+) -> None:
+    runner.start()
+    folder = deploy(project, "echo", ECHO, {"http": HTTP}, VALUE="0")
+    text = (folder / "function.yaml").read_text()
+    url = f"http://{runner.address('echo')}/"
+    answers: list[dict[str, Any]] = []
+
+    def ask() -> bool:
+        answers.append(httpx.get(url, timeout=30).raise_for_status().json())
+        return stopped.is_set()
+
+    stopped = threading.Event()
+    with ThreadPoolExecutor() as pool:
+        asking = [pool.submit(lambda: any(iter(ask, None))) for _ in range(4)]
+        for value in "123":
+            (folder / "function.yaml").write_text(text.replace("'0'", f"'{value}'"))
+            eventually(lambda: answers[-1]["value"] if answers else "", lambda found, v=value: found == v)
+        stopped.set()
+        assert [each.result() for each in asking] == [True] * 4
+    assert {each["value"] for each in answers} == set("0123")
 
 
 def test_a_function_that_starts_anew_gets_the_settings_as_they_are_then(

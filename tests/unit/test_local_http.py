@@ -175,3 +175,51 @@ def test_what_is_under_way_is_answered_at_the_stop() -> None:
         assert (await answer).endswith(b"wait")
 
     run(work)
+
+
+@pytest.mark.parametrize(
+    "before", [b"", b"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\nhi"], ids=["new", "kept"]
+)
+def test_a_request_that_arrives_while_the_server_stops_is_answered_as_the_last(before: bytes) -> None:
+    def ask_late(function: Function, stop: Callable[[], None]) -> HTTPResponse:
+        with socket.create_connection(function.address, PATIENCE_SECONDS) as connection:
+            # Whoever is answered second was taken second: so this connection is taken by then.
+            if before:
+                connection.sendall(before)
+                assert answer_on(connection) == b"hi"
+            assert converse(function, b"POST / HTTP/1.0\r\nContent-Length: 2\r\n\r\nyo").endswith(b"yo")
+            stop()
+            connection.sendall(WHOLE)
+            response = HTTPResponse(connection)
+            response.begin()
+            assert response.read() == b"wait"
+            assert not connection.recv(1)
+            return response
+
+    async def work() -> None:
+        function = Function()
+        loop = asyncio.get_running_loop()
+        stopping = http_requests.ARRIVING_SECONDS / 5
+
+        def stop() -> None:
+            loop.call_soon_threadsafe(function.stopping.set)
+            time.sleep(stopping)  # the request comes when the server has begun to stop
+
+        async with running(function):
+            response = await asyncio.to_thread(ask_late, function, stop)
+        assert (response.status, response.headers["connection"]) == (200, "close")
+
+    run(work)
+
+
+def test_a_server_that_stops_waits_for_nobody_who_is_silent() -> None:
+    async def work() -> None:
+        function = Function()
+        async with running(function):
+            silent = await asyncio.to_thread(socket.create_connection, function.address, PATIENCE_SECONDS)
+            last = b"POST / HTTP/1.0\r\nContent-Length: 2\r\n\r\nyo"
+            assert (await asyncio.to_thread(converse, function, last)).endswith(b"yo")
+        with silent:
+            assert await asyncio.to_thread(silent.recv, 1) == b""
+
+    run(work)

@@ -15,6 +15,8 @@ else:
 
 REQUEST_SECONDS = 60.0
 """A request that has not come whole after so long is ended. Nuclio waits for ever."""
+ARRIVING_SECONDS = 0.5
+"""A server that stops answers what still arrives so soon on a connection that it has taken."""
 MALFORMED, TOO_SLOW, TOO_MUCH_HEAD = "Error when parsing request", "Request timeout", "Too big request header"
 """In these words, though they say little: so does Nuclio's server."""
 
@@ -29,6 +31,7 @@ class _BoundedHttp(Http):
 
     max_head_bytes: int
     _head_bytes = 0
+    _is_stopping = False
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
@@ -48,8 +51,28 @@ class _BoundedHttp(Http):
         super().data_received(data)
         if self.cycle is not before:
             self._have_head()
+            self._end_with_it()
         elif not is_body and self._head_bytes > self.max_head_bytes:
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, TOO_MUCH_HEAD)
+
+    def shutdown(self) -> None:
+        """Close after the answer under way, or after that to a request which is on its way already."""
+        self._is_stopping = True
+        if self._is_answering():
+            super().shutdown()
+        else:
+            asyncio.get_running_loop().call_later(ARRIVING_SECONDS, self._close_unless_answering)
+
+    def _close_unless_answering(self) -> None:
+        if not self._is_answering():
+            self.transport.close()
+
+    def _is_answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _end_with_it(self) -> None:
+        if self._is_stopping and self.cycle is not None:
+            self.cycle.keep_alive = False
 
     def send_400_response(self, msg: str) -> None:
         if self._head_bytes > self.max_head_bytes:
