@@ -125,8 +125,20 @@ class Settings:
         2.0, "Time that one tick may spend on compaction and retention.", least=0
     )
     compact_min_files: int = _setting(8, "A closed hour with at least this many files is compacted.", least=2)
+    stream_retention_hours: float = _setting(
+        72.0,
+        "Messages of an embedded stream that every group has read are deleted after this long; 0 keeps them. "
+        "A stream that is named by URL keeps everything.",
+        least=0,
+    )
+    stream_max_bytes: int = _setting(
+        4 * 2**30,
+        "An embedded stream that takes more loses what every group has read earlier, the oldest first; 0: no "
+        "limit.",
+        least=0,
+    )
     retention_days: float = _setting(
-        0.0, "Samples, series and closed windows older than this are pruned; 0 keeps them.", least=0
+        0.0, "Samples, series and closed windows older than this are deleted; 0 keeps them.", least=0
     )
 
     app_attempts: int = _setting(3, "How often an app may try a window before it is marked failed.", least=1)
@@ -223,6 +235,12 @@ class Settings:
     )
     kafka_timeout_seconds: float = _setting(
         10.0, "How long a call waits for Kafka before it is unavailable.", least=0.1
+    )
+    kafka_retention_hours: float = _setting(
+        0.0,
+        "As stream_retention_hours, for topics of the project; 0 leaves them to the brokers. Groups that the "
+        "user may not see don't count.",
+        least=0,
     )
     kafka_session_seconds: float = _setting(
         10.0, "A consumer that is silent for this long has died: its partitions go to others.", least=0.1

@@ -467,7 +467,7 @@ def test_who_holds_a_deleted_stream_open_is_told(backend, anew):
         lambda: consumer.commit({0: 1}),
         stream.end_offsets,
         lambda: stream.committed("g"),
-        lambda: stream.trim({0: 1}),
+        lambda: stream.prune({0: 1}),
     ]
     for call in calls:
         with pytest.raises(ConfigError, match=r"deleted|made anew"):
@@ -477,10 +477,10 @@ def test_who_holds_a_deleted_stream_open_is_told(backend, anew):
 # Retention
 
 
-def test_trim_forgets_what_is_below_and_offsets_go_on(backend):
+def test_prune_forgets_what_is_below_and_offsets_go_on(backend):
     stream = backend.open()
     stream.publish([("k", b"%d" % i) for i in range(10)])
-    stream.trim({0: 4})
+    stream.prune({0: 4})
     stream.publish([("k", b"10")])
     assert [(m.offset, m.body) for m in read(stream.consumer("g"), 7)] == [
         (i, b"%d" % i) for i in range(4, 11)
@@ -490,7 +490,7 @@ def test_trim_forgets_what_is_below_and_offsets_go_on(backend):
 def test_offsets_go_on_after_everything_was_forgotten(backend):
     stream = backend.open()
     stream.publish([("k", b"%d" % i) for i in range(3)])
-    stream.trim({0: 100})
+    stream.prune({0: 100})
     assert stream.end_offsets() == {0: 3}
     stream.publish([("k", b"3")])
     assert [(m.offset, m.body) for m in read(stream.consumer("g"), 1)] == [(3, b"3")]
@@ -500,3 +500,38 @@ def test_offsets_go_on_after_everything_was_forgotten(backend):
 def test_a_stream_has_at_least_one_partition(backend, partitions):
     with pytest.raises(ConfigError, match="partition"):
         backend.open(partitions=partitions)
+
+
+def test_what_is_kept_begins_after_what_was_forgotten(backend):
+    stream = backend.open(partitions=2)
+    assert stream.begin_offsets() == {0: 0, 1: 0}
+    stream.publish([("k", b"%d" % i) for i in range(5)], partition=1)
+    stream.prune({1: 3})
+    assert stream.begin_offsets() == {0: 0, 1: 3}
+    stream.prune({1: 5})
+    assert stream.begin_offsets() == {0: 0, 1: 5}
+
+
+def test_every_group_that_has_committed_is_known(backend):
+    stream = backend.open(partitions=2)
+    assert set(stream.groups()) == set()
+    stream.publish([("k", b"1")], partition=1)
+    for group in ("a", "b"):
+        consumer = stream.consumer(group)
+        read(consumer, 1)
+        if group == "a":
+            consumer.commit({1: 1})
+        consumer.close()
+    assert set(stream.groups()) == {"a"}
+
+
+def test_a_stream_takes_more_the_more_it_keeps(backend):
+    stream = backend.open()
+    empty = stream.size_bytes()
+    if empty is None:
+        pytest.skip("this technology does not tell")
+    stream.publish([("k", b"x" * 1_000) for _ in range(200)])
+    full = stream.size_bytes()
+    assert full - empty >= 200_000
+    stream.prune({0: 200})
+    assert stream.size_bytes() - empty < 20_000

@@ -438,7 +438,7 @@ def test_kafka_4_keeps_the_port_s_promises():
 
 
 def check_port(url: str, settings: Settings) -> None:
-    """The port's promises in one go: order, groups, commit, lag, trim, identity."""
+    """The port's promises in one go: order, groups, commit, lag, prune, identity."""
     stream = open_stream(url, 2, settings=settings)
     stream.publish([(f"k{n % 5}", b"%d" % n) for n in range(100)])
     one, other = stream.consumer("g"), stream.consumer("g")
@@ -452,7 +452,7 @@ def check_port(url: str, settings: Settings) -> None:
             consumer.commit({message.partition: message.offset + 1 for message in messages})
     assert sorted(seen) == list(range(100))
     ends = stream.end_offsets()
-    stream.trim({0: ends[0] - 1})
+    stream.prune({0: ends[0] - 1})
     one.close()
     other.close()
     kept = [message for message in read_first(stream, 1 + ends[1]) if message.partition == 0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from modelmon.errors import UnavailableError
@@ -52,8 +52,17 @@ class FlakyStream(Stream):
     def committed(self, group: str) -> Mapping[int, int]:
         return self._check().committed(group)
 
-    def trim(self, before: Mapping[int, int]) -> None:
-        self._check().trim(before)
+    def begin_offsets(self) -> Mapping[int, int]:
+        return self._check().begin_offsets()
+
+    def groups(self) -> Collection[str]:
+        return self._check().groups()
+
+    def prune(self, before: Mapping[int, int]) -> None:
+        self._check().prune(before)
+
+    def size_bytes(self) -> int | None:
+        return self._check().size_bytes()
 
     def close(self) -> None:
         self._real.close()

@@ -399,25 +399,6 @@ def test_after_the_clock_went_back_the_controller_sends_its_clock_again(chain):
     assert chain.tick(at(50))["proofs"] == 2
 
 
-# --- retention
-
-
-def test_with_retention_streams_lose_what_their_group_has_read_and_no_more(tmp_path):
-    chain = Chain(tmp_path, retention_days=1.0)
-    chain.serve(at(0), at(11), at(21), now=at(21))
-    chain.tick(at(21))
-    for each in chain.app_events():
-        chain.report(done(each))
-    chain.serve(at(31), now=at(31))
-    chain.tick(at(31))
-    with chain._stream(chain.settings.app_url("app")) as stream:
-        consumer = stream.consumer("a group that starts at the beginning")
-        assert [each.offset for each in consumer.poll(10, 0)] == [2]
-        consumer.close()
-    assert len(chain.app_events()) == 1
-    chain.close()
-
-
 # --- everything at once
 
 

@@ -215,8 +215,8 @@ def test_a_group_that_committed_beyond_the_end_stops(folder, stream):
         stream.consumer("g").poll(1, 0)
 
 
-def test_trim_gives_the_space_back_for_what_comes_next(folder, stream):
+def test_prune_gives_the_space_back_for_what_comes_next(folder, stream):
     for _ in range(6):
         stream.publish([("k", b"x" * 1000)] * 3000, partition=0)
-        stream.trim({0: stream.end_offsets()[0]})
+        stream.prune({0: stream.end_offsets()[0]})
     assert (folder / file_name(0)).stat().st_size < 2 * 3000 * 1200

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 import tracemalloc
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 from zlib import crc32
@@ -102,8 +102,14 @@ class Gate(Stream):
     def committed(self, group: str) -> Mapping[int, int]:
         return self.inner.committed(group)
 
-    def trim(self, before: Mapping[int, int]) -> None:
-        self.inner.trim(before)
+    def begin_offsets(self) -> Mapping[int, int]:
+        return self.inner.begin_offsets()
+
+    def groups(self) -> Collection[str]:
+        return self.inner.groups()
+
+    def prune(self, before: Mapping[int, int]) -> None:
+        self.inner.prune(before)
 
     def close(self) -> None: ...
 

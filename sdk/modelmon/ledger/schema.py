@@ -99,6 +99,14 @@ positions = Table(
     Column("nop_us", BIG, nullable=False),  # the controller's clock that came last in this partition
 )  # fmt: skip
 
+stream_marks = Table(  # where the controller saw a stream end when; its retention goes by them
+    "stream_marks", metadata,
+    Column("stream_id", Name(64), primary_key=True),
+    Column("partition", Integer, primary_key=True),
+    Column("noted_us", BIG, primary_key=True),
+    Column("end_offset", BIG, nullable=False),
+)  # fmt: skip
+
 void_ranges = Table(  # batches that were cut smaller after failing: series points under them don't count
     "void_ranges", metadata,
     Column("stream_id", Name(64), primary_key=True),
@@ -337,6 +345,11 @@ def _create_all(connection: Connection) -> None:
     metadata.create_all(connection)
 
 
+def _create_tables(*tables: Table) -> Callable[[Connection], None]:
+    """A step that makes tables that a step before may have made."""
+    return lambda connection: metadata.create_all(connection, tables)
+
+
 def _add_columns(*columns: Column[Any]) -> Callable[[Connection], None]:
     """A step that adds columns; a table that a step before has just made has them."""
 
@@ -356,6 +369,7 @@ MIGRATIONS: dict[int, Callable[[Connection], None]] = {
     2: _create_all,
     3: _add_columns(publishers.c.gaps, traffic.c.repeated),
     4: _add_columns(traffic.c.last_error_us),
+    5: _create_tables(stream_marks),
 }
 """Version to the step that makes it from the version before; forward only. 2 added `heartbeats`."""
 

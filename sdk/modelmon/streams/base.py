@@ -7,7 +7,7 @@ gaps; they mean something only together with `stream_id`, which changes when a s
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from modelmon.model import Message
 
@@ -54,8 +54,20 @@ class Stream(ABC):
         """Per partition the offset `group` would read next; partitions never committed are absent."""
 
     @abstractmethod
-    def trim(self, before: Mapping[int, int]) -> None:
-        """Forget messages below these offsets, per partition (retention)."""
+    def begin_offsets(self) -> Mapping[int, int]:
+        """Per partition the offset of the oldest message that is kept, the end's where none is."""
+
+    @abstractmethod
+    def groups(self) -> Collection[str]:
+        """Every group that has committed something here, whoever it belongs to."""
+
+    @abstractmethod
+    def prune(self, before: Mapping[int, int]) -> None:
+        """Forget messages below these offsets, per partition."""
+
+    def size_bytes(self) -> int | None:
+        """What the messages that are kept take on disk or in memory; None where it is not known."""
+        return None
 
     @abstractmethod
     def close(self) -> None:

@@ -6,7 +6,7 @@ The topic's id is the stream's identity. Whether a message survives a power cut 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from threading import Lock
 from weakref import WeakSet
 
@@ -98,12 +98,24 @@ class KafkaStream(Stream):
             self._topic.check(all_partitions=True)
             return self._topic.committed(group)
 
-    def trim(self, before: Mapping[int, int]) -> None:
+    def begin_offsets(self) -> Mapping[int, int]:
+        with self._lock:
+            self._check_open()
+            self._topic.check(all_partitions=True)
+            return self._topic.begin_offsets()
+
+    def groups(self) -> Collection[str]:
+        with self._lock:
+            self._check_open()
+            self._topic.check(all_partitions=True)
+            return self._topic.groups()
+
+    def prune(self, before: Mapping[int, int]) -> None:
         with self._lock:
             for partition in before:
                 self._check_open(partition)
             self._topic.check()
-            self._topic.trim(before)
+            self._topic.prune(before)
 
     def close(self) -> None:
         with self._lock:

@@ -92,9 +92,21 @@ class KafkaTopic:
 
     def end_offsets(self) -> dict[int, int]:
         """Per partition the offset after the newest message."""
-        wanted = dict.fromkeys(self._partitions(), OffsetSpec.LATEST)
-        found = self._call("read its end", lambda admin: admin.list_partition_offsets(wanted))
-        return {place.partition: end.offset for place, end in sorted(found.items())}
+        return self._offsets("read its end", OffsetSpec.LATEST)
+
+    def begin_offsets(self) -> dict[int, int]:
+        """Per partition the offset of the oldest message that is kept."""
+        return self._offsets("read its beginning", OffsetSpec.EARLIEST)
+
+    def _offsets(self, what: str, which: OffsetSpec) -> dict[int, int]:
+        wanted = dict.fromkeys(self._partitions(), which)
+        found = self._call(what, lambda admin: admin.list_partition_offsets(wanted))
+        return {place.partition: place_of.offset for place, place_of in sorted(found.items())}
+
+    def groups(self) -> list[str]:
+        """The groups that have committed here, of those that our user may see."""
+        known = self._call("list the consumer groups", lambda admin: admin.list_groups())
+        return [name for name in sorted({group["group_id"] for group in known}) if self.committed(name)]
 
     def committed(self, group: str) -> dict[int, int]:
         """Per partition what `group` has committed."""
@@ -108,7 +120,7 @@ class KafkaTopic:
             if committed.offset >= 0
         }
 
-    def trim(self, before: Mapping[int, int]) -> None:
+    def prune(self, before: Mapping[int, int]) -> None:
         """Delete the messages below these offsets."""
         ends = self.end_offsets()
         wanted = {

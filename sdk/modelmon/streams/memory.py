@@ -110,7 +110,18 @@ class _Partition:
             )
         self._log.committed[group, self._number] = offset
 
-    def trim(self, before: int) -> None:
+    def begin(self) -> int:
+        _check(self._name, self._log)
+        return self._log.first[self._number]
+
+    def groups(self) -> list[str]:
+        return [group for group, number in self._log.committed if number == self._number]
+
+    def size_bytes(self) -> int:
+        with self._log.lock:
+            return sum(len(body) for _, body in self._log.parts[self._number])
+
+    def prune(self, before: int) -> None:
         _check(self._name, self._log)
         with self._log.lock:
             count = min(before - self._log.first[self._number], len(self._log.parts[self._number]))

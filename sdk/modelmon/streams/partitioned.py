@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from threading import Lock
 from typing import Protocol
 from zlib import crc32
@@ -33,8 +33,17 @@ class PartitionLog(Protocol):
     def commit(self, group: str, offset: int) -> None:
         """Keep the offset `group` reads next."""
 
-    def trim(self, before: int) -> None:
+    def begin(self) -> int:
+        """The offset of the oldest message that is kept; the end's when none is."""
+
+    def groups(self) -> Collection[str]:
+        """The groups that have committed."""
+
+    def prune(self, before: int) -> None:
         """Forget the messages below this offset."""
+
+    def size_bytes(self) -> int:
+        """What the messages take."""
 
     def close(self) -> None:
         """Release what is held; twice is harmless."""
@@ -97,10 +106,22 @@ class PartitionedStream(Stream):
             found = {number: self._log(number).committed(group) for number in range(self.partitions)}
         return {number: offset for number, offset in found.items() if offset is not None}
 
-    def trim(self, before: Mapping[int, int]) -> None:
+    def begin_offsets(self) -> Mapping[int, int]:
+        with self._lock:
+            return {number: self._log(number).begin() for number in range(self.partitions)}
+
+    def groups(self) -> Collection[str]:
+        with self._lock:
+            return {group for number in range(self.partitions) for group in self._log(number).groups()}
+
+    def prune(self, before: Mapping[int, int]) -> None:
         with self._lock:
             for number, offset in before.items():
-                self._log(number).trim(offset)
+                self._log(number).prune(offset)
+
+    def size_bytes(self) -> int:
+        with self._lock:
+            return sum(self._log(number).size_bytes() for number in range(self.partitions))
 
     def close(self) -> None:
         with self._lock:

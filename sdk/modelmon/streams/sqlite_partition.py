@@ -14,8 +14,8 @@ from modelmon.model import Message
 from modelmon.streams.base import Record
 
 BUSY_SECONDS = 30.0
-TRIM_STEP = 10_000
-"""Messages that one transaction of `trim` deletes, so that publishers need not wait for all of it."""
+PRUNE_STEP = 10_000
+"""Messages that one transaction of `prune` deletes, so that publishers need not wait for all of it."""
 MAX_BODY_BYTES = 900_000_000  # SQLite holds 1,000,000,000 bytes a row
 _WAL_KEEP_BYTES = 16 * 2**20
 _WRONG_FILE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_SCHEMA)
@@ -24,6 +24,12 @@ _SCHEMA = """
 CREATE TABLE identity (stream_id TEXT NOT NULL, partition INTEGER NOT NULL, partitions INTEGER NOT NULL);
 CREATE TABLE messages (id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL, body BLOB NOT NULL);
 CREATE TABLE committed (group_name TEXT PRIMARY KEY, next_offset INTEGER NOT NULL) WITHOUT ROWID;
+"""
+
+# Pages that messages left are in the file still, for those that come.
+_SIZE = """
+SELECT (pages.page_count - free.freelist_count) * size.page_size
+FROM pragma_page_count pages, pragma_freelist_count free, pragma_page_size size
 """
 
 
@@ -52,7 +58,7 @@ def create_partition(folder: Path, partition: int, partitions: int, stream_id: s
 class SqlitePartition:
     """An open partition file; keeps the promises of `PartitionLog`.
 
-    An id of AUTOINCREMENT is never given twice, even after `trim`, and a rolled back one leaves no gap:
+    An id of AUTOINCREMENT is never given twice, even after `prune`, and a rolled back one leaves no gap:
     offset = id - 1.
     """
 
@@ -124,14 +130,25 @@ class SqlitePartition:
                 (group, offset),
             )
 
-    def trim(self, before: int) -> None:
+    def begin(self) -> int:
+        first = self._number("SELECT min(id) FROM messages")
+        return self.end() if first is None else first - 1
+
+    def groups(self) -> list[str]:
+        with self._read() as connection:
+            return [name for (name,) in connection.execute("SELECT group_name FROM committed")]
+
+    def prune(self, before: int) -> None:
         first = self._number("SELECT min(id) FROM messages")
         while first is not None and first <= before:
             with self._write() as connection:
                 connection.execute(
-                    "DELETE FROM messages WHERE id <= ?", (min(before, first + TRIM_STEP - 1),)
+                    "DELETE FROM messages WHERE id <= ?", (min(before, first + PRUNE_STEP - 1),)
                 )
             first = self._number("SELECT min(id) FROM messages")
+
+    def size_bytes(self) -> int:
+        return self._number(_SIZE) or 0
 
     def close(self) -> None:
         with suppress(sqlite3.Error):

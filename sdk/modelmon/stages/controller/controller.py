@@ -18,7 +18,7 @@ from modelmon.sql.database import Database
 from modelmon.stages.controller.decide import Rules
 from modelmon.stages.controller.lease import lease
 from modelmon.stages.controller.notice import Noticed, notice
-from modelmon.stages.controller.retire import trim_consumed
+from modelmon.stages.controller.retention import StreamRetention
 from modelmon.stages.controller.send import send_due
 from modelmon.stages.controller.silence import SilenceProof
 from modelmon.stages.controller.streams import ProjectStreams
@@ -43,6 +43,7 @@ class Controller:
         self._streams = ProjectStreams(settings)
         self._grace_us = round(settings.grace_seconds * 1e6)
         self._proof = SilenceProof(settings.project, self._grace_us)
+        self._retention = StreamRetention(settings, database, self._streams)
         self._unavailable: dict[str, str] = {}  # in this tick
         self._turn = Lock()  # a tick that outlasts its caller's patience is not joined by the next one
 
@@ -144,14 +145,20 @@ class Controller:
         return events.partitions
 
     def _tidy(self, now_us: int, apps: frozenset[str]) -> Mapping[str, Any]:
+        pruned, failed = (
+            self._retention.apply(apps, now_us) if self._settings.maintenance_seconds else (0, {})
+        )
+        self._unavailable |= failed
+        done = {"pruned_messages": pruned} if pruned else {}
         try:
-            if self._settings.retention_days:
-                trim_consumed(self._streams, apps)
-            return {} if self._maintain is None else self._maintain(self._database, self._settings, now_us)
+            maintained = (
+                {} if self._maintain is None else self._maintain(self._database, self._settings, now_us)
+            )
+            return {**done, **maintained}
         except (ConfigError, UnavailableError) as error:
             logger.warning("tidying up waits for the next tick: %s", error)
             self._unavailable["tidying up"] = str(error)
-            return {}
+            return done
 
 
 def _once(ask: Callable[[str], bool]) -> Callable[[str], bool]:

@@ -20,13 +20,13 @@ class ProjectStreams:
         self._open: dict[str, Stream] = {}
 
     def events(self) -> Stream:
-        return self._stream(events_of(self._settings))
+        return self.open(events_of(self._settings))
 
     def writer(self) -> Stream:
-        return self._stream(reports_of(self._settings))
+        return self.open(reports_of(self._settings))
 
     def app(self, application_name: str) -> Stream:
-        return self._stream(windows_of(self._settings, application_name))
+        return self.open(windows_of(self._settings, application_name))
 
     def forget(self, stream: Stream) -> None:
         """Close a stream that failed: it may have been made anew, and the next use opens it again."""
@@ -35,9 +35,14 @@ class ProjectStreams:
 
     def groups(self, application_names: Iterable[str]) -> dict[str, Stream]:
         """Group to the stream that it reads, of the whole chain with these apps."""
-        apps = [windows_of(self._settings, name) for name in application_names]
-        read = (events_of(self._settings), reports_of(self._settings), *apps)
-        return {each.group: self._stream(each) for each in read}
+        return {each.group: self.open(each) for each in self._read(application_names)}
+
+    def readers(self, application_names: Iterable[str]) -> dict[str, list[Subscription]]:
+        """URL of each stream of the chain with these apps to who reads it."""
+        found: dict[str, list[Subscription]] = {}
+        for each in self._read(application_names):
+            found.setdefault(each.url, []).append(each)
+        return found
 
     def nothing_underway(self, application_name: str) -> bool:
         """Whether the app has read all its windows and the writer all reports; False when unknown."""
@@ -47,8 +52,12 @@ class ProjectStreams:
         except (ConfigError, UnavailableError):
             return False
 
+    def _read(self, application_names: Iterable[str]) -> list[Subscription]:
+        apps = [windows_of(self._settings, name) for name in application_names]
+        return [events_of(self._settings), reports_of(self._settings), *apps]
+
     def _is_read(self, subscription: Subscription) -> bool:
-        stream = self._stream(subscription)
+        stream = self.open(subscription)
         try:
             return not any(stream.lag(subscription.group).values())
         except (ConfigError, UnavailableError):
@@ -60,7 +69,8 @@ class ProjectStreams:
         while self._open:
             self._open.popitem()[1].close()
 
-    def _stream(self, subscription: Subscription) -> Stream:
+    def open(self, subscription: Subscription) -> Stream:
+        """The stream, opened once."""
         url = subscription.url
         if url not in self._open:
             self._open[url] = open_stream(url, subscription.partitions, self._settings)
