@@ -1,4 +1,4 @@
-"""The stream function's graph with fsync, T1 and T2, beside decode, columns and as many Parquet files alone.
+"""The stream function's graph, with fsync and ledger, beside decode, columns and as many Parquet files alone.
 
 The limit is what the same bytes cost without storey, SQL, checks, series, counts or fsync: msgspec into typed
 structs, `zip` into typed Arrow arrays, one `pq.write_table` per endpoint, hour and batch. Both run in turns.

@@ -13,7 +13,7 @@ import project_support
 from modelmon.errors import ConfigError
 from modelmon.model import BatchRange
 from modelmon.project import Project
-from modelmon.stages.stream.target import sample_path
+from modelmon.stages.stream.files import sample_path
 
 
 @pytest.fixture

@@ -1,11 +1,11 @@
 """The stream function: events to samples, series, endpoints and dead letters, each message exactly once.
 
-`StreamStage` keeps the protocol (partition.py: what is cut; ledger/batches.py: what the ledger is told); the
-graph's steps, in their order, are what `functions/stream/main.py` wires.
+`protocol.apply_batch` says how. `StreamStage` cuts the batches and acknowledges them, and
+`functions/stream/main.py` wires the steps.
 """
 
+from modelmon.stages.stream.protocol import Parts, commit, read, tabulate, write_series
 from modelmon.stages.stream.stage import StreamStage
-from modelmon.stages.stream.steps import Columns, Commit, Decode, Parts, WriteSeries
-from modelmon.stages.stream.target import SamplesTarget
+from modelmon.stages.stream.steps import SamplesTarget, Step
 
-__all__ = ["Columns", "Commit", "Decode", "Parts", "SamplesTarget", "StreamStage", "WriteSeries"]
+__all__ = ["Parts", "SamplesTarget", "Step", "StreamStage", "commit", "read", "tabulate", "write_series"]

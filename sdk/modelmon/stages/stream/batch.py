@@ -143,10 +143,10 @@ class EndpointColumns:
     types: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Tabled:
     """A batch as columns, and where its files stand once they are written."""
 
     decoded: Decoded
     columns: Sequence[EndpointColumns]
-    files: list[SampleFile] = field(default_factory=list)
+    files: Sequence[SampleFile] = ()

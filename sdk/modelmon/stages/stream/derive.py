@@ -8,7 +8,7 @@ from modelmon.stages.stream.batch import Decoded, EndpointColumns, Tabled
 
 
 def derive(tabled: Tabled) -> Derived:
-    """Everything of the batch that T2 writes."""
+    """Everything of the batch that its committing transaction writes."""
     decoded, columns = tabled.decoded, tabled.columns
     return Derived(
         files=tabled.files,

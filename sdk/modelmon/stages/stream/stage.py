@@ -12,14 +12,13 @@ from functools import partial
 from typing import Any
 
 from modelmon.errors import ConfigError
-from modelmon.ledger.batches import Position, open_batch, read_position, take_over
+from modelmon.ledger.batches import Position, read_position, take_over
 from modelmon.ledger.records import open_records
-from modelmon.model import BatchRange, Message
+from modelmon.model import Message
 from modelmon.settings import Settings
-from modelmon.stages.stream.batch import Batch
-from modelmon.stages.stream.partition import Cut, PartitionBuffer
-from modelmon.stages.stream.steps import Parts, wall_clock_us
-from modelmon.stages.stream.target import writer_threads
+from modelmon.stages.stream.files import writer_threads
+from modelmon.stages.stream.partition import PartitionBuffer
+from modelmon.stages.stream.protocol import Parts, apply_batch, wall_clock_us
 from modelmon.stores.samples import open_samples
 from modelmon.stores.series import open_series
 from modelmon.streams import open_stream
@@ -172,37 +171,12 @@ class StreamStage:
             if not buffer.can_cut or (only_full and not buffer.is_full):
                 return
             cut, partition = buffer.cut(), buffer.position.partition
-            is_applied = await self._apply(buffer.position, cut)
-            if is_applied:
+            if await apply_batch(self._parts, buffer.position, cut, self._now_us(), self._flow.emit):
                 self._held_bytes -= buffer.done(cut, _monotonic())
                 await self._acknowledge(partition, cut.open.last)
             else:
                 self._held_bytes -= buffer.lose(_monotonic())
                 logger.warning("another owner took partition %d over; dropped what was held", partition)
-
-    async def _apply(self, position: Position, cut: Cut) -> bool:
-        """T1, the graph with T2 at its end; False when the partition is another's."""
-        opened = cut.open
-        if not opened.opened_us:
-            opened = replace(opened, opened_us=self._now_us())
-
-        def begin() -> bool:
-            with self._parts.records.write() as connection:
-                return open_batch(connection, position, opened, cut.void)
-
-        if not await when_available(begin, self._settings, "the records"):
-            return False
-        batch = Batch(
-            range=BatchRange(position.stream_id, position.partition, opened.first, opened.last),
-            position=position,
-            now_us=opened.opened_us,
-            messages=cut.messages,
-            starts=opened.tries - 1 if cut.set_aside else 0,
-        )
-        while True:
-            is_applied: bool | None = await self._flow.emit(batch)
-            if is_applied is not None:
-                return is_applied
 
     def _now_us(self) -> int:
         now_us = self._parts.clock()

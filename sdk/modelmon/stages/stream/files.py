@@ -1,0 +1,84 @@
+"""The files of a batch: which rows stand where, and writing several of them at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from datetime import UTC, datetime
+from hashlib import sha256
+from zlib import crc32
+
+from modelmon.errors import UnavailableError
+from modelmon.model import BatchRange, SampleFile, from_us
+from modelmon.settings import Settings
+from modelmon.stages.stream.batch import HourTable
+from modelmon.stores.base import SampleStore
+
+
+def write_tables(
+    samples: SampleStore,
+    writers: Executor,
+    batch: BatchRange,
+    tables: Sequence[HourTable],
+    sizes: dict[str, int],
+) -> list[SampleFile]:
+    """The files of these tables, each of them durable.
+
+    What stands in `sizes`, by its path, is written already: a second try goes on where the first stopped.
+    """
+    paths = {sample_path(batch, table): table for table in tables}
+    _write({path: table for path, table in paths.items() if path not in sizes}, samples, writers, sizes)
+    return [_file(path, sizes[path], table, batch) for path, table in paths.items()]
+
+
+def _write(
+    tables: Mapping[str, HourTable], samples: SampleStore, writers: Executor, sizes: dict[str, int]
+) -> None:
+    """Several files at a time, so that their fsyncs overlap."""
+    if len(tables) == 1:
+        ((path, only),) = tables.items()
+        sizes[path] = samples.write(path, only.table)
+        return
+    futures = {path: writers.submit(samples.write, path, each.table) for path, each in tables.items()}
+    unavailable: UnavailableError | None = None
+    for path, future in futures.items():
+        try:
+            sizes[path] = future.result()
+        except UnavailableError as error:
+            unavailable = error
+    if unavailable is not None:
+        raise unavailable
+
+
+def sample_path(batch: BatchRange, table: HourTable) -> str:
+    """Where the rows of one endpoint and hour of a batch are written; the batch's range alone names the file.
+
+    >>> from types import SimpleNamespace
+    >>> sample_path(BatchRange("s", 0, 5, 9), SimpleNamespace(endpoint_id="e", hour_us=0))
+    'key=e/year=1970/month=01/day=01/hour=00/043a7187-0-5-9.parquet'
+    """
+    hour: datetime = from_us(table.hour_us).astimezone(UTC)
+    key = table.endpoint_id
+    if key != key.lower():  # `A` and `a` are one folder on some disks
+        key = f"{key}~{crc32(key.encode()):08x}"
+    folder = f"key={key}/year={hour:%Y}/month={hour:%m}/day={hour:%d}/hour={hour:%H}"
+    stream = sha256(batch.stream_id.encode()).hexdigest()[:8]
+    return f"{folder}/{stream}-{batch.partition}-{batch.first}-{batch.last}.parquet"
+
+
+def _file(path: str, size: int, table: HourTable, batch: BatchRange) -> SampleFile:
+    return SampleFile(
+        path=path,
+        endpoint_id=table.endpoint_id,
+        hour_us=table.hour_us,
+        min_us=table.min_us,
+        max_us=table.max_us,
+        rows=table.table.num_rows,
+        size_bytes=size,
+        batch=batch,
+    )
+
+
+def writer_threads(settings: Settings) -> int:
+    """How many files are written at a time: an fsync waits, so more of them than there are cores."""
+    return 4 if settings.durability == "power" else 2

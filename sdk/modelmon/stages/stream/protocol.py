@@ -1,0 +1,207 @@
+"""The exactly-once protocol: how one batch of one partition is applied, whatever dies in between.
+
+`apply_batch` is the whole of it. `tests/unit/test_protocol_model.py` runs these very steps, in the order that
+`functions/stream/main.py` wires them in, through thousands of interleavings of whatever can go wrong.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Protocol, TypeVar
+
+from modelmon.ledger.batches import (
+    KnownNames,
+    Position,
+    commit_batch,
+    is_open,
+    known_names,
+    known_types,
+    open_batch,
+)
+from modelmon.ledger.publishers import Applied, Key, applied_numbers
+from modelmon.model import BatchRange, SampleFile
+from modelmon.settings import Settings
+from modelmon.sql.database import Database
+from modelmon.stages.stream.batch import Batch, Decoded, EndpointColumns, Tabled
+from modelmon.stages.stream.columns import endpoint_columns
+from modelmon.stages.stream.decode import decode, set_sparse_aside
+from modelmon.stages.stream.derive import derive
+from modelmon.stages.stream.files import write_tables
+from modelmon.stages.stream.partition import Cut
+from modelmon.stages.stream.repeats import drop_repeats
+from modelmon.stages.stream.traffic import traffic_points
+from modelmon.stores.base import SampleStore, SeriesStore
+from modelmon.waiting import when_available
+
+MOST_CACHED_ENDPOINTS = 20_000
+T = TypeVar("T")
+
+
+class Wait(Protocol):
+    """Gives the result of a blocking action, once what it needs is there: `when_available`."""
+
+    def __call__(self, action: Callable[[], T], settings: Settings, what: str) -> Awaitable[T]: ...
+
+
+def wall_clock_us() -> int:
+    return time.time_ns() // 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the steps work with. `types` remembers, per endpoint, the type that each column had last."""
+
+    settings: Settings
+    samples: SampleStore
+    samples_path: str
+    series: SeriesStore
+    records: Database
+    writers: Executor
+    clock: Callable[[], int] = wall_clock_us
+    wait: Wait = when_available
+    types: dict[str, dict[str, str]] = field(default_factory=dict)
+
+
+async def apply_batch(
+    parts: Parts,
+    position: Position,
+    cut: Cut,
+    now_us: int,
+    through: Callable[[Batch], Awaitable[bool | None]],
+) -> bool:
+    """Apply the messages of one cut; False, with nothing applied, when another owner has the partition.
+
+    1. `begin`, a transaction: the ledger is told the batch's range and how often it was started. What follows
+       is written under names and keys that this range alone decides, so writing it again writes the same.
+    2. `read` and `tabulate`: messages become columns, or dead letters. Nothing is written.
+    3. `write_files`: one file for each endpoint and hour, durable. Readers don't see it: no ledger lists it.
+    4. `write_series`: the traffic of each minute, keyed by the range; readers add up what was applied.
+    5. `commit`, a transaction: the ledger lists the files, counts, registers, and moves its position past the
+       batch, all or nothing. It checks in the same transaction that the partition is still ours.
+
+    The caller acknowledges after that, and never before: what dies earlier is delivered again, and the
+    ledger knows what it has. `through` takes a batch through steps 2 to 5. Where that gives None, some of the
+    batch was applied with another partition meanwhile, and it goes through once more.
+    """
+    batch = await begin(parts, position, cut, now_us)
+    is_applied: bool | None = None if batch else False
+    while batch and is_applied is None:
+        is_applied = await through(batch)
+    return bool(is_applied)
+
+
+async def begin(parts: Parts, position: Position, cut: Cut, now_us: int) -> Batch | None:
+    """Open a batch in the ledger; None when another owner has the partition."""
+    opened = cut.open if cut.open.opened_us else replace(cut.open, opened_us=now_us)
+
+    def tell() -> bool:
+        with parts.records.write() as connection:
+            return open_batch(connection, position, opened, cut.void)
+
+    if not await parts.wait(tell, parts.settings, "the records"):
+        return None
+    return Batch(
+        range=BatchRange(position.stream_id, position.partition, opened.first, opened.last),
+        position=position,
+        now_us=opened.opened_us,
+        messages=cut.messages,
+        starts=opened.tries - 1 if cut.set_aside else 0,
+    )
+
+
+async def read(parts: Parts, batch: Batch) -> Decoded:
+    """Every item accepted or set aside alone."""
+    with _collector_paused():
+        return decode(batch, parts.settings)
+
+
+async def tabulate(parts: Parts, decoded: Decoded) -> Tabled:
+    """Each endpoint's events as Arrow columns, cut by the hour."""
+    names: Mapping[str, KnownNames] = {}
+    if decoded.discovered or decoded.numbers:
+        known = await parts.wait(lambda: _look_up(parts, decoded), parts.settings, "the records")
+        if known is None:  # another owner has the partition: what it applied must not look repeated
+            return Tabled(Decoded(decoded.batch), ())
+        names, applied = known
+        drop_repeats(decoded, applied)
+        for endpoint_id in names:
+            del decoded.discovered[endpoint_id]  # registered already
+    with _collector_paused():
+        set_sparse_aside(decoded, names, parts.settings)
+        columns = [
+            _columns(parts, decoded, endpoint_id, names.get(endpoint_id)) for endpoint_id in decoded.served
+        ]
+    return Tabled(decoded, columns)
+
+
+async def write_files(parts: Parts, tabled: Tabled) -> Tabled:
+    """One durable file for each endpoint and hour, named by the batch's range."""
+    tables = [table for columns in tabled.columns for table in columns.hours]
+    batch, sizes = tabled.decoded.batch.range, dict[str, int]()
+
+    def write() -> list[SampleFile]:
+        return write_tables(parts.samples, parts.writers, batch, tables, sizes)
+
+    return replace(tabled, files=await parts.wait(write, parts.settings, "the samples"))
+
+
+async def write_series(parts: Parts, tabled: Tabled) -> Tabled:
+    """What the batch adds to each minute's traffic, keyed by the batch's range."""
+    batch, points = tabled.decoded.batch.range, traffic_points(tabled)
+    if points:
+        await parts.wait(lambda: parts.series.write_traffic(batch, points), parts.settings, "the series")
+    return tabled
+
+
+async def commit(parts: Parts, tabled: Tabled) -> bool | None:
+    """Everything that the batch adds to the records and the ledger, in one transaction.
+
+    False, with nothing written, when another owner has the partition. None, with nothing written, when the
+    batch has to go through the steps once more: some of it was applied with another partition.
+    """
+    derived, batch = derive(tabled), tabled.decoded.batch
+
+    def apply() -> bool | None:
+        with parts.records.write() as connection:
+            return commit_batch(connection, batch.position, batch.range, derived, parts.clock())
+
+    return await parts.wait(apply, parts.settings, "the records")
+
+
+def _columns(parts: Parts, decoded: Decoded, endpoint_id: str, known: KnownNames | None) -> EndpointColumns:
+    types, partition = parts.types[endpoint_id], decoded.batch.range.partition
+    columns = endpoint_columns(endpoint_id, decoded.served[endpoint_id], partition, known, types)
+    types.update(columns.types)
+    return columns
+
+
+def _look_up(parts: Parts, decoded: Decoded) -> tuple[dict[str, KnownNames], dict[Key, Applied]] | None:
+    # Names are read each time, since a registration may change them; types only steer what a column of
+    # nulls becomes, and this process wrote them itself.
+    if len(parts.types) > MOST_CACHED_ENDPOINTS:
+        parts.types.clear()
+    endpoint_ids, batch = list(decoded.discovered), decoded.batch
+    new = [endpoint_id for endpoint_id in endpoint_ids if endpoint_id not in parts.types]
+    with parts.records.read() as connection:
+        if not is_open(connection, batch.position, batch.range):
+            return None
+        if new:
+            parts.types.update(known_types(connection, new))
+        return known_names(connection, endpoint_ids), applied_numbers(connection, decoded.numbers)
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """A batch is many new objects at once, and walking them costs the collector more than making them."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
