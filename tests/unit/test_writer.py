@@ -17,7 +17,7 @@ from modelmon.errors import UnavailableError
 from modelmon.ledger import answers
 from modelmon.ledger.reports import Answer, Report
 from modelmon.ledger.schema import app_stats, dead_letters
-from modelmon.ledger.window_ledger import WindowKey
+from modelmon.ledger.window_keys import WindowKey
 from modelmon.model import Message, Window, from_us
 from modelmon.stages.writer import Writer
 from modelmon.stages.writer import writer as writer_module

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from modelmon import wire
 from modelmon.errors import UnavailableError
 from modelmon.ledger import batches, endpoints, registry
+from modelmon.ledger.endpoint_apps import COUNTERS
 from modelmon.ledger.records import records_at
-from modelmon.ledger.schema import alerts, traffic, verdicts, windows
+from modelmon.ledger.schema import alerts, endpoint_apps, traffic, verdicts, windows
 from modelmon.model import BatchRange, Endpoint, Message
 from modelmon.settings import Settings
 from modelmon.stages.controller import Controller
@@ -56,9 +57,32 @@ class Chain:
         self.register("app")
 
     def close(self) -> None:
+        self._counts_hold()
         asyncio.run(self.controller.close())
         self.events.close()
         self.database.close()
+
+    def _counts_hold(self) -> None:
+        """Whatever a test did, what is kept of each app is what its windows say."""
+        columns = [endpoint_apps.c[name] for name in COUNTERS]
+        key = (endpoint_apps.c.endpoint_id, endpoint_apps.c.application_name)
+        kept = {tuple(row) for row in self.rows(select(*key, *columns).where(or_(*columns)))}
+        min_rows, counts = self.settings.app_min_rows, {}
+        for row in self.rows(select(windows)):
+            is_done = row.outcome == "done" and row.answered >= row.sent >= row.wanted
+            few = row.rows < min_rows
+            bits = (
+                is_done, row.sent >= row.wanted and not is_done,
+                is_done and row.incomplete >= 4 and not few,
+                is_done and row.incomplete > 0 and (row.incomplete < 4 or few),
+                is_done and 0 < row.rows < min_rows, is_done and not row.rows,
+            )  # fmt: skip
+            sums = counts.setdefault((row.endpoint_id, row.application_name), [0] * len(bits))
+            if row.check_us is None:
+                counts[row.endpoint_id, row.application_name] = [
+                    a + b for a, b in zip(sums, bits, strict=True)
+                ]
+        assert kept == {(*pair, *sums) for pair, sums in counts.items() if any(sums)}
 
     # --- the project and its stream function
 

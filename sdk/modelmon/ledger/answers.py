@@ -30,7 +30,7 @@ from modelmon.alerts import Alert
 from modelmon.ledger.alerts import settle_alerts
 from modelmon.ledger.reports import Answer, Report
 from modelmon.ledger.schema import app_stats, dead_letters, verdicts, windows
-from modelmon.ledger.window_ledger import is_key, key_values
+from modelmon.ledger.window_keys import is_key, key_values
 from modelmon.model import DeadLetter, to_us
 from modelmon.sql.statements import insert_missing, upsert
 from modelmon.windows import DONE, PARTIAL, has_tries_left

@@ -11,8 +11,10 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, and_, bindparam, case, select, tuple_, update
 
+from modelmon.ledger.endpoint_apps import count_again
 from modelmon.ledger.schema import apps, endpoints, positions, traffic, windows
-from modelmon.ledger.window_ledger import BATCH, WindowKey, is_followed, is_key, key_values
+from modelmon.ledger.window_keys import WindowKey, is_key, key_values
+from modelmon.ledger.window_ledger import BATCH, is_followed
 from modelmon.windows import UNAVAILABLE, Progress, Span
 
 
@@ -91,7 +93,7 @@ def _due(row: Row[Any]) -> DueWindow:
     )  # fmt: skip
 
 
-def record_sent(connection: Connection, sendings: Sequence[Sending], now_us: int) -> None:
+def record_sent(connection: Connection, sendings: Sequence[Sending], now_us: int, min_rows: int) -> None:
     """Record what has been published; a revision below the recorded one changes nothing."""
     statement = (
         update(windows)
@@ -119,6 +121,7 @@ def record_sent(connection: Connection, sendings: Sequence[Sending], now_us: int
     ]  # fmt: skip
     if values:
         connection.execute(statement, values)
+        count_again(connection, [each.key for each in sendings], min_rows)
 
 
 def want_settled(connection: Connection, found: Sequence[DueWindow], now_us: int) -> None:
@@ -131,13 +134,14 @@ def want_settled(connection: Connection, found: Sequence[DueWindow], now_us: int
         )
 
 
-def look_again(connection: Connection, found: Sequence[tuple[DueWindow, int | None]]) -> None:
+def look_again(connection: Connection, found: Sequence[tuple[DueWindow, int | None]], min_rows: int) -> None:
     """Look at each of these windows again at the given time, None: never; one that has changed since
     it was read stays as it is."""
     statement = update(windows).where(*_UNCHANGED).values(check_us=bindparam("a_check"))
     values = [{**_as_read(each), "a_check": check_us} for each, check_us in found]
     if values:
         connection.execute(statement, values)
+        count_again(connection, [window.key for window, _ in found], min_rows)
 
 
 _UNCHANGED = (

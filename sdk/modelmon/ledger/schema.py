@@ -239,10 +239,27 @@ windows = Table(
     Column("error", LongText, nullable=False),
     Column("envelopes", Integer, nullable=False),
     Column("rows", BIG, nullable=False),  # rows the verdict stands on
+    # whoever changes it
+    Column("counted", Integer, nullable=False, server_default="0"),  # how `endpoint_apps` counts it
     Index("windows_to_check", "check_us", "endpoint_id", "application_name", "start_us"),
     Index("windows_incomplete", "endpoint_id", "incomplete"),
     Index("windows_by_outcome", "endpoint_id", "application_name", "outcome", "start_us"),
     Index("windows_by_end", "application_name", "end_us"),
+    Index("windows_under_way", "endpoint_id", "check_us"),
+)  # fmt: skip
+
+endpoint_apps = Table(  # how each app stands with each endpoint; whoever changes `windows` writes it
+    "endpoint_apps", metadata,
+    Column("endpoint_id", Name(64), primary_key=True),
+    Column("application_name", Name(NAME), primary_key=True),
+    Column("done", BIG, nullable=False),  # windows that have come to rest
+    Column("failed", BIG, nullable=False),
+    Column("partial", BIG, nullable=False),  # of those done
+    Column("incomplete", BIG, nullable=False),
+    Column("warming_up", BIG, nullable=False),
+    Column("no_data", BIG, nullable=False),
+    Column("newest_us", BIG),  # start of the newest window that ended
+    Column("analyzed_us", BIG),  # end of the newest window that was done
 )  # fmt: skip
 
 # --- verdicts (writer) ----------------------------------------------------------------------------------
@@ -364,12 +381,24 @@ def _add_columns(*columns: Column[Any]) -> Callable[[Connection], None]:
     return add
 
 
+def _count_windows(connection: Connection) -> None:
+    """How each app stands with each endpoint, counted once over all windows."""
+    from modelmon.ledger.endpoint_apps import count_everything
+
+    _add_columns(windows.c.counted)(connection)
+    endpoint_apps.create(connection, checkfirst=True)
+    for index in windows.indexes:
+        index.create(connection, checkfirst=True)
+    count_everything(connection)
+
+
 MIGRATIONS: dict[int, Callable[[Connection], None]] = {
     1: _create_all,
     2: _create_all,
     3: _add_columns(publishers.c.gaps, traffic.c.repeated),
     4: _add_columns(traffic.c.last_error_us),
     5: _create_tables(stream_marks),
+    6: _count_windows,
 }
 """Version to the step that makes it from the version before; forward only. 2 added `heartbeats`."""
 

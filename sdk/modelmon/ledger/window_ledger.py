@@ -7,10 +7,9 @@ bounded by the dirty minutes or the windows that are due, however many endpoints
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import msgspec
 from sqlalchemy import (
@@ -27,8 +26,10 @@ from sqlalchemy import (
     update,
 )
 
+from modelmon.ledger.endpoint_apps import count_no_more
 from modelmon.ledger.registry import RegisteredApp, get_value
 from modelmon.ledger.schema import apps, dirty, endpoints, periods, traffic, windows
+from modelmon.ledger.window_keys import WindowKey, is_key, key_values, lookups
 from modelmon.sql.statements import chunks, upsert
 from modelmon.windows import BEGINS_INSIDE, ENDS_INSIDE, PARTIAL, Period, changed_period
 
@@ -37,14 +38,6 @@ _ENDED = tuple(bits for bits in range(2 * PARTIAL) if bits & ENDS_INSIDE)
 """Bits of windows that were judged when the data seemed to have ended in them, or nothing to follow them."""
 ROUTER = 2  # the endpoint type of a router: its models are analysed, it is not
 BATCH = "batch"
-
-
-class WindowKey(NamedTuple):
-    """Names one window of one app."""
-
-    endpoint_id: str
-    application_name: str
-    start_us: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,39 +159,13 @@ def read_revisions(
     """The revision each of these windows was last wanted or sent with, or answered for, 0: never; windows
     without a row are absent."""
     found = {}
-    for is_one in _lookups(keys):
+    for is_one in lookups(keys):
         query = select(
             windows.c.endpoint_id, windows.c.application_name, windows.c.start_us, windows.c[which]
         )
         for *key, revision in connection.execute(query.where(*is_one)):
             found[WindowKey(*key)] = revision
     return found
-
-
-def _lookups(keys: Iterable[WindowKey]) -> Iterator[Sequence[ColumnElement[bool]]]:
-    """Conditions that find these windows by their key: SQLite answers `(a, b, c) IN (…)` by a scan."""
-    of_start: defaultdict[tuple[str, int], list[str]] = defaultdict(list)
-    of_endpoint: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
-    for endpoint_id, name, start_us in keys:
-        of_start[name, start_us].append(endpoint_id)
-        of_endpoint[endpoint_id, name].append(start_us)
-    key = windows.c
-    if len(of_start) <= len(of_endpoint):
-        for (name, start_us), endpoint_ids in of_start.items():
-            for ids in chunks(endpoint_ids):
-                yield (
-                    key.application_name == name,
-                    key.start_us == start_us,
-                    key.endpoint_id.in_(ids),
-                )
-    else:
-        for (endpoint_id, name), starts_us in of_endpoint.items():
-            for starts in chunks(starts_us):
-                yield (
-                    key.endpoint_id == endpoint_id,
-                    key.application_name == name,
-                    key.start_us.in_(starts),
-                )
 
 
 def want(
@@ -220,6 +187,7 @@ def want(
         "answered", "outcome", "error", "envelopes", "rows", *(["dirty_us"] if as_they_are else []),
     )  # fmt: skip
     upsert(connection, windows, rows, keep=keep, add=("wanted", "late"))
+    count_no_more(connection, [each.key for each in changes])
 
 
 def want_resumed(connection: Connection, endpoint_ids: Collection[str], now_us: int, grace_us: int) -> int:
@@ -245,6 +213,7 @@ def want_resumed(connection: Connection, endpoint_ids: Collection[str], now_us: 
             keys,
             {"wanted": windows.c.wanted + 1, "dirty_us": now_us, "check_us": now_us + grace_us},
         )
+        count_no_more(connection, keys)
         wanted += len(keys)
     return wanted
 
@@ -317,17 +286,3 @@ def _update(connection: Connection, keys: Sequence[WindowKey], changes: Mapping[
         connection.execute(
             update(windows).where(is_key()).values(**changes), [key_values(key) for key in keys]
         )
-
-
-def is_key() -> ColumnElement[bool]:
-    """The condition that a row is the window of `key_values`, for statements with many of them."""
-    return and_(
-        windows.c.endpoint_id == bindparam("an_endpoint"),
-        windows.c.application_name == bindparam("an_app"),
-        windows.c.start_us == bindparam("a_start"),
-    )
-
-
-def key_values(key: WindowKey) -> dict[str, Any]:
-    """Parameters of `is_key`."""
-    return {"an_endpoint": key.endpoint_id, "an_app": key.application_name, "a_start": key.start_us}

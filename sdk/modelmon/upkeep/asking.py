@@ -15,7 +15,8 @@ from modelmon.ledger import batches
 from modelmon.ledger import window_ledger as ledger
 from modelmon.ledger.registry import RegisteredApp
 from modelmon.ledger.schema import files, windows
-from modelmon.ledger.window_ledger import Change, Watched, WindowKey
+from modelmon.ledger.window_keys import WindowKey
+from modelmon.ledger.window_ledger import Change, Watched
 from modelmon.sql.database import Database
 from modelmon.stores.base import SeriesStore
 from modelmon.windows import MINUTE_US, Period, Span, check_at, window_of, windows_touched

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, select
+from sqlalchemy import Connection, delete, func, select
 
-from modelmon.ledger import registry
+from modelmon.ledger import endpoint_apps, registry
 from modelmon.ledger.schema import files, positions, void_ranges, windows
 from modelmon.settings import Settings
 from modelmon.sql.database import Database
@@ -103,14 +103,15 @@ def _with_old_windows(database: Database, before_us: int) -> list[dict[str, Any]
 
 
 def _forget_windows(database: Database, pairs: Sequence[dict[str, Any]], before_us: int) -> None:
-    statement = (
-        delete(windows)
-        .where(windows.c.endpoint_id == bindparam("endpoint"), windows.c.application_name == bindparam("app"))
-        .where(windows.c.start_us < bindparam("newest_us"), windows.c.end_us <= before_us)
-        .where(windows.c.answered >= windows.c.wanted, windows.c.check_us.is_(None))
-    )
     with database.write() as connection:
-        connection.execute(statement, pairs)
+        for pair in pairs:
+            old = (
+                windows.c.endpoint_id == pair["endpoint"], windows.c.application_name == pair["app"],
+                windows.c.start_us < pair["newest_us"], windows.c.end_us <= before_us,
+                windows.c.answered >= windows.c.wanted, windows.c.check_us.is_(None),
+            )  # fmt: skip
+            endpoint_apps.forget(connection, *old)
+            connection.execute(delete(windows).where(*old))
 
 
 @contextmanager

@@ -42,7 +42,7 @@ def send_due(database: Database, streams: ProjectStreams, rules: Rules) -> Sent:
             isinstance(each, Wait) and each.standing is Standing.WAITS_FOR_PROOF for each in decisions
         )
         published = _publish(streams, [each for each in decisions if isinstance(each, Send)], sent)
-        _record(database, rules.clocks.now_us, published, decisions)
+        _record(database, rules, published, decisions)
     return sent
 
 
@@ -115,16 +115,17 @@ def _app_event(send: Send) -> bytes:
 
 
 def _record(
-    database: Database, now_us: int, published: Sequence[Send], decisions: Sequence[Decision]
+    database: Database, rules: Rules, published: Sequence[Send], decisions: Sequence[Decision]
 ) -> None:
     again = [(each.window, each.at_us) for each in decisions if isinstance(each, LookAgain)]
     settled = [each.window for each in decisions if isinstance(each, Want)]
     if not published and not again and not settled:
         return
+    now_us = rules.clocks.now_us
     sendings = [
         Sending(each.window.key, each.revision, each.incomplete, now_us + each.wait_us) for each in published
     ]
     with database.write() as connection:
-        ledger.record_sent(connection, sendings, now_us)
-        ledger.look_again(connection, again)
+        ledger.record_sent(connection, sendings, now_us, rules.min_rows)
+        ledger.look_again(connection, again, rules.min_rows)
         ledger.want_settled(connection, settled, now_us)

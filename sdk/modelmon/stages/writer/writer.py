@@ -127,7 +127,8 @@ class Writer:
     def _apply(self, messages: Sequence[Message]) -> list[Raised]:
         now_us = self._clock()
         reading = read_messages(messages, self._settings.writer_stream, self._stream_id, now_us)
-        return write(self._database, self._series, reading, now_us, self._settings.app_attempts)
+        attempts, min_rows = self._settings.app_attempts, self._settings.app_min_rows
+        return write(self._database, self._series, reading, now_us, attempts, min_rows)
 
     def _raise_failure(self) -> None:
         if self._timer is not None and self._timer.done() and not self._timer.cancelled():

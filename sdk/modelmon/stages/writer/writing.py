@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from modelmon.ledger import answers
 from modelmon.ledger.answers import Raised
+from modelmon.ledger.endpoint_apps import count_again
 from modelmon.ledger.reports import Report
-from modelmon.ledger.window_ledger import WindowKey, read_revisions
+from modelmon.ledger.window_keys import WindowKey
+from modelmon.ledger.window_ledger import read_revisions
 from modelmon.model import ValuePoint
 from modelmon.sql.database import Database
 from modelmon.stages.writer.reading import Reading
@@ -15,9 +17,10 @@ from modelmon.stores.base import SeriesStore
 
 
 def write(
-    database: Database, series: SeriesStore, reading: Reading, now_us: int, attempts: int
+    database: Database, series: SeriesStore, reading: Reading, now_us: int, attempts: int, min_rows: int
 ) -> list[Raised]:
-    """Write what was read; returns the alerts that were not there before.
+    """Write what was read; returns the alerts that were not there before. An app may try a window `attempts`
+    times; below `min_rows` its verdict stands on too few.
 
     Raises UnavailableError; then some of it may be written, and all of it is written again.
     """
@@ -28,7 +31,9 @@ def write(
     with database.write() as connection:
         answers.set_aside(connection, reading.letters)
         raised = [each for report in reports for each in answers.apply(connection, report, now_us, attempts)]
-        answered = read_revisions(connection, {report.key for report in reports}, "answered")
+        keys = {report.key for report in reports}
+        count_again(connection, keys, min_rows)
+        answered = read_revisions(connection, keys, "answered")
     for report in reports:
         # We slept, and whoever took over has gone past us: what we wrote late is of no revision that counts.
         if report.revision < answered.get(report.key, 0):
