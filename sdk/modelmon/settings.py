@@ -150,7 +150,7 @@ class Settings:
     )
 
     publish_buffer_events: int = _setting(
-        1_000, "The publisher of a model server holds at most this many events.", least=1
+        10_000, "The publisher of a model server holds at most this many events.", least=1
     )
     publish_buffer_bytes: int = _setting(
         64 * 2**20,

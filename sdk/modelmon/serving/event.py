@@ -8,6 +8,7 @@ import msgspec
 
 from modelmon import wire
 from modelmon.errors import RejectedError
+from modelmon.serving.event_text import EventText, plain_request
 from modelmon.serving.recorder import Logged, restored, row_count
 from modelmon.wire.rows import read_rows
 
@@ -31,13 +32,26 @@ class Encoded(NamedTuple):
     misfit: str = ""
 
 
-def encode(logged: Logged, publisher_id: str, number: int, client_time: bool) -> Encoded:
-    """The event of a logged request.
+def encode(logged: Logged, text: EventText, number: int, client_time: bool) -> Encoded:
+    """The event of a logged request; `text` writes the plain ones of its endpoint.
 
     Raises RejectedError for values that can't be written.
     """
+    return _plain(logged, text, number, client_time) or _any(logged, text.publisher_id, number, client_time)
+
+
+def _plain(logged: Logged, text: EventText, number: int, client_time: bool) -> Encoded | None:
+    request = plain_request(logged)
+    if request is None:
+        return None
+    when_us, has_time = _when(request.timestamp, logged.call.start_us, client_time)
+    event = text.write(logged, request, when_us, number)
+    return Encoded(event, has_time) if event else None
+
+
+def _any(logged: Logged, publisher_id: str, number: int, client_time: bool) -> Encoded:
     request = restored(logged.request)
-    when_us, has_time = _when(request, logged.call.start_us, client_time)
+    when_us, has_time = _when(request.get("timestamp"), logged.call.start_us, client_time)
     if logged.error is not None:
         return Encoded(_error_event(logged, request, when_us, publisher_id, number), has_time)
     outputs = _outputs(logged.response)
@@ -81,7 +95,7 @@ def _serving_event(
         function_uri=source.function_uri,
         model_class=source.model_class,
         version=source.version,
-        request_id=_text(logged.call.id),
+        request_id=str(logged.call.id),
         when_us=when_us,
         latency_us=logged.latency_us,
         inputs=inputs,
@@ -110,7 +124,7 @@ def _error_event(
         function_uri=source.function_uri,
         model_class=source.model_class,
         version=source.version,
-        request_id=_text(logged.call.id),
+        request_id=str(logged.call.id),
         when_us=when_us,
         error=logged.error or "",
         op=logged.call.op,
@@ -124,13 +138,8 @@ def _outputs(response: bytes) -> Any:
     return _read_response(response).outputs if response[:1] == b"{" else restored(response)["outputs"]
 
 
-def _text(request_id: Any) -> str:
-    return request_id if isinstance(request_id, str) else str(request_id)
-
-
-def _when(request: dict[str, Any], start_us: int, client_time: bool) -> tuple[int, bool]:
-    given = request.get("timestamp") if client_time else None
-    if given is None:
+def _when(given: Any, start_us: int, client_time: bool) -> tuple[int, bool]:
+    if given is None or not client_time:
         return start_us, True
     try:
         return wire.read_moment(given, "timestamp"), True

@@ -15,6 +15,7 @@ from itertools import count
 
 from modelmon.serving.delivery import Delivery
 from modelmon.serving.event import encode
+from modelmon.serving.event_text import EventText
 from modelmon.serving.losses import Losses
 from modelmon.serving.messages import Messages
 from modelmon.serving.recorder import Logged, Source
@@ -26,8 +27,8 @@ STALLED_SECONDS = 5.0
 """A stream that lets us wait for so long is down, be it only locked."""
 EVENT_BYTES = 512
 """What an event takes beyond its request and its answer."""
-SLICE = 5
-"""Events that the thread encodes before it lets the thread of the requests go first."""
+SLICE_EVENTS, SLICE_SECONDS = 16, 50e-6
+"""The thread encodes so many events, or for so long, before it lets the thread of the requests go first."""
 
 
 class Publisher:
@@ -75,6 +76,7 @@ class Publisher:
         self._sending_since: float | None = None
         self._losses = Losses(self._url)
         self._messages = Messages(self._batch)
+        self._texts: dict[str, EventText] = {}
         self._delivery = Delivery(self._connect, self._losses)
         self._wake, self._closing, self._abandoned = threading.Event(), threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
@@ -184,42 +186,66 @@ class Publisher:
 
     def _encode_held(self) -> bool:
         """Encode what the buffer holds; False when that was too much to have it all in both forms."""
-        for done in range(1, len(self._buffer) + 1):
+        left = len(self._buffer)
+        while left > 0:
             if self._in_flight_bytes >= self._most_bytes // 2:
                 return False
-            taken = self._take()
-            if taken is None:
+            taken = self._encode_slice()
+            if not taken:
                 break  # the stop has taken the rest
-            number, logged = taken
-            try:
-                event, has_time, misfit = encode(logged, self.publisher_id, number, self._client_time)
-            except Exception as error:  # noqa: BLE001 - seam: what is logged came from the user's model
-                self._losses.spoil(1, error)
-                self._count(-1, 0)
-                continue
-            self._count(0, len(event))
-            self.bad_timestamps += not has_time
-            if misfit:
-                self._losses.misfit(logged.source.endpoint_name, misfit)
-            self._delivery.waiting += self._messages.add(logged.source.endpoint_id, event)
-            if done % SLICE == 0:
-                time.sleep(0)  # hands the interpreter over, no wait
+            left -= taken
+            time.sleep(0)  # hands the interpreter over, no wait
         return True
+
+    def _encode_slice(self) -> int:
+        """Encode the oldest events of the buffer; how many they were."""
+        taken = spoilt = size = before = 0
+        until = time.perf_counter() + SLICE_SECONDS
+        while taken < SLICE_EVENTS and (taken == 0 or time.perf_counter() < until):
+            held = self._take()
+            if held is None:
+                break
+            number, logged = held
+            taken, before = taken + 1, before + _bytes_of(logged)
+            event = self._encode(number, logged)
+            if event is None:
+                spoilt += 1
+                continue
+            size += len(event)
+            self._delivery.waiting += self._messages.add(logged.source.endpoint_id, event)
+        self._count(-spoilt, size, before)
+        return taken
+
+    def _encode(self, number: int, logged: Logged) -> bytes | None:
+        try:
+            event, has_time, misfit = encode(logged, self._text_of(logged.source), number, self._client_time)
+        except Exception as error:  # noqa: BLE001 - seam: what is logged came from the user's model
+            self._losses.spoil(1, error)
+            return None
+        self.bad_timestamps += not has_time
+        if misfit:
+            self._losses.misfit(logged.source.endpoint_name, misfit)
+        return event
+
+    def _text_of(self, source: Source) -> EventText:
+        text = self._texts.get(source.endpoint_id)
+        if text is None or text.source is not source:
+            text = self._texts[source.endpoint_id] = EventText(source, self.publisher_id)
+        return text
 
     def _take(self) -> tuple[int, Logged] | None:
         with self._counting:
             if not self._buffer:
                 return None
             self._in_flight += 1
-            number, logged = self._buffer.popleft()
-            self._buffer_bytes -= _bytes_of(logged)
-            return number, logged
+            return self._buffer.popleft()
 
-    def _count(self, events: int, size: int) -> None:
+    def _count(self, events: int, size: int, left_buffer: int = 0) -> None:
         with self._counting:
             if not self._gave_up:
                 self._in_flight += events
                 self._in_flight_bytes += size
+                self._buffer_bytes -= left_buffer
 
     def _recount(self) -> None:
         """What is in flight, after some of it was published."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from modelmon.errors import RejectedError
 from modelmon.model import EPOCH, MICROSECOND, Window, from_us, to_us
@@ -48,7 +49,13 @@ def write_moment(microseconds: int) -> str:
     >>> write_moment(0)
     '1970-01-01 00:00:00.000000+00:00'
     """
-    return from_us(microseconds).isoformat(" ", "microseconds")
+    second, rest = divmod(microseconds, 1_000_000)
+    return f"{_written_second(second)}.{rest:06d}+00:00"
+
+
+@lru_cache(256)  # the moments that are written lie close together
+def _written_second(second: int) -> str:
+    return from_us(second * 1_000_000).isoformat(" ", "seconds")[:-6]
 
 
 def read_window(start: object, end: object, *, inclusive: bool) -> Window:
