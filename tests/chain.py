@@ -23,6 +23,7 @@ from modelmon.stats import describe
 from modelmon.stores.reading import read_sample
 from modelmon.stores.samples import open_samples
 from modelmon.stores.series import open_series
+from modelmon.stores.series.reading import read_all_values
 from modelmon.streams import open_stream
 from modelmon.wire import ServingEvent, write_event
 
@@ -113,11 +114,11 @@ class State:
             self.dead_letters = connection.exec_driver_sql("SELECT COUNT(*) FROM dead_letters").scalar()
         self.traffic = {row["endpoint_id"]: dict(row) for row in traffic}
         self.requests = Counter(table.column("request_id").to_pylist())
-        points = series.read_traffic([ENDPOINT], 0, FAR_US, void)
+        points = series.read_traffic([ENDPOINT], 0, FAR_US, void=void)
         self.series_rows = sum(point.rows for point in points)
         self.results = {
             (point.application_name, point.start_us, point.name): (point.value, point.status)
-            for point in series.read_values([ENDPOINT], 0, FAR_US)
+            for point in read_all_values(database, series, [ENDPOINT], 0, FAR_US)
         }
         database.close()
         series.close()

@@ -17,6 +17,7 @@ from modelmon.ledger import endpoints
 from modelmon.ledger.records import open_records
 from modelmon.settings import Settings
 from modelmon.stores.series import open_series
+from modelmon.stores.series.reading import read_all_values
 from project_support import make
 
 SHIFTS = {"same": 0.0, "drifted": 3.0}
@@ -69,7 +70,7 @@ class Served:
                 each.endpoint_id: model for model in SHIFTS for each in endpoints.find(connection, name=model)
             }
             rows = connection.exec_driver_sql("SELECT wanted, sent, answered FROM windows").all()
-        points = series.read_values(list(names), 0, FAR_US, APP)
+        points = list(read_all_values(database, series, names, 0, FAR_US, APP))
         database.close()
         series.close()
         if len(rows) < MINUTES * len(SHIFTS) or not all(len(set(row)) == 1 for row in rows):

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum, StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from modelmon.from_mlrun import missing_name
 from modelmon.from_mlrun.views import EndpointSpec, EndpointStatus, Metadata
@@ -88,6 +88,14 @@ class Window:
             raise ValueError(f"a window is in UTC, got {self.start!r} to {self.end!r}")
         if self.start >= self.end:
             raise ValueError(f"a window starts before it ends, got {self.start} to {self.end}")
+
+
+class WindowKey(NamedTuple):
+    """Names one window of one app."""
+
+    endpoint_id: str
+    application_name: str
+    start_us: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,14 +191,14 @@ class SampleFile:
 
 @dataclass(frozen=True, slots=True)
 class TrafficPoint:
-    """What one batch adds to one minute of one endpoint's traffic.
+    """What one batch adds to one minute of one endpoint's traffic, or a bucket of minutes summed up.
 
     `latency_us_histogram` counts requests by the bit length of their latency in whole microseconds:
     index i holds latencies in [2**(i-1), 2**i), index 0 the zeros.
     """
 
     endpoint_id: str
-    minute_us: int
+    start_us: int
     predictions: int = 0
     rows: int = 0
     errors: int = 0
@@ -215,6 +223,33 @@ class ValuePoint:
     kind: int | None = None
     status: int | None = None
     extra_data: str = "{}"
+
+    @property
+    def key(self) -> WindowKey:
+        return WindowKey(self.endpoint_id, self.application_name, self.start_us)
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureNumbers:
+    """How one feature looked in one window: its `rows` without the `missing` ones, how far it is from the
+    reference (`score`), and the `mean` of a number or the `share` of the most frequent category; None: not
+    known."""
+
+    score: float | None
+    rows: int
+    missing: int
+    mean: float | None = None
+    share: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WindowFeatures:
+    """How the features of an endpoint looked in one window of one app."""
+
+    key: WindowKey
+    end_us: int
+    revision: int
+    features: Mapping[str, FeatureNumbers]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What every series store keeps of the promise in stores/base.py."""
+"""What every series store keeps of the promise in stores/series/base.py."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ import pytest
 
 from conformance.store_backends import SERIES
 from modelmon.errors import RejectedError
-from modelmon.model import BatchRange, TrafficPoint, ValuePoint
-from modelmon.stores.base import SeriesStore
+from modelmon.model import BatchRange, FeatureNumbers, TrafficPoint, ValuePoint, WindowFeatures, WindowKey
+from modelmon.stores.series.base import LATEST_US, SeriesStore
 
 MINUTE = 60_000_000
 BATCH = BatchRange("stream", 0, 0, 9)
 POINT = TrafficPoint("e", MINUTE, 2, 20, 1, 40.0, 2, 30, 20, (1, 0, 1))
 VALUE = ValuePoint("e", "app", 0, MINUTE, "drift", 0.5, revision=2, kind=0, status=1, extra_data='{"a":1}')
-EVER = (0, 10**15)
+WINDOW = {VALUE.key: 2}
+NUMBERS = FeatureNumbers(0.25, 20, 1, mean=-3.5)
+FEATURES = WindowFeatures(VALUE.key, MINUTE, 2, {"age": NUMBERS})
+EVER = (-(2**62), 2**62)
 
 
 @pytest.fixture(params=SERIES, ids=lambda backend: backend.__name__)
@@ -26,6 +29,9 @@ def series(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SeriesSto
     yield store
     store.close()
     store.close()
+
+
+# --- traffic
 
 
 def test_batches_add_up_per_endpoint_and_minute(series: SeriesStore) -> None:
@@ -53,12 +59,19 @@ def test_a_void_batch_does_not_count_and_its_halves_do(series: SeriesStore) -> N
 
 
 def test_traffic_is_read_by_endpoint_and_half_open_span_in_order(series: SeriesStore) -> None:
-    points = [replace(POINT, endpoint_id=e, minute_us=m * MINUTE) for e in "ba" for m in (3, 1, 2)]
+    points = [replace(POINT, endpoint_id=e, start_us=m * MINUTE) for e in "ba" for m in (3, 1, 2)]
     series.write_traffic(BATCH, points)
     read = series.read_traffic(["b", "a", "nobody", "a"], MINUTE, 3 * MINUTE)
-    assert [(point.endpoint_id, point.minute_us // MINUTE) for point in read] == [
+    assert [(point.endpoint_id, point.start_us // MINUTE) for point in read] == [
         ("a", 1), ("a", 2), ("b", 1), ("b", 2)
     ]  # fmt: skip
+
+
+def test_traffic_is_read_in_buckets_between_the_multiples_of_their_length(series: SeriesStore) -> None:
+    series.write_traffic(BATCH, [replace(POINT, start_us=m * MINUTE) for m in (1, 8, 11, 12, 40)])
+    read = series.read_traffic(["e"], 8 * MINUTE, 41 * MINUTE, bucket_us=10 * MINUTE)
+    assert [(point.start_us // MINUTE, point.rows) for point in read] == [(0, 20), (10, 40), (40, 20)]
+    assert [point.latency_us_histogram for point in read] == [(1, 0, 1), (2, 0, 2), (1, 0, 1)]
 
 
 def test_thousands_of_endpoints_are_read_at_once(series: SeriesStore) -> None:
@@ -67,66 +80,101 @@ def test_thousands_of_endpoints_are_read_at_once(series: SeriesStore) -> None:
     assert series.read_traffic([point.endpoint_id for point in points], *EVER) == points
 
 
-def test_nothing_written_is_nothing_read(series: SeriesStore) -> None:
-    series.write_traffic(BATCH, [])
-    series.write_values([])
-    assert series.read_traffic(["e"], *EVER) == []
-    assert series.read_traffic([], *EVER) == []
-    assert series.read_values(["e"], *EVER) == []
-
-
 def test_a_histogram_may_be_empty(series: SeriesStore) -> None:
     point = TrafficPoint("e", 0, errors=1)
     series.write_traffic(BATCH, [point])
     assert series.read_traffic(["e"], *EVER) == [point]
 
 
+# --- folding
+
+
+def fill(series: SeriesStore, batches: int) -> list[BatchRange]:
+    """Batches of ten offsets each, all with a request in the same two minutes."""
+    found = [replace(BATCH, first=10 * number, last=10 * number + 9) for number in range(batches)]
+    for batch in found:
+        series.write_traffic(batch, [POINT, replace(POINT, start_us=2 * MINUTE)])
+    return found
+
+
+APPLIED = {("stream", 0): 29}
+
+
+def test_folding_changes_nothing_that_is_read(series: SeriesStore) -> None:
+    fill(series, 5)
+    series.write_traffic(replace(BATCH, partition=1), [POINT])
+    before = series.read_traffic(["e"], *EVER)
+    folded = series.fold_traffic(["e"], *EVER, APPLIED, ())
+    assert folded in (0, 4)  # three batches of two minutes; the others are not applied
+    assert series.read_traffic(["e"], *EVER) == before
+    assert series.fold_traffic(["e"], *EVER, APPLIED, ()) == 0
+    assert series.fold_traffic(["e"], *EVER, {("stream", 0): 49, ("stream", 1): 9}, ()) in (0, 4)
+    assert series.read_traffic(["e"], *EVER) == before
+
+
+def test_a_folded_batch_that_is_written_once_more_by_whoever_slept_counts_once(series: SeriesStore) -> None:
+    batches = fill(series, 4)
+    before = series.read_traffic(["e"], *EVER)
+    series.fold_traffic(["e"], *EVER, APPLIED, ())
+    for batch in batches:
+        series.write_traffic(batch, [POINT, replace(POINT, start_us=2 * MINUTE)])
+    assert series.read_traffic(["e"], *EVER) == before
+    series.fold_traffic(["e"], *EVER, {("stream", 0): 39}, ())
+    assert series.read_traffic(["e"], *EVER) == before
+
+
+def test_a_void_batch_is_folded_into_nothing_and_stays_void_when_it_comes_again(series: SeriesStore) -> None:
+    fill(series, 2)
+    void = replace(BATCH, last=19)
+    series.write_traffic(void, [POINT])
+    before = series.read_traffic(["e"], *EVER, void=[void])
+    series.fold_traffic(["e"], *EVER, APPLIED, [void])
+    series.write_traffic(void, [POINT])
+    assert series.read_traffic(["e"], *EVER, void=[void]) == before
+
+
+def test_only_the_endpoints_and_minutes_asked_for_are_folded(series: SeriesStore) -> None:
+    fill(series, 2)
+    assert series.fold_traffic(["f"], *EVER, APPLIED, ()) == 0
+    assert series.fold_traffic(["e"], 2 * MINUTE, 3 * MINUTE, APPLIED, ()) in (0, 1)
+
+
+# --- values
+
+
+def test_nothing_written_is_nothing_read(series: SeriesStore) -> None:
+    series.write_traffic(BATCH, [])
+    series.write_values([])
+    series.write_features([])
+    assert series.read_traffic(["e"], *EVER) == []
+    assert series.read_traffic([], *EVER) == []
+    assert series.read_values(WINDOW) == series.read_values({}) == []
+    assert series.read_features(WINDOW) == series.read_features({}) == []
+
+
 def test_a_value_keeps_everything(series: SeriesStore) -> None:
-    metric = ValuePoint("e", "app", 0, MINUTE, "rows", -1e300, revision=1)
+    metric = ValuePoint("e", "app", 1, LATEST_US, "rows", -1e300, revision=2)
     series.write_values([VALUE, metric])
-    assert series.read_values(["e"], *EVER) == [VALUE, metric]
+    assert series.read_values({VALUE.key: 2, metric.key: 2}) == [VALUE, metric]
 
 
-def test_a_higher_or_equal_revision_replaces_and_a_lower_one_is_ignored(series: SeriesStore) -> None:
-    newer, older = replace(VALUE, value=0.9, revision=3, status=2), replace(VALUE, value=0.1, revision=1)
-    for point, stands in ((VALUE, VALUE), (older, VALUE), (newer, newer), (VALUE, newer)):
-        series.write_values([point])
-        assert series.read_values(["e"], *EVER) == [stands]
-    again = replace(newer, value=0.8)
-    series.write_values([again])
-    assert series.read_values(["e"], *EVER) == [again]
+def test_each_revision_is_kept_beside_the_others_and_read_alone(series: SeriesStore) -> None:
+    revisions = [replace(VALUE, value=number / 10, revision=number) for number in (3, 1, 2)]
+    series.write_values([*revisions, replace(VALUE, name="gone", revision=1)])
+    for point in revisions:
+        assert series.read_values({VALUE.key: point.revision})[0] == point
+    assert [point.name for point in series.read_values({VALUE.key: 1})] == ["drift", "gone"]
+    assert series.read_values({VALUE.key: 4}) == []
 
 
-def test_deleting_takes_lower_revisions_of_one_window_alone(series: SeriesStore) -> None:
-    gone = [replace(VALUE, name="a", revision=1), replace(VALUE, name="b", revision=2)]
-    stays = [
-        replace(VALUE, name="c", revision=3),
-        replace(VALUE, start_us=MINUTE, revision=1),
-        replace(VALUE, application_name="other", revision=1),
-        replace(VALUE, endpoint_id="f", revision=1),
-    ]
-    series.write_values(gone + stays)
-    series.delete_values("e", "app", 0, below_revision=3)
-    read = series.read_values(["e", "f"], *EVER)
-    assert sorted(read, key=str) == sorted(stays, key=str)
+def test_a_value_written_again_replaces_itself(series: SeriesStore) -> None:
+    series.write_values([VALUE, replace(VALUE, value=0.7)])
+    assert series.read_values(WINDOW) == [replace(VALUE, value=0.7)]
+    series.write_values([VALUE])
+    assert series.read_values(WINDOW) == [VALUE]
 
 
-def test_values_are_read_by_window_start_and_app_in_order(series: SeriesStore) -> None:
-    points = [
-        replace(VALUE, application_name=app, start_us=start, name=name)
-        for app in ("b", "a")
-        for start in (20, 10, 30)
-        for name in "yx"
-    ]
-    series.write_values(points)
-    ordered = sorted(points, key=lambda point: (point.application_name, point.start_us, point.name))
-    assert series.read_values(["e"], 0, 31) == ordered
-    assert series.read_values(["e"], 10, 30, "a") == [
-        point for point in ordered if point.application_name == "a" and point.start_us < 30
-    ]
-
-
-def test_values_of_given_windows_are_read_and_of_no_other(series: SeriesStore) -> None:
+def test_values_of_given_windows_are_read_in_order_and_of_no_other(series: SeriesStore) -> None:
     points = [
         replace(VALUE, endpoint_id=endpoint, application_name=app, start_us=start, name=name)
         for endpoint in "ef"
@@ -134,15 +182,15 @@ def test_values_of_given_windows_are_read_and_of_no_other(series: SeriesStore) -
         for start in (10, 20)
         for name in "xy"
     ]
-    series.write_values(points)
-    wanted = {("e", "a", 10), ("f", "b", 20), ("g", "a", 10)}
-    read = series.read_windows([*wanted, ("e", "a", 10)])
-    assert read == [
-        point for point in points if (point.endpoint_id, point.application_name, point.start_us) in wanted
-    ]
-    many = [*wanted, *(("e", "a", start) for start in range(1_000, 3_000))]
-    assert sorted(series.read_windows(many), key=str) == sorted(read, key=str)
-    assert series.read_windows([]) == []
+    series.write_values(points[::-1])
+    wanted = [WindowKey("e", "a", 10), WindowKey("f", "b", 20), WindowKey("g", "a", 10)]
+    expected = [point for point in points if point.key in wanted]
+    assert series.read_values(dict.fromkeys(wanted, 2)) == expected
+    assert series.read_values(dict.fromkeys(wanted, 2), ["y", "z"]) == expected[1::2]
+    many = [*wanted, *(WindowKey("e", "a", start) for start in range(1_000, 3_000))]
+    assert series.read_values(dict.fromkeys(many, 2)) == expected
+    others = [*wanted, *(WindowKey(f"e{number}", "a", 10) for number in range(2_000))]
+    assert series.read_values(dict.fromkeys(others, 2)) == expected
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
@@ -151,20 +199,73 @@ def test_a_number_that_is_not_finite_is_refused_by_name(series: SeriesStore, num
         series.write_values([replace(VALUE, name="fine"), replace(VALUE, value=number)])
     with pytest.raises(RejectedError, match="estimated_predictions"):
         series.write_traffic(BATCH, [replace(POINT, estimated_predictions=number)])
-    assert series.read_values(["e"], *EVER) == []
+    with pytest.raises(RejectedError, match=r"age.*app.*finite.*(nan|inf)"):
+        series.write_features([replace(FEATURES, features={"age": FeatureNumbers(number, 1, 0)})])
+    assert series.read_values(WINDOW) == series.read_features(WINDOW) == []
     assert series.read_traffic(["e"], *EVER) == []
 
 
-def test_names_may_be_any_text(series: SeriesStore) -> None:
-    point = replace(VALUE, name="größe'; DROP TABLE value_series; --", extra_data='{"名":"\U0001f600"}')
+@pytest.mark.parametrize("moment_us", [-1, LATEST_US + 1, 2**62])
+def test_a_time_that_not_every_database_can_write_down_is_refused(
+    series: SeriesStore, moment_us: int
+) -> None:
+    with pytest.raises(RejectedError, match=f"drift.*1970 to 9999.*{moment_us}"):
+        series.write_values([replace(VALUE, end_us=moment_us)])
+    with pytest.raises(RejectedError, match=f"1970 to 9999.*{moment_us}"):
+        series.write_traffic(BATCH, [replace(POINT, start_us=moment_us)])
+    with pytest.raises(RejectedError, match=f"1970 to 9999.*{moment_us}"):
+        series.write_features([replace(FEATURES, key=FEATURES.key._replace(start_us=moment_us))])
+
+
+@pytest.mark.parametrize("moment_us", [0, 1, 999_999, 1_000_000, 1_700_000_000_123_456, LATEST_US])
+def test_a_time_is_kept_to_the_microsecond(series: SeriesStore, moment_us: int) -> None:
+    point = replace(VALUE, start_us=moment_us, end_us=moment_us)
     series.write_values([point])
-    assert series.read_values(["e"], *EVER) == [point]
+    assert series.read_values({point.key: 2}) == [point]
+
+
+def test_names_may_be_any_text(series: SeriesStore) -> None:
+    point = replace(VALUE, name="größe'; DROP TABLE series_values; --", extra_data='{"名":"\U0001f600"}')
+    series.write_values([point])
+    assert series.read_values(WINDOW) == [point]
+
+
+# --- features
+
+
+def test_features_of_a_window_keep_their_numbers(series: SeriesStore) -> None:
+    features = {
+        "age": NUMBERS,
+        "größe": FeatureNumbers(None, 0, 20),
+        "kind": FeatureNumbers(1e-12, 2**40, 0, share=1.0),
+    }
+    series.write_features([replace(FEATURES, features=features)])
+    assert series.read_features(WINDOW) == [replace(FEATURES, features=features)]
+    some = {"age": NUMBERS}
+    assert series.read_features(WINDOW, ["age", "none"]) == [replace(FEATURES, features=some)]
+
+
+def test_features_of_each_revision_are_read_alone(series: SeriesStore) -> None:
+    newer = replace(FEATURES, revision=3, features={"age": replace(NUMBERS, score=0.5)})
+    series.write_features([newer, FEATURES])
+    assert series.read_features(WINDOW) == [FEATURES]
+    assert series.read_features({VALUE.key: 3}) == [newer]
+    assert series.read_features({VALUE.key: 4}) == []
+
+
+# --- age
 
 
 def test_pruning_forgets_what_is_older_and_keeps_the_rest(series: SeriesStore) -> None:
-    points = [replace(POINT, endpoint_id=e, minute_us=m * MINUTE) for e in "ab" for m in (1, 2, 3)]
+    points = [replace(POINT, endpoint_id=e, start_us=m * MINUTE) for e in "ab" for m in (1, 2, 3)]
     series.write_traffic(BATCH, points)
-    series.write_values([replace(VALUE, start_us=m * MINUTE) for m in (1, 2, 3)])
+    values = [replace(VALUE, start_us=m * MINUTE) for m in (1, 2, 3)]
+    windows = dict.fromkeys([value.key for value in values], 2)
+    series.write_values(values)
+    series.write_features([replace(FEATURES, key=key) for key in windows])
     series.prune(2 * MINUTE)
-    assert [point.minute_us // MINUTE for point in series.read_traffic(["a", "b"], *EVER)] == [2, 3, 2, 3]
-    assert [point.start_us // MINUTE for point in series.read_values(["e"], *EVER)] == [2, 3]
+    assert [point.start_us // MINUTE for point in series.read_traffic(["a", "b"], *EVER)] == [2, 3, 2, 3]
+    assert [point.start_us // MINUTE for point in series.read_values(windows)] == [2, 3]
+    assert [each.key.start_us // MINUTE for each in series.read_features(windows)] == [2, 3]
+    series.prune(-1)
+    assert len(series.read_values(windows)) == 2

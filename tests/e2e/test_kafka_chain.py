@@ -19,10 +19,12 @@ import pytest
 from deploying import deploy, make_project, stream_trigger
 from modelmon.apps import HistogramDataDriftApplication
 from modelmon.errors import UnavailableError
+from modelmon.ledger.records import open_records
 from modelmon.local import Runner
 from modelmon.project import Project, ServingFunction, get_or_create_project
 from modelmon.settings import Settings
 from modelmon.stores.series import open_series
+from modelmon.stores.series.reading import read_all_values
 from modelmon.streams import open_stream
 from modelmon.testing import run_app
 from services import kafka
@@ -132,8 +134,9 @@ def test_drift_of_a_model_that_is_asked_by_http_is_found_through_kafka(streams, 
 
 
 def results(settings: Settings, endpoint_id: str) -> dict[tuple[datetime, str], tuple[float, int | None]]:
-    series = open_series(settings)
-    points = series.read_values([endpoint_id], 0, 2**62)
+    database, series = open_records(settings), open_series(settings)
+    points = list(read_all_values(database, series, [endpoint_id], 0, 2**62))
+    database.close()
     series.close()
     return {
         (datetime.fromtimestamp(point.start_us / 1_000_000, UTC), point.name): (point.value, point.status)
@@ -143,7 +146,7 @@ def results(settings: Settings, endpoint_id: str) -> dict[tuple[datetime, str], 
 
 def found_rows(settings: Settings, endpoint_id: str) -> list[int]:
     series = open_series(settings)
-    points = series.read_traffic([endpoint_id], 0, 2**62, [])
+    points = series.read_traffic([endpoint_id], 0, 2**62)
     series.close()
     return [point.rows for point in points]
 

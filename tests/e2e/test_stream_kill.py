@@ -220,7 +220,7 @@ def check_counts(settings: Settings, records: Database, load: Load) -> None:
     expected = {(name, len(rows), len(rows), 0, 0, 0) for name, rows in load.rows.items()}
     assert {tuple(row) for row in found} == expected
     series = open_series(settings)
-    points = series.read_traffic(list(load.rows), 0, 2 * START_US, void)
+    points = series.read_traffic(list(load.rows), 0, 2 * START_US, void=void)
     series.close()
     total = sum(map(len, load.rows.values()))
     assert sum(point.rows for point in points) == dirty == total

@@ -525,7 +525,9 @@ GROWING = (
     "verdicts",
     "app_stats",
     "alerts",
-    "value_series",
+    "reported",
+    "series_values",
+    "series_features",
     "dead_letters",
 )
 
@@ -540,7 +542,11 @@ def test_no_statement_of_a_tick_or_of_the_writer_reads_a_table_that_grows_from_e
             steps = [row[3].split() for row in plan]
             scans.extend(statement for what, table, *_ in steps if what == "SCAN" and table in GROWING)
 
-    for engine in (chain.controller._database._engine, chain.database._engine):
+    for engine in (
+        chain.controller._database._engine,
+        chain.database._engine,
+        chain.series._database._engine,
+    ):
         sql_event.listen(engine, "before_cursor_execute", explain)
     for endpoint in (E1, E2):
         chain.serve(*[at(minute) for minute in range(0, 60, 4)], now=at(60), endpoint_id=endpoint)

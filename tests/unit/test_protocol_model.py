@@ -33,11 +33,13 @@ from modelmon.stages.stream.partition import Cut, PartitionBuffer
 from modelmon.stages.stream.protocol import apply_batch
 from modelmon.stores.base import SampleStore
 from modelmon.stores.reading import read_sample
-from modelmon.stores.series import SqlSeries
+from modelmon.stores.series.schema import series_traffic
+from modelmon.stores.series.sql import SqlSeries
 from modelmon.upkeep import asking
 from modelmon.upkeep.compaction import compact
 from modelmon.upkeep.sweep import sweep
 from modelmon.windows import Period, Span
+from series_files import series_in
 from streaming import NOW_US, event, graph
 
 STREAM_ID = "stream"
@@ -47,7 +49,7 @@ NO_DEADLINE = float("inf")
 ENDPOINTS = ("a", "b")
 MESSAGES = 6
 WRITTEN = (
-    schema.positions, schema.void_ranges, schema.files, schema.traffic, schema.traffic_series,
+    schema.positions, schema.void_ranges, schema.files, schema.traffic, series_traffic,
     schema.endpoints, schema.dirty, schema.dead_letters, schema.compactions, schema.column_types,
 )  # fmt: skip
 GRID = [Period(0, 10)]
@@ -219,6 +221,7 @@ class World:
     def __init__(self, database: Database, seed: int) -> None:
         self.random = random.Random(seed)
         self.plain = database
+        series_in(database).close()  # its tables
         with database.write() as connection:
             for table in WRITTEN:
                 connection.execute(delete(table))
@@ -370,7 +373,7 @@ class World:
         assert sum(row.stored for row in traffic) == len(expected)
         assert sum(row.rejected for row in traffic) == len(aside)
         assert sum(row.received for row in traffic) == len(expected) + len(aside)
-        points = SqlSeries(self.plain).read_traffic(ENDPOINTS, 0, 2 * NOW_US, void)
+        points = SqlSeries(self.plain).read_traffic(ENDPOINTS, 0, 2 * NOW_US, void=void)
         assert sum(point.rows for point in points) == len(expected)
         assert sum(point.predictions for point in points) == MESSAGES - len(aside)
 

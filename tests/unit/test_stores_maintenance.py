@@ -16,19 +16,19 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from modelmon.errors import UnavailableError
 from modelmon.ledger import registry
-from modelmon.ledger.records import records_at
 from modelmon.ledger.schema import SCHEMA, compactions, dirty, files, positions, void_ranges, windows
 from modelmon.model import BatchRange, TrafficPoint, ValuePoint
 from modelmon.settings import Settings
 from modelmon.sql.database import Database
 from modelmon.stores.reading import read_sample
 from modelmon.stores.samples import ParquetSamples
-from modelmon.stores.series import SqlSeries
+from modelmon.stores.series import open_series
 from modelmon.upkeep import maintenance
 from modelmon.upkeep.compaction import ABANDONED_AFTER_US, compact
 from modelmon.upkeep.maintenance import REST_US, SWEEP_EVERY_US, maintain, prune
 from modelmon.upkeep.sweep import sweep
 from sample_files import HOUR_US, STREAM, add_file, path_of, table
+from series_files import series_in
 
 NOW = 1_000 * HOUR_US
 OLD = NOW - 10 * HOUR_US  # start of a closed hour
@@ -293,7 +293,7 @@ def test_a_source_that_retention_took_meanwhile_stays_gone(house: House) -> None
     house.fill()
     house.samples.after_write = lambda: None
     database, samples = house.stores()
-    series = SqlSeries(house.database)
+    series = series_in(house.database)
     samples.after_write = lambda: (prune(house.database, house.samples, series, NOW, 1e18), None)[-1]
     assert compact(database, samples, NOW, time.monotonic() + 60, min_files=8) == (0, True)
     assert house.listed() == house.on_disk() == []
@@ -400,7 +400,7 @@ def test_retention_forgets_files_windows_and_series_that_are_older(house: House)
     ]  # fmt: skip
     with house.database.write() as connection:
         connection.execute(insert(windows), rows)
-    series = SqlSeries(house.database)
+    series = series_in(house.database)
     batch = BatchRange(STREAM, 0, 0, 1)
     series.write_traffic(batch, [TrafficPoint("e", OLD), TrafficPoint("e", NOW)])
     value = ValuePoint("e", "app", OLD, OLD + 1, "m", 1.0, 1)
@@ -414,21 +414,22 @@ def test_retention_forgets_files_windows_and_series_that_are_older(house: House)
     assert prune(house.database, house.samples, series, OLD + HOUR_US, time.monotonic() + 60) == 2
     assert house.listed() == house.on_disk()
     assert len(house.listed()) == 2
-    assert [point.minute_us for point in series.read_traffic(["e"], 0, NOW + 1)] == [NOW]
-    assert [point.start_us for point in series.read_values(["e"], 0, NOW + 1)] == [NOW]
+    assert [point.start_us for point in series.read_traffic(["e"], 0, NOW + 1)] == [NOW]
+    both = dict.fromkeys((value.key, replace(value, start_us=NOW).key), 1)
+    assert [point.start_us for point in series.read_values(both)] == [NOW]
 
 
 def test_retention_killed_at_any_step_is_finished_by_the_next(house: House) -> None:
     counting = Mortal()
     house.fill(3)
-    prune(*house.stores(counting), SqlSeries(house.database), NOW, time.monotonic() + 60)
+    prune(*house.stores(counting), series_in(house.database), NOW, time.monotonic() + 60)
     for step in range(1, counting.steps + 1):
         place = House(house.folder / str(step))
         place.fill(3)
         with pytest.raises(Killed):
-            prune(*place.stores(Mortal(step)), SqlSeries(place.database), NOW, time.monotonic() + 60)
+            prune(*place.stores(Mortal(step)), series_in(place.database), NOW, time.monotonic() + 60)
         place.read()  # never an error
-        prune(*place.stores(), SqlSeries(place.database), NOW, time.monotonic() + 60)
+        prune(*place.stores(), series_in(place.database), NOW, time.monotonic() + 60)
         _sweep(place)
         assert place.listed() == place.on_disk() == []
 
@@ -496,7 +497,7 @@ def test_without_time_or_retention_nothing_is_done_or_forgotten(house: House, se
 
 def test_series_elsewhere_are_pruned_there(house: House, settings: Settings, tmp_path: Path) -> None:
     elsewhere = replace(settings, series_url=f"sqlite:///{tmp_path}/series.db", retention_days=1.0)
-    series = SqlSeries(records_at(elsewhere.series_url))
+    series = open_series(elsewhere)
     series.write_traffic(BatchRange(STREAM, 0, 0, 1), [TrafficPoint("e", 0)])
     maintain(house.database, elsewhere, NOW)
     assert series.read_traffic(["e"], 0, NOW) == []

@@ -9,8 +9,11 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.schema import CreateTable
 
 from modelmon.ledger import schema
-from modelmon.ledger.schema import dirty, value_series
+from modelmon.ledger.schema import dirty, verdicts
 from modelmon.sql.statements import insert_missing, upsert
+from modelmon.stores.series import schema as series_schema
+
+TABLES = [*schema.metadata.sorted_tables, *series_schema.metadata.sorted_tables]
 
 
 class Recorder:
@@ -57,12 +60,12 @@ def test_mysql_changes_the_compared_column_last() -> None:
 @pytest.mark.parametrize("dialect", [POSTGRESQL, MYSQL, SQLITE], ids=lambda dialect: dialect.name)
 def test_missing_rows_are_inserted_and_others_left(dialect: Any) -> None:
     recorder = Recorder(dialect)
-    insert_missing(recorder, value_series, [{"endpoint_id": "e", "name": "n"}])  # type: ignore[arg-type]
+    insert_missing(recorder, verdicts, [{"endpoint_id": "e", "name": "n"}])  # type: ignore[arg-type]
     assert ("DO NOTHING" in recorder.sql) != ("ON DUPLICATE KEY UPDATE" in recorder.sql)
 
 
 @pytest.mark.parametrize("dialect", [POSTGRESQL, MYSQL, SQLITE], ids=lambda dialect: dialect.name)
-@pytest.mark.parametrize("table", schema.metadata.sorted_tables, ids=lambda table: table.name)
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
 def test_every_table_can_be_written_down_for_every_database(dialect: Any, table: Any) -> None:
     assert str(CreateTable(table).compile(dialect=dialect)).strip().startswith("CREATE TABLE")
 
@@ -71,5 +74,5 @@ def test_a_primary_key_fits_into_mysqls_longest() -> None:
     def key_bytes(column: Any) -> int:
         return 4 * column.type.length if getattr(column.type, "length", None) else 8
 
-    for table in schema.metadata.sorted_tables:
+    for table in TABLES:
         assert sum(map(key_bytes, table.primary_key)) <= 3072, table.name

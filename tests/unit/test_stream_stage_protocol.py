@@ -193,7 +193,7 @@ def test_series_written_under_a_void_name_do_not_count(tmp_path: Path) -> None:
     run(feed(bed, messages))
     with bed.records.read() as connection:
         void = void_ranges(connection)
-    (point,) = open_series(bed.settings).read_traffic(["endpoint-1"], 0, 2**60, void)
+    (point,) = open_series(bed.settings).read_traffic(["endpoint-1"], 0, 2**60, void=void)
     assert (point.rows, point.predictions) == (6, 6)
     assert features(bed) == numbers(6)
 

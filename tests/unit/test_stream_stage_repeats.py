@@ -16,8 +16,8 @@ from modelmon.ledger import publishers
 from modelmon.ledger.publishers import Applied, advanced, lock_numbers, note_numbers
 from modelmon.model import BatchRange, TrafficPoint
 from modelmon.stages.stream.protocol import Parts
-from modelmon.stores.base import SeriesStore
 from modelmon.stores.series import open_series
+from modelmon.stores.series.base import SeriesStore
 from modelmon.wire import ErrorEvent, write_batch, write_error_event
 from modelmon.wire.numbering import published_by
 from streaming import ENDPOINT, NOW_US, Bed, event, feed, run, written

@@ -17,11 +17,11 @@ from modelmon.errors import UnavailableError
 from modelmon.ledger import answers
 from modelmon.ledger.reports import Answer, Report
 from modelmon.ledger.schema import app_stats, dead_letters
-from modelmon.ledger.window_keys import WindowKey
-from modelmon.model import Message, Window, from_us
+from modelmon.model import Message, Window, WindowKey, from_us
 from modelmon.stages.writer import Writer
 from modelmon.stages.writer import writer as writer_module
-from modelmon.stores.series import SqlSeries
+from modelmon.stores.series.sql import SqlSeries
+from series_files import series_in
 from unit.window_support import E1, E2, Chain, at, done, envelope, failed, metric, result, stats
 
 
@@ -155,7 +155,7 @@ def test_a_writer_that_was_replaced_while_it_slept_does_not_move_the_ledger_back
     assert shown(chain) == [("app", "drift", 0, 2)]
 
 
-def test_what_a_replaced_writer_wrote_late_to_the_series_does_not_stay(chain):
+def test_what_a_replaced_writer_wrote_late_to_the_series_does_not_count(chain):
     class Slow(SqlSeries):
         def write_values(self, points):
             again = window(revision=2)
@@ -163,7 +163,7 @@ def test_what_a_replaced_writer_wrote_late_to_the_series_does_not_stay(chain):
             super().write_values(points)
 
     async def run():
-        writer, _ = stage(chain, Slow(chain.database))
+        writer, _ = stage(chain, series_in(chain.database, Slow))
         await writer.accept(message(0))
         await writer.drain()
 
@@ -362,7 +362,7 @@ def message(offset: int, partition: int = 0, event: wire.AppEvent | None = None)
 
 def test_a_dependency_that_is_down_is_waited_for(chain):
     async def run():
-        series = Down(chain.database)
+        series = series_in(chain.database, Down)
         series.left = 3
         writer, acknowledged = stage(chain, series)
         await writer.accept(message(0))
@@ -391,7 +391,7 @@ def test_messages_are_written_when_the_oldest_has_waited_long_enough(chain):
 
 def test_a_message_that_comes_during_a_write_is_written_without_another_one(chain):
     async def run():
-        series = Down(chain.database)
+        series = series_in(chain.database, Down)
         series.left = 1
         writer, acknowledged = stage(chain, series)
         await writer.accept(message(0))
@@ -427,7 +427,7 @@ def test_what_fails_for_good_is_raised_by_the_next_call_and_nothing_is_acknowled
             raise ZeroDivisionError
 
     async def run():
-        writer, acknowledged = stage(chain, Broken(chain.database))
+        writer, acknowledged = stage(chain, series_in(chain.database, Broken))
         await writer.accept(message(0))
         async with asyncio.timeout(30):
             while not writer._timer.done():
@@ -441,7 +441,7 @@ def test_what_fails_for_good_is_raised_by_the_next_call_and_nothing_is_acknowled
 
 def test_closing_writes_what_is_held(chain):
     async def run():
-        writer, acknowledged = stage(chain, SqlSeries(chain.database))
+        writer, acknowledged = stage(chain, series_in(chain.database))
         await writer.accept(message(0))
         await writer.close()
         assert acknowledged == [(0, 0)]

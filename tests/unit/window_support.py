@@ -22,8 +22,9 @@ from modelmon.model import BatchRange, Endpoint, Message
 from modelmon.settings import Settings
 from modelmon.stages.controller import Controller
 from modelmon.stages.writer import Writer
-from modelmon.stores.series import SqlSeries
+from modelmon.stores.series.reading import read_values
 from modelmon.streams import open_stream
+from series_files import series_in
 
 T0 = 1_700_000_400_000_000  # a multiple of ten minutes
 GRACE = 30
@@ -49,7 +50,7 @@ class Chain:
         }
         self.settings = Settings.load(folder, {}, **{**values, **settings})
         self.database = records_at(self.settings.records_url, durability="process")
-        self.series = SqlSeries(self.database)
+        self.series = series_in(self.database)
         self.controller = Controller.open(self.settings)
         self.events = open_stream(self.settings.events_url, self.settings.events_partitions)
         self._offsets = count()
@@ -211,7 +212,7 @@ class Chain:
         return self.rows(select(alerts).order_by(alerts.c.start_us, alerts.c.name))
 
     def values(self) -> list[Any]:
-        return self.series.read_values([E1, E2], 0, at(1_000_000))
+        return read_values(self.database, self.series, [E1, E2], 0, at(1_000_000)).points
 
     def rows(self, query: Any) -> list[Any]:
         with self.database.read() as connection:

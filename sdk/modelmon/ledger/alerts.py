@@ -10,7 +10,8 @@ from sqlalchemy.sql.elements import ColumnElement
 from modelmon.alerts import Alert, alert_kind, alert_of_failure, alerts_of
 from modelmon.ledger.reports import Report
 from modelmon.ledger.schema import alerts, verdicts, windows
-from modelmon.ledger.window_keys import WindowKey, key_values
+from modelmon.ledger.window_keys import key_values
+from modelmon.model import WindowKey
 from modelmon.sql.statements import upsert
 from modelmon.windows import PARTIAL
 

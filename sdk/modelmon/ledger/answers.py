@@ -27,6 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.elements import ColumnElement
 
 from modelmon.alerts import Alert
+from modelmon.ledger.acknowledged import note_reported
 from modelmon.ledger.alerts import settle_alerts
 from modelmon.ledger.reports import Answer, Report
 from modelmon.ledger.schema import app_stats, dead_letters, verdicts, windows
@@ -91,6 +92,8 @@ def apply(connection: Connection, report: Report, now_us: int, attempts: int) ->
         if window is None or window.answered:  # else there is nothing lower
             _delete(connection, _LOWER, report)
         _answer(connection, report, report.answer)
+    if report.answer is None or window is None:
+        note_reported(connection, report.key, report.revision)
     final = _is_final(window, report, attempts)
     raised = settle_alerts(
         connection, report, final=final, newest=newest, whole=_is_whole(window, report), now_us=now_us

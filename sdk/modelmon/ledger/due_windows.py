@@ -13,8 +13,9 @@ from sqlalchemy import Connection, Row, and_, bindparam, case, select, tuple_, u
 
 from modelmon.ledger.endpoint_apps import count_again
 from modelmon.ledger.schema import apps, endpoints, positions, traffic, windows
-from modelmon.ledger.window_keys import WindowKey, is_key, key_values
+from modelmon.ledger.window_keys import is_key, key_values
 from modelmon.ledger.window_ledger import BATCH, is_followed
+from modelmon.model import WindowKey
 from modelmon.windows import UNAVAILABLE, Progress, Span
 
 

@@ -14,8 +14,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, select, tuple_, update
 
 from modelmon.ledger.schema import endpoint_apps, windows
-from modelmon.ledger.window_keys import WindowKey, is_key, key_values, lookups
-from modelmon.sql.statements import upsert
+from modelmon.ledger.window_keys import is_key, key_values
+from modelmon.model import WindowKey
+from modelmon.sql.statements import of_windows, upsert
 from modelmon.windows import DONE, PARTIAL
 
 COUNTERS = ("done", "failed", "partial", "incomplete", "warming_up", "no_data")
@@ -90,7 +91,7 @@ def _read(
     connection: Connection, keys: Iterable[WindowKey], *conditions: ColumnElement[bool]
 ) -> list[Row[Any]]:
     query = select(*_READ).where(*conditions).with_for_update()
-    return [row for is_one in lookups(keys) for row in connection.execute(query.where(*is_one))]
+    return [row for is_one in of_windows(windows, keys) for row in connection.execute(query.where(*is_one))]
 
 
 def _counted(row: Row[Any], min_rows: int) -> int:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from modelmon.ledger.window_keys import WindowKey
-from modelmon.model import ValuePoint
+from modelmon.model import ValuePoint, WindowKey
 from modelmon.windows import DONE, FAILED
 
 

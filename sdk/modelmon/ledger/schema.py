@@ -1,4 +1,4 @@
-"""The tables of the records, the ledger and the SQL series, and how one version becomes the next.
+"""The tables of the records and the ledger, and how one version becomes the next.
 
 Times are whole microseconds since the epoch (`…_us`), JSON is text. Each table has one writer, named
 beside it; a column with another writer says so.
@@ -17,7 +17,11 @@ from sqlalchemy import (
     Integer,
     MetaData,
     Table,
+    and_,
+    exists,
+    func,
     inspect,
+    select,
     text,
 )
 from sqlalchemy.schema import CreateColumn
@@ -262,6 +266,15 @@ endpoint_apps = Table(  # how each app stands with each endpoint; whoever change
     Column("analyzed_us", BIG),  # end of the newest window that was done
 )  # fmt: skip
 
+reported = Table(  # windows that an app spoke of and did not end: the revision of them that counts (writer)
+    "reported", metadata,
+    Column("endpoint_id", Name(64), primary_key=True),
+    Column("application_name", Name(NAME), primary_key=True),
+    Column("start_us", BIG, primary_key=True),
+    Column("revision", BIG, nullable=False),
+    sqlite_with_rowid=False,
+)  # fmt: skip
+
 # --- verdicts (writer) ----------------------------------------------------------------------------------
 
 verdicts = Table(  # last state of each result: what an endpoint's status per kind is derived from
@@ -304,44 +317,6 @@ alerts = Table(
     Column("resolved_us", BIG),
     Index("alerts_open", "endpoint_id", "application_name", "resolved_us", "name"),
 )  # fmt: skip
-
-# --- series (SQL back-end of the port) ------------------------------------------------------------------
-# Without row ids SQLite keeps the rows in the key's own tree: a third less space, and spans lie together.
-
-traffic_series = Table(  # keyed by the batch that wrote it; readers sum
-    "traffic_series", metadata,
-    Column("endpoint_id", Name(64), primary_key=True),
-    Column("minute_us", BIG, primary_key=True),
-    Column("stream_id", Name(64), primary_key=True),
-    Column("partition", Integer, primary_key=True),
-    Column("first", BIG, primary_key=True),
-    Column("last", BIG, primary_key=True),
-    Column("predictions", BIG, nullable=False),
-    Column("rows", BIG, nullable=False),
-    Column("errors", BIG, nullable=False),
-    Column("estimated_predictions", REAL, nullable=False),
-    Column("latency_count", BIG, nullable=False),
-    Column("latency_us_sum", BIG, nullable=False),
-    Column("latency_us_max", BIG, nullable=False),
-    Column("latency_us_histogram", LongText, nullable=False),
-    sqlite_with_rowid=False,
-)  # fmt: skip
-
-value_series = Table(
-    "value_series", metadata,
-    Column("endpoint_id", Name(64), primary_key=True),
-    Column("application_name", Name(NAME), primary_key=True),
-    Column("start_us", BIG, primary_key=True),
-    Column("name", Name(NAME), primary_key=True),
-    Column("end_us", BIG, nullable=False),
-    Column("value", REAL, nullable=False),
-    Column("kind", Integer),  # null: a metric
-    Column("status", Integer),
-    Column("extra_data", LongText, nullable=False),
-    Column("revision", BIG, nullable=False),
-    sqlite_with_rowid=False,
-)  # fmt: skip
-
 
 heartbeats = Table(  # what each worker of a function last said of itself
     "heartbeats", metadata,
@@ -392,6 +367,23 @@ def _count_windows(connection: Connection) -> None:
     count_everything(connection)
 
 
+def _know_what_was_reported(connection: Connection) -> None:
+    """Values that apps reported of windows that they never ended counted by being there."""
+    reported.create(connection, checkfirst=True)
+    if not inspect(connection).has_table("value_series"):
+        return
+    values = Table("value_series", MetaData(), autoload_with=connection)
+    key = (values.c.endpoint_id, values.c.application_name, values.c.start_us)
+    same = and_(*(column == windows.c[column.name] for column in key))
+    ended = exists().where(same, windows.c.answered > 0)
+    spoken_of = select(*key, func.max(values.c.revision)).where(~ended).group_by(*key)
+    connection.execute(reported.insert().from_select(list(reported.c.keys()), spoken_of))
+    for name in ("traffic_series", "value_series"):
+        table = Table(name, MetaData(), autoload_with=connection)
+        if not connection.scalar(select(exists().select_from(table))):
+            table.drop(connection)  # the series are elsewhere
+
+
 MIGRATIONS: dict[int, Callable[[Connection], None]] = {
     1: _create_all,
     2: _create_all,
@@ -399,7 +391,9 @@ MIGRATIONS: dict[int, Callable[[Connection], None]] = {
     4: _add_columns(traffic.c.last_error_us),
     5: _create_tables(stream_marks),
     6: _count_windows,
+    7: _know_what_was_reported,
 }
-"""Version to the step that makes it from the version before; forward only. 2 added `heartbeats`."""
+"""Version to the step that makes it from the version before; forward only. 2 added `heartbeats`; since 7 the
+series have a schema of their own (`stores/series/schema.py`), which takes over their old tables."""
 
 SCHEMA = Schema(metadata, schema_versions, MIGRATIONS)

@@ -29,8 +29,9 @@ from sqlalchemy import (
 from modelmon.ledger.endpoint_apps import count_no_more
 from modelmon.ledger.registry import RegisteredApp, get_value
 from modelmon.ledger.schema import apps, dirty, endpoints, periods, traffic, windows
-from modelmon.ledger.window_keys import WindowKey, is_key, key_values, lookups
-from modelmon.sql.statements import chunks, upsert
+from modelmon.ledger.window_keys import is_key, key_values
+from modelmon.model import WindowKey
+from modelmon.sql.statements import chunks, of_windows, upsert
 from modelmon.windows import BEGINS_INSIDE, ENDS_INSIDE, PARTIAL, Period, changed_period
 
 _FOLLOWED = BEGINS_INSIDE | PARTIAL
@@ -159,7 +160,7 @@ def read_revisions(
     """The revision each of these windows was last wanted or sent with, or answered for, 0: never; windows
     without a row are absent."""
     found = {}
-    for is_one in lookups(keys):
+    for is_one in of_windows(windows, keys):
         query = select(
             windows.c.endpoint_id, windows.c.application_name, windows.c.start_us, windows.c[which]
         )

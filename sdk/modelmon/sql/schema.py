@@ -11,13 +11,21 @@ from sqlalchemy import Connection, MetaData, Table, inspect, select
 from modelmon.errors import ConfigError
 
 
+def _nothing(connection: Connection) -> None:
+    """What a database takes over in most cases."""
+
+
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """Tables versioned together: a new database gets the newest at once, the steps are for older ones."""
+    """Tables versioned together: a new database gets the newest at once, the steps are for older ones.
+
+    `adopt` takes over what tables of another schema held when these here were new.
+    """
 
     metadata: MetaData
     versions: Table  # columns `version` and `migrated_us`
     steps: Mapping[int, Callable[[Connection], None]]  # a version to what makes it from the version before
+    adopt: Callable[[Connection], None] = _nothing
 
     @property
     def version(self) -> int:
@@ -42,6 +50,7 @@ def migrate(connection: Connection, schema: Schema) -> None:
         )
     if found == 0:
         schema.metadata.create_all(connection)
+        schema.adopt(connection)
         _note(connection, schema, schema.version)
         return
     for version in range(found + 1, schema.version + 1):

@@ -5,6 +5,7 @@ Reserved by SQL or not, column names reach the database quoted; callers write SQ
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeVar
@@ -22,6 +23,27 @@ def chunks(items: Iterable[Item], size: int = CHUNK) -> Iterator[list[Item]]:
     rest = iter(items)
     while chunk := list(islice(rest, size)):
         yield chunk
+
+
+def of_windows(
+    table: Table, keys: Iterable[tuple[str, str, int]], start: str = "start_us"
+) -> Iterator[Sequence[ColumnElement[bool]]]:
+    """Conditions that find these windows, (endpoint, app, start), by the key of a table: SQLite answers
+    `(a, b, c) IN (…)` by a scan."""
+    of_start: defaultdict[tuple[str, int], list[str]] = defaultdict(list)
+    of_app: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+    for endpoint_id, name, start_us in keys:
+        of_start[name, start_us].append(endpoint_id)
+        of_app[endpoint_id, name].append(start_us)
+    columns, begin = table.c, table.c[start]
+    if len(of_start) <= len(of_app):
+        for (name, start_us), endpoint_ids in of_start.items():
+            for ids in chunks(endpoint_ids):
+                yield columns.application_name == name, begin == start_us, columns.endpoint_id.in_(ids)
+        return
+    for (endpoint_id, name), starts_us in of_app.items():
+        for starts in chunks(starts_us):
+            yield columns.endpoint_id == endpoint_id, columns.application_name == name, begin.in_(starts)
 
 
 def insert_missing(connection: Connection, table: Table, rows: Sequence[Row]) -> None:

@@ -15,10 +15,10 @@ from modelmon.ledger import batches
 from modelmon.ledger import window_ledger as ledger
 from modelmon.ledger.registry import RegisteredApp
 from modelmon.ledger.schema import files, windows
-from modelmon.ledger.window_keys import WindowKey
 from modelmon.ledger.window_ledger import Change, Watched
+from modelmon.model import WindowKey
 from modelmon.sql.database import Database
-from modelmon.stores.base import SeriesStore
+from modelmon.stores.series.base import SeriesStore
 from modelmon.windows import MINUTE_US, Period, Span, check_at, window_of, windows_touched
 
 READ_US = 30 * 1_440 * MINUTE_US  # minutes of one endpoint that are read at a time
@@ -64,8 +64,8 @@ def find_windows(
     place = listed.start_us
     while place < listed.end_us and len(kept) <= most:
         end_us = min(place + READ_US, listed.end_us)
-        points = series.read_traffic([watched.endpoint_id], place, end_us, void)
-        kept |= dict.fromkeys(windows_touched((each.minute_us for each in points if each.rows), grid))
+        points = series.read_traffic([watched.endpoint_id], place, end_us, void=void)
+        kept |= dict.fromkeys(windows_touched((each.start_us for each in points if each.rows), grid))
         place = end_us
     starts = {each.start_us for each in kept}
     return Found(watched, list(kept), sum(start not in starts for start in judged))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, select
@@ -14,9 +14,10 @@ from modelmon.ledger.schema import files, positions, void_ranges, windows
 from modelmon.settings import Settings
 from modelmon.sql.database import Database
 from modelmon.sql.statements import CHUNK, chunks
-from modelmon.stores.base import SampleStore, SeriesStore
+from modelmon.stores.base import SampleStore
 from modelmon.stores.samples import open_samples
-from modelmon.stores.series import SqlSeries, open_series
+from modelmon.stores.series import open_series
+from modelmon.stores.series.base import SeriesStore
 from modelmon.upkeep.compaction import compact
 from modelmon.upkeep.sweep import sweep
 
@@ -45,7 +46,7 @@ def maintain(database: Database, settings: Settings, now_us: int) -> dict[str, A
     samples = open_samples(settings)
     pruned = 0
     if settings.retention_days:
-        with _series(database, settings) as series:
+        with closing(open_series(settings)) as series:
             before_us = now_us - round(settings.retention_days * DAY_US)
             pruned = prune(database, samples, series, before_us, deadline)
     hours, finished = compact(database, samples, now_us, deadline, min_files=settings.compact_min_files)
@@ -112,19 +113,6 @@ def _forget_windows(database: Database, pairs: Sequence[dict[str, Any]], before_
             )  # fmt: skip
             endpoint_apps.forget(connection, *old)
             connection.execute(delete(windows).where(*old))
-
-
-@contextmanager
-def _series(database: Database, settings: Settings) -> Iterator[SeriesStore]:
-    """The series, in the records' own database where that is where they are."""
-    if settings.series_url in ("", settings.records_url):
-        yield SqlSeries(database)
-        return
-    series = open_series(settings)
-    try:
-        yield series
-    finally:
-        series.close()
 
 
 def _given_up(connection: Connection) -> int:

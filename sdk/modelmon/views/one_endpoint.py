@@ -10,10 +10,11 @@ from sqlalchemy import Connection, Row, select
 
 from modelmon.ledger import endpoints, registry
 from modelmon.ledger.schema import app_stats, windows
-from modelmon.model import Endpoint
+from modelmon.model import Endpoint, WindowKey
 from modelmon.settings import Settings
 from modelmon.sql.database import Database
-from modelmon.stores.base import SeriesStore
+from modelmon.stores.series.base import SeriesStore
+from modelmon.stores.series.reading import read_windows
 from modelmon.views.alert_rows import read_alerts
 from modelmon.views.shown import states_of_rows
 from modelmon.windows import DONE, has_tries_left, state_of
@@ -44,7 +45,7 @@ def one_endpoint(
         alerts = read_alerts(connection, {endpoint_id: entry["endpoint_name"]}, endpoint_id=endpoint_id)
     return {
         "endpoint": {**entry, "model_uri": record.model_uri if record else ""},
-        "history": _history(series, endpoint_id, rows),
+        "history": _history(database, series, endpoint_id, rows),
         "windows": [_window(row, settings) for row in sorted(rows, key=lambda row: -row.start_us)],
         "features": features,
         "alerts": alerts,
@@ -56,11 +57,13 @@ def _newest(connection: Connection, endpoint_id: str, app: str, limit: int) -> S
     return connection.execute(query.order_by(windows.c.start_us.desc()).limit(limit)).all()
 
 
-def _history(series: SeriesStore, endpoint_id: str, rows: Sequence[Row[Any]]) -> list[dict[str, Any]]:
+def _history(
+    database: Database, series: SeriesStore, endpoint_id: str, rows: Sequence[Row[Any]]
+) -> list[dict[str, Any]]:
     """Points by app and name; of windows without one there is none."""
-    places = [(endpoint_id, row.application_name, row.start_us) for row in rows]
+    keys = [WindowKey(endpoint_id, row.application_name, row.start_us) for row in rows]
     found: dict[tuple[str, str], dict[str, Any]] = {}
-    for value in series.read_windows(places):
+    for value in read_windows(database, series, keys):
         place = {"application_name": value.application_name, "name": value.name, "kind": value.kind}
         line = found.setdefault((value.application_name, value.name), {**place, "points": []})
         line["points"].append(

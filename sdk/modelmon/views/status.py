@@ -16,9 +16,10 @@ from modelmon.errors import ConfigError, UnavailableError
 from modelmon.ledger import registry
 from modelmon.ledger.schema import apps, dead_letters, dirty, endpoints, traffic, windows
 from modelmon.ledger.window_ledger import project_period
+from modelmon.model import WindowKey
 from modelmon.settings import Settings
 from modelmon.sql.database import Database
-from modelmon.stores.base import SeriesStore
+from modelmon.stores.series.base import SeriesStore
 from modelmon.views.alert_rows import open_alerts, read_alerts
 from modelmon.views.clock import clock
 from modelmon.views.overview import summary
@@ -81,9 +82,9 @@ def status(
         told = clock(connection, now_us)
         newest = _newest_done(connection, windows_back) if windows_back and since_us is None else []
     if since_us is None:
-        results, metrics = newest_values(series, shown, newest)
+        results, metrics = newest_values(database, series, shown, newest)
     else:
-        results, metrics = values_since(series, shown, since_us)
+        results, metrics = values_since(database, series, shown, since_us)
     return {
         "now": write_moment(now_us),
         "applications": judging,
@@ -311,7 +312,7 @@ def _last_analyzed(connection: Connection) -> dict[tuple[str, str], int]:
     return {(endpoint_id, name): end_us for endpoint_id, name, end_us in connection.execute(query)}
 
 
-def _newest_done(connection: Connection, windows_back: int) -> list[tuple[str, str, int]]:
+def _newest_done(connection: Connection, windows_back: int) -> list[WindowKey]:
     """(endpoint, app, start) of the newest windows that each registered app has judged."""
     key = (windows.c.endpoint_id, windows.c.application_name)
     gone = select(apps.c.name).where(apps.c.active.is_(False))
@@ -322,7 +323,7 @@ def _newest_done(connection: Connection, windows_back: int) -> list[tuple[str, s
         .subquery()
     )
     query = select(ranked).where(ranked.c.rank <= windows_back)
-    return [(row[0], row[1], row[2]) for row in connection.execute(query)]
+    return [WindowKey(*row[:3]) for row in connection.execute(query)]
 
 
 def _moment(microseconds: int | None) -> str | None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from modelmon.model import ValuePoint
-from modelmon.stores.base import SeriesStore
+from modelmon.model import ValuePoint, WindowKey
+from modelmon.sql.database import Database
+from modelmon.stores.series.base import SeriesStore
+from modelmon.stores.series.reading import read_all_values, read_windows
 from modelmon.wire import write_moment
 
 _FAR_US = 2**62
@@ -14,16 +16,18 @@ Rows = list[dict[str, Any]]
 
 
 def newest_values(
-    series: SeriesStore, shown: Sequence[Mapping[str, Any]], newest: Collection[tuple[str, str, int]]
+    database: Database, series: SeriesStore, shown: Sequence[Mapping[str, Any]], newest: Collection[WindowKey]
 ) -> tuple[Rows, Rows]:
-    """Results and metrics of these windows, (endpoint, app, start), by endpoint, app and time."""
+    """Results and metrics of these windows, by endpoint, app and time."""
     known = _names(shown)
-    return _split(series.read_windows([place for place in newest if place[0] in known]), shown)
+    return _split(read_windows(database, series, [key for key in newest if key.endpoint_id in known]), shown)
 
 
-def values_since(series: SeriesStore, shown: Sequence[Mapping[str, Any]], since_us: int) -> tuple[Rows, Rows]:
+def values_since(
+    database: Database, series: SeriesStore, shown: Sequence[Mapping[str, Any]], since_us: int
+) -> tuple[Rows, Rows]:
     """Results and metrics of every window that starts at `since_us` or later, by endpoint, app and time."""
-    return _split(series.read_values(_names(shown), since_us, _FAR_US), shown)
+    return _split(list(read_all_values(database, series, _names(shown), since_us, _FAR_US)), shown)
 
 
 def _split(values: Sequence[ValuePoint], shown: Sequence[Mapping[str, Any]]) -> tuple[Rows, Rows]:

@@ -10,8 +10,8 @@ from sqlalchemy import Connection
 
 from modelmon.ledger import registry
 from modelmon.ledger import window_ledger as ledger
-from modelmon.ledger.window_keys import WindowKey
 from modelmon.ledger.window_ledger import Change, DirtyMinute, Watched
+from modelmon.model import WindowKey
 from modelmon.settings import Settings
 from modelmon.windows import Period, Span, check_at, windows_touched
 

@@ -35,7 +35,8 @@ from modelmon.stages.stream.files import write_tables
 from modelmon.stages.stream.partition import Cut
 from modelmon.stages.stream.repeats import drop_repeats
 from modelmon.stages.stream.traffic import traffic_points
-from modelmon.stores.base import SampleStore, SeriesStore
+from modelmon.stores.base import SampleStore
+from modelmon.stores.series.base import SeriesStore
 from modelmon.waiting import when_available
 
 MOST_CACHED_ENDPOINTS = 20_000

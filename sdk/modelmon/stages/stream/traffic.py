@@ -22,7 +22,7 @@ def traffic_points(tabled: Tabled) -> list[TrafficPoint]:
     """
     points = _points(tabled)
     taken_out = {(who, when_us // MINUTE_US * MINUTE_US) for who, when_us in tabled.decoded.taken_out}
-    empty = taken_out.difference((point.endpoint_id, point.minute_us) for point in points)
+    empty = taken_out.difference((point.endpoint_id, point.start_us) for point in points)
     return [*points, *(TrafficPoint(*place) for place in sorted(empty))]
 
 

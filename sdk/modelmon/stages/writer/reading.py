@@ -10,8 +10,7 @@ import msgspec
 from modelmon import wire
 from modelmon.errors import RejectedError
 from modelmon.ledger.reports import Answer, Report, Stats
-from modelmon.ledger.window_keys import WindowKey
-from modelmon.model import UNKNOWN_ENDPOINT, DeadLetter, Message, ValuePoint, from_us, to_us
+from modelmon.model import UNKNOWN_ENDPOINT, DeadLetter, Message, ValuePoint, WindowKey, from_us, to_us
 from modelmon.wire.allowance import Allowance
 
 WHOLE_MESSAGE = -1

@@ -16,8 +16,8 @@ from modelmon.settings import Settings
 from modelmon.sql.database import Database
 from modelmon.stages.writer.reading import read_messages
 from modelmon.stages.writer.writing import write
-from modelmon.stores.base import SeriesStore
 from modelmon.stores.series import open_series
+from modelmon.stores.series.base import SeriesStore
 from modelmon.streams import open_stream
 from modelmon.streams.subscriptions import Subscription, reports_of
 from modelmon.views.overview import extra_data

@@ -1,0 +1,241 @@
+"""The time series in SQL, in tables of their own; the database may be that of the records."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Row, Select, Table, bindparam, delete, func, select
+
+from modelmon.model import BatchRange, TrafficPoint, ValuePoint, WindowFeatures, WindowKey
+from modelmon.settings import Settings
+from modelmon.sql.database import Database
+from modelmon.sql.statements import chunks, of_windows, upsert
+from modelmon.stores.series import packing
+from modelmon.stores.series.base import (
+    LATEST_US,
+    SeriesStore,
+    check_features,
+    check_traffic,
+    check_values,
+)
+from modelmon.stores.series.schema import SCHEMA, series_features, series_traffic, series_values
+from modelmon.stores.series.traffic import Fold, Stored, folds, summed
+from modelmon.windows import MINUTE_US
+
+_COUNTS = (
+    "predictions", "rows", "errors", "estimated_predictions", "latency_count", "latency_us_sum",
+    "latency_us_max",
+)  # fmt: skip
+_TIMES = (
+    (series_traffic, series_traffic.c.minute),
+    (series_values, series_values.c.window_start),
+    (series_features, series_features.c.window_start),
+)
+_FOLDED_AT_ONCE = 1_000  # minutes of one transaction
+_FORGET = delete(series_traffic).where(
+    *(column == bindparam(f"a_{column.name}") for column in series_traffic.primary_key)
+)
+
+
+def open(url: str, settings: Settings) -> SeriesStore:  # noqa: A001 - the hook's name
+    """The series in the database at this SQLAlchemy URL, made or migrated when needed."""
+    return SqlSeries(Database(url, SCHEMA, durability=settings.durability))
+
+
+class SqlSeries(SeriesStore):
+    """Series in a database that has their tables."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def write_traffic(self, batch: BatchRange, points: Sequence[TrafficPoint]) -> None:
+        check_traffic(points)
+        self._write(series_traffic, [_traffic_row(Stored(batch, point)) for point in points])
+
+    def read_traffic(
+        self,
+        endpoint_ids: Collection[str],
+        start_us: int,
+        end_us: int,
+        *,
+        bucket_us: int = MINUTE_US,
+        void: Collection[BatchRange] = (),
+    ) -> list[TrafficPoint]:
+        points: list[TrafficPoint] = []
+        with self._database.read() as connection:
+            for chunk in chunks(sorted(set(endpoint_ids))):
+                rows = connection.execute(_traffic_between(chunk, start_us, end_us))
+                points += summed(map(_stored, rows), bucket_us, void)
+        return points
+
+    def fold_traffic(
+        self,
+        endpoint_ids: Collection[str],
+        start_us: int,
+        end_us: int,
+        applied: Mapping[tuple[str, int], int],
+        void: Collection[BatchRange],
+    ) -> int:
+        return sum(
+            self._fold(endpoint_id, start_us, end_us, applied, void)
+            for endpoint_id in sorted(set(endpoint_ids))
+        )
+
+    def write_values(self, points: Sequence[ValuePoint]) -> None:
+        check_values(points)
+        self._write(series_values, [_value_row(point) for point in points])
+
+    def read_values(
+        self, windows: Mapping[WindowKey, int], names: Collection[str] | None = None
+    ) -> list[ValuePoint]:
+        query = select(series_values)
+        if names is not None:
+            query = query.where(series_values.c.name.in_(sorted(names)))
+        points = [_value(row) for row in self._of_windows(query, series_values, windows)]
+        return sorted(points, key=lambda point: (point.key, point.name))
+
+    def write_features(self, windows: Sequence[WindowFeatures]) -> None:
+        check_features(windows)
+        self._write(series_features, [_features_row(each) for each in windows])
+
+    def read_features(
+        self, windows: Mapping[WindowKey, int], names: Collection[str] | None = None
+    ) -> list[WindowFeatures]:
+        rows = self._of_windows(select(series_features), series_features, windows)
+        return sorted((_features(row, names) for row in rows), key=lambda each: each.key)
+
+    def prune(self, before_us: int) -> None:
+        # One endpoint a transaction: no long write lock, and a kill in between costs nothing.
+        for table, time in _TIMES:
+            for endpoint_id in self._endpoints(table):
+                with self._database.write() as connection:
+                    connection.execute(
+                        delete(table).where(table.c.endpoint_id == endpoint_id, time < _bound(before_us))
+                    )
+
+    def close(self) -> None:
+        self._database.close()
+
+    def _write(self, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+        if rows:
+            with self._database.write() as connection:
+                upsert(connection, table, rows)
+
+    def _of_windows(
+        self, query: Select[Any], table: Table, windows: Mapping[WindowKey, int]
+    ) -> Iterator[Row[Any]]:
+        with self._database.read() as connection:
+            for places in of_windows(table, windows, "window_start"):
+                for row in connection.execute(query.where(*places)):
+                    if windows.get(_key(row)) == row.revision:
+                        yield row
+
+    def _endpoints(self, table: Table) -> Iterator[str]:
+        """Every endpoint of a table, by one look-up each: a `distinct` would read all of it."""
+        column, last = table.c.endpoint_id, ""
+        while True:
+            with self._database.read() as connection:
+                found = connection.scalar(select(func.min(column)).where(column > last))
+            if found is None:
+                return
+            yield found
+            last = found
+
+    def _fold(
+        self,
+        endpoint_id: str,
+        start_us: int,
+        end_us: int,
+        applied: Mapping[tuple[str, int], int],
+        void: Collection[BatchRange],
+    ) -> int:
+        with self._database.read() as connection:
+            stored = map(_stored, connection.execute(_traffic_between([endpoint_id], start_us, end_us)))
+            found = list(folds(stored, applied, void))
+        for page in chunks(found, _FOLDED_AT_ONCE):
+            with self._database.write() as connection:
+                _replace(connection, page)
+        return sum(len(fold.of) - 1 for fold in found)
+
+
+def _replace(connection: Connection, page: Sequence[Fold]) -> None:
+    upsert(connection, series_traffic, [_traffic_row(fold.instead) for fold in page])
+    keys = [
+        {f"a_{name}": value for name, value in _traffic_key(each).items()}
+        for fold in page
+        for each in fold.of
+        if each.batch != fold.instead.batch
+    ]
+    if keys:
+        connection.execute(_FORGET, keys)
+
+
+def _bound(moment_us: int) -> int:
+    """The bound of a read, where a column can be compared with it."""
+    return min(max(moment_us, 0), LATEST_US)
+
+
+def _traffic_between(endpoint_ids: Sequence[str], start_us: int, end_us: int) -> Select[Any]:
+    columns = series_traffic.c
+    return (
+        select(series_traffic)
+        .where(columns.endpoint_id.in_(endpoint_ids))
+        .where(columns.minute >= _bound(start_us), columns.minute < _bound(end_us))
+        .order_by(columns.endpoint_id, columns.minute)
+    )
+
+
+def _key(row: Row[Any]) -> WindowKey:
+    return WindowKey(row.endpoint_id, row.application_name, row.window_start)
+
+
+def _traffic_key(stored: Stored) -> dict[str, Any]:
+    batch = stored.batch
+    return {
+        "endpoint_id": stored.point.endpoint_id, "minute": stored.point.start_us,
+        "stream_id": batch.stream_id, "partition": batch.partition, "first": batch.first, "last": batch.last,
+    }  # fmt: skip
+
+
+def _traffic_row(stored: Stored) -> dict[str, Any]:
+    return {
+        **_traffic_key(stored),
+        **{name: getattr(stored.point, name) for name in _COUNTS},
+        "latency_us_histogram": msgspec.json.encode(stored.point.latency_us_histogram).decode(),
+    }
+
+
+def _stored(row: Row[Any]) -> Stored:
+    histogram = tuple(msgspec.json.decode(row.latency_us_histogram))
+    counts = {name: getattr(row, name) for name in _COUNTS}
+    point = TrafficPoint(row.endpoint_id, row.minute, **counts, latency_us_histogram=histogram)
+    return Stored(BatchRange(row.stream_id, row.partition, row.first, row.last), point)
+
+
+def _value_row(point: ValuePoint) -> dict[str, Any]:
+    return {
+        "endpoint_id": point.endpoint_id, "application_name": point.application_name,
+        "window_start": point.start_us, "window_end": point.end_us, "name": point.name,
+        "revision": point.revision, "value": point.value, "kind": point.kind, "status": point.status,
+        "extra_data": point.extra_data,
+    }  # fmt: skip
+
+
+def _value(row: Row[Any]) -> ValuePoint:
+    return ValuePoint(
+        *_key(row), row.window_end, row.name, row.value, row.revision, row.kind, row.status, row.extra_data
+    )
+
+
+def _features_row(window: WindowFeatures) -> dict[str, Any]:
+    return {
+        "endpoint_id": window.key.endpoint_id, "application_name": window.key.application_name,
+        "window_start": window.key.start_us, "window_end": window.end_us, "revision": window.revision,
+        "features": packing.pack(window.features),
+    }  # fmt: skip
+
+
+def _features(row: Row[Any], names: Collection[str] | None) -> WindowFeatures:
+    return WindowFeatures(_key(row), row.window_end, row.revision, packing.unpack(row.features, names))

@@ -1,0 +1,16 @@
+"""Series for tests, in the database that holds the records."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from modelmon.sql.database import Database
+from modelmon.stores.series.schema import SCHEMA
+from modelmon.stores.series.sql import SqlSeries
+
+Kind = TypeVar("Kind", bound=SqlSeries)
+
+
+def series_in(database: Database, kind: type[Kind] = SqlSeries) -> Kind:
+    """The series beside these records (SQLite, on this machine), made when needed."""
+    return kind(Database(database.url, SCHEMA, durability="process"))
