@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-images check lint docs services bundle bench clean
+.PHONY: help setup demo test test-images check lint docs reference services bundle bench clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -51,6 +51,9 @@ lint: $(VENV)/.dev
 	@$(BIN)/ruff format --quiet --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+
+reference: $(VENV)/.dev ## write the pages that the code writes itself: commands, Python API
+	@$(BIN)/python docs/reference_pages.py
 
 docs: $(VENV)/.dev ## build the pages into build/docs; a warning is an error
 	@$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going docs build/docs
