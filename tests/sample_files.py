@@ -71,6 +71,7 @@ def add_file(
         "path": path, "endpoint_id": endpoint_id, "hour_us": hour_us, "min_us": min(times_us),
         "max_us": max(times_us), "rows": len(times_us), "size_bytes": samples.write(path, content),
         "stream_id": STREAM, "partition": partition, "first": first, "last": last,
+        "columns": content.num_columns,
     }  # fmt: skip
     with database.write() as connection:
         connection.execute(insert(files), [row])

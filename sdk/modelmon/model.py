@@ -186,7 +186,8 @@ class SampleFile:
     max_us: int
     rows: int
     size_bytes: int
-    batch: BatchRange | None = None  # None: made by compaction
+    columns: int
+    batch: BatchRange
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ ENDPOINTS = ("a", "b")
 MESSAGES = 6
 WRITTEN = (
     schema.positions, schema.void_ranges, schema.files, schema.traffic, series_traffic,
-    schema.endpoints, schema.dirty, schema.dead_letters, schema.compactions, schema.column_types,
+    schema.endpoints, schema.dirty, schema.dead_letters, schema.rewrites, schema.column_types,
 )  # fmt: skip
 GRID = [Period(0, 10)]
 Place = tuple[int, int, int]  # offset, item, row
@@ -159,12 +159,14 @@ class MemorySamples(SampleStore):
     def __init__(self) -> None:
         self.files: dict[str, pa.Table] = {}
 
-    def write(self, path: str, table: pa.Table) -> int:
+    def write(self, path: str, table: pa.Table, *, packed: bool = False) -> int:
         pause()
         self.files[path] = table
         return 1
 
-    def read(self, path: str, columns: Sequence[str] | None = None) -> pa.Table:
+    def read(
+        self, path: str, columns: Sequence[str] | None = None, span: tuple[int, int] | None = None
+    ) -> pa.Table:
         pause()
         if path not in self.files:
             raise FileNotFoundError(path)
@@ -288,7 +290,8 @@ class World:
         """The controller's maintenance, once it has seen the dirty minutes."""
         with self.database.write() as connection:
             connection.execute(delete(schema.dirty))
-        now_us = LATER_US + self.random.choice((0, 2 * HOUR_US))  # or so much later that others look dead
+        # Or so much later that others look dead, or that the month is over.
+        now_us = LATER_US + self.random.choice((0, 2 * HOUR_US, 40 * 24 * HOUR_US))
         compact(self.database, self.samples, now_us, NO_DEADLINE, min_files=2)
         self.sweep(self.database, self.samples, now_us, NO_DEADLINE)
 
@@ -351,7 +354,7 @@ class World:
     def finish(self) -> None:
         self.own()
         with self.plain.write() as connection:
-            connection.execute(delete(schema.compactions))  # as after an hour
+            connection.execute(delete(schema.rewrites))  # as after an hour
         self.sweep(self.plain, self.samples, LATER_US, NO_DEADLINE)
 
     def check(self) -> None:
@@ -381,6 +384,11 @@ class World:
 def places_of(table: pa.Table) -> list[Place]:
     columns = [table.column(name).to_pylist() for name in ("stream_offset", "event_item", "event_row")]
     return list(zip(*columns, strict=True))
+
+
+@pytest.fixture(autouse=True)
+def _one_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("modelmon.stores.reading.READERS", 1)  # an actor is one thread
 
 
 @pytest.fixture(scope="module")

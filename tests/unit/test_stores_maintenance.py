@@ -16,7 +16,7 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from modelmon.errors import UnavailableError
 from modelmon.ledger import registry
-from modelmon.ledger.schema import SCHEMA, compactions, dirty, files, positions, void_ranges, windows
+from modelmon.ledger.schema import SCHEMA, dirty, files, positions, rewrites, void_ranges, windows
 from modelmon.model import BatchRange, TrafficPoint, ValuePoint
 from modelmon.settings import Settings
 from modelmon.sql.database import Database
@@ -24,8 +24,9 @@ from modelmon.stores.reading import read_sample
 from modelmon.stores.samples import ParquetSamples
 from modelmon.stores.series import open_series
 from modelmon.upkeep import maintenance
-from modelmon.upkeep.compaction import ABANDONED_AFTER_US, compact
+from modelmon.upkeep.compaction import compact
 from modelmon.upkeep.maintenance import REST_US, SWEEP_EVERY_US, maintain, prune
+from modelmon.upkeep.rewriting import ABANDONED_AFTER_US
 from modelmon.upkeep.sweep import sweep
 from sample_files import HOUR_US, STREAM, add_file, path_of, table
 from series_files import series_in
@@ -75,10 +76,10 @@ class MortalSamples(ParquetSamples):
         self.before_write: Callable[[], None] = lambda: None
         self.after_write: Callable[[], None] = lambda: None
 
-    def write(self, path: str, content: pa.Table) -> int:
+    def write(self, path: str, content: pa.Table, *, packed: bool = False) -> int:
         self._mortal.step()
         self.before_write()
-        size = super().write(path, content)
+        size = super().write(path, content, packed=packed)
         self.after_write()
         self._mortal.step()
         return size
@@ -262,7 +263,7 @@ def test_killed_at_any_step_a_compaction_loses_and_doubles_nothing(house: House)
         assert place.read() == before, step
         assert place.on_disk() == place.listed(), step
         assert len(place.listed()) == 1, step
-        assert place.count(compactions) == 0, step
+        assert place.count(rewrites) == 0, step
 
 
 def test_two_compactors_of_one_hour_leave_one_file(house: House) -> None:
@@ -304,9 +305,11 @@ def test_a_reader_in_between_reads_each_row_once(house: House) -> None:
     before = house.read()
 
     class Interrupted(ParquetSamples):
-        def read(self, path: str, columns: Sequence[str] | None = None) -> pa.Table:
+        def read(
+            self, path: str, columns: Sequence[str] | None = None, span: tuple[int, int] | None = None
+        ) -> pa.Table:
             _compact(house)  # the list that this reader goes by is now old
-            return super().read(path, columns)
+            return super().read(path, columns, span)
 
     samples = Interrupted(str(house.folder / "samples"))
     assert read_sample(house.database, samples, "e", 0, NOW)["x"].to_pylist() == before["x"]
@@ -321,7 +324,7 @@ def test_a_corrupt_file_stops_the_compaction_of_its_hour_alone(
     assert _compact(house) == (1, True)
     assert broken in caplog.text
     assert len(house.listed()) == 9
-    assert house.count(compactions) == 0
+    assert house.count(rewrites) == 0
 
 
 def test_a_file_with_other_rows_than_the_ledger_says_is_not_compacted(
@@ -347,15 +350,8 @@ def test_the_sweep_takes_only_what_can_never_be_listed(house: House) -> None:
         _strange(house, f"key=e/c-{'a' * 32}.parquet"),
     ]
     with house.database.write() as connection:
-        row = {
-            "compaction_id": "a" * 32,
-            "endpoint_id": "e",
-            "hour_us": OLD,
-            "path": "",
-            "sources": "[]",
-            "started_us": NOW,
-        }
-        connection.execute(insert(compactions), [row])
+        row = {"rewrite_id": "a" * 32, "endpoint_id": "e", "started_us": NOW}
+        connection.execute(insert(rewrites), [row])
     _strange(house, path_of(OLD, 90, 99))
     _strange(house, path_of(OLD, 0, 99, endpoint_id="nobody"))
     _strange(house, f"key=e/c-{'b' * 32}.parquet")
@@ -490,9 +486,11 @@ def test_maintenance_that_runs_out_of_time_goes_on_at_once(house: House, setting
 
 def test_without_time_or_retention_nothing_is_done_or_forgotten(house: House, settings: Settings) -> None:
     house.fill(2)
-    assert maintain(house.database, replace(settings, maintenance_seconds=0.0), NOW) == {}
-    assert maintain(house.database, settings, NOW + 10_000 * DAY_US)["pruned_files"] == 0
+    before = house.read()
+    assert maintain(house.database, replace(settings, maintenance_seconds=0.0), NOW + DAY_US) == {}
     assert len(house.listed()) == 2
+    assert maintain(house.database, settings, NOW + 10_000 * DAY_US)["pruned_files"] == 0
+    assert house.read() == before
 
 
 def test_series_elsewhere_are_pruned_there(house: House, settings: Settings, tmp_path: Path) -> None:
@@ -509,7 +507,7 @@ def test_a_store_that_is_down_is_reported_and_tried_again(
     house.fill()
     with monkeypatch.context() as down:
 
-        def fail(*_: Any) -> None:
+        def fail(*_: Any, **__: Any) -> None:
             raise UnavailableError("the disk is full")
 
         down.setattr(ParquetSamples, "write", fail)

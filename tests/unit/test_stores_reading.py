@@ -37,14 +37,16 @@ class Counting(SampleStore):
         self.read_paths: list[str] = []
         self.before_read: list[Any] = []
 
-    def read(self, path: str, columns: Sequence[str] | None = None) -> pa.Table:
+    def read(
+        self, path: str, columns: Sequence[str] | None = None, span: tuple[int, int] | None = None
+    ) -> pa.Table:
         self.read_paths.append(path)
         if self.before_read:
             self.before_read.pop(0)()
-        return self._store.read(path, columns)
+        return self._store.read(path, columns, span)
 
-    def write(self, path: str, table: pa.Table) -> int:
-        return self._store.write(path, table)
+    def write(self, path: str, table: pa.Table, *, packed: bool = False) -> int:
+        return self._store.write(path, table, packed=packed)
 
     def delete(self, paths: Collection[str]) -> None:
         self._store.delete(paths)

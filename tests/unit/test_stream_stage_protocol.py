@@ -61,14 +61,16 @@ class DownAtFirst(SampleStore):
         self._inner = inner
         self.left = failures
 
-    def write(self, path: str, table: pa.Table) -> int:
+    def write(self, path: str, table: pa.Table, *, packed: bool = False) -> int:
         if self.left:
             self.left -= 1
             raise UnavailableError("no space left on device")
-        return self._inner.write(path, table)
+        return self._inner.write(path, table, packed=packed)
 
-    def read(self, path: str, columns: Sequence[str] | None = None) -> pa.Table:
-        return self._inner.read(path, columns)
+    def read(
+        self, path: str, columns: Sequence[str] | None = None, span: tuple[int, int] | None = None
+    ) -> pa.Table:
+        return self._inner.read(path, columns, span)
 
     def delete(self, paths: Any) -> None:
         self._inner.delete(paths)
@@ -303,7 +305,7 @@ def test_an_owner_that_is_replaced_between_open_and_commit_changes_nothing(tmp_p
     messages = bed.publish(*bodies(4))
 
     class TakenMeanwhile(DownAtFirst):
-        def write(self, path: str, table: pa.Table) -> int:
+        def write(self, path: str, table: pa.Table, *, packed: bool = False) -> int:
             with bed.records.write() as connection:
                 take_over(connection, bed.stream.stream_id, 0, "events")
             return super().write(path, table)

@@ -166,7 +166,7 @@ def commit_batch(
         return None
     if not _apply(connection, position.epoch, batch, derived.nop_us, now_us):
         return False
-    upsert(connection, schema.files, [_file_row(file) for file in derived.files])
+    upsert(connection, schema.files, [_file_row(file, now_us) for file in derived.files])
     register_discovered(connection, derived.discovered, now_us)
     for endpoint_id, names in derived.names.items():
         _learn_names(connection, endpoint_id, names, now_us)
@@ -341,9 +341,7 @@ def _range_row(batch: BatchRange) -> dict[str, Any]:
     }
 
 
-def _file_row(file: SampleFile) -> dict[str, Any]:
-    batch = file.batch
-    origin = _range_row(batch) if batch else dict.fromkeys(("stream_id", "partition", "first", "last"))
+def _file_row(file: SampleFile, now_us: int) -> dict[str, Any]:
     return {
         "path": file.path,
         "endpoint_id": file.endpoint_id,
@@ -352,7 +350,9 @@ def _file_row(file: SampleFile) -> dict[str, Any]:
         "max_us": file.max_us,
         "rows": file.rows,
         "size_bytes": file.size_bytes,
-        **origin,
+        "columns": file.columns,
+        "committed_us": now_us,
+        **_range_row(file.batch),
     }
 
 

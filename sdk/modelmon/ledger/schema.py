@@ -145,30 +145,31 @@ publishers = Table(
     Column("gaps", LongText),  # spans before it that were never applied, as JSON; null: none
 )  # fmt: skip
 
-files = Table(
+files = Table(  # Parquet files that count; written by the stream function and by upkeep
     "files", metadata,
     Column("path", Name(512), primary_key=True),
     Column("endpoint_id", Name(64), nullable=False),
-    Column("hour_us", BIG, nullable=False),
+    Column("hour_us", BIG, nullable=False),  # start of what it reaches over, and the folder it lies in
     Column("min_us", BIG, nullable=False),
     Column("max_us", BIG, nullable=False),
     Column("rows", BIG, nullable=False),
     Column("size_bytes", BIG, nullable=False),
-    Column("stream_id", Name(64)),  # null: made by compaction
+    Column("stream_id", Name(64)),  # null: made by upkeep, and then its rows are in order
     Column("partition", Integer),
     Column("first", BIG),
     Column("last", BIG),
-    Index("files_by_time", "endpoint_id", "hour_us"),
+    Column("reach", Name(8), nullable=False, server_default="hour"),  # hour, day or month
+    Column("columns", Integer, nullable=False, server_default="0"),  # 0: not known
+    Column("committed_us", BIG, nullable=False, server_default="0"),  # wall clock; of merged rows the newest
+    Index("files_by_reach", "endpoint_id", "reach", "hour_us"),
 )  # fmt: skip
 
-compactions = Table(  # a compaction under way; its writer is the controller's maintenance
-    "compactions", metadata,
-    Column("compaction_id", Name(64), primary_key=True),
+rewrites = Table(  # a file under way that takes the place of others; its writer is upkeep
+    "rewrites", metadata,
+    Column("rewrite_id", Name(64), primary_key=True),
     Column("endpoint_id", Name(64), nullable=False),
-    Column("hour_us", BIG, nullable=False),
-    Column("path", Name(512), nullable=False),
-    Column("sources", LongText, nullable=False),
     Column("started_us", BIG, nullable=False),
+    Index("rewrites_by_endpoint", "endpoint_id"),
 )  # fmt: skip
 
 schema_changes = Table(
@@ -384,6 +385,20 @@ def _know_what_was_reported(connection: Connection) -> None:
             table.drop(connection)  # the series are elsewhere
 
 
+def _note_reach(connection: Connection) -> None:
+    """Files that reach over more than an hour, and `rewrites` instead of `compactions`, none of which lives
+    through an upgrade."""
+    _add_columns(files.c.reach, files.c.columns, files.c.committed_us)(connection)
+    before = MetaData()
+    Index("files_by_time", Table("files", before, Column("endpoint_id")).c.endpoint_id).drop(
+        connection, checkfirst=True
+    )
+    Table("compactions", before).drop(connection, checkfirst=True)
+    for index in files.indexes:
+        index.create(connection, checkfirst=True)
+    rewrites.create(connection, checkfirst=True)
+
+
 MIGRATIONS: dict[int, Callable[[Connection], None]] = {
     1: _create_all,
     2: _create_all,
@@ -392,6 +407,7 @@ MIGRATIONS: dict[int, Callable[[Connection], None]] = {
     5: _create_tables(stream_marks),
     6: _count_windows,
     7: _know_what_was_reported,
+    8: _note_reach,
 }
 """Version to the step that makes it from the version before; forward only. 2 added `heartbeats`; since 7 the
 series have a schema of their own (`stores/series/schema.py`), which takes over their old tables."""

@@ -18,9 +18,9 @@ class SampleStore(ABC):
     """Parquet files under one root. Paths are relative to it and contain no `..`."""
 
     @abstractmethod
-    def write(self, path: str, table: pa.Table) -> int:
+    def write(self, path: str, table: pa.Table, *, packed: bool = False) -> int:
         """Write one file so that it appears whole or not at all, and is durable when this returns; returns
-        its bytes.
+        its bytes. `packed` takes longer and is for files that stay: smaller, and read in parts.
 
         Writing the same path again replaces it. Raises UnavailableError (full or read-only disk, object
         store down), after which a folder reader sees what it saw before, and ConfigError for a path that
@@ -28,8 +28,11 @@ class SampleStore(ABC):
         """
 
     @abstractmethod
-    def read(self, path: str, columns: Sequence[str] | None = None) -> pa.Table:
-        """One file, only `columns` where it has them, in that order.
+    def read(
+        self, path: str, columns: Sequence[str] | None = None, span: tuple[int, int] | None = None
+    ) -> pa.Table:
+        """One file, only `columns` where it has them, in that order; with a `span` of microseconds, rows
+        outside of [start, end) may be left out. Is called from several threads.
 
         Raises FileNotFoundError, UnavailableError, and ConfigError for a file that is corrupt, naming it.
         """

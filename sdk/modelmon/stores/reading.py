@@ -1,13 +1,20 @@
-"""Samples as one table: listed files only, pruned by time and column, types unified, own names restored."""
+"""Samples as one table: listed files only, pruned by time and column, types unified, own names restored.
+
+A file that upkeep has made is in order, so where it overlaps with no other it is joined on as it is: only the
+columns asked for are read. All others are read with the columns that make the order, and sorted.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import groupby, zip_longest
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, and_, or_, select
 
 from modelmon.columns import (
     METADATA_COLUMNS,
@@ -23,20 +30,23 @@ from modelmon.errors import ConfigError
 from modelmon.ledger.schema import column_types, endpoints, files
 from modelmon.sql.database import Database
 from modelmon.stores.base import SampleStore
+from modelmon.stores.reaching import LONGEST_US
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-HOUR_US = 3_600_000_000
+READERS = 8  # files read at a time: a disk and an object store answer several questions at once
 
 
 @dataclass(frozen=True, slots=True)
 class ListedFile:
-    """A file that counts, as the ledger has it; `min_us` and `max_us` are its first and last row's time."""
+    """A file that counts, as the ledger has it; `min_us` and `max_us` are its first and last row's time,
+    `in_order` says that its rows are."""
 
     path: str
     min_us: int
     max_us: int
+    in_order: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +96,8 @@ def read_sample(
 
 def _list(connection: Connection, endpoint_id: str, start_us: int, end_us: int) -> Listing:
     listed = connection.execute(
-        select(files.c.path, files.c.min_us, files.c.max_us)
-        .where(files.c.endpoint_id == endpoint_id)
-        .where(files.c.hour_us > start_us - HOUR_US, files.c.hour_us < end_us)
+        select(files.c.path, files.c.min_us, files.c.max_us, files.c.stream_id.is_(None))
+        .where(files.c.endpoint_id == endpoint_id, _reaching(start_us, end_us))
         .where(files.c.max_us >= start_us, files.c.min_us < end_us)
         .order_by(files.c.min_us, files.c.path)
     )
@@ -96,6 +105,17 @@ def _list(connection: Connection, endpoint_id: str, start_us: int, end_us: int) 
     seen = connection.scalars(select(column_types.c.column).where(column_types.c.endpoint_id == endpoint_id))
     known = frozenset(names) | {original_name(column) for column in seen}
     return Listing(tuple(ListedFile(*row) for row in listed), columns, known)
+
+
+def _reaching(start_us: int, end_us: int) -> Any:
+    """Files that can reach into the span, in the words of their index."""
+    hour = files.c.hour_us
+    return or_(
+        *(
+            and_(files.c.reach == reach, hour > start_us - longest_us, hour < end_us)
+            for reach, longest_us in LONGEST_US.items()
+        )
+    )
 
 
 def _own_columns(connection: Connection, endpoint_id: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -114,16 +134,66 @@ def _read(
 ) -> pa.Table:
     from modelmon.stores import samples_types
 
-    wanted = (
-        None if columns is None else [*ROW_ORDER, *(stored for name in columns for stored in _stored(name))]
-    )
-    tables = [samples.read(file.path, wanted) for file in listing.files]
+    wanted = None if columns is None else [stored for name in columns for stored in _stored(name)]
+    tables = list(_tables(samples, listing.files, (start_us, end_us), wanted))
     held = {name for schema in samples_types.schemas(tables) for name in schema.names}
     missing = [name for name in listing.columns if name not in held] if columns is None else []
     if missing or not tables:
         tables.append(samples_types.empty(missing))
-    table = samples_types.in_row_order(samples_types.unified(tables))
-    return samples_types.between(table, start_us, end_us)
+    return samples_types.between(samples_types.unified(tables), start_us, end_us)
+
+
+def _tables(
+    samples: SampleStore, listed: Sequence[ListedFile], span: tuple[int, int], wanted: Sequence[str] | None
+) -> Iterator[pa.Table]:
+    """The rows of these files in order, cut to the span or not."""
+    from modelmon.stores import samples_types
+
+    alone = _standing_alone(listed)
+    keys = ((TIMESTAMP,) if each in alone else ROW_ORDER for each in listed)
+    questions = [
+        (file.path, None if wanted is None else [*key, *wanted])
+        for file, key in zip(listed, keys, strict=True)
+    ]
+    tables = _read_all(samples, questions, span)
+    for is_alone, group in groupby(zip(listed, tables, strict=True), lambda pair: pair[0] in alone):
+        found = [table for _, table in group]
+        yield from found if is_alone else [samples_types.in_row_order(samples_types.unified(found))]
+
+
+def _standing_alone(listed: Sequence[ListedFile]) -> frozenset[ListedFile]:
+    """Files in order, of rows that lie between those of their neighbours. `listed` comes by `min_us`."""
+    alone: set[ListedFile] = set()
+    reached_us = -math.inf
+    for file, after in zip_longest(listed, listed[1:]):
+        if file.in_order and reached_us < file.min_us and (after is None or file.max_us < after.min_us):
+            alone.add(file)
+        reached_us = max(reached_us, file.max_us)
+    return frozenset(alone)
+
+
+def read_in_order(samples: SampleStore, paths: Sequence[str]) -> pa.Table:
+    """All rows of these files, of which there is at least one, in order."""
+    from modelmon.stores import samples_types
+
+    tables = _read_all(samples, [(path, None) for path in paths])
+    return samples_types.in_row_order(samples_types.unified(tables))
+
+
+def _read_all(
+    samples: SampleStore,
+    questions: Sequence[tuple[str, Sequence[str] | None]],
+    span: tuple[int, int] | None = None,
+) -> list[pa.Table]:
+    """Each file's columns, several read at a time."""
+    if min(READERS, len(questions)) < 2:
+        return [samples.read(path, columns, span) for path, columns in questions]
+    with ThreadPoolExecutor(min(READERS, len(questions)), "samples") as readers:
+        asked = [readers.submit(samples.read, path, columns, span) for path, columns in questions]
+        try:
+            return [each.result() for each in asked]
+        finally:
+            readers.shutdown(wait=False, cancel_futures=True)
 
 
 def _stored(name: str) -> tuple[str, ...]:

@@ -17,8 +17,10 @@ from modelmon.stores.samples_files import open_files
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 WHOLE_BYTES = 4 * 2**20  # a smaller file is read whole: one request, and faster than seeking
+PART_ROWS = 16_384  # of a packed file that are read together: few for a window, many for a year
 DICTIONARY_ROWS = 1_000  # below, a dictionary of strings costs more than it saves
 
 
@@ -35,7 +37,7 @@ class ParquetSamples(SampleStore):
         self._files = open_files(root, durable=durability == "power")
         self.root = self._files.root
 
-    def write(self, path: str, table: pa.Table) -> int:
+    def write(self, path: str, table: pa.Table, *, packed: bool = False) -> int:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -43,8 +45,9 @@ class ParquetSamples(SampleStore):
         pq.write_table(
             table,
             sink,
-            compression="snappy",
-            use_dictionary=_dictionary_columns(table),  # none for numbers: 2.4 times faster
+            compression="zstd" if packed else "snappy",
+            use_dictionary=packed or _dictionary_columns(table),  # none for numbers: 2.4 times faster
+            row_group_size=PART_ROWS if packed else None,
             write_statistics=[TIMESTAMP],  # what readers prune by
             write_page_checksum=True,
         )
@@ -52,12 +55,14 @@ class ParquetSamples(SampleStore):
         self._files.put(_checked(path), body)
         return len(body)
 
-    def read(self, path: str, columns: Sequence[str] | None = None) -> pa.Table:
+    def read(
+        self, path: str, columns: Sequence[str] | None = None, span: tuple[int, int] | None = None
+    ) -> pa.Table:
         import pyarrow as pa
 
         with self._files.open(_checked(path)) as source:
             try:
-                return _decode(source, columns)
+                return _decode(source, columns, span)
             except (pa.ArrowException, OSError, MemoryError) as error:
                 if isinstance(error, OSError) and error.errno is not None:
                     raise  # of the disk, not of the content
@@ -74,7 +79,7 @@ class ParquetSamples(SampleStore):
         return self._files.list(_checked(prefix) if prefix else "", after)
 
 
-def _decode(source: Any, columns: Sequence[str] | None) -> pa.Table:
+def _decode(source: Any, columns: Sequence[str] | None, span: tuple[int, int] | None) -> pa.Table:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -86,12 +91,30 @@ def _decode(source: Any, columns: Sequence[str] | None) -> pa.Table:
         pre_buffer=not small,
         page_checksum_verification=True,
     )
-    if columns is None:
-        return file.read(use_threads=not small)
     held = set(file.schema_arrow.names)
-    wanted = [name for name in dict.fromkeys(columns) if name in held]
+    wanted = None if columns is None else [name for name in dict.fromkeys(columns) if name in held]
+    table = _parts(file, wanted, span, use_threads=not small)
     # Parquet takes a name for every column below it too (`a` for `a.b`), hence the select.
-    return file.read(wanted, use_threads=not small).select(wanted)
+    return table if wanted is None else table.select(wanted)
+
+
+def _parts(
+    file: pq.ParquetFile, wanted: Sequence[str] | None, span: tuple[int, int] | None, *, use_threads: bool
+) -> pa.Table:
+    """The file, or those of its row groups that can hold rows of the span."""
+    if span is None or file.num_row_groups < 2:
+        return file.read(wanted, use_threads=use_threads)
+    leaves = [file.schema.column(number).path for number in range(file.metadata.num_columns)]
+    place = leaves.index(TIMESTAMP) if TIMESTAMP in leaves else -1
+    groups = [number for number in range(file.num_row_groups) if _may_hold(file, number, place, span)]
+    return file.read_row_groups(groups, wanted, use_threads=use_threads)
+
+
+def _may_hold(file: pq.ParquetFile, group: int, place: int, span: tuple[int, int]) -> bool:
+    times = file.metadata.row_group(group).column(place).statistics if place >= 0 else None
+    if times is None or not times.has_min_max:
+        return True
+    return bool(times.max_raw >= span[0] and times.min_raw < span[1])
 
 
 def _dictionary_columns(table: pa.Table) -> list[str]:

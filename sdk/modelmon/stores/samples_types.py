@@ -81,6 +81,12 @@ def between(table: pa.Table, start_us: int, end_us: int) -> pa.Table:
     return table.slice(first, end - first)
 
 
+def time_span(table: pa.Table) -> tuple[int, int]:
+    """The first and the last time in a table with rows."""
+    times = _numbers(table, TIMESTAMP)
+    return int(times.min()), int(times.max())
+
+
 def _numbers(table: pa.Table, name: str) -> np.ndarray[Any, np.dtype[np.int64]]:
     numbers: np.ndarray[Any, np.dtype[np.int64]] = table.column(name).cast(pa.int64()).to_numpy()
     return numbers

@@ -1,208 +1,169 @@
-"""Many small files of a closed hour become one, without a moment in which a row counts twice or not at all.
+"""Many small files become one: of a closed hour, of a closed day, and of a month where it is small.
 
-A `compactions` row is written, then the new file, then one transaction lists the new file in place of its
-sources, and last the sources are deleted. Killed anywhere in between, the sweep removes what is left over.
+Nothing is merged while rows of it still come; late rows make files of their own, which the next compaction
+takes in. How much is merged at a time is bounded by what the ledger knows of the files.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-from sqlalchemy import Connection, Row, Select, delete, func, insert, select
+from sqlalchemy import Connection, Row, Select, and_, case, func, or_, select
 
 from modelmon.errors import ConfigError
-from modelmon.ledger.schema import compactions, dirty, files
+from modelmon.ledger.schema import dirty, files, rewrites
 from modelmon.sql.database import Database
-from modelmon.sql.statements import chunks
 from modelmon.stores.base import SampleStore
-from modelmon.stores.reading import HOUR_US
+from modelmon.stores.reaching import HOUR_US, LONGEST_US, Reach, end_of, start_of
+from modelmon.upkeep.rewriting import Rewrite, begin, carry_out, forget_abandoned
 
 logger = logging.getLogger(__name__)
 
-CLOSED_AFTER_US = 2 * HOUR_US  # an hour is closed this long after its end, unless rows of it still come
-ABANDONED_AFTER_US = HOUR_US
-LARGEST_BYTES = 64 * 2**20  # of the sources together: bounds the memory of one compaction
-HOURS_AT_ONCE = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class Compaction:
-    """One compaction under way: the sources, and the file that takes their place."""
-
-    compaction_id: str
-    endpoint_id: str
-    hour_us: int
-    path: str
-    sources: tuple[str, ...]
-    min_us: int
-    max_us: int
-    rows: int
-
-
-class _OvertakenError(Exception):
-    """The sources or the compaction are not what they were."""
+CLOSED_AFTER_US = 2 * HOUR_US  # an hour, day or month is closed this long after its end
+QUIET_AFTER_US = HOUR_US  # and a day or month is merged when no rows of it were committed for this long
+LARGEST_BYTES = 64 * 2**20  # of the sources together
+LARGEST_CELLS = 16 * 10**6  # rows times columns of the sources together: bounds the memory of one compaction
+MOST_FILES = 2_000  # sources of one compaction: bounds its time
+AT_ONCE = 1_000  # hours, days or months that are looked up together
+_WIDEST_FIRST: tuple[Reach, ...] = ("month", "day", "hour")  # so that no row is written twice on the way
+_SOURCES: dict[Reach, tuple[Reach, ...]] = {
+    "hour": ("hour",), "day": ("hour", "day"), "month": ("hour", "day", "month"),
+}  # fmt: skip
 
 
 def compact(
     database: Database, samples: SampleStore, now_us: int, deadline: float, *, min_files: int
 ) -> tuple[int, bool]:
-    """Compact closed hours of at least `min_files` small files until `deadline` (of `time.monotonic`).
+    """Compact what is closed until `deadline` (of `time.monotonic`); an hour only if it has at least
+    `min_files` small files, for its day's end comes soon.
 
-    Returns how many hours were compacted and whether nothing was left to do. Any number of processes may
-    do this together. Raises UnavailableError; a corrupt file is logged and its hour left as it is.
+    Returns how many files were made and whether nothing was left to do. Any number of processes may
+    do this together. Raises UnavailableError; a corrupt file is logged and its neighbours left as they are.
     """
+    done, finished = 0, True
     with database.write() as connection:
-        connection.execute(delete(compactions).where(compactions.c.started_us < now_us - ABANDONED_AFTER_US))
-    with database.read() as connection:
-        hours = connection.execute(_closed_hours(now_us, min_files).limit(HOURS_AT_ONCE)).all()
-    done = 0
-    for hour in hours:
-        if time.monotonic() >= deadline:
-            return done, False
-        done += _compact_hour(database, samples, hour.endpoint_id, hour.hour_us, now_us, min_files)
-    return done, len(hours) < HOURS_AT_ONCE
+        forget_abandoned(connection, now_us)
+    for reach in _WIDEST_FIRST:
+        with database.read() as connection:
+            found = _due(connection, reach, now_us, min_files)
+        for endpoint_id, start_us in found:
+            if time.monotonic() >= deadline:
+                return done, False
+            done += _merge(database, samples, reach, endpoint_id, start_us, now_us, min_files)
+        finished &= len(found) < AT_ONCE
+    return done, finished
 
 
-def _closed_hours(now_us: int, min_files: int) -> Select[Any]:
-    """Endpoints and hours with enough small files, into which no rows come and that nobody compacts."""
-    hour = (files.c.endpoint_id, files.c.hour_us)
-    still_dirty = (
+def _due(connection: Connection, reach: Reach, now_us: int, min_files: int) -> Sequence[tuple[str, int]]:
+    """Endpoints and starts of hours, days or months that are worth a merge."""
+    start = _start_column(connection, reach).label("start_us")
+    query = (
+        _closed(select(files.c.endpoint_id, start), reach, now_us)
+        .group_by(files.c.endpoint_id, start)
+        .having(_is_worth_it(reach, now_us, min_files))
+        .order_by(files.c.endpoint_id, start)
+    )
+    return [(row.endpoint_id, row.start_us) for row in connection.execute(query.limit(AT_ONCE))]
+
+
+def _start_column(connection: Connection, reach: Reach) -> Any:
+    hour = files.c.hour_us
+    if reach != "month":
+        return hour - hour % LONGEST_US[reach]
+    first_us, last_us = connection.execute(select(func.min(hour), func.max(hour))).one()
+    return case(*_months(first_us or 0, last_us or 0), else_=0)
+
+
+def _months(first_us: int, last_us: int) -> Iterator[tuple[Any, int]]:
+    start_us = start_of("month", first_us)
+    while start_us <= last_us or start_us <= first_us:
+        end_us = end_of("month", start_us)
+        yield files.c.hour_us < end_us, start_us
+        start_us = end_us
+
+
+def _closed(query: Select[Any], reach: Reach, now_us: int) -> Select[Any]:
+    """Files that may be merged into one of this reach: small, closed, noticed, and nobody is at them."""
+    unnoticed = (
         select(dirty.c.minute_us)
         .where(dirty.c.endpoint_id == files.c.endpoint_id)
         .where(dirty.c.minute_us >= files.c.hour_us, dirty.c.minute_us < files.c.hour_us + HOUR_US)
     )
-    under_way = (
-        select(compactions.c.compaction_id)
-        .where(compactions.c.endpoint_id == files.c.endpoint_id)
-        .where(compactions.c.hour_us == files.c.hour_us)
+    under_way = select(rewrites.c.rewrite_id).where(rewrites.c.endpoint_id == files.c.endpoint_id)
+    query = query.where(
+        files.c.reach.in_(_SOURCES[reach]),
+        files.c.hour_us < start_of(reach, now_us - CLOSED_AFTER_US),
+        ~unnoticed.exists(),
+        ~under_way.exists(),
     )
-    return (
-        select(*hour)
-        .where(files.c.hour_us <= now_us - HOUR_US - CLOSED_AFTER_US, _is_small())
-        .where(~still_dirty.exists(), ~under_way.exists())
-        .group_by(*hour)
-        .having(func.count() >= min_files)
-        .order_by(*hour)
-    )
+    if reach != "month":  # a month is merged as a whole or not at all
+        query = query.where(files.c.size_bytes < LARGEST_BYTES // 2, _cells() < LARGEST_CELLS // 2)
+    return query
 
 
-def _is_small() -> Any:
-    return files.c.size_bytes < LARGEST_BYTES // 2
+def _cells() -> Any:
+    return files.c.rows * files.c.columns
 
 
-def _compact_hour(
-    database: Database, samples: SampleStore, endpoint_id: str, hour_us: int, now_us: int, min_files: int
+def _is_worth_it(reach: Reach, now_us: int, min_files: int) -> Any:
+    """An hour that has enough files; a day or month that rests, or has waited and at least doubled."""
+    if reach == "hour":
+        return func.count() >= min_files
+    quiet_us = now_us - QUIET_AFTER_US
+    size = files.c.size_bytes
+    rests = func.max(files.c.committed_us) <= quiet_us
+    doubled = and_(func.min(files.c.committed_us) <= quiet_us, func.sum(size) >= 2 * func.max(size))
+    worth = and_(func.count() >= 2, or_(rests, doubled))
+    if reach == "day":
+        return worth
+    return and_(worth, func.sum(size) <= LARGEST_BYTES, func.sum(_cells()) <= LARGEST_CELLS)
+
+
+def _merge(
+    database: Database,
+    samples: SampleStore,
+    reach: Reach,
+    endpoint_id: str,
+    start_us: int,
+    now_us: int,
+    min_files: int,
 ) -> bool:
     with database.write() as connection:
-        compaction = _begin(connection, endpoint_id, hour_us, now_us, min_files)
-    if compaction is None:
+        rewrite = _begin(connection, reach, endpoint_id, start_us, now_us, min_files)
+    if rewrite is None:
         return False
     try:
-        size_bytes = _write(samples, compaction)
-        with database.write() as connection:
-            _swap(connection, compaction, size_bytes)
-    except (ConfigError, FileNotFoundError, _OvertakenError) as error:
-        if not isinstance(error, _OvertakenError):
-            logger.warning("endpoint %s, an hour is not compacted: %s", endpoint_id, error)
-        _give_up(database, samples, compaction)
+        return carry_out(database, samples, rewrite)
+    except (ConfigError, FileNotFoundError) as error:
+        logger.warning("endpoint %s, samples of a %s are not merged: %s", endpoint_id, reach, error)
         return False
-    samples.delete(compaction.sources)
-    return True
 
 
 def _begin(
-    connection: Connection, endpoint_id: str, hour_us: int, now_us: int, min_files: int
-) -> Compaction | None:
+    connection: Connection, reach: Reach, endpoint_id: str, start_us: int, now_us: int, min_files: int
+) -> Rewrite | None:
     # Asked again under the write lock: another process may have been quicker.
-    still = _closed_hours(now_us, min_files).where(
-        files.c.endpoint_id == endpoint_id, files.c.hour_us == hour_us
+    mine = (
+        files.c.endpoint_id == endpoint_id,
+        files.c.hour_us >= start_us,
+        files.c.hour_us < end_of(reach, start_us),
     )
-    if connection.execute(still).one_or_none() is None:
+    still = _closed(select(func.count()), reach, now_us).where(*mine)
+    if not connection.scalar(still.having(_is_worth_it(reach, now_us, min_files))):
         return None
-    query = select(files).where(files.c.endpoint_id == endpoint_id, files.c.hour_us == hour_us, _is_small())
-    sources = list(_fitting(connection.execute(query.order_by(files.c.min_us, files.c.path)).all()))
-    if len(sources) < min_files:
-        return None
-    name = uuid.uuid4().hex
-    compaction = Compaction(
-        compaction_id=name,
-        endpoint_id=endpoint_id,
-        hour_us=hour_us,
-        path=f"{sources[0].path.rpartition('/')[0]}/c-{name}.parquet",
-        sources=tuple(source.path for source in sources),
-        min_us=min(source.min_us for source in sources),
-        max_us=max(source.max_us for source in sources),
-        rows=sum(source.rows for source in sources),
-    )
-    _record(connection, compaction, now_us)
-    return compaction
+    closed = _closed(select(files), reach, now_us).where(*mine)
+    sources = list(_fitting(connection.execute(closed.order_by(files.c.min_us, files.c.path)).all()))
+    return begin(connection, reach, start_us, sources, now_us) if len(sources) > 1 else None
 
 
 def _fitting(sources: Sequence[Row[Any]]) -> Iterator[Row[Any]]:
-    total = 0
-    for source in sources:
-        total += source.size_bytes
-        if total > LARGEST_BYTES:
+    size_bytes = cells = 0
+    for source in sources[:MOST_FILES]:
+        size_bytes += source.size_bytes
+        cells += source.rows * source.columns
+        if size_bytes > LARGEST_BYTES or cells > LARGEST_CELLS:
             return
         yield source
-
-
-def _record(connection: Connection, compaction: Compaction, now_us: int) -> None:
-    connection.execute(
-        insert(compactions).values(
-            compaction_id=compaction.compaction_id,
-            endpoint_id=compaction.endpoint_id,
-            hour_us=compaction.hour_us,
-            path=compaction.path,
-            sources=msgspec.json.encode(compaction.sources).decode(),
-            started_us=now_us,
-        )
-    )
-
-
-def _write(samples: SampleStore, compaction: Compaction) -> int:
-    from modelmon.stores import samples_types
-
-    tables = [samples.read(path) for path in compaction.sources]
-    table = samples_types.in_row_order(samples_types.unified(tables))
-    if table.num_rows != compaction.rows:
-        raise ConfigError(
-            f"{compaction.sources[0]} and its neighbours hold {table.num_rows} rows, the records say "
-            f"{compaction.rows}; restore them from a backup"
-        )
-    return samples.write(compaction.path, table)
-
-
-def _swap(connection: Connection, compaction: Compaction, size_bytes: int) -> None:
-    mine = compactions.c.compaction_id == compaction.compaction_id
-    if connection.execute(delete(compactions).where(mine)).rowcount != 1:
-        raise _OvertakenError
-    gone = sum(
-        connection.execute(delete(files).where(files.c.path.in_(chunk))).rowcount
-        for chunk in chunks(compaction.sources)
-    )
-    if gone != len(compaction.sources):
-        raise _OvertakenError  # which rolls back
-    connection.execute(
-        insert(files).values(
-            path=compaction.path,
-            endpoint_id=compaction.endpoint_id,
-            hour_us=compaction.hour_us,
-            min_us=compaction.min_us,
-            max_us=compaction.max_us,
-            rows=compaction.rows,
-            size_bytes=size_bytes,
-        )
-    )
-
-
-def _give_up(database: Database, samples: SampleStore, compaction: Compaction) -> None:
-    with database.write() as connection:
-        connection.execute(delete(compactions).where(compactions.c.compaction_id == compaction.compaction_id))
-    samples.delete([compaction.path])

@@ -1,4 +1,4 @@
-"""Removing files that no reader opens: left by kills, zombies and compactions, and certain never to count."""
+"""Removing files that no reader opens: left by kills, zombies and rewrites, and certain never to count."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from hashlib import sha256
 
 from sqlalchemy import Connection, select
 
-from modelmon.ledger.schema import compactions, files, positions
+from modelmon.ledger.schema import files, positions, rewrites
 from modelmon.sql.database import Database
 from modelmon.sql.statements import chunks
 from modelmon.stores.base import SampleStore
-from modelmon.stores.reading import HOUR_US
+from modelmon.stores.reaching import HOUR_US
 from modelmon.stores.samples_files import HIDDEN
 
 BATCH_FILE = re.compile(r"([0-9a-f]{8})-(\d+)-(\d+)-(\d+)\.parquet")
-COMPACTED_FILE = re.compile(r"c-([0-9a-f]{32})\.parquet")
+REWRITTEN_FILE = re.compile(r"c-([0-9a-f]{32})\.parquet")
 STALE_US = HOUR_US
 
 Applied = Mapping[tuple[str, int], int]
@@ -29,8 +29,8 @@ def sweep(
 ) -> tuple[int, str]:
     """Delete what is certain never to be listed, in the order of paths from `after` on, until `deadline`.
 
-    That is: an unlisted file of a batch whose last offset is applied; an unlisted compacted file whose
-    compaction is not under way; a temporary file begun more than an hour ago. Files of other names stay.
+    That is: an unlisted file of a batch whose last offset is applied; an unlisted merged file whose
+    rewrite is not under way; a temporary file begun more than an hour ago. Files of other names stay.
     Returns how many were deleted, and the path to go on after: "" when the end was reached.
     """
     deleted = 0
@@ -48,7 +48,7 @@ def sweep(
 
 def _useless(connection: Connection, paths: Sequence[str], now_us: int) -> Iterator[str]:
     listed = set(connection.scalars(select(files.c.path).where(files.c.path.in_(paths))))
-    under_way = set(connection.scalars(select(compactions.c.compaction_id)))
+    under_way = set(connection.scalars(select(rewrites.c.rewrite_id)))
     applied = _applied(connection)
     for path in paths:
         name = path.rpartition("/")[2]
@@ -57,8 +57,8 @@ def _useless(connection: Connection, paths: Sequence[str], now_us: int) -> Itera
                 yield path
         elif path in listed:
             continue
-        elif compacted := COMPACTED_FILE.fullmatch(name):
-            if compacted[1] not in under_way:
+        elif rewritten := REWRITTEN_FILE.fullmatch(name):
+            if rewritten[1] not in under_way:
                 yield path
         elif (batch := BATCH_FILE.fullmatch(name)) and int(batch[4]) <= applied.get(
             (batch[1], int(batch[2])), -1

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
-from datetime import UTC, datetime
 from hashlib import sha256
-from zlib import crc32
 
 from modelmon.errors import UnavailableError
-from modelmon.model import BatchRange, SampleFile, from_us
+from modelmon.model import BatchRange, SampleFile
 from modelmon.settings import Settings
 from modelmon.stages.stream.batch import HourTable
 from modelmon.stores.base import SampleStore
+from modelmon.stores.reaching import sample_folder
 
 
 def write_tables(
@@ -57,11 +56,7 @@ def sample_path(batch: BatchRange, table: HourTable) -> str:
     >>> sample_path(BatchRange("s", 0, 5, 9), SimpleNamespace(endpoint_id="e", hour_us=0))
     'key=e/year=1970/month=01/day=01/hour=00/043a7187-0-5-9.parquet'
     """
-    hour: datetime = from_us(table.hour_us).astimezone(UTC)
-    key = table.endpoint_id
-    if key != key.lower():  # `A` and `a` are one folder on some disks
-        key = f"{key}~{crc32(key.encode()):08x}"
-    folder = f"key={key}/year={hour:%Y}/month={hour:%m}/day={hour:%d}/hour={hour:%H}"
+    folder = sample_folder(table.endpoint_id, table.hour_us)
     stream = sha256(batch.stream_id.encode()).hexdigest()[:8]
     return f"{folder}/{stream}-{batch.partition}-{batch.first}-{batch.last}.parquet"
 
@@ -75,6 +70,7 @@ def _file(path: str, size: int, table: HourTable, batch: BatchRange) -> SampleFi
         max_us=table.max_us,
         rows=table.table.num_rows,
         size_bytes=size,
+        columns=table.table.num_columns,
         batch=batch,
     )
 
