@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,14 +11,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pytest
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import insert, select, update
 
 from modelmon.errors import UnavailableError
 from modelmon.ledger import registry
-from modelmon.ledger.schema import SCHEMA, dirty, files, positions, rewrites, void_ranges, windows
+from modelmon.ledger.schema import dirty, files, rewrites, void_ranges, windows
 from modelmon.model import BatchRange, TrafficPoint, ValuePoint
 from modelmon.settings import Settings
-from modelmon.sql.database import Database
 from modelmon.stores.reading import read_sample
 from modelmon.stores.samples import ParquetSamples
 from modelmon.stores.series import open_series
@@ -29,119 +27,11 @@ from modelmon.upkeep.maintenance import REST_US, SWEEP_EVERY_US, maintain, prune
 from modelmon.upkeep.rewriting import ABANDONED_AFTER_US
 from modelmon.upkeep.sweep import sweep
 from sample_files import HOUR_US, STREAM, add_file, path_of, table
+from sample_house import NOW, OLD, House, Killed, Mortal
 from series_files import series_in
 
-NOW = 1_000 * HOUR_US
-OLD = NOW - 10 * HOUR_US  # start of a closed hour
 DAY_US = 24 * HOUR_US
 LATER = NOW + ABANDONED_AFTER_US + 1
-
-
-class Killed(BaseException):
-    """The process ends here; only what is on disk and committed remains."""
-
-
-class Mortal:
-    """Counts the steps of stores that share it, and dies at one of them."""
-
-    def __init__(self, dies_at: int = -1) -> None:
-        self.dies_at = dies_at
-        self.steps = 0
-
-    def step(self) -> None:
-        self.steps += 1
-        if self.steps == self.dies_at:
-            raise Killed
-
-
-class MortalDatabase(Database):
-    def __init__(self, url: str, mortal: Mortal) -> None:
-        self._mortal = Mortal()  # opening is no step
-        super().__init__(url, SCHEMA, durability="process")
-        self._mortal = mortal
-
-    @contextmanager
-    def write(self) -> Iterator[Connection]:
-        self._mortal.step()
-        with super().write() as connection:
-            yield connection
-            self._mortal.step()  # before the commit
-        self._mortal.step()
-
-
-class MortalSamples(ParquetSamples):
-    def __init__(self, root: Path, mortal: Mortal) -> None:
-        super().__init__(str(root), "process")
-        self._mortal = mortal
-        self.before_write: Callable[[], None] = lambda: None
-        self.after_write: Callable[[], None] = lambda: None
-
-    def write(self, path: str, content: pa.Table, *, packed: bool = False) -> int:
-        self._mortal.step()
-        self.before_write()
-        size = super().write(path, content, packed=packed)
-        self.after_write()
-        self._mortal.step()
-        return size
-
-    def delete(self, paths: Collection[str]) -> None:
-        for path in paths:
-            super().delete([path])
-            self._mortal.step()
-
-
-class House:
-    """One project's records and samples; `stores(mortal)` opens them as another process would."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.url = f"sqlite:///{folder}/records.db"
-        self.database, self.samples = self.stores()
-
-    def stores(self, mortal: Mortal | None = None) -> tuple[Database, MortalSamples]:
-        mortal = mortal or Mortal()
-        return MortalDatabase(self.url, mortal), MortalSamples(self.folder / "samples", mortal)
-
-    def fill(self, count: int = 10, hour_us: int = OLD, rows: int = 3, endpoint_id: str = "e") -> list[str]:
-        """`count` files, rows interleaved in time, with a feature whose type changes; all applied."""
-        paths = []
-        for number in range(count):
-            times = [hour_us + row * 1000 + number for row in range(rows)]
-            values: list[Any] = [f"v{number}"] * rows if number == 3 else [number] * rows
-            content = {"x": [number * rows + row for row in range(rows)], "mixed": values}
-            paths.append(
-                add_file(
-                    self.database, self.samples, times, content, first=number * rows, endpoint_id=endpoint_id
-                )
-            )
-        self.apply(count * rows - 1)
-        return paths
-
-    def apply(self, offset: int) -> None:
-        row = {
-            "stream_id": STREAM, "partition": 0, "stream": "events", "epoch": 1, "applied": offset,
-            "applied_us": 0, "nop_us": 0,
-        }  # fmt: skip
-        with self.database.write() as connection:
-            if connection.execute(update(positions).values(applied=offset)).rowcount == 0:
-                connection.execute(insert(positions), [row])
-
-    def read(self, endpoint_id: str = "e") -> dict[str, list[Any]]:
-        read = read_sample(self.database, self.samples, endpoint_id, 0, NOW * 2)
-        return {
-            name: column.to_pylist() for name, column in zip(read.column_names, read.columns, strict=True)
-        }
-
-    def on_disk(self) -> list[str]:
-        return list(self.samples.list())
-
-    def listed(self) -> list[str]:
-        with self.database.read() as connection:
-            return list(connection.scalars(select(files.c.path).order_by(files.c.path)))
-
-    def count(self, target: Any) -> int:
-        with self.database.read() as connection:
-            return connection.scalar(select(func.count()).select_from(target)) or 0
 
 
 @pytest.fixture
@@ -444,17 +334,17 @@ def test_maintenance_does_all_and_then_rests(house: House, settings: Settings) -
     _strange(house, path_of(OLD, 0, 1))
     everything = replace(settings, retention_days=20.0)
     assert maintain(house.database, everything, NOW) == {
-        "pruned_files": 2, "compacted_hours": 1, "swept_files": 1,
+        "pruned_files": 2, "merged_files": 1, "swept_files": 1,
     }  # fmt: skip
     house.fill(8, OLD - HOUR_US)
     assert maintain(house.database, everything, NOW + REST_US - 1) == {}
-    assert maintain(house.database, everything, NOW + REST_US)["compacted_hours"] == 1
+    assert maintain(house.database, everything, NOW + REST_US)["merged_files"] == 1
     _strange(house, path_of(OLD, 0, 1))
     assert maintain(house.database, everything, NOW + 3 * REST_US)["swept_files"] == 0
     assert maintain(house.database, everything, NOW + SWEEP_EVERY_US)["swept_files"] == 1
     # A clock that went back stops nothing.
     house.fill(8, OLD - 2 * HOUR_US)
-    assert maintain(house.database, everything, NOW)["compacted_hours"] == 1
+    assert maintain(house.database, everything, NOW)["merged_files"] == 1
 
 
 def test_files_of_a_batch_that_was_given_up_go_once_its_messages_are_applied(
@@ -479,8 +369,8 @@ def test_maintenance_that_runs_out_of_time_goes_on_at_once(house: House, setting
     for hour in range(3):
         house.fill(8, OLD - hour * HOUR_US)
     hurried = replace(settings, maintenance_seconds=1e-9)
-    assert maintain(house.database, hurried, NOW)["compacted_hours"] == 0
-    assert maintain(house.database, settings, NOW + 1)["compacted_hours"] == 3
+    assert maintain(house.database, hurried, NOW)["merged_files"] == 0
+    assert maintain(house.database, settings, NOW + 1)["merged_files"] == 3
     assert maintain(house.database, settings, NOW + 2) == {}
 
 
@@ -515,4 +405,4 @@ def test_a_store_that_is_down_is_reported_and_tried_again(
             maintain(house.database, settings, NOW)
     with house.database.read() as connection:
         assert registry.get_value(connection, maintenance.STATE) is None
-    assert maintain(house.database, settings, LATER)["compacted_hours"] == 1
+    assert maintain(house.database, settings, LATER)["merged_files"] == 1

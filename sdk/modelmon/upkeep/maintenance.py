@@ -32,7 +32,7 @@ STATE = "maintenance"  # the project value that remembers where we are
 def maintain(database: Database, settings: Settings, now_us: int) -> dict[str, Any]:
     """Prune, compact and sweep for at most about `maintenance_seconds`; the next call goes on from there.
 
-    Returns how many files were pruned and swept and how many hours compacted; nothing while there is
+    Returns how many files were pruned and swept and how many merged; nothing while there is
     nothing to do, which is looked up every ten minutes, or when a batch that was given up has left files.
     Raises UnavailableError and ConfigError.
     """
@@ -49,12 +49,12 @@ def maintain(database: Database, settings: Settings, now_us: int) -> dict[str, A
         with closing(open_series(settings)) as series:
             before_us = now_us - round(settings.retention_days * DAY_US)
             pruned = prune(database, samples, series, before_us, deadline)
-    hours, finished = compact(database, samples, now_us, deadline, min_files=settings.compact_min_files)
+    merged, finished = compact(database, samples, now_us, deadline, min_files=settings.compact_min_files)
     swept, state = _sweep_when_due(database, samples, state, given_up, now_us, deadline)
     finished = finished and not state["sweep_after"] and time.monotonic() < deadline
     with database.write() as connection:
         registry.set_value(connection, STATE, {**state, "rested_us": now_us if finished else -REST_US})
-    return {"pruned_files": pruned, "compacted_hours": hours, "swept_files": swept}
+    return {"pruned_files": pruned, "merged_files": merged, "swept_files": swept}
 
 
 def prune(
