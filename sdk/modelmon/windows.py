@@ -62,18 +62,19 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Clocks:
-    """What a tick knows of time. `caught_up_us`: everything published before it has been applied."""
+    """What a tick knows of time. `watermark_us`: everything published before it has been applied, so an
+    endpoint without newer rows was silent until then."""
 
     now_us: int
     grace_us: int
-    caught_up_us: int
+    watermark_us: int
 
 
-class Standing(Enum):
-    """Whether a window may be judged now, and by what; else what it waits for."""
+class Closing(Enum):
+    """What closes a window, so that it may be judged; else what it waits for."""
 
     WAITS_FOR_CLOCK = "waits for newer data or for the grace to pass"
-    WAITS_FOR_PROOF = "waits for newer data or for proof that none are on their way"
+    WAITS_FOR_WATERMARK = "waits for newer data or for the watermark to pass"
     WAITS_FOR_COMPLETION = "waits for the batch job's completion"
     PASSED = "newer data have come"
     SILENT = "the endpoint is silent"
@@ -81,7 +82,7 @@ class Standing(Enum):
 
     @property
     def closed(self) -> bool:
-        return self in (Standing.PASSED, Standing.SILENT, Standing.COMPLETED)
+        return self in (Closing.PASSED, Closing.SILENT, Closing.COMPLETED)
 
 
 class State(Enum):
@@ -135,50 +136,58 @@ def changed_period(periods: Sequence[Period], minutes: int, last_end_us: int | N
     return Period(begun if last_end_us is None else max(begun, last_end_us), minutes)
 
 
-def standing(span: Span, progress: Progress, clocks: Clocks, reopened_us: int | None = None) -> Standing:
+def closing(span: Span, progress: Progress, clocks: Clocks, reopened_us: int | None = None) -> Closing:
     """Whether the window may be judged now.
 
     `reopened_us` is the wall clock of the newest change of a window that was sent before: it waits the
     grace once more.
     """
     if reopened_us is not None and clocks.now_us < reopened_us + clocks.grace_us:
-        return Standing.WAITS_FOR_CLOCK
+        return Closing.WAITS_FOR_CLOCK
+    if progress.completed_us is not None and span.start_us <= progress.completed_us:
+        return Closing.COMPLETED
     if progress.batch:
-        complete = progress.completed_us is not None and span.start_us <= progress.completed_us
-        return Standing.COMPLETED if complete else Standing.WAITS_FOR_COMPLETION
-    due_us = span.end_us + clocks.grace_us
-    return _closed_by(due_us, progress.committed_us + clocks.grace_us, progress, clocks)
+        return Closing.WAITS_FOR_COMPLETION
+    due_us, known_us = span.end_us + clocks.grace_us, silent_us(span, progress, clocks.grace_us)
+    return _closed_by(due_us, known_us, progress, clocks)
 
 
-def after(span: Span, progress: Progress, clocks: Clocks) -> Standing:
+def after(span: Span, progress: Progress, clocks: Clocks) -> Closing:
     """Whether it is known what came in the period after the window: closed when nothing else will.
 
     The endpoint has to be silent for a period by the wall clock too: a replay of the past that pauses for a
     moment is no silence.
     """
     if progress.batch:
-        return standing(span, progress, clocks)  # a complete job has said that this is all
-    length = span.end_us - span.start_us
-    return _closed_by(span.end_us + length, progress.committed_us + length, progress, clocks)
+        return closing(span, progress, clocks)  # a complete job has said that this is all
+    due_us = 2 * span.end_us - span.start_us
+    return _closed_by(due_us, known_after_us(span, progress), progress, clocks)
 
 
 def known_after_us(span: Span, progress: Progress) -> int:
-    """The earliest moment at which silence after the window may be known."""
-    return max(span.end_us, progress.committed_us) + span.end_us - span.start_us
+    """The watermark that shows silence of a period after the window, and so the earliest moment for it."""
+    return silent_us(span, progress, span.end_us - span.start_us)
 
 
-def _closed_by(due_us: int, quiet_us: int, progress: Progress, clocks: Clocks) -> Standing:
+def silent_us(span: Span, progress: Progress, quiet_us: int) -> int:
+    """The watermark that shows that nothing came for `quiet_us` after the window and the last rows.
+
+    One that is older than the endpoint's last rows says nothing about a backlog built up since.
+    """
+    return max(span.end_us, progress.committed_us) + quiet_us
+
+
+def _closed_by(due_us: int, known_us: int, progress: Progress, clocks: Clocks) -> Closing:
     if clocks.now_us < due_us:
-        return Standing.WAITS_FOR_CLOCK
+        return Closing.WAITS_FOR_CLOCK
     if progress.last_request_us is not None and progress.last_request_us >= due_us:
-        return Standing.PASSED
-    # Proof older than the endpoint's last rows says nothing about a backlog built up since.
-    if clocks.now_us < quiet_us:
-        return Standing.WAITS_FOR_CLOCK
-    return Standing.SILENT if clocks.caught_up_us >= max(due_us, quiet_us) else Standing.WAITS_FOR_PROOF
+        return Closing.PASSED
+    if clocks.now_us < known_us:
+        return Closing.WAITS_FOR_CLOCK
+    return Closing.SILENT if clocks.watermark_us >= known_us else Closing.WAITS_FOR_WATERMARK
 
 
-def incomplete(span: Span, progress: Progress, by: Standing, silence: bool = False) -> int:
+def incomplete(span: Span, progress: Progress, by: Closing, silence: bool = False) -> int:
     """Bits that say that the endpoint's data begin or end inside a window closed `by` this, more than a
     tenth of its length from its edge; and whether `silence` of a period is known to follow it then.
 
@@ -190,7 +199,7 @@ def incomplete(span: Span, progress: Progress, by: Standing, silence: bool = Fal
     first, last = progress.first_request_us, progress.last_request_us
     if first is not None and first < span.end_us and (first - span.start_us) * _EDGE > length:
         bits |= BEGINS_INSIDE
-    if by is Standing.SILENT and last is not None and (span.end_us - last) * _EDGE > length:
+    if by is Closing.SILENT and last is not None and (span.end_us - last) * _EDGE > length:
         bits |= ENDS_INSIDE
     return bits | PARTIAL if bits and silence else bits
 

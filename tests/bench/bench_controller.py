@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -26,28 +26,46 @@ from modelmon.stages.controller import Controller
 ACTIVE = 100
 HISTORY = 20
 TICKS = 15
+WAITING = 100_000
 PERIOD_US = 600_000_000
 NOW_US = 1_700_000_400_000_000
 
 
 def measure() -> list[dict[str, Any]]:
     """Milliseconds of one tick; the limit is the tick without the endpoints that have nothing new."""
+    return [_active(), _waiting()]
+
+
+def _active() -> dict[str, Any]:
     with TemporaryDirectory() as folder:
         few, many = _Project(Path(folder, "few"), ACTIVE), _Project(Path(folder, "many"), 10_000)
         # In turns, so that what else the machine does hits both.
         pairs = [(few.tick(), many.tick()) for _ in range(TICKS)]
         few.close()
         many.close()
+    name = f"controller tick, 10,000 endpoints, {ACTIVE} with new data (limit: {ACTIVE} endpoints)"
+    return _row(name, pairs)
+
+
+def _waiting() -> dict[str, Any]:
+    """Every endpoint has one window that only silence can close, and the stream function is down."""
+    with TemporaryDirectory() as folder:
+        few, many = _Waiting(Path(folder, "few"), ACTIVE), _Waiting(Path(folder, "many"), WAITING)
+        few.tick()
+        first = many.tick()
+        pairs = [(few.tick(), many.tick()) for _ in range(TICKS)]
+        few.close()
+        many.close()
+    name = (
+        f"controller tick, {WAITING:,} endpoints that wait for silence, after a first of {first:,.0f} ms "
+        f"(limit: {ACTIVE} endpoints)"
+    )
+    return _row(name, pairs)
+
+
+def _row(name: str, pairs: Sequence[tuple[float, float]]) -> dict[str, Any]:
     limit, value = (median(times) for times in zip(*pairs, strict=True))
-    return [
-        {
-            "name": f"controller tick, 10,000 endpoints, {ACTIVE} with new data (limit: {ACTIVE} endpoints)",
-            "value": value,
-            "unit": "ms",
-            "limit": limit,
-            "ratio": value / limit,
-        }
-    ]
+    return {"name": name, "value": value, "unit": "ms", "limit": limit, "ratio": value / limit}
 
 
 class _Project:
@@ -85,12 +103,41 @@ class _Project:
         began = time.perf_counter()
         report = self._controller.tick_blocking(start_us + PERIOD_US + 60_000_000)
         milliseconds = (time.perf_counter() - began) * 1e3
-        assert (report["noticed"]["minutes"], report["sent"]["new"]) == (10 * ACTIVE, ACTIVE), report
+        assert (report["taken_over"]["minutes"], report["sent"]["new"]) == (10 * ACTIVE, ACTIVE), report
         return milliseconds
 
     def close(self) -> None:
         asyncio.run(self._controller.close())
         self._database.close()
+
+
+class _Waiting:
+    def __init__(self, folder: Path, count: int) -> None:
+        folder.mkdir()
+        settings = Settings.load(folder, {}, maintenance_seconds=0)
+        self._controller = Controller.open(settings)
+        self._now_us = NOW_US + 2 * HISTORY * PERIOD_US
+        records = records_at(settings.location("records_url"))
+        with records.write() as connection:
+            registry.register_app(connection, "app", None, NOW_US)
+            names = [f"{number:032x}" for number in range(count)]
+            upsert(connection, endpoints, [_endpoint(name) for name in names])
+            upsert(connection, traffic, [_traffic(name) for name in names])
+            start_us = NOW_US + (HISTORY - 1) * PERIOD_US
+            waiting = [_window(name, start_us, 0, start_us + PERIOD_US) for name in names]
+            upsert(connection, windows, waiting)
+        records.close()
+
+    def tick(self) -> float:
+        began = time.perf_counter()
+        report = self._controller.tick_blocking(self._now_us)
+        milliseconds = (time.perf_counter() - began) * 1e3
+        assert report["sent"]["new"] == 0, report
+        self._now_us += 5_000_000
+        return milliseconds
+
+    def close(self) -> None:
+        asyncio.run(self._controller.close())
 
 
 def _endpoint(name: str) -> dict[str, Any]:

@@ -100,7 +100,7 @@ def test_an_endpoint_that_names_its_apps_goes_to_these_alone(chain):
 def test_a_router_is_not_analysed(chain):
     chain.endpoint(E1, endpoint_type=2)
     chain.serve(at(0), at(11), now=at(11))
-    assert chain.settle(at(60))["noticed"]["windows"] == 0
+    assert chain.settle(at(60))["taken_over"]["windows"] == 0
     assert chain.windows() == []
 
 
@@ -119,7 +119,7 @@ def test_an_app_sees_what_is_committed_after_its_registration(chain):
 
 def test_a_silent_endpoint_closes_its_window_once_the_stream_function_has_caught_up(chain):
     chain.serve(at(0), at(9), now=at(9))
-    assert chain.tick(at(11))["proofs"] == 2
+    assert chain.tick(at(11))["clocks_sent"] == 2
     assert chain.app_events() == []
     chain.catch_up(at(11))
     chain.tick(at(11))
@@ -164,7 +164,7 @@ def test_proof_of_silence_has_to_be_younger_than_the_endpoints_last_rows(chain):
 
 def test_clocks_do_not_pile_up_before_a_stream_function_that_is_down(chain):
     chain.serve(at(0), now=at(0))
-    sent = sum(chain.tick(at(20, seconds))["proofs"] for seconds in range(0, 290, 5))
+    sent = sum(chain.tick(at(20, seconds))["clocks_sent"] for seconds in range(0, 290, 5))
     assert sent == 2  # one a partition
 
 
@@ -172,15 +172,15 @@ def test_clocks_are_sent_at_most_twice_a_grace_while_they_are_seen(chain):
     sent = 0
     for second in range(0, 120, 1):
         chain.serve(at(0), now=at(20, second))  # rows that never end keep silence from being proven
-        sent += chain.tick(at(20 + GRACE / 60, second))["proofs"]
+        sent += chain.tick(at(20 + GRACE / 60, second))["clocks_sent"]
         chain.catch_up(at(20, second))
     assert 0 < sent <= 2 * 120 / (GRACE / 2)
 
 
 def test_no_clock_is_sent_while_nothing_waits_for_silence(chain):
-    assert chain.tick(at(20))["proofs"] == 0
+    assert chain.tick(at(20))["clocks_sent"] == 0
     chain.serve(at(0), at(30), now=at(30))
-    assert chain.tick(at(31))["proofs"] == 0
+    assert chain.tick(at(31))["clocks_sent"] == 0
 
 
 def test_a_clock_message_from_the_future_is_not_believed(chain):

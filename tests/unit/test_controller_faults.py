@@ -23,7 +23,7 @@ from modelmon.model import to_us
 from modelmon.stages.controller import Controller
 from modelmon.stages.controller.controller import BUSY
 from modelmon.stages.controller.lease import lease
-from modelmon.stages.controller.notice import notice
+from modelmon.stages.controller.take_over import take_over
 from modelmon.streams import BACKENDS, memory, open_stream
 from modelmon.upkeep import asking
 from modelmon.windows import Span
@@ -106,7 +106,7 @@ def test_while_the_events_stream_is_down_newer_data_still_close_windows(chain):
     chain.serve(at(0), at(11), now=at(11), endpoint_id=E2)
     report = chain.tick(at(30))
     assert [each.endpoint_id for each in chain.app_events()] == [E2]
-    assert report["proofs"] == 0
+    assert report["clocks_sent"] == 0
 
 
 def test_records_that_do_not_answer_end_the_tick_and_lose_nothing(chain, tmp_path):
@@ -187,7 +187,7 @@ def test_killed_inside_the_transaction_that_notices_it_notices_again(chain):
         chain.tick(at(11))
     sql_event.remove(engine, "before_cursor_execute", die_at_the_deletion)
     assert chain.windows() == []
-    assert chain.tick(at(11))["noticed"] == {"minutes": 2, "windows": 2, "late": 0}
+    assert chain.tick(at(11))["taken_over"] == {"minutes": 2, "windows": 2, "late": 0}
     assert chain.windows()[0].wanted == 1
 
 
@@ -272,7 +272,7 @@ def test_rows_that_another_controller_notices_during_a_publish_are_not_forgotten
         flaky_stream.AFTER_PUBLISH.clear()
         chain.serve(at(5), now=at(11))
         with chain.database.write() as connection:
-            notice(connection, chain.settings, at(11), 100)
+            take_over(connection, chain.settings, at(11), 100)
 
     chain.serve(at(0), at(11), now=at(11))
     flaky_stream.AFTER_PUBLISH["app-app"] = meanwhile
@@ -290,7 +290,7 @@ def test_a_slow_controller_does_not_take_back_what_a_faster_one_sent(chain):
         flaky_stream.AFTER_PUBLISH.clear()
         chain.serve(at(5), now=at(11))
         with chain.database.write() as connection:
-            notice(connection, chain.settings, at(11), 100)
+            take_over(connection, chain.settings, at(11), 100)
         second._work(at(13))  # past the lease
 
     chain.serve(at(0), at(11), now=at(11))
@@ -311,7 +311,7 @@ def test_what_happens_to_a_window_after_it_was_read_is_not_overlooked(chain, wha
     if what == "rows":
         chain.serve(at(5), now=at(12))
         with chain.database.write() as connection:
-            notice(connection, chain.settings, at(12), 100)
+            take_over(connection, chain.settings, at(12), 100)
     else:
         chain.report(failed(event))
     with chain.database.write() as connection:
@@ -376,7 +376,7 @@ def test_an_app_that_is_registered_again_gets_what_waited_for_it(chain):
 def test_without_an_app_dirty_minutes_do_not_pile_up(chain):
     chain.unregister("app")
     chain.serve(at(0), now=at(0))
-    assert chain.tick(at(0))["noticed"] == {"minutes": 1, "windows": 0, "late": 0}
+    assert chain.tick(at(0))["taken_over"] == {"minutes": 1, "windows": 0, "late": 0}
     assert chain.rows(select(dirty)) == []
 
 
@@ -395,8 +395,8 @@ def test_a_wall_clock_that_goes_back_delays_and_loses_nothing(chain):
 
 def test_after_the_clock_went_back_the_controller_sends_its_clock_again(chain):
     chain.serve(at(0), at(9), now=at(9))
-    assert chain.tick(at(100))["proofs"] == 2
-    assert chain.tick(at(50))["proofs"] == 2
+    assert chain.tick(at(100))["clocks_sent"] == 2
+    assert chain.tick(at(50))["clocks_sent"] == 2
 
 
 # --- everything at once

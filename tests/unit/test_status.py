@@ -566,4 +566,4 @@ def test_a_batch_job_that_is_not_complete_is_not_waited_for(chain):
     chain.tick(at(0))
     assert left(chain, at(60)) == []
     chain.complete(at(0), now=at(60))
-    assert left(chain, at(60)) == ["windows waiting: 1"]
+    assert left(chain, at(60)) == ["1 minute with new rows to look at", "windows waiting: 1"]

@@ -11,21 +11,21 @@ from hypothesis import strategies as st
 from modelmon.windows import (
     MINUTE_US,
     Clocks,
+    Closing,
     Period,
     Progress,
     Span,
-    Standing,
     State,
     after,
     changed_period,
     check_at,
+    closing,
     has_tries_left,
     incomplete,
     known_after_us,
     may_become_partial,
     postponed_wait_us,
     retry_wait_us,
-    standing,
     state_of,
     window_of,
     windows_touched,
@@ -180,8 +180,8 @@ GRACE = 30_000_000
 END = WINDOW.end_us
 
 
-def judged(now, last_request, committed, caught_up=-1, **more):
-    """Standing of WINDOW, times in seconds after its end."""
+def judged(now, last_request, committed, watermark=-1, **more):
+    """Closing of WINDOW, times in seconds after its end."""
 
     def us(seconds):
         return None if seconds is None else END + seconds * 1_000_000
@@ -189,35 +189,35 @@ def judged(now, last_request, committed, caught_up=-1, **more):
     reopened = us(more.pop("reopened", None))
     completed = us(more.pop("completed", None))
     progress = Progress(0, us(last_request), us(committed), completed, **more)
-    return standing(WINDOW, progress, Clocks(us(now), GRACE, us(caught_up)), reopened)
+    return closing(WINDOW, progress, Clocks(us(now), GRACE, us(watermark)), reopened)
 
 
 @pytest.mark.parametrize(
     ("case", "expected"),
     [
-        ({"now": 29, "last_request": 60, "committed": 0}, Standing.WAITS_FOR_CLOCK),
-        ({"now": 30, "last_request": 60, "committed": 0}, Standing.PASSED),
-        ({"now": 30, "last_request": 30, "committed": 30}, Standing.PASSED),
-        ({"now": 30, "last_request": 29, "committed": 30}, Standing.WAITS_FOR_CLOCK),
-        ({"now": 60, "last_request": 29, "committed": 30}, Standing.WAITS_FOR_PROOF),
-        ({"now": 60, "last_request": 29, "committed": 30, "caught_up": 60}, Standing.SILENT),
-        ({"now": 60, "last_request": 29, "committed": 30, "caught_up": 59}, Standing.WAITS_FOR_PROOF),
-        ({"now": 60, "last_request": -300, "committed": -200, "caught_up": 29}, Standing.WAITS_FOR_PROOF),
-        ({"now": 60, "last_request": -300, "committed": -200, "caught_up": 30}, Standing.SILENT),
-        ({"now": 10_000, "last_request": -1, "committed": -1}, Standing.WAITS_FOR_PROOF),
+        ({"now": 29, "last_request": 60, "committed": 0}, Closing.WAITS_FOR_CLOCK),
+        ({"now": 30, "last_request": 60, "committed": 0}, Closing.PASSED),
+        ({"now": 30, "last_request": 30, "committed": 30}, Closing.PASSED),
+        ({"now": 30, "last_request": 29, "committed": 30}, Closing.WAITS_FOR_CLOCK),
+        ({"now": 60, "last_request": 29, "committed": 30}, Closing.WAITS_FOR_WATERMARK),
+        ({"now": 60, "last_request": 29, "committed": 30, "watermark": 60}, Closing.SILENT),
+        ({"now": 60, "last_request": 29, "committed": 30, "watermark": 59}, Closing.WAITS_FOR_WATERMARK),
+        ({"now": 60, "last_request": -300, "committed": -200, "watermark": 29}, Closing.WAITS_FOR_WATERMARK),
+        ({"now": 60, "last_request": -300, "committed": -200, "watermark": 30}, Closing.SILENT),
+        ({"now": 10_000, "last_request": -1, "committed": -1}, Closing.WAITS_FOR_WATERMARK),
         # A clock that has gone back: nothing closes before it has come forward again.
-        ({"now": 60, "last_request": -1, "committed": 3_600, "caught_up": 60}, Standing.WAITS_FOR_CLOCK),
+        ({"now": 60, "last_request": -1, "committed": 3_600, "watermark": 60}, Closing.WAITS_FOR_CLOCK),
         # A window that was sent before waits the grace since its newest change, whatever else is known.
-        ({"now": 100, "last_request": 60, "committed": 90, "reopened": 90}, Standing.WAITS_FOR_CLOCK),
-        ({"now": 120, "last_request": 60, "committed": 90, "reopened": 90}, Standing.PASSED),
+        ({"now": 100, "last_request": 60, "committed": 90, "reopened": 90}, Closing.WAITS_FOR_CLOCK),
+        ({"now": 120, "last_request": 60, "committed": 90, "reopened": 90}, Closing.PASSED),
         # A batch job says itself when it is complete; the wall clock does not matter.
-        ({"now": 900, "last_request": 900, "committed": 0, "batch": True}, Standing.WAITS_FOR_COMPLETION),
-        ({"now": -99, "last_request": -1, "committed": 0, "batch": True, "completed": 0}, Standing.COMPLETED),
-        ({"now": -9, "last_request": -9, "committed": 0, "batch": True, "completed": -9}, Standing.COMPLETED),
+        ({"now": 900, "last_request": 900, "committed": 0, "batch": True}, Closing.WAITS_FOR_COMPLETION),
+        ({"now": -99, "last_request": -1, "committed": 0, "batch": True, "completed": 0}, Closing.COMPLETED),
+        ({"now": -9, "last_request": -9, "committed": 0, "batch": True, "completed": -9}, Closing.COMPLETED),
         ({"now": 900, "last_request": 0, "committed": 0, "batch": True, "completed": -601},
-         Standing.WAITS_FOR_COMPLETION),
+         Closing.WAITS_FOR_COMPLETION),
         ({"now": 9, "last_request": 0, "committed": 0, "batch": True, "completed": 0, "reopened": 0},
-         Standing.WAITS_FOR_CLOCK),
+         Closing.WAITS_FOR_CLOCK),
     ],
 )  # fmt: skip
 def test_standing(case, expected):
@@ -225,8 +225,8 @@ def test_standing(case, expected):
 
 
 def test_a_window_is_closed_by_newer_data_silence_or_completion_alone():
-    assert {each for each in Standing if each.closed} == {
-        Standing.PASSED, Standing.SILENT, Standing.COMPLETED,
+    assert {each for each in Closing if each.closed} == {
+        Closing.PASSED, Closing.SILENT, Closing.COMPLETED,
     }  # fmt: skip
 
 
@@ -234,16 +234,16 @@ times = st.integers(-1_000, 1_000)
 
 
 @given(times, times, times, times, st.integers(0, 500))
-def test_more_knowledge_never_opens_a_closed_window(now, last_request, committed, caught_up, later):
-    if judged(now, last_request, committed, caught_up).closed:
-        assert judged(now + later, last_request, committed, caught_up).closed
-        assert judged(now, last_request, committed, caught_up + later).closed
-        assert judged(now, last_request + later, committed, caught_up).closed
+def test_more_knowledge_never_opens_a_closed_window(now, last_request, committed, watermark, later):
+    if judged(now, last_request, committed, watermark).closed:
+        assert judged(now + later, last_request, committed, watermark).closed
+        assert judged(now, last_request, committed, watermark + later).closed
+        assert judged(now, last_request + later, committed, watermark).closed
 
 
 @given(times, times, times)
 def test_without_proof_of_silence_only_newer_data_close_a_window(now, last_request, committed):
-    assert judged(now, last_request, committed, caught_up=-10_000).closed == (
+    assert judged(now, last_request, committed, watermark=-10_000).closed == (
         now >= 30 and last_request >= 30
     )
 
@@ -254,17 +254,17 @@ def test_without_proof_of_silence_only_newer_data_close_a_window(now, last_reque
 @pytest.mark.parametrize(
     ("first", "last", "by", "bits"),
     [
-        (0, 10, Standing.PASSED, 0),
-        (1, 20, Standing.PASSED, 0),  # a tenth may be missing
-        (1.1, 20, Standing.PASSED, 1),
-        (-5, 20, Standing.PASSED, 0),
-        (0, 9, Standing.SILENT, 0),
-        (0, 8.9, Standing.SILENT, 2),
-        (5, 6, Standing.SILENT, 3),
-        (0, 5, Standing.COMPLETED, 0),  # a job that is complete has said that this is all
-        (5, 5, Standing.COMPLETED, 1),
-        (0, 12, Standing.SILENT, 0),
-        (None, None, Standing.SILENT, 0),
+        (0, 10, Closing.PASSED, 0),
+        (1, 20, Closing.PASSED, 0),  # a tenth may be missing
+        (1.1, 20, Closing.PASSED, 1),
+        (-5, 20, Closing.PASSED, 0),
+        (0, 9, Closing.SILENT, 0),
+        (0, 8.9, Closing.SILENT, 2),
+        (5, 6, Closing.SILENT, 3),
+        (0, 5, Closing.COMPLETED, 0),  # a job that is complete has said that this is all
+        (5, 5, Closing.COMPLETED, 1),
+        (0, 12, Closing.SILENT, 0),
+        (None, None, Closing.SILENT, 0),
     ],
 )
 def test_incomplete(first, last, by, bits):
@@ -274,7 +274,7 @@ def test_incomplete(first, last, by, bits):
     assert incomplete(WINDOW, Progress(us(first), us(last), 0), by) == bits
 
 
-@pytest.mark.parametrize("by", [Standing.PASSED, Standing.SILENT, Standing.COMPLETED])
+@pytest.mark.parametrize("by", [Closing.PASSED, Closing.SILENT, Closing.COMPLETED])
 @pytest.mark.parametrize(("first", "bits"), [(0, 0), (5, 1)])
 def test_silence_after_the_window_is_said_of_one_that_the_data_cover_in_part_alone(first, bits, by):
     progress = Progress(first * MINUTE_US, 10 * MINUTE_US, 0)
@@ -283,47 +283,47 @@ def test_silence_after_the_window_is_said_of_one_that_the_data_cover_in_part_alo
 
 
 @pytest.mark.parametrize(
-    ("now", "last_request", "committed", "caught_up", "expected"),
+    ("now", "last_request", "committed", "watermark", "expected"),
     [
-        (599, -300, -300, 599, Standing.WAITS_FOR_CLOCK),
-        (600, -300, -300, 600, Standing.SILENT),
-        (600, -300, -300, 599, Standing.WAITS_FOR_PROOF),  # the stream function may be down
-        (9_000, -300, -300, 599, Standing.WAITS_FOR_PROOF),
-        (9_000, -300, 8_401, 9_000, Standing.WAITS_FOR_CLOCK),  # a replay of the past that pauses
-        (9_001, -300, 8_401, 9_000, Standing.WAITS_FOR_PROOF),
-        (9_001, -300, 8_401, 9_001, Standing.SILENT),
-        (700, 599, 100, 700, Standing.SILENT),
-        (700, 600, 690, -1, Standing.PASSED),
-        (700, 599, 100, -1, Standing.WAITS_FOR_PROOF),
+        (599, -300, -300, 599, Closing.WAITS_FOR_CLOCK),
+        (600, -300, -300, 600, Closing.SILENT),
+        (600, -300, -300, 599, Closing.WAITS_FOR_WATERMARK),  # the stream function may be down
+        (9_000, -300, -300, 599, Closing.WAITS_FOR_WATERMARK),
+        (9_000, -300, 8_401, 9_000, Closing.WAITS_FOR_CLOCK),  # a replay of the past that pauses
+        (9_001, -300, 8_401, 9_000, Closing.WAITS_FOR_WATERMARK),
+        (9_001, -300, 8_401, 9_001, Closing.SILENT),
+        (700, 599, 100, 700, Closing.SILENT),
+        (700, 600, 690, -1, Closing.PASSED),
+        (700, 599, 100, -1, Closing.WAITS_FOR_WATERMARK),
     ],
 )
 def test_what_came_in_the_period_after_a_window_is_known_once_it_has_passed(
-    now, last_request, committed, caught_up, expected
+    now, last_request, committed, watermark, expected
 ):
-    us = [END + seconds * 1_000_000 for seconds in (now, last_request, committed, caught_up)]
+    us = [END + seconds * 1_000_000 for seconds in (now, last_request, committed, watermark)]
     progress = Progress(0, us[1], us[2])
     assert after(WINDOW, progress, Clocks(us[0], GRACE, us[3])) is expected
     known_us = known_after_us(WINDOW, progress)
-    if expected is not Standing.PASSED:
-        assert (expected is Standing.WAITS_FOR_CLOCK) == (us[0] < known_us)
+    if expected is not Closing.PASSED:
+        assert (expected is Closing.WAITS_FOR_CLOCK) == (us[0] < known_us)
 
 
 def test_a_complete_batch_job_has_said_that_nothing_follows():
     job = Progress(5 * MINUTE_US, 6 * MINUTE_US, 0, completed_us=6 * MINUTE_US, batch=True)
     clocks = Clocks(0, GRACE, -1)
-    assert after(WINDOW, job, clocks) is Standing.COMPLETED
-    assert after(WINDOW, replace(job, completed_us=None), clocks) is Standing.WAITS_FOR_COMPLETION
+    assert after(WINDOW, job, clocks) is Closing.COMPLETED
+    assert after(WINDOW, replace(job, completed_us=None), clocks) is Closing.WAITS_FOR_COMPLETION
 
 
 @given(times, times, times, times, st.integers(0, 500))
 def test_silence_after_a_window_is_known_no_earlier_than_that_the_window_has_closed(
-    now, last_request, committed, caught_up, length
+    now, last_request, committed, watermark, length
 ):
     window = Span(END - (length + GRACE // 1_000_000) * 1_000_000, END)  # a period is longer than a grace
     progress = Progress(0, END + last_request * 1_000_000, END + committed * 1_000_000)
-    clocks = Clocks(END + now * 1_000_000, GRACE, END + caught_up * 1_000_000)
+    clocks = Clocks(END + now * 1_000_000, GRACE, END + watermark * 1_000_000)
     if after(window, progress, clocks).closed:
-        assert standing(window, progress, clocks).closed
+        assert closing(window, progress, clocks).closed
 
 
 @pytest.mark.parametrize(
@@ -342,7 +342,7 @@ def test_which_windows_get_a_verdict_once_silence_follows(bits, followed, rows, 
 
 def test_a_short_window_is_measured_by_its_own_length():
     short = span(50, 60)
-    assert incomplete(short, Progress(round(52 * MINUTE_US), 60 * MINUTE_US, 0), Standing.PASSED) == 1
+    assert incomplete(short, Progress(round(52 * MINUTE_US), 60 * MINUTE_US, 0), Closing.PASSED) == 1
 
 
 # --- times and states

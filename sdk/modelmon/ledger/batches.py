@@ -19,6 +19,7 @@ from modelmon.ledger.endpoints import register_discovered
 from modelmon.ledger.publishers import lock_numbers, note_numbers
 from modelmon.model import BatchRange, DeadLetter, Endpoint, SampleFile, to_us
 from modelmon.sql.statements import chunks, insert_missing, upsert
+from modelmon.windows import MINUTE_US
 
 NAME = schema.NAME
 
@@ -174,11 +175,20 @@ def commit_batch(
     insert_missing(connection, schema.dead_letters, [_dead_letter_row(each) for each in derived.dead_letters])
     dirty = [
         {"endpoint_id": endpoint_id, "minute_us": minute_us, "version": 1, "rows": rows}
-        for (endpoint_id, minute_us), rows in derived.dirty.items()
+        for (endpoint_id, minute_us), rows in (_completed_minutes(derived) | dict(derived.dirty)).items()
     ]
     upsert(connection, schema.dirty, dirty, add=("version", "rows"))
     _record_schema(connection, derived, now_us)
     return True
+
+
+def _completed_minutes(derived: Derived) -> dict[tuple[str, int], int]:
+    """A minute without rows for each batch job that is complete: the controller hears of it."""
+    return {
+        (each.endpoint_id, each.completed_us - each.completed_us % MINUTE_US): 0
+        for each in derived.counts
+        if each.completed_us is not None
+    }
 
 
 def known_names(connection: Connection, endpoint_ids: Collection[str]) -> dict[str, KnownNames]:

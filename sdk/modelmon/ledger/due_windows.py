@@ -1,6 +1,7 @@
 """Windows that are due: what the controller looks at, and what it records of them.
 
-`check_us` is when it looks next, so that a tick reads what is due and nothing else.
+`check_us` is when it looks next, so that a tick reads what is due and nothing else. A window that only the
+watermark or news of its endpoint can close has that watermark in `watermark_us`: until then no tick reads it.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, and_, bindparam, case, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, case, select, tuple_, update
 
 from modelmon.ledger.endpoint_apps import count_again
 from modelmon.ledger.schema import apps, endpoints, positions, traffic, windows
@@ -17,6 +18,9 @@ from modelmon.ledger.window_keys import is_key, key_values
 from modelmon.ledger.window_ledger import BATCH, is_followed
 from modelmon.model import WindowKey
 from modelmon.windows import UNAVAILABLE, Progress, Span
+
+NEVER_US = 2**62
+"""A watermark that is never reached: what waits for it waits for news alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,7 @@ class DueWindow:
     sends: int
     dirty_us: int
     check_us: int
+    watermark_us: int
     incomplete: int
     attempts: int
     answered: int
@@ -56,7 +61,43 @@ class Sending(NamedTuple):
 
 
 def due(connection: Connection, now_us: int, limit: int, after: DueWindow | None = None) -> list[DueWindow]:
-    """The first `limit` windows that are to be looked at by now, in order of when, `after` the given one."""
+    """The first `limit` windows that are to be looked at by now, in order of when, `after` the given one.
+    Those that wait for the watermark are not."""
+    return _read(connection, windows.c.watermark_us == 0, windows.c.check_us <= now_us, limit, after)
+
+
+def due_by_watermark(
+    connection: Connection, watermark_us: int, limit: int, after: DueWindow | None = None
+) -> list[DueWindow]:
+    """The first `limit` windows that waited for the watermark to come this far, in its order."""
+    reached = windows.c.watermark_us.between(1, watermark_us)
+    return _read(connection, reached, windows.c.check_us.is_not(None), limit, after)
+
+
+def under_way(connection: Connection, limit: int) -> list[DueWindow]:
+    """Windows that the controller will look at again, whatever they wait for; at most `limit`, those that
+    are due first."""
+    found = due(connection, NEVER_US, limit) + due_by_watermark(connection, NEVER_US, limit)
+    return sorted(found, key=lambda window: (window.check_us, window.key))[:limit]
+
+
+def waits_for_watermark(connection: Connection, now_us: int) -> bool:
+    """Whether a watermark of now would close a window."""
+    query = select(windows.c.start_us).where(windows.c.watermark_us.between(1, now_us))
+    return connection.execute(query.limit(1)).first() is not None
+
+
+def _read(
+    connection: Connection,
+    waiting: ColumnElement[bool],
+    due: ColumnElement[bool],
+    limit: int,
+    after: DueWindow | None,
+) -> list[DueWindow]:
+    columns = (
+        windows.c.watermark_us, windows.c.check_us, windows.c.endpoint_id, windows.c.application_name,
+        windows.c.start_us,
+    )  # fmt: skip
     query = (
         select(
             windows, traffic.c.first_request_us, traffic.c.last_request_us, traffic.c.committed_us,
@@ -66,17 +107,14 @@ def due(connection: Connection, now_us: int, limit: int, after: DueWindow | None
         .outerjoin(apps, apps.c.name == windows.c.application_name)
         .outerjoin(traffic, traffic.c.endpoint_id == windows.c.endpoint_id)
         .outerjoin(endpoints, endpoints.c.endpoint_id == windows.c.endpoint_id)
-        .where(windows.c.check_us <= now_us)
-        .order_by(
-            windows.c.check_us, windows.c.endpoint_id, windows.c.application_name, windows.c.start_us
-        )
+        .where(waiting, due)
+        .order_by(*columns)
         .limit(limit)
     )  # fmt: skip
     if after is not None:
-        place = tuple_(
-            windows.c.check_us, windows.c.endpoint_id, windows.c.application_name, windows.c.start_us
-        )
-        query = query.where(windows.c.check_us >= after.check_us, place > tuple_(after.check_us, *after.key))
+        place = (after.watermark_us, after.check_us, *after.key)
+        # The first condition alone makes an index start there.
+        query = query.where(columns[0] >= place[0], tuple_(*columns) > tuple_(*place))
     return [_due(row) for row in connection.execute(query)]
 
 
@@ -87,7 +125,7 @@ def _due(row: Row[Any]) -> DueWindow:
     )  # fmt: skip
     return DueWindow(
         WindowKey(row.endpoint_id, row.application_name, row.start_us), Span(row.start_us, row.end_us),
-        row.wanted, row.sent, row.sends, row.dirty_us, row.check_us,
+        row.wanted, row.sent, row.sends, row.dirty_us, row.check_us, row.watermark_us,
         row.incomplete, row.attempts if row.attempt_revision == row.sent else 0,
         row.answered, row.outcome, row.rows, bool(row.followed), progress,
         row.name, row.project or "", row.updated_us or 0,
@@ -111,6 +149,7 @@ def record_sent(connection: Connection, sendings: Sequence[Sending], now_us: int
             sent_us=now_us,
             incomplete=bindparam("some_bits"),
             check_us=bindparam("a_check"),
+            watermark_us=0,
         )
     )
     values = [
@@ -128,7 +167,7 @@ def record_sent(connection: Connection, sendings: Sequence[Sending], now_us: int
 def want_settled(connection: Connection, found: Sequence[DueWindow], now_us: int) -> None:
     """Want these windows anew, as they are: what follows them is known now. One that has changed since it
     was read stays as it is."""
-    changes = {"wanted": windows.c.wanted + 1, "check_us": now_us}
+    changes = {"wanted": windows.c.wanted + 1, "check_us": now_us, "watermark_us": 0}
     if found:
         connection.execute(
             update(windows).where(*_UNCHANGED).values(changes), [_as_read(each) for each in found]
@@ -138,11 +177,21 @@ def want_settled(connection: Connection, found: Sequence[DueWindow], now_us: int
 def look_again(connection: Connection, found: Sequence[tuple[DueWindow, int | None]], min_rows: int) -> None:
     """Look at each of these windows again at the given time, None: never; one that has changed since
     it was read stays as it is."""
-    statement = update(windows).where(*_UNCHANGED).values(check_us=bindparam("a_check"))
+    changes = {"check_us": bindparam("a_check"), "watermark_us": 0}
+    statement = update(windows).where(*_UNCHANGED).values(changes)
     values = [{**_as_read(each), "a_check": check_us} for each, check_us in found]
     if values:
         connection.execute(statement, values)
         count_again(connection, [window.key for window, _ in found], min_rows)
+
+
+def leave_alone(connection: Connection, found: Sequence[tuple[DueWindow, int]]) -> None:
+    """Look at each of these windows once the watermark has come this far, or news of its endpoint come; one
+    that has changed since it was read stays as it is."""
+    statement = update(windows).where(*_UNCHANGED).values(watermark_us=bindparam("a_watermark"))
+    values = [{**_as_read(each), "a_watermark": watermark_us} for each, watermark_us in found]
+    if values:
+        connection.execute(statement, values)
 
 
 _UNCHANGED = (
@@ -161,8 +210,9 @@ def _as_read(window: DueWindow) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def caught_up_us(connection: Connection, stream_id: str, partitions: int, now_us: int) -> int:
-    """The clock before which everything published to this stream has been applied, -1 when unknown.
+def read_watermark(connection: Connection, stream_id: str, partitions: int, now_us: int) -> int:
+    """The controller's clock before which everything published to this stream has been applied, -1 when
+    unknown.
 
     A clock message from the future is not believed: the wall clock has gone back since.
     """

@@ -220,6 +220,7 @@ periods = Table(  # the grid of an app: from this boundary on its windows have t
     Column("minutes", Integer, nullable=False),
 )  # fmt: skip
 
+_WAITS = text("watermark_us > 0")
 windows = Table(
     "windows", metadata,
     Column("endpoint_id", Name(64), primary_key=True),
@@ -235,6 +236,8 @@ windows = Table(
     Column("late", BIG, nullable=False),
     Column("incomplete", Integer, nullable=False),  # 1: the data begin inside, 2: they end inside, 3: both
     Column("check_us", BIG),  # when the controller looks at it next; null: nothing is left for it to do
+    # for what the watermark it waits for, so that no look before helps; 0: for none
+    Column("watermark_us", BIG, nullable=False, server_default="0"),
     # app
     Column("attempts", Integer, nullable=False),
     Column("attempt_revision", BIG, nullable=False),
@@ -246,7 +249,9 @@ windows = Table(
     Column("rows", BIG, nullable=False),  # rows the verdict stands on
     # whoever changes it
     Column("counted", Integer, nullable=False, server_default="0"),  # how `endpoint_apps` counts it
-    Index("windows_to_check", "check_us", "endpoint_id", "application_name", "start_us"),
+    Index("windows_due", "watermark_us", "check_us", "endpoint_id", "application_name", "start_us"),
+    # Two tables' worth of windows wait for nothing: where the database can, they are not in it.
+    Index("windows_waiting", "endpoint_id", "watermark_us", sqlite_where=_WAITS, postgresql_where=_WAITS),
     Index("windows_incomplete", "endpoint_id", "incomplete"),
     Index("windows_by_outcome", "endpoint_id", "application_name", "outcome", "start_us"),
     Index("windows_by_end", "application_name", "end_us"),
@@ -357,14 +362,20 @@ def _add_columns(*columns: Column[Any]) -> Callable[[Connection], None]:
     return add
 
 
+def _create_indexes(connection: Connection, *names: str) -> None:
+    """Indexes of the windows, whose columns a step has made by now."""
+    for index in windows.indexes:
+        if index.name in names:
+            index.create(connection, checkfirst=True)
+
+
 def _count_windows(connection: Connection) -> None:
     """How each app stands with each endpoint, counted once over all windows."""
     from modelmon.ledger.endpoint_apps import count_everything
 
     _add_columns(windows.c.counted)(connection)
     endpoint_apps.create(connection, checkfirst=True)
-    for index in windows.indexes:
-        index.create(connection, checkfirst=True)
+    _create_indexes(connection, "windows_under_way")
     count_everything(connection)
 
 
@@ -399,6 +410,14 @@ def _note_reach(connection: Connection) -> None:
     rewrites.create(connection, checkfirst=True)
 
 
+def _wait_for_watermark(connection: Connection) -> None:
+    """What a window waits for beside the clock, and the indexes that find it by that."""
+    _add_columns(windows.c.watermark_us)(connection)
+    before = Table("windows", MetaData(), Column("check_us"))
+    Index("windows_to_check", before.c.check_us).drop(connection, checkfirst=True)
+    _create_indexes(connection, "windows_due", "windows_waiting")
+
+
 MIGRATIONS: dict[int, Callable[[Connection], None]] = {
     1: _create_all,
     2: _create_all,
@@ -408,6 +427,7 @@ MIGRATIONS: dict[int, Callable[[Connection], None]] = {
     6: _count_windows,
     7: _know_what_was_reported,
     8: _note_reach,
+    9: _wait_for_watermark,
 }
 """Version to the step that makes it from the version before; forward only. 2 added `heartbeats`; since 7 the
 series have a schema of their own (`stores/series/schema.py`), which takes over their old tables."""

@@ -178,6 +178,7 @@ def want(
         {
             **each.key._asdict(), "end_us": each.end_us, "wanted": 1, "sent": 0, "sends": 0,
             "dirty_us": now_us, "late": each.late, "incomplete": 0, "check_us": each.check_us,
+            "watermark_us": 0,
             "attempts": 0, "attempt_revision": 0,
             "answered": 0, "outcome": "", "error": "", "envelopes": 0, "rows": 0,
         }
@@ -212,11 +213,23 @@ def want_resumed(connection: Connection, endpoint_ids: Collection[str], now_us: 
         _update(
             connection,
             keys,
-            {"wanted": windows.c.wanted + 1, "dirty_us": now_us, "check_us": now_us + grace_us},
+            {
+                "wanted": windows.c.wanted + 1,
+                "dirty_us": now_us,
+                "check_us": now_us + grace_us,
+                "watermark_us": 0,
+            },
         )
         count_no_more(connection, keys)
         wanted += len(keys)
     return wanted
+
+
+def hear_news(connection: Connection, endpoint_ids: Collection[str]) -> None:
+    """The windows of these endpoints wait for the watermark no longer: what came may have closed them."""
+    for chunk in chunks(endpoint_ids):
+        waiting = (windows.c.endpoint_id.in_(chunk), windows.c.watermark_us > 0)
+        connection.execute(update(windows).where(*waiting).values(watermark_us=0))
 
 
 def is_followed() -> ColumnElement[bool]:

@@ -6,34 +6,33 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from modelmon.ledger.due_windows import DueWindow, due
+from modelmon.ledger.due_windows import DueWindow, under_way
 from modelmon.settings import Settings
 from modelmon.windows import (
     BEGINS_INSIDE,
     DONE,
     UNAVAILABLE,
     Clocks,
-    Standing,
+    Closing,
     after,
+    closing,
     incomplete,
     known_after_us,
     may_become_partial,
-    standing,
 )
 from modelmon.wire import write_moment
 
 LIMIT = 2_000
 """So many windows are looked at, those that are looked at soonest by the controller first."""
-_FAR_US = 2**62
 
 
 def waits(
     connection: Connection, now_us: int, settings: Settings, app_names: frozenset[str]
 ) -> dict[str, dict[str, Any]]:
     """Endpoint to what its first window that has not its last word waits for; only of these apps."""
-    clocks = Clocks(now_us, round(settings.grace_seconds * 1e6), caught_up_us=-1)
+    clocks = Clocks(now_us, round(settings.grace_seconds * 1e6), watermark_us=-1)
     found: dict[str, dict[str, Any]] = {}
-    for window in due(connection, _FAR_US, LIMIT):
+    for window in under_way(connection, LIMIT):
         waits_here = window.key.application_name in app_names and not _is_settled(window, settings)
         if waits_here and window.key.endpoint_id not in found:
             described = _described(window, clocks)
@@ -76,30 +75,30 @@ def _reason(window: DueWindow, clocks: Clocks) -> tuple[int | None, str]:
 
 def _until_silent(window: DueWindow, clocks: Clocks) -> tuple[int | None, str]:
     """A window that the data cover in part may still become a partial one."""
-    if after(window.span, window.progress, clocks) is Standing.WAITS_FOR_CLOCK:
+    if after(window.span, window.progress, clocks) is Closing.WAITS_FOR_CLOCK:
         return known_after_us(window.span, window.progress), "silence for a period makes it a partial one"
     return None, "until it is known that no rows are on their way"
 
 
 def _until_closed(window: DueWindow, clocks: Clocks) -> tuple[int | None, str]:
     reopened_us = window.dirty_us if window.sent else None
-    found = standing(window.span, window.progress, clocks, reopened_us)
+    found = closing(window.span, window.progress, clocks, reopened_us)
     grace = f"{clocks.grace_us / 1e6:g} s"
-    if found is Standing.WAITS_FOR_CLOCK:
+    if found is Closing.WAITS_FOR_CLOCK:
         due_us = window.span.end_us + clocks.grace_us
         if reopened_us is not None:
             return max(due_us, reopened_us + clocks.grace_us), f"late rows came, {grace} for more of them"
         if clocks.now_us < due_us:
             return due_us, f"its end and {grace} for stragglers"
         return window.progress.committed_us + clocks.grace_us, f"no rows for {grace}"
-    if found is Standing.WAITS_FOR_PROOF:
+    if found is Closing.WAITS_FOR_WATERMARK:
         return None, "until it is known that no rows are on their way"
     return None, found.value if not found.closed else "for the controller's next tick"
 
 
 def _first_full(window: DueWindow, clocks: Clocks) -> int | None:
     """When the window after this is judged, where this one is not full since the data begin inside it."""
-    bits = incomplete(window.span, window.progress, Standing.PASSED)
+    bits = incomplete(window.span, window.progress, Closing.PASSED)
     if window.sent or window.progress.batch or not bits & BEGINS_INSIDE:
         return None
     return 2 * window.span.end_us - window.span.start_us + clocks.grace_us

@@ -1,4 +1,4 @@
-"""One tick: take over what is dirty, send what is due, prove silence, then tidy up."""
+"""One tick: take over what is dirty, send what is due, let the watermark rise, then tidy up."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import Any
 
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.ledger import registry
-from modelmon.ledger.due_windows import caught_up_us
+from modelmon.ledger.due_windows import read_watermark, waits_for_watermark
 from modelmon.ledger.records import open_records
 from modelmon.settings import Settings
 from modelmon.sql.database import Database
 from modelmon.stages.controller.decide import Rules
 from modelmon.stages.controller.lease import lease
-from modelmon.stages.controller.notice import Noticed, notice
 from modelmon.stages.controller.retention import StreamRetention
 from modelmon.stages.controller.send import send_due
-from modelmon.stages.controller.silence import SilenceProof
 from modelmon.stages.controller.streams import ProjectStreams
+from modelmon.stages.controller.take_over import TakenOver, take_over
+from modelmon.stages.controller.watermark import WatermarkClock
 from modelmon.windows import Clocks
 
 logger = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class Controller:
         self._maintain = maintain
         self._streams = ProjectStreams(settings)
         self._grace_us = round(settings.grace_seconds * 1e6)
-        self._proof = SilenceProof(settings.project, self._grace_us)
+        self._clock = WatermarkClock(settings.project, self._grace_us)
         self._retention = StreamRetention(settings, database, self._streams)
         self._unavailable: dict[str, str] = {}  # in this tick
         self._turn = Lock()  # a tick that outlasts its caller's patience is not joined by the next one
@@ -82,17 +82,17 @@ class Controller:
 
     def _work(self, now_us: int) -> dict[str, Any]:
         self._unavailable = {}
-        noticed = self._notice(now_us)
-        proven_us = self._caught_up(now_us)
+        taken_over = self._take_over(now_us)
+        watermark_us = self._watermark(now_us)
         with self._database.read() as connection:
             apps = frozenset(app.name for app in registry.active_apps(connection))
-        clocks = Clocks(now_us, self._grace_us, proven_us)
+        clocks = Clocks(now_us, self._grace_us, watermark_us)
         sent = send_due(
             self._database,
             self._streams,
             Rules.of(self._settings, clocks, apps, _once(self._streams.nothing_underway)),
         )
-        proofs = self._prove(now_us, proven_us) if sent.unproven else 0
+        clocks_sent = self._raise_watermark(now_us, watermark_us)
         tidied = self._tidy(now_us, apps)
         self._unavailable |= {
             f"the stream of app {name}": reason for name, reason in sent.unavailable.items()
@@ -100,23 +100,23 @@ class Controller:
         return {
             "state": "done",
             "unavailable": self._unavailable,
-            "noticed": asdict(noticed),
+            "taken_over": asdict(taken_over),
             "sent": asdict(sent),
-            "proofs": proofs,
+            "clocks_sent": clocks_sent,
             "tidied": dict(tidied),
         }
 
-    def _notice(self, now_us: int) -> Noticed:
-        total = Noticed()
+    def _take_over(self, now_us: int) -> TakenOver:
+        total = TakenOver()
         while True:
             with self._database.write() as connection:
-                noticed = notice(connection, self._settings, now_us, DIRTY_PAGE)
-            total += noticed
-            if noticed.minutes < DIRTY_PAGE:
+                taken = take_over(connection, self._settings, now_us, DIRTY_PAGE)
+            total += taken
+            if taken.minutes < DIRTY_PAGE:
                 return total
 
-    def _caught_up(self, now_us: int) -> int:
-        """The clock up to which the events are known to be applied; -1 while their stream is down."""
+    def _watermark(self, now_us: int) -> int:
+        """The clock before which all events have been applied; -1 while their stream is down."""
         try:
             events = self._streams.events()
         except (ConfigError, UnavailableError) as error:
@@ -124,23 +124,25 @@ class Controller:
             self._unavailable["the events stream"] = str(error)
             return -1
         with self._database.read() as connection:
-            return caught_up_us(connection, events.stream_id, events.partitions, now_us)
+            return read_watermark(connection, events.stream_id, events.partitions, now_us)
 
-    def _prove(self, now_us: int, proven_us: int) -> int:
-        """Put our clock on the events stream if that helps; returns on how many partitions."""
-        if not self._proof.is_due(now_us, proven_us):
+    def _raise_watermark(self, now_us: int, watermark_us: int) -> int:
+        """Put our clock on the events stream if a window waits for it; returns on how many partitions."""
+        with self._database.read() as connection:
+            waited_for = waits_for_watermark(connection, now_us)
+        if not waited_for or not self._clock.is_due(now_us, watermark_us):
             return 0
         try:
             events = self._streams.events()
         except (ConfigError, UnavailableError):
-            return 0  # `_caught_up` has said so
+            return 0  # `_watermark` has said so
         try:
-            self._proof.send(events, now_us)
+            self._clock.send(events, now_us)
         except (ConfigError, UnavailableError) as error:
-            logger.warning("silence can't be proven in this tick: %s", error)
+            logger.warning("the watermark does not rise in this tick: %s", error)
             self._unavailable["the events stream"] = str(error)
             self._streams.forget(events)
-            self._proof.forget()
+            self._clock.forget()
             return 0
         return events.partitions
 

@@ -5,22 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from modelmon.ledger.due_windows import DueWindow
+from modelmon.ledger.due_windows import NEVER_US, DueWindow
 from modelmon.settings import Settings
 from modelmon.windows import (
     DONE,
     FAILED,
     UNAVAILABLE,
     Clocks,
-    Standing,
+    Closing,
     after,
+    closing,
     has_tries_left,
     incomplete,
     known_after_us,
     may_become_partial,
     postponed_wait_us,
     retry_wait_us,
-    standing,
+    silent_us,
 )
 
 ABSENT_APP_US = 60_000_000
@@ -56,9 +57,10 @@ class LookAgain:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Leave the window as it is."""
+    """Leave the window alone until the watermark has come to `watermark_us`, or news of its endpoint come."""
 
-    standing: Standing
+    window: DueWindow
+    watermark_us: int
 
 
 Decision = Send | Want | LookAgain | Wait
@@ -99,12 +101,23 @@ def decide(window: DueWindow, rules: Rules) -> Decision:
 
 def _first_send(window: DueWindow, rules: Rules) -> Decision:
     reopened_us = window.dirty_us if window.sent else None
-    found = standing(window.span, window.progress, rules.clocks, reopened_us)
+    found = closing(window.span, window.progress, rules.clocks, reopened_us)
     if not found.closed:
-        return Wait(found)
+        return _wait(window, found, rules.clocks, reopened_us)
     silence = not window.followed and after(window.span, window.progress, rules.clocks).closed
     bits = incomplete(window.span, window.progress, found, silence)
     return Send(window, window.wanted, bits, retry_wait_us(1, rules.retry_us))
+
+
+def _wait(window: DueWindow, found: Closing, clocks: Clocks, reopened_us: int | None) -> Decision:
+    """Until the clock comes that the window waits for; then nothing but news of its endpoint, or that there
+    are none, can close it."""
+    if found is Closing.WAITS_FOR_COMPLETION:
+        return Wait(window, NEVER_US)
+    due_us = window.span.end_us if reopened_us is None else max(reopened_us, window.span.end_us)
+    if clocks.now_us < due_us + clocks.grace_us:
+        return LookAgain(window, due_us + clocks.grace_us)
+    return Wait(window, silent_us(window.span, window.progress, clocks.grace_us))
 
 
 def _answered(window: DueWindow, rules: Rules) -> Decision:
@@ -124,9 +137,8 @@ def _partly_covered(window: DueWindow, clocks: Clocks) -> Decision:
     found = after(window.span, window.progress, clocks)
     if found.closed:
         return Want(window)
-    if found is Standing.WAITS_FOR_PROOF:
-        return Wait(found)
-    return LookAgain(window, known_after_us(window.span, window.progress))
+    known_us = known_after_us(window.span, window.progress)
+    return Wait(window, known_us) if found is Closing.WAITS_FOR_WATERMARK else LookAgain(window, known_us)
 
 
 def _unanswered(window: DueWindow, rules: Rules) -> Decision:

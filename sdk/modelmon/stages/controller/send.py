@@ -15,7 +15,7 @@ from modelmon.model import Window, from_us
 from modelmon.sql.database import Database
 from modelmon.stages.controller.decide import Decision, LookAgain, Rules, Send, Wait, Want, decide
 from modelmon.stages.controller.streams import ProjectStreams
-from modelmon.windows import Standing
+from modelmon.windows import Clocks
 
 logger = logging.getLogger(__name__)
 
@@ -24,38 +24,40 @@ PAGE = 1_000  # windows that are published before they are recorded
 
 @dataclass(slots=True)
 class Sent:
-    """What was sent: new revisions, revisions sent again, windows that wait for a proof of silence, and
-    per app that could not be reached the reason."""
+    """What was sent: of so many windows looked at new revisions, revisions sent again, and per app that could
+    not be reached the reason."""
 
+    looked_at: int = 0
     new: int = 0
     again: int = 0
-    unproven: int = 0
     unavailable: dict[str, str] = field(default_factory=dict)
 
 
 def send_due(database: Database, streams: ProjectStreams, rules: Rules) -> Sent:
     """Send every window that is due now; an app whose stream is down is left to the next tick."""
     sent = Sent()
-    for page in _due_pages(database, rules.clocks.now_us):
+    for page in _due_pages(database, rules.clocks):
         decisions = [decide(window, rules) for window in page]
-        sent.unproven += sum(
-            isinstance(each, Wait) and each.standing is Standing.WAITS_FOR_PROOF for each in decisions
-        )
+        sent.looked_at += len(page)
         published = _publish(streams, [each for each in decisions if isinstance(each, Send)], sent)
         _record(database, rules, published, decisions)
     return sent
 
 
-def _due_pages(database: Database, now_us: int) -> Iterator[Sequence[DueWindow]]:
-    last: DueWindow | None = None
-    while True:
-        with database.read() as connection:
-            page = ledger.due(connection, now_us, PAGE, last)
-        if page:
-            yield page
-        if len(page) < PAGE:
-            return
-        last = page[-1]
+def _due_pages(database: Database, clocks: Clocks) -> Iterator[Sequence[DueWindow]]:
+    for read, until_us in (
+        (ledger.due, clocks.now_us),
+        (ledger.due_by_watermark, clocks.watermark_us),
+    ):
+        last: DueWindow | None = None
+        while True:
+            with database.read() as connection:
+                page = read(connection, until_us, PAGE, last)
+            if page:
+                yield page
+            if len(page) < PAGE:
+                break
+            last = page[-1]
 
 
 def _publish(streams: ProjectStreams, sends: Sequence[Send], sent: Sent) -> list[Send]:
@@ -119,7 +121,8 @@ def _record(
 ) -> None:
     again = [(each.window, each.at_us) for each in decisions if isinstance(each, LookAgain)]
     settled = [each.window for each in decisions if isinstance(each, Want)]
-    if not published and not again and not settled:
+    waits = [(each.window, each.watermark_us) for each in decisions if isinstance(each, Wait)]
+    if not published and not again and not settled and not waits:
         return
     now_us = rules.clocks.now_us
     sendings = [
@@ -129,3 +132,4 @@ def _record(
         ledger.record_sent(connection, sendings, now_us, rules.min_rows)
         ledger.look_again(connection, again, rules.min_rows)
         ledger.want_settled(connection, settled, now_us)
+        ledger.leave_alone(connection, waits)

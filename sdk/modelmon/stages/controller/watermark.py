@@ -1,6 +1,6 @@
-"""Proof that an endpoint is silent: the controller's clock sent through every partition of the events.
+"""How the watermark rises: the controller's clock goes through every partition of the events.
 
-When the stream function has applied it, everything published before that clock has been applied.
+When the stream function has applied it everywhere, everything published before that clock has been applied.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ SECOND_US = 1_000_000
 UNSEEN_GRACES = 10
 
 
-class SilenceProof:
+class WatermarkClock:
     """Sends the clock no more often than it helps, so that none pile up before a function that is down."""
 
     def __init__(self, project: str, grace_us: int) -> None:
@@ -21,11 +21,11 @@ class SilenceProof:
         self._unseen_wait_us = max(UNSEEN_GRACES * grace_us, 60 * SECOND_US)
         self._sent_us: int | None = None
 
-    def is_due(self, now_us: int, caught_up_us: int) -> bool:
-        """Whether sending now helps; `caught_up_us` is the newest clock that came through everywhere."""
+    def is_due(self, now_us: int, watermark_us: int) -> bool:
+        """Whether sending now helps; `watermark_us` is the newest clock that came through everywhere."""
         if self._sent_us is None or now_us < self._sent_us:  # the first, or the clock has gone back
             return True
-        wait_us = self._seen_wait_us if caught_up_us >= self._sent_us else self._unseen_wait_us
+        wait_us = self._seen_wait_us if watermark_us >= self._sent_us else self._unseen_wait_us
         return now_us >= self._sent_us + wait_us
 
     def send(self, events: Stream, now_us: int) -> None:
@@ -36,5 +36,5 @@ class SilenceProof:
         self._sent_us = now_us
 
     def forget(self) -> None:
-        """What was sent went with its stream: the next proof is due at once."""
+        """What was sent went with its stream: the next one is due at once."""
         self._sent_us = None

@@ -17,15 +17,15 @@ from modelmon.windows import Period, Span, check_at, windows_touched
 
 
 @dataclass(frozen=True, slots=True)
-class Noticed:
+class TakenOver:
     """What one transaction took over: dirty minutes, windows wanted anew, rows that came late."""
 
     minutes: int = 0
     windows: int = 0
     late: int = 0
 
-    def __add__(self, other: Noticed) -> Noticed:
-        return Noticed(self.minutes + other.minutes, self.windows + other.windows, self.late + other.late)
+    def __add__(self, other: TakenOver) -> TakenOver:
+        return TakenOver(self.minutes + other.minutes, self.windows + other.windows, self.late + other.late)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +38,18 @@ class _Touched:
     minutes: tuple[int, ...]
 
 
-def notice(connection: Connection, settings: Settings, now_us: int, limit: int) -> Noticed:
+def take_over(connection: Connection, settings: Settings, now_us: int, limit: int) -> TakenOver:
     """Take over up to `limit` dirty minutes: raise what is wanted of the windows they touch, count the
     rows that came late, and delete what was read."""
     dirty = ledger.read_dirty(connection, limit)
     if not dirty:
-        return Noticed()
+        return TakenOver()
     apps = registry.active_apps(connection)
     grids = ledger.grids(connection, apps, ledger.project_period(connection, settings.base_period))
     endpoints = ledger.watched(connection, {minute.endpoint_id for minute in dirty})
     rows = {(minute.endpoint_id, minute.minute_us): minute.rows for minute in dirty}
-    touched = _touched(dirty, endpoints, grids)
+    # A batch job that is complete dirties a minute without rows: news, but no other contents.
+    touched = _touched([minute for minute in dirty if minute.rows], endpoints, grids)
     sent = ledger.read_revisions(connection, [each.key for each in touched], "sent")
     late = [each for each in touched if sent.get(each.key)]
     late_rows = _late_rows(late, rows)
@@ -56,9 +57,10 @@ def notice(connection: Connection, settings: Settings, now_us: int, limit: int) 
     grace_us = round(settings.grace_seconds * 1e6)
     changes = [_change(each, bool(sent.get(each.key)), rows, now_us, grace_us) for each in touched]
     ledger.want(connection, changes, now_us)
+    ledger.hear_news(connection, list(endpoints))
     resumed = ledger.want_resumed(connection, list(endpoints), now_us, grace_us)
     ledger.forget_dirty(connection, dirty)
-    return Noticed(len(dirty), len(touched) + resumed, sum(late_rows.values()))
+    return TakenOver(len(dirty), len(touched) + resumed, sum(late_rows.values()))
 
 
 def _touched(
