@@ -117,7 +117,7 @@ def test_an_app_sees_what_is_committed_after_its_registration(chain):
 # --- silence
 
 
-def test_a_silent_endpoint_closes_its_window_once_the_stream_function_has_caught_up(chain):
+def test_a_silent_endpoint_closes_its_window_once_the_watermark_has_passed(chain):
     chain.serve(at(0), at(9), now=at(9))
     assert chain.tick(at(11))["clocks_sent"] == 2
     assert chain.app_events() == []
@@ -133,7 +133,7 @@ def test_a_stream_function_that_is_down_closes_nothing(chain):
     assert chain.app_events() == []
 
 
-def test_one_partition_that_is_behind_keeps_silence_unproven(chain):
+def test_one_partition_that_is_behind_keeps_the_watermark_back(chain):
     chain.serve(at(0), at(9), now=at(9))
     chain.tick(at(11))
     consumer = chain.events.consumer("modelmon-stream")
@@ -150,7 +150,7 @@ def test_one_partition_that_is_behind_keeps_silence_unproven(chain):
     assert starts(chain.app_events()) == [0]
 
 
-def test_proof_of_silence_has_to_be_younger_than_the_endpoints_last_rows(chain):
+def test_the_watermark_has_to_be_younger_than_the_endpoints_last_rows(chain):
     chain.serve(at(0), at(9), now=at(9))
     chain.tick(at(11))
     chain.serve(at(9, 1), now=at(11))  # out of a backlog, after the clock was sent and before it was applied
@@ -194,7 +194,7 @@ def test_a_clock_message_from_the_future_is_not_believed(chain):
     assert starts(chain.app_events()) == [0]
 
 
-def test_one_clock_message_from_the_future_stops_no_window_for_longer_than_the_next_proof(chain):
+def test_one_clock_message_from_the_future_stops_no_window_for_longer_than_the_next_clock(chain):
     chain.serve(at(0), at(9), now=at(9))
     chain.events.publish([("", wire.write_nop_event(at(10**6)))], partition=0)
     chain.catch_up(at(10))
@@ -204,7 +204,57 @@ def test_one_clock_message_from_the_future_stops_no_window_for_longer_than_the_n
     assert starts(chain.app_events()) == [0]
 
 
+def test_windows_that_wait_for_silence_are_read_once_and_no_more(chain):
+    for number in range(20):
+        chain.serve(at(0), at(9), now=at(9), endpoint_id=f"endpoint-{number}")
+    assert chain.tick(at(11))["sent"]["looked_at"] == 20
+    assert [chain.tick(at(11, second))["sent"]["looked_at"] for second in range(5, 60, 5)] == [0] * 11
+    chain.catch_up(at(12))
+    assert chain.tick(at(12))["sent"]["new"] == 20
+
+
+def test_news_of_an_endpoint_close_its_windows_alone_without_the_watermark(chain):
+    for endpoint_id in (E1, E2):
+        chain.serve(at(0), at(9), now=at(9), endpoint_id=endpoint_id)
+    chain.tick(at(11))
+    chain.serve(at(10, GRACE), now=at(11))
+    report = chain.tick(at(11, 5))
+    assert (report["sent"]["looked_at"], report["sent"]["new"]) == (1, 1)
+    assert [each.endpoint_id for each in chain.app_events()] == [E1]
+
+
 # --- batch jobs
+
+
+def test_windows_that_wait_for_a_batch_job_are_read_once_and_no_more(chain):
+    chain.endpoint(E1, mode="batch")
+    chain.serve(*[at(minute) for minute in range(0, 250, 5)], now=at(3))
+    assert chain.tick(at(300))["sent"]["looked_at"] == 25
+    for minute in range(301, 320):
+        report = chain.settle(at(minute))
+        assert (report["sent"]["looked_at"], report["clocks_sent"]) == (0, 0)
+    chain.complete(at(245), now=at(330))
+    assert chain.tick(at(330))["sent"]["new"] == 25
+
+
+def test_a_completion_closes_windows_of_any_endpoint_without_a_wait(chain):
+    chain.serve(*[at(minute) for minute in range(0, 25, 5)], now=at(31))
+    chain.complete(at(20), now=at(31))
+    chain.tick(at(31))
+    assert starts(chain.app_events()) == [0, 10, 20]
+
+
+def test_what_comes_after_a_completion_waits_as_ever(chain):
+    chain.serve(at(0), now=at(30))
+    chain.complete(at(0), now=at(30))
+    chain.tick(at(30))
+    (event,) = chain.app_events()
+    chain.report(done(event))
+    chain.serve(at(30), now=at(31))
+    chain.tick(at(41))
+    assert chain.app_events() == []
+    chain.settle(at(42))
+    assert starts(chain.app_events()) == [30]
 
 
 def test_windows_of_a_batch_endpoint_close_on_its_completion(chain):

@@ -174,7 +174,7 @@ def test_killed_in_the_middle_of_many_apps_it_goes_on_with_the_rest(chain):
     assert all(chain.app_events(name) for name in ("app", "b", "c", "d"))
 
 
-def test_killed_inside_the_transaction_that_notices_it_notices_again(chain):
+def test_killed_inside_the_transaction_that_takes_it_over_takes_it_over_again(chain):
     chain.serve(at(0), at(11), now=at(11))
     engine = chain.controller._database._engine
 
@@ -265,7 +265,7 @@ def test_controllers_that_tick_together_send_each_revision_once(tmp_path):
     chain.close()
 
 
-def test_rows_that_another_controller_notices_during_a_publish_are_not_forgotten(chain):
+def test_rows_that_another_controller_takes_over_during_a_publish_are_not_forgotten(chain):
     """Correctness does not rest on the lease: here both work at once."""
 
     def meanwhile() -> None:
@@ -391,6 +391,20 @@ def test_a_wall_clock_that_goes_back_delays_and_loses_nothing(chain):
         chain.tick(at(minute))
         chain.catch_up(at(minute))
     assert [to_us(each.window.start) for each in chain.app_events()] == [at(0)]
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_clock_that_was_a_day_ahead_holds_no_window_once_it_is_right_again(chain, again):
+    day = 24 * 60
+    chain.serve(at(0), at(9), now=at(9))
+    chain.serve(at(11), now=at(12 + day))  # the clock jumps ahead
+    chain.tick(at(12 + day))
+    chain.catch_up(at(12 + day))
+    if again:
+        restarted(chain)
+    chain.tick(at(13))  # and back
+    chain.settle(at(21))
+    assert [to_us(each.window.start) for each in chain.app_events()] == [at(0), at(10)]
 
 
 def test_after_the_clock_went_back_the_controller_sends_its_clock_again(chain):

@@ -181,7 +181,7 @@ END = WINDOW.end_us
 
 
 def judged(now, last_request, committed, watermark=-1, **more):
-    """Closing of WINDOW, times in seconds after its end."""
+    """What closes WINDOW, times in seconds after its end."""
 
     def us(seconds):
         return None if seconds is None else END + seconds * 1_000_000
@@ -220,7 +220,7 @@ def judged(now, last_request, committed, watermark=-1, **more):
          Closing.WAITS_FOR_CLOCK),
     ],
 )  # fmt: skip
-def test_standing(case, expected):
+def test_closing(case, expected):
     assert judged(**case) is expected
 
 
@@ -242,7 +242,7 @@ def test_more_knowledge_never_opens_a_closed_window(now, last_request, committed
 
 
 @given(times, times, times)
-def test_without_proof_of_silence_only_newer_data_close_a_window(now, last_request, committed):
+def test_without_a_watermark_only_newer_data_close_a_window(now, last_request, committed):
     assert judged(now, last_request, committed, watermark=-10_000).closed == (
         now >= 30 and last_request >= 30
     )

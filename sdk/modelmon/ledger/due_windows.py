@@ -114,7 +114,8 @@ def _read(
     if after is not None:
         place = (after.watermark_us, after.check_us, *after.key)
         # The first condition alone makes an index start there.
-        query = query.where(columns[0] >= place[0], tuple_(*columns) > tuple_(*place))
+        begin = columns[0] >= place[0] if place[0] else columns[1] >= place[1]
+        query = query.where(begin, tuple_(*columns) > tuple_(*place))
     return [_due(row) for row in connection.execute(query)]
 
 

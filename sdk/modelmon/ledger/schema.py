@@ -236,7 +236,7 @@ windows = Table(
     Column("late", BIG, nullable=False),
     Column("incomplete", Integer, nullable=False),  # 1: the data begin inside, 2: they end inside, 3: both
     Column("check_us", BIG),  # when the controller looks at it next; null: nothing is left for it to do
-    # for what the watermark it waits for, so that no look before helps; 0: for none
+    # the watermark that it waits for, so that no look before helps; 0: none
     Column("watermark_us", BIG, nullable=False, server_default="0"),
     # app
     Column("attempts", Integer, nullable=False),
@@ -250,7 +250,7 @@ windows = Table(
     # whoever changes it
     Column("counted", Integer, nullable=False, server_default="0"),  # how `endpoint_apps` counts it
     Index("windows_due", "watermark_us", "check_us", "endpoint_id", "application_name", "start_us"),
-    # Two tables' worth of windows wait for nothing: where the database can, they are not in it.
+    # Most windows wait for none: where the database can, they are not in it.
     Index("windows_waiting", "endpoint_id", "watermark_us", sqlite_where=_WAITS, postgresql_where=_WAITS),
     Index("windows_incomplete", "endpoint_id", "incomplete"),
     Index("windows_by_outcome", "endpoint_id", "application_name", "outcome", "start_us"),

@@ -6,14 +6,13 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
+from modelmon.ledger.clock import STEP_US
 from modelmon.ledger.dead_letters import matching
 from modelmon.ledger.schema import traffic
 from modelmon.wire import write_moment
 
 IN_THE_FUTURE = "in the future"
 """Stands in the reason of every event that was set aside because its time had not come."""
-STEP_US = 60_000_000
-"""A clock may be set by less than this without a word: the machines of a cluster differ too."""
 
 
 def clock(connection: Connection, now_us: int) -> dict[str, Any]:

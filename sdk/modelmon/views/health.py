@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from modelmon.ledger.clock import STEP_US
 from modelmon.ledger.heartbeats import by_function
 from modelmon.model import Heartbeat, PartitionProgress, WorkerState
 from modelmon.sql.database import Database
-from modelmon.views.clock import STEP_US
 from modelmon.wire import write_moment
 
 NOT_RUNNING = "not running"

@@ -10,7 +10,7 @@ from threading import Lock
 from typing import Any
 
 from modelmon.errors import ConfigError, UnavailableError
-from modelmon.ledger import registry
+from modelmon.ledger import clock, registry
 from modelmon.ledger.due_windows import read_watermark, waits_for_watermark
 from modelmon.ledger.records import open_records
 from modelmon.settings import Settings
@@ -42,6 +42,7 @@ class Controller:
         self._maintain = maintain
         self._streams = ProjectStreams(settings)
         self._grace_us = round(settings.grace_seconds * 1e6)
+        self._ticked_us, self._was_behind = 0, False  # by the wall clock of the tick before
         self._clock = WatermarkClock(settings.project, self._grace_us)
         self._retention = StreamRetention(settings, database, self._streams)
         self._unavailable: dict[str, str] = {}  # in this tick
@@ -82,6 +83,7 @@ class Controller:
 
     def _work(self, now_us: int) -> dict[str, Any]:
         self._unavailable = {}
+        self._set_clock_back(now_us)
         taken_over = self._take_over(now_us)
         watermark_us = self._watermark(now_us)
         with self._database.read() as connection:
@@ -105,6 +107,17 @@ class Controller:
             "clocks_sent": clocks_sent,
             "tidied": dict(tidied),
         }
+
+    def _set_clock_back(self, now_us: int) -> None:
+        """Once, when the wall clock has gone back: what waits for a moment of before would wait for long."""
+        with self._database.read() as connection:
+            behind = clock.is_behind(connection, now_us)
+        behind = behind or self._ticked_us > now_us + clock.STEP_US
+        if behind and not self._was_behind:
+            with self._database.write() as connection:
+                clock.set_back(connection, now_us)
+            logger.warning("the wall clock has gone back: windows wait for it no longer")
+        self._was_behind, self._ticked_us = behind, now_us
 
     def _take_over(self, now_us: int) -> TakenOver:
         total = TakenOver()

@@ -13,6 +13,7 @@ from typing import Any
 
 from modelmon.errors import ConfigError
 from modelmon.ledger.batches import Position, read_position, take_over
+from modelmon.ledger.clock import STEP_US
 from modelmon.ledger.records import open_records
 from modelmon.model import Message
 from modelmon.settings import Settings
@@ -23,7 +24,6 @@ from modelmon.stores.samples import open_samples
 from modelmon.stores.series import open_series
 from modelmon.streams import open_stream
 from modelmon.streams.subscriptions import Subscription, events_of
-from modelmon.views.clock import STEP_US
 from modelmon.waiting import when_available
 
 logger = logging.getLogger(__name__)
