@@ -89,7 +89,7 @@ class Settings:
         secret=True,
     )
     series_url: str = _setting(
-        "", "SQLAlchemy URL of the time series. Empty: the same database as the records.", secret=True
+        "", "Database URL of the time series. Empty: the same database as the records.", secret=True
     )
     artifacts_path: str = _setting(
         "", "Folder or fsspec URL of what apps log. Empty: under the project folder.", secret=True

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, select
 
 from modelmon.ledger import endpoint_apps, registry
+from modelmon.ledger.acknowledged import forget_reported
 from modelmon.ledger.schema import files, positions, void_ranges, windows
 from modelmon.settings import Settings
 from modelmon.sql.database import Database
@@ -76,6 +77,8 @@ def prune(
         if time.monotonic() >= deadline:
             return pruned
     series.prune(before_us)
+    with database.write() as connection:
+        forget_reported(connection, before_us)
     return pruned
 
 
