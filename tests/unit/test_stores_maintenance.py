@@ -334,7 +334,7 @@ def test_maintenance_does_all_and_then_rests(house: House, settings: Settings) -
     _strange(house, path_of(OLD, 0, 1))
     everything = replace(settings, retention_days=20.0)
     assert maintain(house.database, everything, NOW) == {
-        "pruned_files": 2, "merged_files": 1, "swept_files": 1,
+        "pruned_files": 2, "merged_files": 1, "swept_files": 1, "folded_points": 0,
     }  # fmt: skip
     house.fill(8, OLD - HOUR_US)
     assert maintain(house.database, everything, NOW + REST_US - 1) == {}

@@ -20,6 +20,7 @@ from modelmon.stores.samples import open_samples
 from modelmon.stores.series import open_series
 from modelmon.stores.series.base import SeriesStore
 from modelmon.upkeep.compaction import compact
+from modelmon.upkeep.folding import fold
 from modelmon.upkeep.sweep import sweep
 
 __all__ = ["compact", "maintain", "prune", "sweep"]
@@ -31,10 +32,12 @@ STATE = "maintenance"  # the project value that remembers where we are
 
 
 def maintain(database: Database, settings: Settings, now_us: int) -> dict[str, Any]:
-    """Prune, compact and sweep for at most about `maintenance_seconds`; the next call goes on from there.
+    """Prune, fold, compact and sweep for about `maintenance_seconds` at most; the next call goes on from
+    there.
 
-    Returns how many files were pruned and swept and how many merged; nothing while there is
-    nothing to do, which is looked up every ten minutes, or when a batch that was given up has left files.
+    Returns how many files were pruned and swept, how many merged, and how many points of traffic fewer
+    there are; nothing while there is nothing to do, which is looked up every ten minutes, or when a batch
+    that was given up has left files.
     Raises UnavailableError and ConfigError.
     """
     with database.read() as connection:
@@ -46,16 +49,17 @@ def maintain(database: Database, settings: Settings, now_us: int) -> dict[str, A
     deadline = time.monotonic() + settings.maintenance_seconds
     samples = open_samples(settings)
     pruned = 0
-    if settings.retention_days:
-        with closing(open_series(settings)) as series:
+    with closing(open_series(settings)) as series:
+        if settings.retention_days:
             before_us = now_us - round(settings.retention_days * DAY_US)
             pruned = prune(database, samples, series, before_us, deadline)
+        folded, all_folded = fold(database, series, now_us, deadline)
     merged, finished = compact(database, samples, now_us, deadline, min_files=settings.compact_min_files)
     swept, state = _sweep_when_due(database, samples, state, given_up, now_us, deadline)
-    finished = finished and not state["sweep_after"] and time.monotonic() < deadline
+    finished = finished and all_folded and not state["sweep_after"] and time.monotonic() < deadline
     with database.write() as connection:
         registry.set_value(connection, STATE, {**state, "rested_us": now_us if finished else -REST_US})
-    return {"pruned_files": pruned, "merged_files": merged, "swept_files": swept}
+    return {"pruned_files": pruned, "merged_files": merged, "swept_files": swept, "folded_points": folded}
 
 
 def prune(
