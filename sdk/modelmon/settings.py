@@ -85,11 +85,22 @@ class Settings:
     )
     records_url: str = _setting(
         "",
-        "SQLAlchemy URL of the records and the ledger. Empty: SQLite under the project folder.",
+        "URL of the database of the records and the ledger: postgresql://user@host/name, mysql://…, "
+        "sqlite:///file. Empty: SQLite under the project folder.",
         secret=True,
     )
     series_url: str = _setting(
-        "", "Database URL of the time series. Empty: the same database as the records.", secret=True
+        "", "URL of the database of the time series. Empty: the same as the records.", secret=True
+    )
+    sql_password: str = _setting(
+        "",
+        "Password of the user that records_url and series_url name without one; never shown.",
+        secret=True,
+    )
+    sql_timeout_seconds: float = _setting(
+        120.0,
+        "A database server that does not answer for this long is unavailable; locks are waited for 30 s.",
+        least=1,
     )
     artifacts_path: str = _setting(
         "", "Folder or fsspec URL of what apps log. Empty: under the project folder.", secret=True

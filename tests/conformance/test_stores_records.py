@@ -26,7 +26,7 @@ ENDPOINT = Endpoint(
 )  # fmt: skip
 
 
-@pytest.fixture(params=RECORDS, ids=lambda backend: backend.__name__)
+@pytest.fixture(params=RECORDS)
 def records(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     database = request.param(tmp_path)
     yield database

@@ -23,7 +23,7 @@ FEATURES = WindowFeatures(VALUE.key, MINUTE, 2, {"age": NUMBERS})
 EVER = (-(2**62), 2**62)
 
 
-@pytest.fixture(params=SERIES, ids=lambda backend: backend.__name__)
+@pytest.fixture(params=SERIES)
 def series(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SeriesStore]:
     store = request.param(tmp_path)
     yield store

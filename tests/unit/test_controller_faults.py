@@ -20,9 +20,9 @@ from modelmon.ledger import window_ledger as ledger
 from modelmon.ledger.schema import dirty
 from modelmon.ledger.window_ledger import Watched
 from modelmon.model import to_us
+from modelmon.sql.locks import CONTROLLER
 from modelmon.stages.controller import Controller
 from modelmon.stages.controller.controller import BUSY
-from modelmon.stages.controller.lease import lease
 from modelmon.stages.controller.take_over import take_over
 from modelmon.streams import BACKENDS, memory, open_stream
 from modelmon.upkeep import asking
@@ -205,7 +205,7 @@ def test_a_tick_that_was_killed_gives_the_lease_back(chain):
 
 def test_a_second_controller_finds_another_one_at_work(chain):
     second = Controller.open(chain.settings)
-    with lease(chain.settings, chain.database) as mine:
+    with chain.database.lock(CONTROLLER) as mine:
         assert mine
         assert second.tick_blocking(at(0)) == {"state": BUSY}
     assert second.tick_blocking(at(0))["state"] == "done"
@@ -222,10 +222,9 @@ def test_a_tick_during_a_tick_of_the_same_controller_returns_at_once(chain):
 HOLDER = """
 import sys, time
 from modelmon.settings import Settings
-from modelmon.stages.controller.lease import lease
 from modelmon.ledger.records import open_records
-settings = Settings.load(sys.argv[1], {})
-with lease(settings, open_records(settings)) as mine:
+from modelmon.sql.locks import CONTROLLER
+with open_records(Settings.load(sys.argv[1], {})).lock(CONTROLLER) as mine:
     print(mine, flush=True)
     time.sleep(600)
 """

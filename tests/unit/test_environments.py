@@ -48,7 +48,7 @@ def test_what_a_function_needs_follows_from_its_triggers_its_file_and_the_settin
     servers = {"records_url": "postgresql://a/b", "samples_path": "s3://bucket"}
     assert needs(project, "web", **servers).drivers == ()
     deploy(project, "modelmon-writer", "", {"reports": stream_trigger()})
-    assert needs(project, "modelmon-writer", **servers).drivers == ("psycopg2-binary", "s3fs")
+    assert needs(project, "modelmon-writer", **servers).drivers == ("psycopg[binary]", "s3fs")
 
 
 def test_an_app_is_known_by_its_group_and_ours_by_their_names(tmp_path: Path) -> None:
@@ -77,8 +77,8 @@ def test_nothing_is_made_where_this_python_has_it_all(own: tuple[str, ...]) -> N
 
 
 def test_a_driver_is_its_module_whatever_package_has_brought_it() -> None:
-    assert unmet(Needs(("stores",), drivers=("fsspec",))) == ""
-    assert unmet(Needs(("stores",), drivers=("mysqlclient",))) == "mysqlclient"
+    assert unmet(Needs(("stores",), drivers=("psycopg[binary]",))) == ""
+    assert unmet(Needs(("stores",), drivers=("gcsfs",))) == "gcsfs"
 
 
 @pytest.mark.parametrize(

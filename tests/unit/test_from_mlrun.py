@@ -181,7 +181,7 @@ class TestProfiles:
         )
         settings = Settings.load(tmp_path)
         assert settings.stream_path == "kafka://one:9092,two:9092"
-        assert settings.series_url == "postgresql+psycopg://me:p%40ss%2Fword@db:5433/mm"
+        assert settings.series_url == "postgresql://me:p%40ss%2Fword@db:5433/mm"
         assert (settings.kafka_sasl_username, settings.kafka_sasl_password) == ("me", "s3cret")
         assert settings.kafka_security_protocol == "SASL_PLAINTEXT"
 

@@ -18,6 +18,7 @@ from modelmon.ledger.publishers import Applied, applied_numbers
 from modelmon.ledger.records import open_records, records_at
 from modelmon.settings import Settings
 from modelmon.sql import database as module
+from modelmon.sql import sqlite
 from modelmon.sql.database import Database
 from modelmon.stores.series import open_series
 
@@ -103,7 +104,7 @@ def test_a_lock_that_is_never_given_back_is_unavailable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     holder = records_at(_url(tmp_path))
-    monkeypatch.setattr(module, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.05)
     waiting = records_at(_url(tmp_path))
     with holder.write(), pytest.raises(UnavailableError, match="locked"), waiting.write():
         pass
@@ -270,9 +271,9 @@ def test_a_url_that_can_not_be_used_is_refused_without_its_password(url: str) ->
 
 def test_the_shown_url_holds_no_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "version_of", lambda connection, schema: schema.version)
-    real = module._engine(_url(tmp_path), "process")
+    real = module._engine(_url(tmp_path), "process", "", 1.0)
     real.url = module.make_url("postgresql://user:sesame@host/name?password=sesame")
-    monkeypatch.setattr(module, "_engine", lambda url, durability: real)
+    monkeypatch.setattr(module, "_engine", lambda *options: real)
     assert records_at("any").url == "postgresql://user:***@host/name"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -167,17 +168,13 @@ def commit_batch(
         return None
     if not _apply(connection, position.epoch, batch, derived.nop_us, now_us):
         return False
+    _mark_dirty(connection, derived)  # first, as the controller does: else they would wait for each other
     upsert(connection, schema.files, [_file_row(file, now_us) for file in derived.files])
     register_discovered(connection, derived.discovered, now_us)
-    for endpoint_id, names in derived.names.items():
+    for endpoint_id, names in sorted(derived.names.items(), key=itemgetter(0)):
         _learn_names(connection, endpoint_id, names, now_us)
     _count(connection, derived, note_numbers(connection, derived.numbers, numbers), now_us)
     insert_missing(connection, schema.dead_letters, [_dead_letter_row(each) for each in derived.dead_letters])
-    dirty = [
-        {"endpoint_id": endpoint_id, "minute_us": minute_us, "version": 1, "rows": rows}
-        for (endpoint_id, minute_us), rows in (_completed_minutes(derived) | dict(derived.dirty)).items()
-    ]
-    upsert(connection, schema.dirty, dirty, add=("version", "rows"))
     _record_schema(connection, derived, now_us)
     return True
 
@@ -277,19 +274,24 @@ def _is_applied(connection: Connection, epoch: int, batch: BatchRange) -> bool:
     return found is not None and (found.epoch, found.applied) == (epoch, batch.last)
 
 
+def _mark_dirty(connection: Connection, derived: Derived) -> None:
+    rows = [
+        {"endpoint_id": endpoint_id, "minute_us": minute_us, "version": 1, "rows": rows}
+        for (endpoint_id, minute_us), rows in (_completed_minutes(derived) | dict(derived.dirty)).items()
+    ]
+    upsert(connection, schema.dirty, rows, add=("version", "rows"))
+
+
 def _count(connection: Connection, derived: Derived, missing: Mapping[str, int], now_us: int) -> None:
-    rows = [_traffic_row(counts, missing.get(counts.endpoint_id, 0), now_us) for counts in derived.counts]
-    grows = ("received", "stored", "errors", "rejected", "late", "missing", "repeated")
-    for failed in (False, True):
-        upsert(
-            connection,
-            schema.traffic,
-            [row for row in rows if bool(row["last_error"]) == failed],
-            add=grows,
-            keep=() if failed else ("last_error",),
-            smallest=("first_request_us",),
-            largest=("last_request_us", "committed_us", "completed_us", "last_error_us"),
-        )
+    upsert(
+        connection,
+        schema.traffic,
+        [_traffic_row(counts, missing.get(counts.endpoint_id, 0), now_us) for counts in derived.counts],
+        add=("received", "stored", "errors", "rejected", "late", "missing", "repeated"),
+        smallest=("first_request_us",),
+        largest=("last_request_us", "committed_us", "completed_us", "last_error_us"),
+        said=("last_error",),
+    )
 
 
 def _traffic_row(counts: EndpointCounts, missing: int, now_us: int) -> dict[str, Any]:

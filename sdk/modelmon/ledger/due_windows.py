@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, case, select, tuple_, update
@@ -138,19 +139,22 @@ def record_sent(connection: Connection, sendings: Sequence[Sending], now_us: int
     statement = (
         update(windows)
         .where(is_key(), windows.c.sent <= bindparam("a_revision"))
-        .values(
+        .ordered_values(
             # MySQL assigns from left to right: `sends` is told by the `sent` of before. A window whose
             # app waited for something has not been tried.
-            sends=case(
-                (and_(windows.c.answered == windows.c.sent, windows.c.outcome == UNAVAILABLE), 1),
-                (windows.c.sent == bindparam("a_revision"), windows.c.sends + 1),
-                else_=1,
+            (
+                windows.c.sends,
+                case(
+                    (and_(windows.c.answered == windows.c.sent, windows.c.outcome == UNAVAILABLE), 1),
+                    (windows.c.sent == bindparam("a_revision"), windows.c.sends + 1),
+                    else_=1,
+                ),
             ),
-            sent=bindparam("a_revision"),
-            sent_us=now_us,
-            incomplete=bindparam("some_bits"),
-            check_us=bindparam("a_check"),
-            watermark_us=0,
+            (windows.c.sent, bindparam("a_revision")),
+            (windows.c.sent_us, now_us),
+            (windows.c.incomplete, bindparam("some_bits")),
+            (windows.c.check_us, bindparam("a_check")),
+            (windows.c.watermark_us, 0),
         )
     )
     values = [
@@ -158,7 +162,7 @@ def record_sent(connection: Connection, sendings: Sequence[Sending], now_us: int
             **key_values(each.key), "a_revision": each.revision, "some_bits": each.incomplete,
             "a_check": each.check_us,
         }
-        for each in sendings
+        for each in sorted(sendings, key=attrgetter("key"))
     ]  # fmt: skip
     if values:
         connection.execute(statement, values)
@@ -171,7 +175,8 @@ def want_settled(connection: Connection, found: Sequence[DueWindow], now_us: int
     changes = {"wanted": windows.c.wanted + 1, "check_us": now_us, "watermark_us": 0}
     if found:
         connection.execute(
-            update(windows).where(*_UNCHANGED).values(changes), [_as_read(each) for each in found]
+            update(windows).where(*_UNCHANGED).values(changes),
+            [_as_read(each) for each in sorted(found, key=attrgetter("key"))],
         )
 
 
@@ -180,7 +185,8 @@ def look_again(connection: Connection, found: Sequence[tuple[DueWindow, int | No
     it was read stays as it is."""
     changes = {"check_us": bindparam("a_check"), "watermark_us": 0}
     statement = update(windows).where(*_UNCHANGED).values(changes)
-    values = [{**_as_read(each), "a_check": check_us} for each, check_us in found]
+    in_order = sorted(found, key=lambda each: each[0].key)
+    values = [{**_as_read(each), "a_check": check_us} for each, check_us in in_order]
     if values:
         connection.execute(statement, values)
         count_again(connection, [window.key for window, _ in found], min_rows)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from modelmon.ledger.schema import SCHEMA
 from modelmon.settings import Settings
-from modelmon.sql.database import Database
+from modelmon.sql.database import TIMEOUT_SECONDS, Database, database_of
 
 
 def open_records(settings: Settings) -> Database:
@@ -12,9 +12,9 @@ def open_records(settings: Settings) -> Database:
 
     Raises ConfigError (URL, corrupt file, schema newer than this code) and UnavailableError.
     """
-    return records_at(settings.location("records_url"), durability=settings.durability)
+    return database_of(settings, "records_url", SCHEMA)
 
 
-def records_at(url: str, *, durability: str = "power") -> Database:
+def records_at(url: str, *, durability: str = "power", timeout_seconds: float = TIMEOUT_SECONDS) -> Database:
     """The records at this URL, as `open_records`."""
-    return Database(url, SCHEMA, durability=durability)
+    return Database(url, SCHEMA, durability=durability, timeout_seconds=timeout_seconds)

@@ -259,7 +259,7 @@ def count_late(connection: Connection, rows: Mapping[str, int]) -> None:
             .values(late=traffic.c.late + bindparam("some_rows"))
         )
         connection.execute(
-            statement, [{"an_endpoint": key, "some_rows": count} for key, count in rows.items()]
+            statement, [{"an_endpoint": key, "some_rows": count} for key, count in sorted(rows.items())]
         )
 
 
@@ -298,5 +298,5 @@ def forget_attempts(
 def _update(connection: Connection, keys: Sequence[WindowKey], changes: Mapping[str, Any]) -> None:
     if keys:
         connection.execute(
-            update(windows).where(is_key()).values(**changes), [key_values(key) for key in keys]
+            update(windows).where(is_key()).values(**changes), [key_values(key) for key in sorted(keys)]
         )

@@ -14,12 +14,10 @@ STREAM = "stream"
 EXTRAS = {"modelmon-stream": STREAM, "modelmon-controller": "stores", "modelmon-writer": "stores"}
 PYTHONS = {STREAM: ">=3.11,<3.13"}
 """Extra to the Pythons that what it brings has wheels for (storey's pins); every Python else."""
-DRIVERS = {  # scheme of a SQLAlchemy URL: the package it needs
-    "postgresql": "psycopg2-binary", "postgresql+psycopg2": "psycopg2-binary",
-    "postgresql+psycopg": "psycopg[binary]", "mysql": "mysqlclient", "mysql+pymysql": "pymysql",
-    "mariadb": "mysqlclient", "mariadb+pymysql": "pymysql",
+DRIVERS = {  # scheme of a database's URL, without the driver's own name: the package it needs
+    "postgresql": "psycopg[binary]", "postgres": "psycopg[binary]", "mysql": "pymysql", "mariadb": "pymysql",
 }  # fmt: skip
-DRIVER_MODULES = {"psycopg2-binary": "psycopg2", "psycopg[binary]": "psycopg", "mysqlclient": "MySQLdb"}
+DRIVER_MODULES = {"psycopg[binary]": "psycopg"}
 """Package to its module, where that is called otherwise; another package may bring the same one."""
 FILESYSTEMS = {"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "abfs": "adlfs", "az": "adlfs"}
 """Scheme of an fsspec URL: the package it needs."""
@@ -57,7 +55,8 @@ def extra_of(function: str, *, is_app: bool) -> str:
 
 def drivers_of(settings: Settings) -> list[str]:
     """Packages that the settings' addresses need: a database's driver, an object store's file system."""
-    databases = (DRIVERS.get(_scheme(url), "") for url in (settings.records_url, settings.series_url))
+    urls = (settings.records_url, settings.series_url)
+    databases = (DRIVERS.get(_scheme(url).partition("+")[0], "") for url in urls)
     stores = (FILESYSTEMS.get(_scheme(url), "") for url in (settings.samples_path, settings.artifacts_path))
     return sorted({package for package in (*databases, *stores) if package})
 

@@ -95,7 +95,7 @@ class DatastoreProfilePostgreSQL:
         """The settings that it stands for."""
         password = f":{quote(self.password, safe='')}" if self.password else ""
         place = f"{self.host}:{self.port}/{quote(self.database, safe='')}"
-        return {"series_url": f"postgresql+psycopg://{quote(self.user, safe='')}{password}@{place}"}
+        return {"series_url": f"postgresql://{quote(self.user, safe='')}{password}@{place}"}
 
 
 Profile = DatastoreProfileKafkaStream | DatastoreProfilePostgreSQL

@@ -50,6 +50,7 @@ def insert_missing(connection: Connection, table: Table, rows: Sequence[Row]) ->
     """Insert the rows whose primary key is not there yet; the others stay as they are."""
     if not rows:
         return
+    rows = _in_order(table, rows)
     if _is_mysql(connection):
         # Not INSERT IGNORE, which also swallows values that don't fit.
         key = next(iter(table.primary_key)).name
@@ -68,16 +69,19 @@ def upsert(
     add: Collection[str] = (),
     smallest: Collection[str] = (),
     largest: Collection[str] = (),
+    said: Collection[str] = (),
     not_below: str = "",
 ) -> None:
     """Insert `rows` or, where their primary key is there, set all their other columns; one statement.
 
     All rows have the same columns. In a row that is there already `keep` columns stay as they are, `add`
-    columns grow by the new value, `smallest` and `largest` columns move only down or up (null is no value).
+    columns grow by the new value, `smallest` and `largest` columns move only down or up (null is no value),
+    `said` columns change only to a text that is not empty.
     With `not_below` a row changes only when its new value of that column is not below the stored one.
     """
     if not rows:
         return
+    rows = _in_order(table, rows)
     statement = _insert(connection, table)
     new = statement.inserted if _is_mysql(connection) else statement.excluded
     fixed = {column.name for column in table.primary_key} | set(keep)
@@ -92,12 +96,23 @@ def upsert(
             changes[name] = case((_moves(old, new[name], new[name] < old), new[name]), else_=old)
         elif name in largest:
             changes[name] = case((_moves(old, new[name], new[name] > old), new[name]), else_=old)
+        elif name in said:
+            changes[name] = case((new[name] != "", new[name]), else_=old)
         else:
             changes[name] = new[name]
     if not changes:
         insert_missing(connection, table, rows)
         return
     _run(connection, table, statement, rows, changes, not_below)
+
+
+def _in_order(table: Table, rows: Sequence[Row]) -> list[Row]:
+    """The rows by primary key, so that two who lock rows of one table don't wait for each other.
+
+    Rows of the same key stay in the order in which they came.
+    """
+    key = [column.name for column in table.primary_key]
+    return sorted(rows, key=lambda row: [row[name] for name in key])
 
 
 def _moves(old: Any, new: Any, moved: ColumnElement[bool]) -> ColumnElement[bool]:

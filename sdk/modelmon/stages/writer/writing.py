@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 from modelmon.ledger import answers
 from modelmon.ledger.answers import Raised
 from modelmon.ledger.endpoint_apps import count_again
@@ -23,8 +25,7 @@ def write(
     series.write_values([value for report in reading.reports for value in report.values])
     with database.write() as connection:
         answers.set_aside(connection, reading.letters)
-        raised = [
-            each for report in reading.reports for each in answers.apply(connection, report, now_us, attempts)
-        ]
+        in_order = sorted(reading.reports, key=attrgetter("key"))  # as others do who lock several windows
+        raised = [each for report in in_order for each in answers.apply(connection, report, now_us, attempts)]
         count_again(connection, {report.key for report in reading.reports}, min_rows)
     return raised

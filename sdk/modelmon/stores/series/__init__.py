@@ -16,6 +16,7 @@ SQL = "modelmon.stores.series.sql"
 BACKENDS = {
     "sqlite": SQL,
     "postgresql": SQL,
+    "postgres": SQL,
     "mysql": SQL,
     "mariadb": SQL,
     "memory": "modelmon.stores.series.memory",

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, Select, Table, bindparam, delete, func, 
 
 from modelmon.model import BatchRange, TrafficPoint, ValuePoint, WindowFeatures, WindowKey
 from modelmon.settings import Settings
-from modelmon.sql.database import Database
+from modelmon.sql.database import Database, database_of
 from modelmon.sql.statements import chunks, of_windows, upsert
 from modelmon.stores.series import packing
 from modelmon.stores.series.base import (
@@ -41,7 +41,7 @@ _FORGET = delete(series_traffic).where(
 
 def open(url: str, settings: Settings) -> SeriesStore:  # noqa: A001 - the hook's name
     """The series in the database at this SQLAlchemy URL, made or migrated when needed."""
-    return SqlSeries(Database(url, SCHEMA, durability=settings.durability))
+    return SqlSeries(database_of(settings, "series_url", SCHEMA))
 
 
 class SqlSeries(SeriesStore):
