@@ -59,7 +59,7 @@ docs: $(VENV)/.dev ## build the pages into build/docs; a warning is an error
 	@$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going docs build/docs
 	@echo "build/docs/index.html"
 
-services: $(VENV)/.dev ## install Apache Kafka (needs java and mvn) and MLRun for the tests, outside the repository
+services: $(VENV)/.dev ## install Kafka (needs java and mvn), MLRun, PostgreSQL and MariaDB (as root on Debian) for the tests
 	@$(BIN)/python -m tests.services.install
 
 bundle: $(VENV)/.dev ## dist/functions/<name>/: folders that nuctl deploy takes

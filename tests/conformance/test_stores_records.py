@@ -14,7 +14,7 @@ from conformance.store_backends import RECORDS
 from modelmon.errors import ConfigError
 from modelmon.ledger import dead_letters, endpoints, registry
 from modelmon.ledger.schema import dead_letters as dead_letters_table
-from modelmon.ledger.schema import dirty, traffic
+from modelmon.ledger.schema import dirty, project_values, traffic, verdicts
 from modelmon.model import DeadLetter, Endpoint, from_us
 from modelmon.sql.database import Database
 from modelmon.sql.statements import chunks, insert_missing, upsert
@@ -244,6 +244,63 @@ def test_the_smallest_and_largest_ignore_null(records: Database) -> None:
             upsert(connection, traffic, [row], smallest=["first_request_us"], largest=["last_request_us"])
             columns = (traffic.c.first_request_us, traffic.c.last_request_us)
             assert connection.execute(select(*columns)).one() == stands
+
+
+LETTERS = (
+    "",
+    " ",
+    "A",
+    "Drift",
+    "a",
+    "a ",
+    "a\u0301",
+    "drift",
+    "grosse",
+    "größe",
+    "á",
+    "ä",
+    "温度",
+    "\U0001f600",
+)
+
+
+def test_names_are_keys_to_the_letter_and_in_pythons_order(records: Database) -> None:
+    with records.write() as connection:
+        for name in LETTERS:
+            registry.set_value(connection, name, name)
+        assert {name: registry.get_value(connection, name) for name in LETTERS} == {n: n for n in LETTERS}
+        found = connection.scalars(select(project_values.c.name).order_by(project_values.c.name)).all()
+    assert found == sorted(LETTERS)
+
+
+@pytest.mark.parametrize("value", [-1e300, 5e-324, 0.1 + 0.2, 1.7976931348623157e308, -0.0])
+def test_a_number_is_kept_to_its_last_digit(records: Database, value: float) -> None:
+    row = {
+        "endpoint_id": "e", "application_name": "a", "name": "n", "kind": 0, "status": 0, "value": value,
+        "extra_data": "", "start_us": 0, "end_us": 0, "revision": 1,
+    }  # fmt: skip
+    with records.write() as connection:
+        upsert(connection, verdicts, [row])
+        assert connection.scalar(select(verdicts.c.value)) == value
+
+
+def test_a_long_text_and_a_large_message_are_kept(records: Database) -> None:
+    text, body = "ä温" * 100_000, bytes(range(256)) * 1_000
+    with records.write() as connection:
+        registry.set_value(connection, "a", text)
+        assert registry.get_value(connection, "a") == text
+        connection.execute(insert(dead_letters_table), [_dead_letter(1) | {"body": body, "reason": text}])
+        letter = dead_letters.get(connection, "s", 0, 1, -1)
+    assert letter is not None
+    assert (letter.body, letter.reason) == (body, text)
+
+
+def test_a_text_with_a_nul_is_kept_where_there_can_be_one_and_readable_where_not(records: Database) -> None:
+    with records.write() as connection:
+        connection.execute(insert(dead_letters_table), [_dead_letter(1) | {"reason": "a\0b"}])
+        letter = dead_letters.get(connection, "s", 0, 1, -1)
+    assert letter is not None
+    assert letter.reason == ("a␀b" if records.url.startswith("postgresql") else "a\0b")
 
 
 def test_chunks_hold_everything_in_order() -> None:

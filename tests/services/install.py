@@ -1,8 +1,9 @@
 """Installs what the tests run beside us, by name, into a folder outside the repository, once.
 
-    python -m tests.services.install [KAFKA-VERSION ...] [mlrun]
+    python -m tests.services.install [KAFKA-VERSION ...] [mlrun] [databases]
 
-Apache Kafka comes by Maven, MLRun by pip. Without arguments: all that the tests want.
+Apache Kafka comes by Maven, MLRun by pip, PostgreSQL and MariaDB from Debian where we are root. Without
+arguments: all that the tests want.
 
 The folder is $MODELMON_SERVICES, else $XDG_CACHE_HOME/modelmon/services, else ~/.cache/modelmon/services.
 """
@@ -91,8 +92,21 @@ def _fetch(version: str, partial: Path) -> None:
         )
 
 
+def _install_databases() -> None:
+    from . import mariadb, postgres
+
+    for name, server, install in (
+        ("PostgreSQL", postgres, postgres.install_postgres),
+        ("MariaDB", mariadb, mariadb.install_mariadb),
+    ):
+        why_not = server.missing()
+        print(why_not or f"{name} {'installed' if install() else 'is there already'}")
+
+
 def main(wanted: list[str]) -> int:
-    versions = [each for each in wanted if each != "mlrun"]
+    if "databases" in wanted or not wanted:
+        _install_databases()
+    versions = [each for each in wanted if each not in ("mlrun", "databases")]
     if not wanted:
         versions = [KAFKA_VERSION, KAFKA_4_VERSION]
     if missing := missing_programs(*versions):

@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import time
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from uuid import uuid4
 
@@ -31,6 +32,8 @@ def is_installed() -> bool:
 
 def missing() -> str:
     """Why there is no MariaDB for tests, as a sentence; empty when there is one or it can be installed."""
+    if find_spec("pymysql") is None:
+        return "pymysql is not installed (make setup)"
     if is_installed() or can_install():
         return ""
     return "MariaDB is not installed, and installing it (`make services`) needs root and apt-get"

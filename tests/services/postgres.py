@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import time
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from uuid import uuid4
 
@@ -35,6 +36,8 @@ def programs() -> Path | None:
 
 def missing() -> str:
     """Why there is no PostgreSQL for tests, as a sentence; empty when there is one or it can be installed."""
+    if find_spec("psycopg") is None:
+        return "psycopg is not installed (make setup)"
     if programs() is not None or can_install():
         return ""
     return "PostgreSQL is not installed, and installing it (`make services`) needs root and apt-get"

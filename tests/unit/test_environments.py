@@ -85,7 +85,7 @@ def test_a_driver_is_its_module_whatever_package_has_brought_it() -> None:
     ("own", "lacks"),
     [
         ("no-such-package", "no-such-package"), ("numpy<1", "numpy<1"), ("numpy[no-such]==99", "numpy==99"),
-        ("numpy @ https://example.com/numpy.whl", "numpy"), ("sqlalchemy[pymysql]", "pymysql"),
+        ("numpy @ https://example.com/numpy.whl", "numpy"), ("sqlalchemy[aiosqlite]", "aiosqlite"),
     ],
 )  # fmt: skip
 def test_what_this_python_lacks_is_named(own: str, lacks: str) -> None:

@@ -7,6 +7,7 @@ be one that differ in case, in an accent or in a blank at the end, and names can
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import BigInteger, Dialect, Double, Float, Integer, LargeBinary, String, Text
@@ -24,13 +25,22 @@ BYTES = LargeBinary().with_variant(mysql.LONGBLOB(), *MYSQL)
 """Bytes of any number."""
 
 
-class Name(TypeDecorator[str]):
+class _Exact(TypeDecorator[str]):
+    """Text that is kept and compared as it is. PostgreSQL can't hold a NUL: there it becomes its picture, ␀."""
+
+    impl = String
+    cache_ok = True
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any] | None:
+        return _without_nul if dialect.name == "postgresql" else super().bind_processor(dialect)
+
+
+class Name(_Exact):
     """At most `length` characters, for keys too.
 
     Two are the same when every character is; they are in the order of their code points, as in Python.
     """
 
-    impl = String
     cache_ok = True
 
     def __init__(self, length: int) -> None:
@@ -46,7 +56,7 @@ class Name(TypeDecorator[str]):
         return super().load_dialect_impl(dialect)
 
 
-class LongText(TypeDecorator[str]):
+class LongText(_Exact):
     """Text of any length, compared and ordered as a `Name`; for no key."""
 
     impl = Text
@@ -59,6 +69,10 @@ class LongText(TypeDecorator[str]):
         if dialect.name == "postgresql":
             return dialect.type_descriptor(postgresql.TEXT(collation="C"))
         return super().load_dialect_impl(dialect)
+
+
+def _without_nul(value: str | None) -> str | None:
+    return value.replace("\0", "␀") if value else value
 
 
 def _exact(dialect: Any) -> str:
