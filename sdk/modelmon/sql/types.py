@@ -26,7 +26,7 @@ BYTES = LargeBinary().with_variant(mysql.LONGBLOB(), *MYSQL)
 
 
 class _Exact(TypeDecorator[str]):
-    """Text that is kept and compared as it is. PostgreSQL can't hold a NUL: there it becomes its picture, ␀."""
+    """Text that is kept and compared as it is. PostgreSQL can't hold a NUL: there it becomes its picture."""
 
     impl = String
     cache_ok = True
