@@ -12,9 +12,9 @@ from modelmon.streams import Stream, kafka
 _opened: list[Stream] = []
 
 
-def open(url: str, partitions: int, settings: Settings) -> Stream:  # noqa: A001 - a back-end has it
+def open(url: str, partitions: int, settings: Settings, *, create: bool) -> Stream:  # noqa: A001 - a back-end has it
     """As the back-end's own."""
-    stream = kafka.open(url, partitions, settings)
+    stream = kafka.open(url, partitions, settings, create=create)
     _opened.append(stream)
     return stream
 

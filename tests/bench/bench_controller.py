@@ -22,6 +22,8 @@ from modelmon.ledger.schema import dirty, endpoints, traffic, windows
 from modelmon.settings import Settings
 from modelmon.sql.statements import upsert
 from modelmon.stages.controller import Controller
+from modelmon.streams import open_stream
+from modelmon.streams.subscriptions import events_of, reports_of, windows_of
 
 ACTIVE = 100
 HISTORY = 20
@@ -81,6 +83,12 @@ class _Project:
             upsert(connection, traffic, [_traffic(name) for name in names])
             upsert(connection, windows, [row for name in names for row in _windows(name)])
         self._active = names[:: count // ACTIVE]
+        for read in (
+            events_of(self._settings),
+            reports_of(self._settings),
+            windows_of(self._settings, "app"),
+        ):
+            open_stream(read.url, read.partitions, self._settings).close()
         self._controller = Controller.open(self._settings)
 
     def tick(self) -> float:

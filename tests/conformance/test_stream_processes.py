@@ -10,7 +10,6 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,7 +29,7 @@ Start = Callable[..., "subprocess.Popen[str]"]
 @pytest.fixture(params=SHARED_BACKENDS, ids=lambda make: make.__name__.removesuffix("_backend"))
 def backend(request: pytest.FixtureRequest, tmp_path) -> Iterator[Backend]:
     backend = request.param(tmp_path)
-    backend.settings = replace(backend.settings, kafka_session_seconds=SESSION_SECONDS)
+    backend.settings = backend.settings.changed(kafka_session_seconds=SESSION_SECONDS)
     yield backend
     backend.close()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from zlib import crc32
 
 import pytest
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from conformance.stream_backends import BACKENDS, Backend
 from modelmon.errors import ConfigError, RejectedError, UnavailableError
 from modelmon.model import Message
-from modelmon.streams import Consumer
+from modelmon.streams import Consumer, open_stream
 
 PATIENCE_SECONDS = 30.0
 
@@ -55,6 +56,17 @@ def commit_all(consumer: Consumer, messages: Sequence[Message]) -> None:
 
 def bodies(messages: Sequence[Message]) -> list[bytes]:
     return [message.body for message in messages]
+
+
+# There or not
+
+
+def test_who_is_not_to_create_a_stream_finds_it_only_once_it_is_there(backend):
+    with pytest.raises(ConfigError, match="there is no such stream, or it was deleted, and it is not made"):
+        open_stream(backend.url(), 2, backend.settings, create=False)
+    made = backend.open(partitions=2)
+    with closing(open_stream(made.url, 1, backend.settings, create=False)) as found:
+        assert (found.stream_id, found.partitions) == (made.stream_id, 2)
 
 
 # Order, keys, partitions

@@ -103,7 +103,7 @@ def test_a_bundle_does_what_the_embedded_runner_does(broker: kafka.KafkaBroker, 
 def test_the_kafka_trigger_takes_its_password_from_a_file(
     broker: kafka.KafkaBroker, tmp_path: Path, right: bool
 ) -> None:
-    settings = Settings(
+    settings = Settings().changed(
         project_dir=str(tmp_path), stream_path=broker.sasl_url, events_stream=f"secret-{right}".lower(),
         kafka_security_protocol="SASL_PLAINTEXT", kafka_sasl_mechanism="PLAIN",
         kafka_sasl_username=kafka.USER, kafka_sasl_password=kafka.PASSWORD,

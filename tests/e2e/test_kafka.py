@@ -28,9 +28,9 @@ pytestmark = kafka.needs_kafka("kafka-faults", install.KAFKA_VERSION, install.KA
 PATIENCE_SECONDS = 60.0
 SLACK_SECONDS = 5.0  # for a machine that is busy
 SETTINGS = kafka.SETTINGS
-HASTY = replace(SETTINGS, kafka_timeout_seconds=1.5)
-SASL = replace(
-    SETTINGS,
+HASTY_SECONDS = 1.5
+HASTY = SETTINGS.changed(kafka_timeout_seconds=HASTY_SECONDS)
+SASL = SETTINGS.changed(
     kafka_security_protocol="SASL_PLAINTEXT",
     kafka_sasl_mechanism="PLAIN",
     kafka_sasl_username=kafka.USER,
@@ -74,7 +74,7 @@ def test_a_broker_that_is_not_there_is_unavailable_soon_and_by_name():
     began = time.monotonic()
     with pytest.raises(UnavailableError, match=r"1:1/events: could not describe the topic within 1\.5 s"):
         open_stream("kafka://127.0.0.1:1/events", settings=HASTY)
-    assert time.monotonic() - began < 2 * HASTY.kafka_timeout_seconds + SLACK_SECONDS
+    assert time.monotonic() - began < 2 * HASTY_SECONDS + SLACK_SECONDS
 
 
 def test_a_broker_that_is_down_or_frozen_is_unavailable_within_the_time_until_it_is_back(broker, streams):
@@ -113,7 +113,7 @@ def check_unavailable(stream: Stream, consumer: Consumer) -> None:
         with pytest.raises(UnavailableError, match="down: could not"):
             call()
         # A connection that is tried again while the call's own time ends has its own time.
-        assert time.monotonic() - began < 2 * HASTY.kafka_timeout_seconds + SLACK_SECONDS
+        assert time.monotonic() - began < 2 * HASTY_SECONDS + SLACK_SECONDS
 
 
 def test_who_leaves_a_broker_that_is_down_leaves_soon_and_no_thread(broker):
@@ -125,7 +125,7 @@ def test_who_leaves_a_broker_that_is_down_leaves_soon_and_no_thread(broker):
     try:
         began = time.monotonic()
         stream.close()
-        assert time.monotonic() - began < 3 * HASTY.kafka_timeout_seconds + SLACK_SECONDS
+        assert time.monotonic() - began < 3 * HASTY_SECONDS + SLACK_SECONDS
     finally:
         broker.thaw()
     assert set(threading.enumerate()) == before
@@ -153,7 +153,7 @@ def publish_again(stream: Stream, records: list[tuple[str, bytes]]) -> int:
 
 
 def test_a_broker_killed_under_load_loses_nothing_and_doubles_only_what_failed(broker, streams):
-    stream = open_stream(f"{broker.url}/killed", 3, settings=replace(SETTINGS, kafka_timeout_seconds=3.0))
+    stream = open_stream(f"{broker.url}/killed", 3, settings=SETTINGS.changed(kafka_timeout_seconds=3.0))
     streams.append(stream)
     failed: Counter[int] = Counter()
     sent = 0
@@ -245,12 +245,12 @@ def test_a_deleted_topic_is_not_brought_back_by_who_still_uses_it(broker, stream
 
 def test_a_deleted_topic_stays_away_from_who_may_not_make_it(broker, streams):
     url = f"{broker.url}/refused"
-    refusing = replace(SETTINGS, kafka_missing_topic="refuse")
+    refusing = SETTINGS.changed(kafka_missing_topic="refuse")
     streams.append(open_stream(url, settings=SETTINGS))
     streams.append(open_stream(url, settings=refusing))
     kafka.delete_topic(url)
     for _ in range(3):
-        with pytest.raises(ConfigError, match=r"refused: there is no such topic, or it was deleted"):
+        with pytest.raises(ConfigError, match=r"refused: there is no such stream, or it was deleted"):
             open_stream(url, settings=refusing)
     made = open_stream(url, settings=SETTINGS)
     streams.append(made)
@@ -268,7 +268,7 @@ def test_a_controller_and_a_publisher_do_not_bring_a_deleted_topic_back(broker, 
     connect().close()
     kafka.delete_topic(settings.events_url)
     for opens in (streams.events, connect):
-        with pytest.raises(ConfigError, match="gone-events: there is no such topic"):
+        with pytest.raises(ConfigError, match="gone-events: there is no such stream"):
             opens()
     streams.close()
 
@@ -283,7 +283,7 @@ def test_a_function_whose_topic_is_deleted_stays_down_until_somebody_begins_anew
         eventually(lambda: url.rpartition("/")[2] in topics(broker))
         kafka.delete_topic(url)
         eventually(lambda: workers_of(project, "reader")[0]["restarts"] >= 3)
-        assert "there is no such topic, or it was deleted" in log_of(project, "reader")
+        assert "there is no such stream, or it was deleted" in log_of(project, "reader")
         assert url.rpartition("/")[2] not in topics(broker)
         runner.stop(within_seconds=1)
 
@@ -322,7 +322,7 @@ def test_partitions_that_are_added_stop_who_reads_and_not_who_publishes(broker, 
 
 
 def test_a_session_longer_than_the_brokers_take_is_a_config_error(broker, streams):
-    stream = open_stream(f"{broker.url}/session", settings=replace(SETTINGS, kafka_session_seconds=7_200.0))
+    stream = open_stream(f"{broker.url}/session", settings=SETTINGS.changed(kafka_session_seconds=7_200.0))
     streams.append(stream)
     consumer = stream.consumer("g")
     with pytest.raises(ConfigError, match=r"don't take kafka_session_seconds 7200"):
@@ -344,7 +344,7 @@ def test_a_group_beyond_the_end_of_its_topic_stops(broker, streams):
 
 
 def test_a_message_too_large_for_its_topic_is_refused_before_anything_is_written(broker, streams):
-    small = replace(SETTINGS, kafka_max_message_bytes=2_000)
+    small = SETTINGS.changed(kafka_max_message_bytes=2_000)
     open_stream(f"{broker.url}/small", settings=small).close()
     stream = open_stream(f"{broker.url}/small", settings=SETTINGS)
     streams.append(stream)
@@ -357,7 +357,7 @@ def test_a_message_too_large_for_its_topic_is_refused_before_anything_is_written
 
 
 def test_compressed_messages_come_back_as_they_were(broker, streams):
-    stream = open_stream(f"{broker.url}/gzip", settings=replace(SETTINGS, kafka_compression="gzip"))
+    stream = open_stream(f"{broker.url}/gzip", settings=SETTINGS.changed(kafka_compression="gzip"))
     streams.append(stream)
     records = [("k", b"%d " % number * 500) for number in range(50)]
     stream.publish(records)
@@ -368,7 +368,7 @@ def test_a_compression_without_its_library_is_refused(broker, streams):
     pytest.importorskip("kafka")
     from kafka.codec import has_snappy
 
-    stream = open_stream(f"{broker.url}/snappy", settings=replace(SETTINGS, kafka_compression="snappy"))
+    stream = open_stream(f"{broker.url}/snappy", settings=SETTINGS.changed(kafka_compression="snappy"))
     streams.append(stream)
     if not has_snappy():
         with pytest.raises(ConfigError, match="kafka_compression: snappy needs its library"):
@@ -389,20 +389,20 @@ def test_a_user_with_a_password_publishes_and_reads(broker, streams, caplog):
 
 
 def test_a_wrong_password_is_a_config_error_at_once_that_does_not_show_it(broker, caplog):
-    wrong = replace(SASL, kafka_sasl_password="not-the-password-9", kafka_timeout_seconds=30.0)
+    wrong = SASL.changed(kafka_sasl_password="not-the-password-9", kafka_timeout_seconds=HASTY_SECONDS * 20)
     before = set(threading.enumerate())
     with caplog.at_level(logging.DEBUG, logger="kafka"):
         for _ in range(5):
             began = time.monotonic()
             with pytest.raises(ConfigError, match=r"refused user 'modelmon'.*check kafka_sasl_") as refused:
                 open_stream(f"{broker.sasl_url}/secret", settings=wrong)
-            assert time.monotonic() - began < wrong.kafka_timeout_seconds / 2
+            assert time.monotonic() - began < HASTY_SECONDS * 10
     assert "not-the-password-9" not in f"{refused.value!r} {refused.value} {caplog.text} {wrong}"
     assert set(threading.enumerate()) == before
 
 
 def test_who_is_refused_after_the_broker_came_back_is_told(broker, streams):
-    guest = replace(SASL, kafka_sasl_username=kafka.GUEST)
+    guest = SASL.changed(kafka_sasl_username=kafka.GUEST)
     stream = open_stream(f"{broker.sasl_url}/guest", settings=guest)
     streams.append(stream)
     publish_again(stream, [("k", b"1")])

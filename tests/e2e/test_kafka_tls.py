@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 
@@ -33,8 +32,7 @@ def broker() -> Iterator[KafkaBroker]:
 def with_certificate(broker: KafkaBroker) -> Settings:
     """Of a client that both sides know."""
     client = broker.certificate("client")
-    return replace(
-        kafka.SETTINGS,
+    return kafka.SETTINGS.changed(
         kafka_security_protocol="SSL",
         kafka_ssl_cafile=broker.certificate("ca"),
         kafka_ssl_certfile=client,
@@ -44,8 +42,7 @@ def with_certificate(broker: KafkaBroker) -> Settings:
 
 @pytest.fixture
 def with_password(broker: KafkaBroker) -> Settings:
-    return replace(
-        kafka.SETTINGS,
+    return kafka.SETTINGS.changed(
         kafka_security_protocol="SASL_SSL",
         kafka_ssl_cafile=broker.certificate("ca"),
         kafka_sasl_mechanism="PLAIN",
@@ -75,19 +72,19 @@ def test_a_client_with_a_password_publishes_and_reads_over_tls(broker, with_pass
 
 
 def test_a_wrong_password_over_tls_is_a_config_error(broker, with_password):
-    wrong = replace(with_password, kafka_sasl_password="not-the-password-9")
+    wrong = with_password.changed(kafka_sasl_password="not-the-password-9")
     with pytest.raises(ConfigError, match="refused user 'modelmon'") as refused:
         open_stream(f"kafka://127.0.0.1:{broker.sasl_tls_port}/sasl-tls", settings=wrong)
     assert "not-the-password-9" not in str(refused.value)
 
 
 def test_a_broker_that_nobody_vouches_for_is_a_config_error(broker, with_password):
-    unknown = replace(with_password, kafka_ssl_cafile="")
+    unknown = with_password.changed(kafka_ssl_cafile="")
     with pytest.raises(ConfigError, match=r"certificate was refused.*check kafka_ssl_cafile"):
         open_stream(f"kafka://127.0.0.1:{broker.sasl_tls_port}/sasl-tls", settings=unknown)
 
 
 def test_a_client_without_a_certificate_where_one_is_asked_for_is_told(broker, with_certificate):
-    none = replace(with_certificate, kafka_ssl_certfile="", kafka_ssl_keyfile="")
+    none = with_certificate.changed(kafka_ssl_certfile="", kafka_ssl_keyfile="")
     with pytest.raises(ConfigError, match=r"certificate was refused.*kafka_ssl_certfile"):
         open_stream(f"kafka://127.0.0.1:{broker.tls_port}/tls", settings=none)

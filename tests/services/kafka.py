@@ -203,7 +203,7 @@ def needs_kafka(group: str, *versions: str) -> list[pytest.MarkDecorator]:
 
 NEEDS_KAFKA = needs_kafka("kafka")
 """Of tests that share a broker, which nobody stops."""
-SETTINGS = Settings(kafka_timeout_seconds=60.0, kafka_max_message_bytes=64 * 2**20)
+SETTINGS = Settings().changed(kafka_timeout_seconds=60.0, kafka_max_message_bytes=64 * 2**20)
 """For tests that are not about time, also on a machine that is very busy; messages may be huge."""
 
 

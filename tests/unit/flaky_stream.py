@@ -16,8 +16,9 @@ AFTER_PUBLISH: dict[str, Callable[[], None]] = {}
 """What happens when a publish to the stream of this name has become durable."""
 
 
-def open(url: str, partitions: int, settings: Settings) -> Stream:  # noqa: A001 - the hook's name
-    return FlakyStream(url, memory.open(url.replace("flaky://", "memory://"), partitions, settings))
+def open(url: str, partitions: int, settings: Settings, *, create: bool) -> Stream:  # noqa: A001 - the hook's name
+    real = memory.open(url.replace("flaky://", "memory://"), partitions, settings, create=create)
+    return FlakyStream(url, real)
 
 
 class FlakyStream(Stream):

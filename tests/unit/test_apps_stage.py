@@ -174,6 +174,7 @@ def project(tmp_path: Path) -> Iterator[Project]:
         unavailable_max_wait_seconds=0.01,
     )
     made = Project(settings)
+    open_stream(settings.app_url(APP)).close()  # as its trigger has
     yield made
     made.database.close()
 

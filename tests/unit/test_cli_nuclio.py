@@ -17,6 +17,7 @@ from modelmon.ledger import heartbeats
 from modelmon.ledger.records import open_records
 from modelmon.model import Heartbeat, WorkerState
 from modelmon.settings import Settings
+from modelmon.streams import open_stream
 
 
 @pytest.fixture
@@ -62,6 +63,7 @@ def on_nuclio(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     deploy(project, "silent", "", {"events": stream_trigger()})
     deploy(project, "web", "", {"http": HTTP})
     beat(project, "reader", WorkerState.READY)
+    open_stream(Settings.load(project).events_url, 2).close()
     return nuctl_stand_in.install(tmp_path / "nuctl", monkeypatch)
 
 

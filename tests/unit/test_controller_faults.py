@@ -83,6 +83,7 @@ def test_an_app_stream_that_was_made_anew_before_a_publish_is_opened_again(chain
     chain.report(done(event))
     chain.tick(at(12))
     memory.delete(chain.settings.app_url("app").replace("flaky", "memory"))
+    open_stream(chain.settings.app_url("app")).close()
     chain.serve(at(21), now=at(21))
     assert list(chain.tick(at(21))["sent"]["unavailable"]) == ["app"]
     assert chain.tick(at(21, 1))["sent"]["new"] == 1

@@ -7,6 +7,7 @@ import pytest
 from modelmon import wire
 from modelmon.ledger import registry
 from modelmon.model import to_us
+from modelmon.streams import open_stream
 from unit.window_support import E1, GRACE, Chain, at, done, result
 
 RETRY = 10
@@ -155,6 +156,7 @@ def test_a_window_from_before_the_app_was_registered_is_not_partial_once_newer_d
     chain.serve(*BURST, now=at(6))
     chain.serve(at(12), at(40), now=at(40))
     chain.tick(at(40))
+    open_stream(chain.settings.app_url("new")).close()
     with chain.database.write() as connection:
         registry.register_app(connection, "new", None, at(41))
     chain.serve(at(6), now=at(42))

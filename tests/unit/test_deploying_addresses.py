@@ -19,7 +19,8 @@ from modelmon.wheel import installed_wheel
 
 def plan_of(platform: str = "", **settings: Any) -> Plan:
     return make_plan(
-        Settings(**{"project": "flights", "stream_path": "kafka://kafka:9092", **settings}), platform
+        Settings().changed(**{"project": "flights", "stream_path": "kafka://kafka:9092", **settings}),
+        platform,
     )
 
 

@@ -25,7 +25,8 @@ from nuctl_stand_in import WHEEL
 
 
 def plan_of(**settings: Any) -> Plan:
-    return make_plan(Settings(**{"project": "flights", "stream_path": "kafka://kafka:9092", **settings}))
+    given = {"project": "flights", "stream_path": "kafka://kafka:9092", **settings}
+    return make_plan(Settings().changed(**given))
 
 
 def write(folder: Path, text: str, code: str = "handler = print\n") -> Path:

@@ -32,7 +32,7 @@ REQUIRES = (
 
 
 def plan_of(**settings: Any) -> Plan:
-    return make_plan(Settings(project="flights", stream_path="kafka://a:1", **settings), "local")
+    return make_plan(Settings().changed(project="flights", stream_path="kafka://a:1", **settings), "local")
 
 
 def image(name: str, plan: Plan, **changes: tuple[str, str]) -> Any:
@@ -153,7 +153,7 @@ def test_directives_of_ones_own_stay_too() -> None:
     ids=["postgresql", "mysql", "none"],
 )
 def test_the_drivers_of_the_settings_addresses_are_installed(settings: Any, drivers: list[str]) -> None:
-    (core,) = layers_of("serving", make_plan(Settings(**settings), "kube"), REQUIRES, is_app=False)
+    (core,) = layers_of("serving", make_plan(Settings().changed(**settings), "kube"), REQUIRES, is_app=False)
     assert list(core.lines) == ["numpy>=1.26", "kafka-python<4,>=3", *drivers]
 
 

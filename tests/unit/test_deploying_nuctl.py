@@ -69,7 +69,7 @@ class TestNamespace:
         assert deployed(notes) == ["modelmon-writer", "modelmon-writer"]
 
     def test_a_function_of_another_project_is_not_deleted(self, notes: Path) -> None:
-        settings = Settings(project="flights", platform="local", **SERVERS)
+        settings = Settings().changed(project="flights", platform="local", **SERVERS)
         nuctl_stand_in.put(notes, "rows", "trains")
         steps.delete_function(settings, "rows", lambda what: None)
         assert nuctl_stand_in.calls(notes) == []
@@ -114,7 +114,7 @@ class TestNamespace:
 
     def test_a_nuctl_that_does_not_answer_is_not_waited_for_long(self, notes: Path, ends: None) -> None:
         (notes / "silent").touch()
-        settings = Settings(project="flights", platform="local", **SERVERS)
+        settings = Settings().changed(project="flights", platform="local", **SERVERS)
         with pytest.raises(UnavailableError, match=r"took longer than 60 s and was ended: it said nothing"):
             steps.address(settings, "web")
 
@@ -138,7 +138,9 @@ class TestBeingDeployed:
 
     def test_it_is_not_deleted_either(self, notes: Path, tmp_path: Path) -> None:
         nuctl_stand_in.put(notes, "modelmon-stream", "flights", "building")
-        settings = Settings(project="flights", platform="local", project_dir=str(tmp_path), **SERVERS)
+        settings = Settings().changed(
+            project="flights", platform="local", project_dir=str(tmp_path), **SERVERS
+        )
         with pytest.raises(UnavailableError, match=r"free it by\n  nuctl delete function modelmon-stream"):
             steps.delete_function(settings, "modelmon-stream", lambda what: None)
         assert nuctl_stand_in.calls(notes) == []

@@ -24,7 +24,7 @@ from nuctl_stand_in import SASL, SERVERS, WHEEL
 
 def rendered(name: str, platform: str, folder: str = "", /, **settings: Any) -> Any:
     """A function.yaml as it is deployed, checked."""
-    plan = make_plan(Settings(project="flights", **settings), platform)
+    plan = make_plan(Settings().changed(project="flights", **settings), platform)
     text = render_function(
         (template(folder or name) / "function.yaml").read_text(), name, plan, installed_wheel()
     ).text
@@ -110,7 +110,7 @@ def test_no_secret_stands_in_a_function_yaml(platform: str, tmp_path: Path) -> N
     names = {entry["name"] for entry in spec["env"] if "valueFrom" in entry}
     secret = {"MODELMON_RECORDS_URL", "MODELMON_KAFKA_SASL_PASSWORD"}
     assert names == (secret if platform == KUBE else set())
-    assert set(secret_variables(make_plan(Settings(**settings), platform))) == secret
+    assert set(secret_variables(make_plan(Settings().changed(**settings), platform))) == secret
     if platform == KUBE:
         keys = [item["key"] for item in volume["volume"]["secret"]["items"]]
         assert keys == ["MODELMON_KAFKA_SASL_PASSWORD", "kafka-ca.pem"]
@@ -155,7 +155,7 @@ def test_on_docker_the_containers_of_a_project_share_its_folder(tmp_path: Path) 
 def test_what_functions_could_not_find_is_named(
     settings: dict[str, str], platform: str, names: list[str]
 ) -> None:
-    found = out_of_reach(make_plan(Settings(**settings), platform))
+    found = out_of_reach(make_plan(Settings().changed(**settings), platform))
     assert [each.partition(":")[0] for each in found] == names
 
 

@@ -26,6 +26,7 @@ from modelmon.model import Endpoint
 from modelmon.project import Project, code_to_function, new_function
 from modelmon.project.profiles import DatastoreProfileKafkaStream, DatastoreProfilePostgreSQL
 from modelmon.settings import Settings
+from modelmon.streams.kafka_settings import KafkaSettings
 from project_support import deployed, frame, make
 
 WITH_NAMES = [f"modelmon.{place}" for place in MODULES]
@@ -182,8 +183,9 @@ class TestProfiles:
         settings = Settings.load(tmp_path)
         assert settings.stream_path == "kafka://one:9092,two:9092"
         assert settings.series_url == "postgresql://me:p%40ss%2Fword@db:5433/mm"
-        assert (settings.kafka_sasl_username, settings.kafka_sasl_password) == ("me", "s3cret")
-        assert settings.kafka_security_protocol == "SASL_PLAINTEXT"
+        kafka = settings.of(KafkaSettings)
+        assert (kafka.kafka_sasl_username, kafka.kafka_sasl_password) == ("me", "s3cret")
+        assert kafka.kafka_security_protocol == "SASL_PLAINTEXT"
 
     def test_a_password_is_in_no_text_and_in_no_file_for_others(self, tmp_path: Path) -> None:
         project = make(tmp_path)

@@ -29,7 +29,7 @@ from modelmon.errors import ConfigError
 from modelmon.function_spec.folders import template
 from modelmon.function_spec.function_yaml import placeholders, read_function, render
 from modelmon.function_spec.platforms import KUBE, LOCAL
-from modelmon.settings import SECRET_SETTINGS, Settings
+from modelmon.settings import Settings, secret_settings
 from modelmon.stores.samples_files import RemoteFiles
 from modelmon.wheel import installed_wheel, pack_wheel
 from nuctl_stand_in import SASL, SERVERS
@@ -73,7 +73,7 @@ def project(folder: Path, text: str) -> Path:
 
 
 def bundled(platform: str, **settings: Any) -> str:
-    plan = make_plan(Settings(project="flights", **{**SERVERS, **settings}), platform)
+    plan = make_plan(Settings().changed(project="flights", **{**SERVERS, **settings}), platform)
     return render_function(
         (template("stream") / "function.yaml").read_text(), "stream", plan, installed_wheel()
     ).text
@@ -85,24 +85,24 @@ class TestBundle:
     @pytest.mark.parametrize("setting", ["records_url", "series_url"])
     def test_no_password_of_a_database_is_written(self, address: str, platform: str, setting: str) -> None:
         assert PASSWORD not in bundled(platform, **{setting: address})
-        plan = make_plan(Settings(**{**SERVERS, setting: address}), platform)
+        plan = make_plan(Settings().changed(**{**SERVERS, setting: address}), platform)
         assert secret_variables(plan)[f"MODELMON_{setting.upper()}"] == address
 
     @pytest.mark.parametrize("setting", ["samples_path", "artifacts_path"])
     def test_a_user_of_an_object_store_is_secret(self, setting: str) -> None:
         address = {setting: "s3://KEY:S3CRET@bucket/folder"}
         assert PASSWORD not in bundled(KUBE, **address)
-        assert PASSWORD not in repr(Settings(**address))
+        assert PASSWORD not in repr(Settings().changed(**address))
 
     def test_addresses_without_credentials_stand_in_the_open(self) -> None:
         given = {"records_url": "postgresql+psycopg://db.svc:5432/mm", "samples_path": "s3://bucket/a-b_c/d"}
-        assert secret_variables(make_plan(Settings(**{**SERVERS, **given}), KUBE)) == {}
+        assert secret_variables(make_plan(Settings().changed(**{**SERVERS, **given}), KUBE)) == {}
         env = yaml.safe_load(bundled(KUBE, **given))["spec"]["env"]
         assert {"name": "MODELMON_RECORDS_URL", "value": given["records_url"]} in env
 
-    @pytest.mark.parametrize("name", SECRET_SETTINGS)
+    @pytest.mark.parametrize("name", sorted(secret_settings()))
     def test_secret_settings_are_no_placeholders(self, name: str) -> None:
-        values = placeholders(Settings(kafka_sasl_password=PASSWORD), "f")
+        values = placeholders(Settings().changed(kafka_sasl_password=PASSWORD), "f")
         assert PASSWORD not in str(values)
         with pytest.raises(ConfigError, match=f"variable MODELMON_{name.upper()} by itself"):
             render(f"value: ${{{name}}}", values)
@@ -140,7 +140,7 @@ class TestSettings:
             Settings.load(project(tmp_path, text), {})
         assert PASSWORD not in str(refused.value)
 
-    @pytest.mark.parametrize("name", SECRET_SETTINGS)
+    @pytest.mark.parametrize("name", sorted(secret_settings()))
     @pytest.mark.parametrize(
         ("value", "kind"),
         [("[S3CRET]", "list"), ("{a: S3CRET}", "dict"), ("0123", "int"), ("1.5", "float"), ("yes", "bool"),
@@ -164,7 +164,7 @@ class TestSettings:
     )
     def test_credentials_in_a_stream_s_address_are_refused_and_not_shown(self, name: str, value: str) -> None:
         with pytest.raises(ConfigError, match=f"^{name}: ") as refused:
-            Settings(**{name: value})
+            Settings().changed(**{name: value})
         assert "S3" not in str(refused.value)
         assert "CRET" not in str(refused.value)
 
@@ -202,7 +202,7 @@ class TestSettings:
         with pytest.raises(
             ConfigError, match="must be one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or empty, got"
         ):
-            Settings(kafka_sasl_mechanism="GSSAPI")
+            Settings().changed(kafka_sasl_mechanism="GSSAPI")
 
     @pytest.mark.parametrize(
         ("variable", "said"),
@@ -255,7 +255,7 @@ class TestNuctl:
     )
     def test_what_it_says_is_shown_without_secrets(self, way: str, password: str) -> None:
         settings = {**SERVERS, **SASL, "kafka_ssl_cafile": "", "kafka_sasl_password": password}
-        plan = make_plan(Settings(**settings), LOCAL)
+        plan = make_plan(Settings().changed(**settings), LOCAL)
         said = without_secrets(f"failed: --env A={WAYS[way](password)} end", secret_variables(plan).values())
         assert "S3" not in said
         assert "ET" not in said
@@ -264,14 +264,14 @@ class TestNuctl:
     def test_a_password_is_masked_before_what_it_says_is_cut(self, tmp_path: Path) -> None:
         password = "S3CRET" * 40
         settings = {**SERVERS, **SASL, "kafka_ssl_cafile": "", "kafka_sasl_password": password}
-        plan = make_plan(Settings(**settings), LOCAL)
+        plan = make_plan(Settings().changed(**settings), LOCAL)
         for before in ("", "ValueError: ", "ERROR: "):
             ended = Ended(1, "", before + "x" * (LONGEST - 100) + password)
             assert PASSWORD not in failed(plan, "nuctl deploy f", ended, 1.0)
             assert PASSWORD not in function_failed(plan, "f", "nuctl deploy f", ended, 1.0, tmp_path)
 
     def test_an_address_s_user_is_masked_whatever_the_password_holds(self) -> None:
-        plan = make_plan(Settings(**SERVERS), LOCAL)
+        plan = make_plan(Settings().changed(**SERVERS), LOCAL)
         said = without_secrets("at http://u:S3/C@RET@h/x now", secret_variables(plan).values())
         assert said == "at http://***@h/x now"
 

@@ -12,6 +12,7 @@ import pytest
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.settings import Settings
 from modelmon.streams import open_stream
+from modelmon.streams.kafka_settings import KafkaSettings
 
 # kafka-python warns about Python 3.11 itself while it is imported.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -32,7 +33,7 @@ SASL = {
     ],
 )
 def test_an_address_names_brokers_and_a_topic(url, brokers, topic):
-    from modelmon.streams.kafka_settings import read_address
+    from modelmon.streams.kafka_address import read_address
 
     address = read_address(url)
     assert (address.brokers, address.topic) == (brokers, topic)
@@ -116,16 +117,19 @@ def test_credentials_in_kafka_s_address_belong_in_settings():
         ({"kafka_ssl_cafile": __file__}, "kafka_ssl_cafile: .* holds no certificate in PEM"),
         ({"kafka_ssl_certfile": __file__}, "kafka_ssl_certfile, kafka_ssl_keyfile: .* hold no certificate"),
         ({"kafka_ssl_keyfile": __file__}, "kafka_ssl_keyfile: needs kafka_ssl_certfile"),
-        ({"kafka_timeout_seconds": 1e9}, "kafka_timeout_seconds: must be at most 86400"),
-        ({"kafka_session_seconds": 1e7}, "kafka_session_seconds: must be at most 86400"),
-        ({"kafka_replication": 40_000}, "kafka_replication: must be at most 32767"),
-        ({"kafka_max_message_bytes": 2**31}, "kafka_max_message_bytes: must be at most 1073741824"),
+        ({"kafka_timeout_seconds": 1e9}, "kafka_timeout_seconds: must be a number from 0.1 to 86400"),
+        ({"kafka_session_seconds": 1e7}, "kafka_session_seconds: must be a number from 0.1 to 86400"),
+        ({"kafka_replication": 40_000}, "kafka_replication: must be a number from 0 to 32767"),
+        (
+            {"kafka_max_message_bytes": 2**31},
+            "kafka_max_message_bytes: must be a number from 1024 to 1073741824",
+        ),
     ],
     ids=range(14),
 )
 def test_settings_that_do_not_go_together_are_refused_before_a_broker_is_asked(changes, problem):
     with pytest.raises(ConfigError, match=problem) as refused:
-        open_stream("kafka://127.0.0.1:1/events", settings=Settings(**{**SASL, **changes}))
+        open_stream("kafka://127.0.0.1:1/events", settings=Settings().changed(**{**SASL, **changes}))
     assert "sesame" not in str(refused.value)
 
 
@@ -136,12 +140,13 @@ def test_a_stream_has_at_least_one_partition_and_not_more_than_kafka_can_count(p
 
 
 def test_a_number_that_kafka_has_no_room_for_is_a_config_error():
+    from modelmon.streams.kafka_address import read_address
     from modelmon.streams.kafka_client import CLIENT_ERRORS, port_error
-    from modelmon.streams.kafka_settings import read_address
 
     with pytest.raises(CLIENT_ERRORS) as raised:
         struct.pack(">h", 40_000)
-    problem = port_error(raised.value, read_address("kafka://one/events"), Settings(), "create the topic")
+    address = read_address("kafka://one/events")
+    problem = port_error(raised.value, address, KafkaSettings(), "create the topic")
     assert isinstance(problem, ConfigError)
     assert "can't create the topic: a number is too large" in str(problem)
 
@@ -152,11 +157,11 @@ def test_a_number_that_kafka_has_no_room_for_is_a_config_error():
 def test_a_message_whose_codec_is_missing_names_the_package(codec, package):
     from kafka.errors import UnsupportedCodecError
 
+    from modelmon.streams.kafka_address import read_address
     from modelmon.streams.kafka_client import port_error
-    from modelmon.streams.kafka_settings import read_address
 
     error = UnsupportedCodecError(f"Libraries for {codec} compression codec not found")
-    problem = port_error(error, read_address("kafka://one/events"), Settings(), "read")
+    problem = port_error(error, read_address("kafka://one/events"), KafkaSettings(), "read")
     assert isinstance(problem, ConfigError)
     assert f"compressed with {codec}: pip install {package}" in str(problem)
 
@@ -164,18 +169,18 @@ def test_a_message_whose_codec_is_missing_names_the_package(codec, package):
 def test_a_damaged_message_is_not_waited_for_and_a_publisher_tries_again():
     from kafka.errors import CorruptRecordError
 
+    from modelmon.streams.kafka_address import read_address
     from modelmon.streams.kafka_client import port_error
-    from modelmon.streams.kafka_settings import read_address
 
     error, address = CorruptRecordError("batch at offset 7 failed crc check"), read_address("kafka://one/e")
-    read = port_error(error, address, Settings(), "read")
+    read = port_error(error, address, KafkaSettings(), "read")
     assert isinstance(read, ConfigError)
     assert "offset 7" in str(read)
-    assert isinstance(port_error(error, address, Settings(), "publish"), UnavailableError)
+    assert isinstance(port_error(error, address, KafkaSettings(), "publish"), UnavailableError)
 
 
 def test_a_broker_that_is_down_is_told_by_our_error_alone(caplog):
-    settings = Settings(kafka_timeout_seconds=0.3)
+    settings = Settings().changed(kafka_timeout_seconds=0.3)
     with (
         caplog.at_level(logging.INFO),
         pytest.raises(UnavailableError, match="another kafka_security_protocol than PLAINTEXT"),
@@ -198,10 +203,11 @@ print(logging.getLogger("kafka").level)
 
 
 def test_a_password_shows_nowhere_in_a_configuration():
-    from modelmon.streams.kafka_settings import client_options, read_address
+    from modelmon.streams.kafka_address import read_address
+    from modelmon.streams.kafka_options import client_options
 
-    settings = Settings(**SASL)
-    options = client_options(read_address("kafka://one/events"), settings)
+    settings = Settings().changed(**SASL)
+    options = client_options(read_address("kafka://one/events"), settings.of(KafkaSettings))
     assert options["sasl_plain_password"] == "open-sesame-7"
     assert "sesame" not in f"{settings} {options} {options['sasl_plain_password']!r}"
 
@@ -215,9 +221,10 @@ def test_a_password_of_the_wrong_type_is_not_shown():
 def test_requests_that_carry_a_password_do_not_reach_the_log(caplog):
     from kafka.protocol.sasl import SaslAuthenticateRequest
 
-    from modelmon.streams.kafka_settings import client_options, read_address
+    from modelmon.streams.kafka_address import read_address
+    from modelmon.streams.kafka_options import client_options
 
-    client_options(read_address("kafka://one/events"), Settings(**SASL))
+    client_options(read_address("kafka://one/events"), KafkaSettings(**SASL))
     log = logging.getLogger("kafka.net.connection")
     with caplog.at_level(logging.DEBUG, logger="kafka"):
         log.debug("%s Request %d: %s", "connection", 1, SaslAuthenticateRequest(b"\0ann\0open-sesame-7"))

@@ -7,7 +7,6 @@ import struct
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,7 +17,7 @@ from modelmon.streams import open_stream
 
 # kafka-python warns about Python 3.11 itself while it is imported.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
-SETTINGS = Settings(
+SETTINGS = Settings().changed(
     kafka_security_protocol="SASL_PLAINTEXT",
     kafka_sasl_mechanism="PLAIN",
     kafka_sasl_username="ann",
@@ -123,7 +122,7 @@ def test_a_broker_that_accepts_and_is_silent_is_unavailable_within_the_time_also
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"kafka://127.0.0.1:{silent.getsockname()[1]}/events"
         for protocol in ("PLAINTEXT", "SSL"):
-            settings = Settings(kafka_security_protocol=protocol, kafka_timeout_seconds=0.5)
+            settings = Settings().changed(kafka_security_protocol=protocol, kafka_timeout_seconds=0.5)
             with pytest.raises(UnavailableError, match=f"within 0.5 s over {protocol}"):
                 open_stream(url, settings=settings)
 
@@ -132,5 +131,5 @@ def test_no_thread_is_left_by_a_refusal(broker):
     before = set(threading.enumerate())
     for _ in range(3):
         with pytest.raises(ConfigError):
-            open_stream(broker.url, settings=replace(SETTINGS, kafka_timeout_seconds=5.0))
+            open_stream(broker.url, settings=SETTINGS.changed(kafka_timeout_seconds=5.0))
     assert set(threading.enumerate()) == before

@@ -53,6 +53,7 @@ class Chain:
         self.series = series_in(self.database)
         self.controller = Controller.open(self.settings)
         self.events = open_stream(self.settings.events_url, self.settings.events_partitions)
+        open_stream(self.settings.writer_url, self.settings.writer_partitions).close()
         self._offsets = count()
         self._reports = count()
         self.register("app")
@@ -88,6 +89,7 @@ class Chain:
     # --- the project and its stream function
 
     def register(self, app: str, base_period: int | None = None) -> None:
+        open_stream(self.settings.app_url(app)).close()  # as deploying it does
         with self.database.write() as connection:
             registry.register_app(connection, app, base_period, T0)
 

@@ -8,7 +8,6 @@ import time
 import traceback
 from collections.abc import Awaitable, Callable
 from contextlib import closing
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -186,8 +185,8 @@ class AppStage:
 
     def _stream_id(self) -> str:
         reads = self.subscription
-        there = replace(self._settings, kafka_missing_topic="refuse")  # the message came from it
-        with closing(open_stream(reads.url, reads.partitions, there)) as stream:
+        # The message came from it: one that is gone is not brought back.
+        with closing(open_stream(reads.url, reads.partitions, self._settings, create=False)) as stream:
             return stream.stream_id
 
 

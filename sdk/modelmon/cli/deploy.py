@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -56,10 +55,7 @@ def deploy(
         raise ConfigError("--platform: say local (Docker) or kube, or set `platform` in modelmon.yaml")
     given = {"nuclio_registry": registry, "nuclio_run_registry": run_registry,
              "nuclio_namespace": namespace, "nuclio_project": project_name}  # fmt: skip
-    settings = replace(
-        settings,
-        **{name: value for name, value in given.items() if value},  # type: ignore[arg-type]
-    )
+    settings = settings.changed(**{name: value for name, value in given.items() if value})
     prepared = steps.prepare(
         settings,
         output or default_output(settings),

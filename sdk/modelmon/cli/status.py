@@ -6,7 +6,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -90,7 +89,6 @@ def _streams(settings: Settings) -> Iterator[tuple[dict[str, Stream], dict[str, 
     from modelmon.errors import ConfigError, UnavailableError
     from modelmon.function_spec.topics import open_topic
 
-    looking = replace(settings, kafka_missing_topic="refuse")
     streams: dict[str, Stream] = {}
     unopened: dict[str, str] = {}
     down: dict[str, str] = {}  # where streams live, and who did not answer: each would take its time
@@ -100,7 +98,7 @@ def _streams(settings: Settings) -> Iterator[tuple[dict[str, Stream], dict[str, 
             try:
                 if place in down:
                     raise UnavailableError(f"not asked, because {down[place]} did not answer")
-                streams[group] = open_topic(looking, topic)
+                streams[group] = open_topic(settings, topic, create=False)
                 stack.callback(streams[group].close)
             except ConfigError as error:
                 unopened[name] = str(error)

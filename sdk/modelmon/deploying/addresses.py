@@ -8,7 +8,7 @@ from pathlib import Path
 from modelmon.errors import ConfigError
 from modelmon.function_spec.platforms import LOCAL
 from modelmon.settings import KAFKA, Settings
-from modelmon.streams.kafka_settings import read_address
+from modelmon.streams.kafka_address import read_address
 
 V3IO = "v3io://"
 DEFAULT_PORT = 9092
@@ -33,7 +33,7 @@ def read_brokers(setting: str, value: str) -> tuple[str, ...]:
 def check_names(settings: Settings) -> None:
     """ConfigError for a name that Nuclio and Kubernetes refuse."""
     for setting in ("nuclio_project", "nuclio_namespace", "nuclio_secret"):
-        value = getattr(settings, setting)
+        value = settings.value(setting)
         if (value or setting != "nuclio_project") and not LABEL.fullmatch(value):
             raise ConfigError(
                 f"{setting}: {value!r} is no name; use at most 63 lower-case letters, digits and '-', "
@@ -44,7 +44,7 @@ def check_names(settings: Settings) -> None:
 def check_files(settings: Settings, platform: str) -> None:
     """ConfigError for a certificate that is not there. On Kubernetes it is in the Secret, here or not."""
     for setting in CERTIFICATES:
-        path = getattr(settings, setting)
+        path = settings.value(setting)
         if platform == LOCAL and path and not Path(path).is_file():
             raise ConfigError(f"{setting}: there is no file {path!r}; name the PEM file that containers get")
 

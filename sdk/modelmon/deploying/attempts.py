@@ -59,7 +59,7 @@ def was_interrupted(plan: Plan, name: str) -> bool:
 
 @contextmanager
 def _locked(plan: Plan, name: str) -> Iterator[int]:
-    place = f"{plan.platform}.{plan.settings.nuclio_namespace}.{name}"
+    place = f"{plan.platform}.{plan.nuclio.nuclio_namespace}.{name}"
     path = Path(plan.project_dir) / STATE_FOLDER / FOLDER / place
     try:
         make_folder(path.parent)

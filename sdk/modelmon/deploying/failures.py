@@ -33,7 +33,7 @@ def function_failed(
 ) -> str:
     """The error of a function that was not deployed: the reason, the end of its container's log, the call,
     and the file `log` that has all that nuctl said."""
-    command = f"{DOCKER} logs nuclio-{plan.settings.nuclio_namespace}-{function}"  # Nuclio's name for it
+    command = f"{DOCKER} logs nuclio-{plan.nuclio.nuclio_namespace}-{function}"  # Nuclio's name for it
     said = _masked(plan, ended.said)
     container = _masked(plan, _output(command)) if plan.platform == LOCAL and STARTED in said else ""
     logs = f"{said}\n{container}"

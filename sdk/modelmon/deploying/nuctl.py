@@ -56,8 +56,11 @@ class Call:
 
 def calls(plan: Plan, names: Sequence[str], output: Path) -> list[Call]:
     """What nuctl is to do for the functions `names`, whose bundle is in `output`."""
-    settings, where = plan.settings, _where(plan)
-    registries = (("--registry", settings.nuclio_registry), ("--run-registry", settings.nuclio_run_registry))
+    where, nuclio = _where(plan), plan.nuclio
+    registries = (
+        ("--registry", nuclio.nuclio_registry),
+        ("--run-registry", nuclio.nuclio_run_registry),
+    )
     images = [part for option, value in registries if value for part in (option, value)]
     variables = secret_variables(plan) if plan.platform == LOCAL else {}
     made = [Call(("create", "project", plan.nuclio_project, *where))]
@@ -178,7 +181,7 @@ def _deploy_function(
 def _refuse_another_projects(plan: Plan, name: str, there: FunctionThere) -> None:
     if not there.is_of(plan.nuclio_project):
         raise ConfigError(
-            f"{name}: the namespace {plan.settings.nuclio_namespace!r} has a function of this name that "
+            f"{name}: the namespace {plan.nuclio.nuclio_namespace!r} has a function of this name that "
             f"belongs to Nuclio's project {there.project!r}, not to {plan.nuclio_project!r}: deploying would "
             "replace it. Give each project a namespace of its own (nuclio_namespace, --namespace)"
         )
@@ -215,7 +218,7 @@ def _run(call: Call, timeout_seconds: float, tell: Tell, ours: Attempt | None = 
 
 
 def _where(plan: Plan) -> tuple[str, ...]:
-    return ("--platform", plan.platform, "--namespace", plan.settings.nuclio_namespace)
+    return ("--platform", plan.platform, "--namespace", plan.nuclio.nuclio_namespace)
 
 
 def _log(plan: Plan, call: Call) -> Path:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from modelmon.deploying.addresses import V3IO, check_files, check_names, check_streams, read_brokers
+from modelmon.deploying.nuclio_settings import NuclioSettings
 from modelmon.errors import ConfigError
 from modelmon.function_spec.platforms import KUBE, LOCAL, PLATFORMS
 from modelmon.secrecy import shown_address
@@ -38,8 +39,12 @@ class Plan:
     tick_minutes: int
 
     @property
+    def nuclio(self) -> NuclioSettings:
+        return self.settings.of(NuclioSettings)
+
+    @property
     def nuclio_project(self) -> str:
-        return self.settings.nuclio_project or self.settings.project
+        return self.nuclio.nuclio_project or self.settings.project
 
     @property
     def on_v3io(self) -> bool:
@@ -65,7 +70,9 @@ def make_plan(
         raise ConfigError(f"--platform: must be one of {', '.join(PLATFORMS)}, got {platform!r}")
     check_names(settings)
     check_files(settings, platform)
-    named = ("--brokers", brokers) if brokers else ("nuclio_brokers", settings.nuclio_brokers)
+    named = (
+        ("--brokers", brokers) if brokers else ("nuclio_brokers", settings.of(NuclioSettings).nuclio_brokers)
+    )
     brokers = named[1]
     hosts = read_brokers(*named) or _brokers_of(settings.stream_path)
     has_streams = bool(brokers) or settings.stream_path.startswith((KAFKA, V3IO))
@@ -102,12 +109,15 @@ def _shares_state(settings: Settings, platform: str) -> bool:
 
 
 def _inside(settings: Settings, brokers: tuple[str, ...], state: Path | None) -> Settings:
-    changed: dict[str, object] = {"project_dir": MOUNTED_PROJECT if state else "", "platform": "embedded"}
+    changed: dict[str, str | float] = {
+        "project_dir": MOUNTED_PROJECT if state else "",
+        "platform": "embedded",
+    }
     if settings.flush_after_seconds == Settings().flush_after_seconds:
         changed["flush_after_seconds"] = FLUSH_AFTER_SECONDS
     if not settings.stream_path.startswith(V3IO):
         changed["stream_path"] = KAFKA + ",".join(brokers)
-    return replace(settings, **changed)  # type: ignore[arg-type]
+    return settings.changed(**changed)
 
 
 def _brokers_of(stream_path: str) -> tuple[str, ...]:

@@ -33,7 +33,7 @@ def port_of(plan: Plan, function: str) -> int:
     if kept:
         return kept
     taken = {each.read_text(encoding="utf-8").strip() for each in file.parent.glob(f"*{file.suffix}")}
-    begin = crc32(f"{plan.settings.nuclio_namespace}/{function}".encode())
+    begin = crc32(f"{plan.nuclio.nuclio_namespace}/{function}".encode())
     for offset in range(COUNT):
         port = FIRST + (begin + offset) % COUNT
         if str(port) not in taken and _is_free(port):

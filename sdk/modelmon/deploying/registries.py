@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from modelmon.deploying.checking.findings import WARNING, Finding
+from modelmon.deploying.nuclio_settings import NuclioSettings
 from modelmon.settings import FILE_NAME, Settings
 
 
 def folders_apart(settings: Settings) -> list[Finding]:
     """A warning where only one of the two registries has a folder. nuctl puts an image into the folder of the
     first, and tells the cluster to pull it from that of the second."""
-    pushed, pulled = settings.nuclio_registry, settings.nuclio_run_registry
+    nuclio = settings.of(NuclioSettings)
+    pushed, pulled = nuclio.nuclio_registry, nuclio.nuclio_run_registry
     if not pushed or not pulled or bool(_folder(pushed)) == bool(_folder(pulled)):
         return []
     problem = (

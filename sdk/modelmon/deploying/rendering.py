@@ -20,7 +20,8 @@ from modelmon.function_spec.function_yaml import expect, placeholders, render
 from modelmon.function_spec.platforms import LOCAL
 from modelmon.secrecy import yaml_mistake
 from modelmon.settings import KAFKA, PREFIX, STATE_FOLDER, Settings
-from modelmon.streams.kafka_settings import read_address
+from modelmon.streams.kafka_address import read_address
+from modelmon.streams.kafka_settings import KafkaSettings
 from modelmon.streams.subscriptions import app_group
 from modelmon.wheel import Wheel
 
@@ -159,12 +160,13 @@ def _without_empty(value: Any) -> Any:
 
 def _secure(attributes: dict[str, Any], settings: Settings) -> None:
     """What the Kafka trigger is told in the open; what is secret it takes from files."""
-    protocol = settings.kafka_security_protocol
+    kafka = settings.of(KafkaSettings)
+    protocol = kafka.kafka_security_protocol
     if protocol.startswith("SASL_"):
         attributes["sasl"] = {
             "enable": True,
-            "user": settings.kafka_sasl_username,
-            "mechanism": settings.kafka_sasl_mechanism,
+            "user": kafka.kafka_sasl_username,
+            "mechanism": kafka.kafka_sasl_mechanism,
         }
     if protocol.endswith("SSL"):
         attributes["tls"] = {"enable": True}

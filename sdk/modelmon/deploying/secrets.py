@@ -16,11 +16,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from modelmon.deploying.nuclio_settings import NuclioSettings
 from modelmon.deploying.plan import Plan
 from modelmon.errors import ConfigError
 from modelmon.function_spec.platforms import KUBE
 from modelmon.settings import PREFIX, Settings, is_secret
-from modelmon.streams.kafka_settings import check_protocol
+from modelmon.streams.kafka_options import check_protocol
+from modelmon.streams.kafka_settings import KafkaSettings
 
 FOLDER = "/etc/modelmon/secrets"
 VOLUME = "modelmon-secrets"
@@ -41,7 +43,7 @@ def secret_variables(plan: Plan, environ: Mapping[str, str] = os.environ) -> dic
         if is_secret(name.removeprefix(PREFIX).lower(), value)
     }
     if _with_password(plan.settings):
-        found[PASSWORD] = plan.settings.kafka_sasl_password
+        found[PASSWORD] = plan.settings.of(KafkaSettings).kafka_sasl_password
     if plan.on_v3io:
         found[V3IO_ACCESS_KEY] = environ.get(V3IO_ACCESS_KEY, "")
     return found
@@ -73,7 +75,7 @@ def write_secret_files(plan: Plan) -> None:
         private_folder(plan.secrets_folder)
     for name, source in secret_files(plan).items():
         if name == PASSWORD:
-            content = plan.settings.kafka_sasl_password.encode()
+            content = plan.settings.of(KafkaSettings).kafka_sasl_password.encode()
         elif Path(source).is_file():
             content = Path(source).read_bytes()
         else:
@@ -87,14 +89,14 @@ def with_secrets(document: dict[str, Any], plan: Plan) -> None:
     Raises ConfigError for credentials that the functions would not use.
     """
     if not plan.on_v3io:
-        check_protocol(plan.settings)
+        check_protocol(plan.settings.of(KafkaSettings))
     spec, files = document["spec"], secret_files(plan)
     for setting, path in _certificates(plan.settings).items():
         if path:
             _set_environment(spec, PREFIX + setting.upper(), f"{FOLDER}/{CERTIFICATES[setting][0]}")
     if plan.platform == KUBE:
         for name in secret_variables(plan):
-            reference = {"name": plan.settings.nuclio_secret, "key": name}
+            reference = {"name": plan.settings.of(NuclioSettings).nuclio_secret, "key": name}
             _set_environment(spec, name, {"secretKeyRef": reference})
     if files:
         spec.setdefault("volumes", []).append(_volume(plan, list(files)))
@@ -113,7 +115,9 @@ def kafka_annotations(settings: Settings) -> dict[str, str]:
 def _volume(plan: Plan, names: list[str]) -> dict[str, Any]:
     if plan.platform == KUBE:
         items = [{"key": name, "path": name} for name in names]
-        source: dict[str, Any] = {"secret": {"secretName": plan.settings.nuclio_secret, "items": items}}
+        source: dict[str, Any] = {
+            "secret": {"secretName": plan.settings.of(NuclioSettings).nuclio_secret, "items": items}
+        }
     else:
         source = {"hostPath": {"path": str(plan.secrets_folder)}}
     mount = {"name": VOLUME, "mountPath": FOLDER, "readOnly": True}
@@ -127,13 +131,10 @@ def _set_environment(spec: dict[str, Any], name: str, value: str | dict[str, Any
 
 
 def _certificates(settings: Settings) -> dict[str, str]:
-    return {
-        "kafka_ssl_cafile": settings.kafka_ssl_cafile,
-        "kafka_ssl_certfile": settings.kafka_ssl_certfile,
-        "kafka_ssl_keyfile": settings.kafka_ssl_keyfile,
-    }
+    return {setting: settings.value(setting) for setting in CERTIFICATES}
 
 
 def _with_password(settings: Settings) -> bool:
     """Whether Kafka asks for one, be it known on this machine or not."""
-    return settings.kafka_security_protocol.startswith("SASL_") or bool(settings.kafka_sasl_password)
+    kafka = settings.of(KafkaSettings)
+    return kafka.kafka_security_protocol.startswith("SASL_") or bool(kafka.kafka_sasl_password)

@@ -9,6 +9,7 @@ from pathlib import Path
 from modelmon.deploying import nuctl
 from modelmon.deploying.bundling import bundle, choose, find_wheel, functions_to_bundle
 from modelmon.deploying.checking.findings import WARNING, Finding
+from modelmon.deploying.nuclio_settings import NuclioSettings
 from modelmon.deploying.period import CONTROLLER, with_recorded_period
 from modelmon.deploying.plan import Plan, make_plan, out_of_reach
 from modelmon.deploying.ports import port_there
@@ -52,7 +53,7 @@ def prepare(
     plan = make_plan(settings, platform, brokers, tick_minutes)
     folders = choose(functions_to_bundle(settings), names)
     findings = _period_not_known(settings, unknown) if unknown and CONTROLLER in folders else []
-    findings += bundle(plan, folders, output, find_wheel(wheel or settings.nuclio_wheel))
+    findings += bundle(plan, folders, output, find_wheel(wheel or settings.of(NuclioSettings).nuclio_wheel))
     findings += folders_apart(settings)
     calls = nuctl.calls(plan, list(folders), output)
     return Prepared(plan, tuple(folders), output, tuple(calls), tuple(findings), tuple(out_of_reach(plan)))
@@ -111,9 +112,8 @@ def address(settings: Settings, name: str) -> str:
     """
     found = there(settings, [name]).get(name)
     if found is None:
-        raise UnavailableError(
-            f"function {name!r} is not on Nuclio, in namespace {settings.nuclio_namespace!r}: deploy it"
-        )
+        namespace = settings.of(NuclioSettings).nuclio_namespace
+        raise UnavailableError(f"function {name!r} is not on Nuclio, in namespace {namespace!r}: deploy it")
     if not found.address:
         raise UnavailableError(
             f"function {name!r} has no HTTP trigger that can be reached from here (state {found.state!r}): "

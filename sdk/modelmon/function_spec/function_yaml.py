@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import yaml
 from modelmon.errors import ConfigError
 from modelmon.function_spec.triggers import Trigger, read_trigger
 from modelmon.secrecy import yaml_mistake
-from modelmon.settings import PREFIX, SECRET_SETTINGS, Settings
+from modelmon.settings import PREFIX, Settings, every_setting, secret_settings
 from modelmon.streams.subscriptions import app_group, events_group, writer_group
 
 FILE = "function.yaml"
@@ -58,9 +58,9 @@ def placeholders(settings: Settings, function: str) -> dict[str, str]:
     A function.yaml is for many eyes: settings that may hold a password are none of them.
     """
     interval = settings.controller_interval_seconds
-    names = [entry.name for entry in fields(Settings) if entry.name not in SECRET_SETTINGS]
+    names = every_setting().keys() - secret_settings()
     return {
-        **{name: str(getattr(settings, name)) for name in names},
+        **{name: str(settings.value(name)) for name in names},
         "name": function,
         "app_stream": settings.app_stream.format(name=function),
         "events_group": events_group(settings),
@@ -73,7 +73,7 @@ def placeholders(settings: Settings, function: str) -> dict[str, str]:
 
 def secret_placeholder(name: str) -> str:
     """How a function gets the setting `name` that may hold a password; "" for another one."""
-    if name not in SECRET_SETTINGS:
+    if name not in secret_settings():
         return ""
     variable = f"{PREFIX}{name.upper()}"
     return f"every function gets the variable {variable} by itself; docs/how-to/deploy-to-nuclio.md, Secrets"
@@ -88,7 +88,7 @@ def render(text: str, values: Mapping[str, str]) -> str:
 
     def value(match: re.Match[str]) -> str:
         name = match.group(1)
-        if name not in values and name in SECRET_SETTINGS:
+        if name not in values and name in secret_settings():
             raise ConfigError(f"${{{name}}} may be secret and is no placeholder: {secret_placeholder(name)}")
         if name not in values:
             raise ConfigError(f"unknown placeholder ${{{name}}}; known are {', '.join(sorted(values))}")

@@ -22,10 +22,11 @@ def check_streams(settings: Settings) -> None:
             raise ConfigError(f"{culprit}: {error}") from error
 
 
-def open_topic(settings: Settings, topic: str) -> Stream:
-    """Open the project's stream called `topic` (or with that URL), made with its partitions if need be."""
+def open_topic(settings: Settings, topic: str, *, create: bool = True) -> Stream:
+    """Open the project's stream called `topic` (or with that URL); where there is none it is made with its
+    partitions, unless `create` is False."""
     partitions = {
         settings.events_stream: settings.events_partitions,
         settings.writer_stream: settings.writer_partitions,
     }.get(topic, settings.app_partitions)
-    return open_stream(settings.stream_url(topic), partitions, settings)
+    return open_stream(settings.stream_url(topic), partitions, settings, create=create)

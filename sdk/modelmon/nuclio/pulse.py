@@ -6,7 +6,6 @@ import os
 import socket
 import time
 from contextlib import suppress
-from dataclasses import replace
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +42,7 @@ class Pulse:
 
     def __init__(self, context: Any, progress: Progress, worker: str = "") -> None:
         self._settings: Settings = context.user_data.settings
-        self._streams = self._settings  # to open streams with
+        self._create = True  # the stream, where there is none yet
         self._trigger = getattr(context.trigger, "name", "")
         # The same for the worker that is started in the place of one that has ended.
         self._worker = worker or f"{socket.gethostname()}/{self._trigger}/{context.worker_id or 0}"
@@ -110,9 +109,10 @@ class Pulse:
         with self._turn:
             try:
                 if self._stream is None:
-                    self._stream = open_stream(subscription.url, subscription.partitions, self._streams)
-                    # A topic that is deleted from now on is not brought back silently.
-                    self._streams = replace(self._settings, kafka_missing_topic="refuse")
+                    self._stream = open_stream(
+                        subscription.url, subscription.partitions, self._settings, create=self._create
+                    )
+                    self._create = False  # a stream that is deleted from now on is not brought back silently
                 end, committed = self._stream.end_offsets(), self._stream.committed(subscription.group)
             except (ConfigError, UnavailableError) as error:
                 self._close_stream()

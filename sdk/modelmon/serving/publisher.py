@@ -10,7 +10,6 @@ import uuid
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from itertools import count
 
 from modelmon.serving.delivery import Delivery
@@ -304,8 +303,10 @@ class _Connect:
     def __init__(self, url: str, settings: Settings) -> None:
         self._url = url
         self._settings = settings
+        self._create = True
 
     def __call__(self) -> Stream:
-        stream = open_stream(self._url, self._settings.events_partitions, self._settings)
-        self._settings = replace(self._settings, kafka_missing_topic="refuse")
+        settings = self._settings
+        stream = open_stream(self._url, settings.events_partitions, settings, create=self._create)
+        self._create = False
         return stream

@@ -18,6 +18,7 @@ from modelmon.settings import Settings
 from modelmon.sql.locks import MIGRATION, file_lock, server_lock
 from modelmon.sql.schema import Schema, migrate, version_of
 from modelmon.sql.servers import LOCK_SECONDS, is_read_only, is_refusal, server_engine
+from modelmon.sql.sql_settings import SqlSettings
 from modelmon.sql.sqlite import damage, is_bug, sqlite_engine
 
 TIMEOUT_SECONDS = 120.0
@@ -142,12 +143,13 @@ class Database:
 
 def database_of(settings: Settings, setting: str, schema: Schema) -> Database:
     """The database at `records_url` or `series_url`, made or migrated when needed; raises as `Database`."""
+    sql = settings.of(SqlSettings)
     return Database(
         settings.location(setting),
         schema,
         durability=settings.durability,
-        password=settings.sql_password,
-        timeout_seconds=settings.sql_timeout_seconds,
+        password=sql.sql_password,
+        timeout_seconds=sql.sql_timeout_seconds,
         setting=setting if getattr(settings, setting) else "records_url",
     )
 

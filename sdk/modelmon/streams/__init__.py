@@ -20,13 +20,16 @@ BACKENDS = {
 }
 
 
-def open_stream(url: str, partitions: int = 1, settings: Settings | None = None) -> Stream:
-    """Open the stream at `url`, created with `partitions` when it does not exist.
+def open_stream(
+    url: str, partitions: int = 1, settings: Settings | None = None, *, create: bool = True
+) -> Stream:
+    """Open the stream at `url`, created with `partitions` when it does not exist, unless `create` is False.
 
     `settings` say how durable it is and how its technology is reached (`kafka_*`); without them the
     environment does.
 
-    Raises ConfigError for an unknown scheme, UnavailableError when the log can't be reached.
+    Raises ConfigError for an unknown scheme and for a stream that is not there and not to be created,
+    UnavailableError when the log can't be reached.
     """
     scheme = _scheme(url)
     module, extra = BACKENDS[scheme]
@@ -36,14 +39,14 @@ def open_stream(url: str, partitions: int = 1, settings: Settings | None = None)
         raise ConfigError(
             f"{scheme}:// streams need {error.name}, which is not installed: {install(extra)}"
         ) from error
-    stream: Stream = backend.open(url, partitions, settings or Settings.load())
+    stream: Stream = backend.open(url, partitions, settings or Settings.load(), create=create)
     return stream
 
 
 def check_url(url: str) -> None:
     """ConfigError for a URL that no stream can have. Nothing is opened, and no library is needed."""
     if _scheme(url) == "kafka":
-        from modelmon.streams.kafka_settings import read_address
+        from modelmon.streams.kafka_address import read_address
 
         read_address(url)
 

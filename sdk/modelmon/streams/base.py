@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 
+from modelmon.errors import ConfigError
 from modelmon.model import Message
 
 Record = tuple[str, bytes]
@@ -115,3 +116,12 @@ class Consumer(ABC):
     @abstractmethod
     def close(self) -> None:
         """Leave the group; other members take over. Closing twice is harmless."""
+
+
+def absent(stream: object) -> ConfigError:
+    """What is said of a stream that is not there, by who is not to make it."""
+    return ConfigError(
+        f"stream {stream}: there is no such stream, or it was deleted, and it is not made from here. "
+        "Messages that were not read are lost. To begin anew, start `modelmon up` again, deploy again or "
+        "make the stream yourself"
+    )

@@ -13,24 +13,27 @@ from weakref import WeakSet
 from modelmon.errors import ConfigError
 from modelmon.settings import Settings
 from modelmon.streams.base import Consumer, Record, Stream
+from modelmon.streams.kafka_address import KafkaAddress, read_address
 from modelmon.streams.kafka_consumer import KafkaGroupConsumer
 from modelmon.streams.kafka_publisher import KafkaPublisher
-from modelmon.streams.kafka_settings import KafkaAddress, read_address
+from modelmon.streams.kafka_settings import KafkaSettings
 from modelmon.streams.kafka_topic import KafkaTopic, TopicDescription
 from modelmon.streams.partitioned import places_by_partition
 
 
-def open(url: str, partitions: int, settings: Settings) -> Stream:  # noqa: A001 - the hook's name
-    """Open the topic, or create it with `partitions`; one that exists keeps the number it has. Without one,
-    and `kafka_missing_topic` "refuse", ConfigError.
+def open(url: str, partitions: int, settings: Settings, *, create: bool) -> Stream:  # noqa: A001 - the hook's name
+    """Open the topic; one that exists keeps the number of partitions it has. It is created only where
+    `kafka_missing_topic` says so, too.
 
     The options of the connection are the `kafka_*` settings.
     """
     address = read_address(url)
-    topic = KafkaTopic(address, settings)
+    kafka = settings.of(KafkaSettings)
+    topic = KafkaTopic(address, kafka)
+    create = create and kafka.kafka_missing_topic == "create"
     try:
-        description = topic.open(partitions)
-        return KafkaStream(address, settings, topic, description, topic.max_message_bytes())
+        description = topic.open(partitions, create=create)
+        return KafkaStream(address, kafka, topic, description, topic.max_message_bytes())
     except BaseException:
         topic.close()
         raise
@@ -42,7 +45,7 @@ class KafkaStream(Stream):
     def __init__(
         self,
         address: KafkaAddress,
-        settings: Settings,
+        settings: KafkaSettings,
         topic: KafkaTopic,
         description: TopicDescription,
         max_batch_bytes: int,

@@ -16,8 +16,9 @@ from kafka.net.manager import KafkaConnectionManager
 from kafka.net.selector import NetworkSelector
 
 from modelmon.errors import ConfigError, ModelMonError, RejectedError, UnavailableError
-from modelmon.settings import Settings
-from modelmon.streams.kafka_settings import KafkaAddress, client_options, timeout_milliseconds
+from modelmon.streams.kafka_address import KafkaAddress
+from modelmon.streams.kafka_options import client_options, timeout_milliseconds
+from modelmon.streams.kafka_settings import KafkaSettings
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -57,7 +58,7 @@ CLIENT_ERRORS = (errors.KafkaError, OSError, RuntimeError, struct.error)
 struct.error for a number that the protocol has no room for."""
 
 
-def connect(client: Callable[..., T], address: KafkaAddress, settings: Settings, **options: Any) -> T:
+def connect(client: Callable[..., T], address: KafkaAddress, settings: KafkaSettings, **options: Any) -> T:
     """An admin client, producer or consumer that has found its brokers. Raises CLIENT_ERRORS."""
     networks: list[KafkaNetClient] = []
 
@@ -96,7 +97,7 @@ def end(network: KafkaNetClient) -> None:
 class _Connections(KafkaConnectionManager):  # type: ignore[misc]  # kafka-python is untyped
     """Connections of kafka-python 3.0.12 that tell a refusal, and that wait for nothing for ever."""
 
-    def __init__(self, settings: Settings, *others: Any, **options: Any) -> None:
+    def __init__(self, settings: KafkaSettings, *others: Any, **options: Any) -> None:
         timeout_ms = timeout_milliseconds(settings)
         super().__init__(
             *others,
@@ -162,7 +163,7 @@ def _restarting(cluster: ClusterMetadata) -> Callable[[], None]:
     return start_or_restart
 
 
-def port_error(error: Exception, address: KafkaAddress, settings: Settings, what: str) -> ModelMonError:
+def port_error(error: Exception, address: KafkaAddress, settings: KafkaSettings, what: str) -> ModelMonError:
     """What the port calls an error of kafka-python that came while `what` was tried."""
     reason = str(error) or type(error).__name__
     if isinstance(error, errors.SaslAuthenticationFailedError):

@@ -17,11 +17,12 @@ from kafka.coordinator.assignors.range import RangePartitionAssignor
 
 from modelmon.errors import ConfigError, ModelMonError, UnavailableError
 from modelmon.model import Message
-from modelmon.settings import Settings
 from modelmon.streams.base import Consumer
 from modelmon.streams.group import HANDOVER_SECONDS, POLL_MAX_BYTES
+from modelmon.streams.kafka_address import KafkaAddress
 from modelmon.streams.kafka_client import CLIENT_ERRORS, connect, leave, port_error
-from modelmon.streams.kafka_settings import KafkaAddress, timeout_milliseconds
+from modelmon.streams.kafka_options import timeout_milliseconds
+from modelmon.streams.kafka_settings import KafkaSettings
 from modelmon.streams.kafka_topic import KafkaTopic
 
 CHECK_SECONDS = 0.5
@@ -46,7 +47,7 @@ class KafkaGroupConsumer(Consumer):
     the moment that one is due. `topic` is this consumer's own and is closed with it.
     """
 
-    def __init__(self, address: KafkaAddress, settings: Settings, topic: KafkaTopic, group: str) -> None:
+    def __init__(self, address: KafkaAddress, settings: KafkaSettings, topic: KafkaTopic, group: str) -> None:
         self._address = address
         self._settings = settings
         self._topic = topic

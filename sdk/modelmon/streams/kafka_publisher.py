@@ -9,10 +9,11 @@ from typing import Any
 from kafka import KafkaProducer, codec
 
 from modelmon.errors import ConfigError, RejectedError
-from modelmon.settings import Settings
 from modelmon.streams.base import Record
+from modelmon.streams.kafka_address import KafkaAddress
 from modelmon.streams.kafka_client import CLIENT_ERRORS, CODEC_PACKAGES, connect, port_error
-from modelmon.streams.kafka_settings import KafkaAddress, timeout_milliseconds
+from modelmon.streams.kafka_options import timeout_milliseconds
+from modelmon.streams.kafka_settings import KafkaSettings
 
 LINGER_MS = 60_000
 """Nothing is sent before `flush`, so what one call publishes to a partition is one batch: there or not."""
@@ -23,7 +24,7 @@ FORCE_SECONDS = 2.0
 class KafkaPublisher:
     """A producer that is made when it is first needed, and anew after a failure. One thread at a time."""
 
-    def __init__(self, address: KafkaAddress, settings: Settings, max_batch_bytes: int) -> None:
+    def __init__(self, address: KafkaAddress, settings: KafkaSettings, max_batch_bytes: int) -> None:
         self._address = address
         self._settings = settings
         self._max_batch_bytes = max_batch_bytes

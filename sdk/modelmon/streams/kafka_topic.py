@@ -13,9 +13,11 @@ from kafka import KafkaAdminClient, TopicPartition, errors
 from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec
 
 from modelmon.errors import ConfigError, UnavailableError
-from modelmon.settings import Settings
+from modelmon.streams.base import absent
+from modelmon.streams.kafka_address import KafkaAddress
 from modelmon.streams.kafka_client import CLIENT_ERRORS, connect, leave, port_error
-from modelmon.streams.kafka_settings import KafkaAddress, timeout_milliseconds
+from modelmon.streams.kafka_options import timeout_milliseconds
+from modelmon.streams.kafka_settings import KafkaSettings
 
 T = TypeVar("T")
 
@@ -42,7 +44,7 @@ class KafkaTopic:
     then raises UnavailableError.
     """
 
-    def __init__(self, address: KafkaAddress, settings: Settings) -> None:
+    def __init__(self, address: KafkaAddress, settings: KafkaSettings) -> None:
         self._address = address
         self._settings = settings
         self._lock = Lock()
@@ -50,14 +52,14 @@ class KafkaTopic:
         self._known: TopicDescription | None = None
         self._closed = False
 
-    def open(self, partitions: int) -> TopicDescription:
-        """The topic, created with `partitions` when it does not exist and `kafka_missing_topic` lets us."""
+    def open(self, partitions: int, *, create: bool) -> TopicDescription:
+        """The topic, created with `partitions` when it does not exist, if it may be."""
         if not 1 <= partitions <= MOST_PARTITIONS:
             raise ConfigError(
                 f"stream {self._address}: at least 1 partition, at most {MOST_PARTITIONS}, got {partitions}"
             )
         self._known = self._call("describe the topic", self._describe)
-        if self._known is None and self._settings.kafka_missing_topic == "refuse":
+        if self._known is None and not create:
             self._known = self._existing()
         if self._known is None:
             self._known = self._call("create the topic", lambda admin: self._create(admin, partitions))
@@ -162,11 +164,7 @@ class KafkaTopic:
         """The topic, which somebody else has to make."""
         found = self._look()
         if found is None:
-            raise ConfigError(
-                f"stream {self._address}: there is no such topic, or it was deleted, and with "
-                "kafka_missing_topic: refuse it is not made from here. Messages that were not read are lost. "
-                "To begin anew, start `modelmon up` again, deploy again or make the topic yourself"
-            )
+            raise absent(self._address)
         return found
 
     def _describe(self, admin: KafkaAdminClient) -> TopicDescription | None:

@@ -10,7 +10,7 @@ from modelmon.errors import ConfigError
 from modelmon.model import Message
 from modelmon.secrecy import shown_address
 from modelmon.settings import Settings
-from modelmon.streams.base import Consumer, Record, Stream
+from modelmon.streams.base import Consumer, Record, Stream, absent
 from modelmon.streams.group import join
 from modelmon.streams.partitioned import PartitionedStream
 
@@ -32,12 +32,14 @@ _logs: dict[str, _Log] = {}
 _logs_lock = Lock()
 
 
-def open(url: str, partitions: int, settings: Settings) -> Stream:  # noqa: A001 - the hook's name
+def open(url: str, partitions: int, settings: Settings, *, create: bool) -> Stream:  # noqa: A001 - the hook's name
     """Open the stream of this name in this process, or create it; no setting means anything here."""
     name = _name(url)
     if partitions < 1:
         raise ConfigError(f"stream {url}: at least 1 partition, got {partitions}")
     with _logs_lock:
+        if not create and name not in _logs:
+            raise absent(url)
         log = _logs.setdefault(name, _Log(partitions))
 
     def enter(group: str) -> Consumer:

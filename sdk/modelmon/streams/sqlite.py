@@ -18,7 +18,7 @@ from modelmon.errors import ConfigError, UnavailableError
 from modelmon.secrecy import shown_address
 from modelmon.settings import Settings
 from modelmon.sources import make_folder
-from modelmon.streams.base import Consumer, Stream
+from modelmon.streams.base import Consumer, Stream, absent
 from modelmon.streams.group import join
 from modelmon.streams.partitioned import PartitionedStream
 from modelmon.streams.sqlite_members import GROUPS_FOLDER, FileMembership
@@ -28,12 +28,14 @@ PREFIX = "sqlite:///"
 MAX_PARTITIONS = 1024
 
 
-def open(url: str, partitions: int, settings: Settings) -> Stream:  # noqa: A001 - the hook's name
+def open(url: str, partitions: int, settings: Settings, *, create: bool) -> Stream:  # noqa: A001 - the hook's name
     """Open the stream, or create it with `partitions`; one that exists keeps the number it has.
 
     With `durability: power` every publish is fsynced; `process` survives kill -9, not a power cut.
     """
     folder = _folder(url)
+    if not create and not (folder / file_name(0)).exists():
+        raise absent(folder)
     if not (folder / file_name(0)).exists():
         _create(folder, partitions)
         if not (folder / file_name(0)).exists():

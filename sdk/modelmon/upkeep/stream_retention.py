@@ -10,6 +10,7 @@ from modelmon.ledger import stream_marks
 from modelmon.settings import KAFKA, Settings
 from modelmon.sql.database import Database
 from modelmon.streams.base import Stream
+from modelmon.streams.kafka_settings import KafkaSettings
 from modelmon.streams.subscriptions import Subscription
 
 HOUR_US = 3_600_000_000
@@ -47,7 +48,7 @@ def retention_of(settings: Settings, read: Subscription) -> Retention:
     if read.named_by_url:
         return Retention(0, 0)
     if read.url.startswith(KAFKA):
-        return Retention(settings.kafka_retention_hours, 0)
+        return Retention(settings.of(KafkaSettings).kafka_retention_hours, 0)
     return Retention(settings.stream_retention_hours, settings.stream_max_bytes)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import fields
 from pathlib import Path
 
 from modelmon.deploying.checking.code import EVERYTHING, names_in
@@ -14,7 +13,7 @@ from modelmon.deploying.checking.target import Target
 from modelmon.deploying.checking.trigger_schema import STREAM_KINDS
 from modelmon.errors import ConfigError
 from modelmon.function_spec.platforms import LOCAL
-from modelmon.settings import PREFIX, Settings
+from modelmon.settings import PREFIX, Settings, every_setting
 
 NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 HANDLER = re.compile(r"([\w-]+(?:\.[\w-]+)*):\w+")
@@ -151,7 +150,7 @@ def default_http(document: Node, target: Target) -> Iterator[Finding]:
 def environment(document: Node, target: Target) -> Iterator[Finding]:
     """Each variable once, by a name that can be, and ours by a name that is a setting."""
     seen: set[str] = set()
-    known = [PREFIX + entry.name.upper() for entry in fields(Settings)]
+    known = [PREFIX + name.upper() for name in every_setting()]
     for entry in items_of(document, "env", with_empty=True):
         found = entry.at("name")
         if found is None:

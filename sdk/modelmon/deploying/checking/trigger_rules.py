@@ -11,7 +11,7 @@ from modelmon.deploying.checking.rules import Rule, is_stream, triggers
 from modelmon.deploying.checking.target import Target
 from modelmon.function_spec.platforms import LOCAL
 from modelmon.function_spec.schedule import Schedule, seconds_of
-from modelmon.streams.kafka_settings import TOPIC
+from modelmon.streams.kafka_address import TOPIC
 
 SESSION_SECONDS, HEARTBEAT_SECONDS = 10.0, 3.0  # Nuclio's own
 

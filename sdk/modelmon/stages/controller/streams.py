@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.settings import Settings
@@ -15,8 +14,7 @@ class ProjectStreams:
     """Opens each stream once. Raises what `open_stream` raises, at every call until it can be opened."""
 
     def __init__(self, settings: Settings) -> None:
-        # Deploying makes topics, and so do their readers: one that is deleted is not brought back from here.
-        self._settings = replace(settings, kafka_missing_topic="refuse")
+        self._settings = settings
         self._open: dict[str, Stream] = {}
 
     def events(self) -> Stream:
@@ -73,5 +71,6 @@ class ProjectStreams:
         """The stream, opened once."""
         url = subscription.url
         if url not in self._open:
-            self._open[url] = open_stream(url, subscription.partitions, self._settings)
+            # Deploying makes streams, and so do their readers: from here a deleted one is not brought back.
+            self._open[url] = open_stream(url, subscription.partitions, self._settings, create=False)
         return self._open[url]

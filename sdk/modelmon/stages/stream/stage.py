@@ -7,7 +7,6 @@ import logging
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -229,8 +228,9 @@ def _check_lost(buffer: PartitionBuffer, message: Message) -> None:
 
 
 def _take_over(settings: Settings, parts: Parts, message: Message) -> Position:
-    there = replace(settings, kafka_missing_topic="refuse")  # the message came from it
-    with closing(open_stream(settings.events_url, settings.events_partitions, there)) as stream:
+    # The message came from it: one that is gone is not brought back.
+    there = open_stream(settings.events_url, settings.events_partitions, settings, create=False)
+    with closing(there) as stream:
         stream_id, end = stream.stream_id, stream.end_offsets().get(message.partition, 0)
     if message.offset >= end:
         raise ConfigError(
