@@ -83,12 +83,9 @@ class _Project:
             upsert(connection, traffic, [_traffic(name) for name in names])
             upsert(connection, windows, [row for name in names for row in _windows(name)])
         self._active = names[:: count // ACTIVE]
-        for read in (
-            events_of(self._settings),
-            reports_of(self._settings),
-            windows_of(self._settings, "app"),
-        ):
-            open_stream(read.url, read.partitions, self._settings).close()
+        settings = self._settings
+        for read in (events_of(settings), reports_of(settings), windows_of(settings, "app")):
+            open_stream(read.url, read.partitions, settings).close()
         self._controller = Controller.open(self._settings)
 
     def tick(self) -> float:
