@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from modelmon.model import ValuePoint, WindowKey
+from modelmon.model import FeatureNumbers, ValuePoint, WindowFeatures, WindowKey
 from modelmon.windows import DONE, FAILED
 
 
@@ -39,11 +40,17 @@ class Report:
     revision: int
     values: tuple[ValuePoint, ...] = ()
     stats: tuple[Stats, ...] = ()
+    features: Mapping[str, FeatureNumbers] = field(default_factory=dict)
     answer: Answer | None = None
 
     @property
     def results(self) -> list[ValuePoint]:
         return [value for value in self.values if value.kind is not None]
+
+    @property
+    def window_features(self) -> WindowFeatures:
+        """How the features looked."""
+        return WindowFeatures(self.key, self.end_us, self.revision, self.features)
 
     @property
     def done(self) -> bool:

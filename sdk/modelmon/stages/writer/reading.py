@@ -11,6 +11,7 @@ from modelmon import wire
 from modelmon.errors import RejectedError
 from modelmon.ledger.reports import Answer, Report, Stats
 from modelmon.model import UNKNOWN_ENDPOINT, DeadLetter, Message, ValuePoint, WindowKey, from_us, to_us
+from modelmon.stages.writer.features import features_of
 from modelmon.wire.allowance import Allowance
 
 WHOLE_MESSAGE = -1
@@ -57,11 +58,13 @@ def _revision(envelope: wire.Envelope) -> int:
 def _report(envelopes: Sequence[wire.Envelope]) -> Report:
     """The report of envelopes that speak of one revision of one window."""
     values, stats, answer = [], [], None
+    told: dict[str, wire.reports.Data] = {}
     for envelope in envelopes:
         if envelope.event_kind == "window":
             answer = Answer(**envelope.data)
         elif envelope.event_kind == "stats":
             stats.append(_stats(envelope.data))
+            told[envelope.data["stats_name"]] = envelope.data["stats"]
         else:
             values.append(_value(envelope))
     first = envelopes[0]
@@ -72,6 +75,7 @@ def _report(envelopes: Sequence[wire.Envelope]) -> Report:
         revision=_revision(first),
         values=tuple(values),
         stats=tuple(stats),
+        features=features_of(told),
         answer=answer,
     )
 

@@ -23,6 +23,7 @@ def write(
     of it may be written, and all of it is written again.
     """
     series.write_values([value for report in reading.reports for value in report.values])
+    series.write_features([report.window_features for report in reading.reports if report.features])
     with database.write() as connection:
         answers.set_aside(connection, reading.letters)
         in_order = sorted(reading.reports, key=attrgetter("key"))  # as others do who lock several windows
