@@ -255,7 +255,10 @@ class WindowFeatures:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A message (or one item of it) set aside with its reason. `item` is -1 for a whole message."""
+    """A message (or one item of it) set aside with its reason. `item` is -1 for a whole message.
+
+    `not_kept`: it stands for so many that are not kept, so it can't be sent again; 0: it is kept whole.
+    """
 
     stream_id: str
     partition: int
@@ -268,6 +271,7 @@ class DeadLetter:
     body: bytes
     created: datetime
     resent: datetime | None = None
+    not_kept: int = 0
 
 
 class WorkerState(StrEnum):

@@ -13,6 +13,7 @@ from sqlalchemy import insert, select
 from conformance.store_backends import RECORDS
 from modelmon.errors import ConfigError
 from modelmon.ledger import dead_letters, endpoints, registry
+from modelmon.ledger.dead_letters import ALL, Chosen
 from modelmon.ledger.schema import dead_letters as dead_letters_table
 from modelmon.ledger.schema import dirty, project_values, traffic, verdicts
 from modelmon.model import DeadLetter, Endpoint, from_us
@@ -196,9 +197,9 @@ def test_dead_letters_are_found_newest_first_and_marked_when_sent_again(records:
     with records.write() as connection:
         connection.execute(insert(dead_letters_table), rows)
         assert [letter.offset for letter in dead_letters.find(connection)] == [3, 2, 1]
-        assert [letter.offset for letter in dead_letters.find(connection, limit=1)] == [3]
-        assert [letter.offset for letter in dead_letters.find(connection, stream="events")] == [3, 1]
-        assert [letter.offset for letter in dead_letters.find(connection, endpoint_id="f")] == [3]
+        assert [letter.offset for letter in dead_letters.find(connection, ALL, 1)] == [3]
+        assert [letter.offset for letter in dead_letters.find(connection, Chosen(stream="events"))] == [3, 1]
+        assert [letter.offset for letter in dead_letters.find(connection, Chosen(endpoint_id="f"))] == [3]
         letter = dead_letters.get(connection, "s", 0, 1, -1)
         assert letter == DeadLetter(
             "s", 0, 1, -1, "events", "e", "when", "no", bytes(range(256)),
@@ -206,8 +207,8 @@ def test_dead_letters_are_found_newest_first_and_marked_when_sent_again(records:
         )  # fmt: skip
         assert dead_letters.mark_resent(connection, letter, 50)
         assert dead_letters.get(connection, "s", 0, 1, -1) == replace(letter, resent=from_us(50))
-        assert [found.offset for found in dead_letters.find(connection, resent=False)] == [3, 2]
-        assert [found.offset for found in dead_letters.find(connection, resent=True)] == [1]
+        assert [found.offset for found in dead_letters.find(connection, Chosen(resent=False))] == [3, 2]
+        assert [found.offset for found in dead_letters.find(connection, Chosen(resent=True))] == [1]
         assert dead_letters.get(connection, "s", 0, 9, -1) is None
         assert not dead_letters.mark_resent(connection, replace(letter, offset=9), 50)
 

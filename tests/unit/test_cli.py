@@ -274,6 +274,59 @@ class TestDeadLetters:
             sent = modelmon("deadletters", "resend", "--all", "--reason", reason, "--json").json["resent"]
             assert len(sent) == expected
 
+    def test_they_are_deleted_by_id(self, modelmon: Any, letters: list[str]) -> None:
+        assert modelmon("deadletters", "delete", letters[0], "--json").json == {"deleted": 1}
+        listed = modelmon("deadletters", "list", "--json").json["dead_letters"]
+        assert [each["id"] for each in listed] == letters[1:]
+        assert modelmon("deadletters", "delete", letters[0]).code == 2
+
+    @pytest.mark.parametrize(
+        ("options", "deleted"),
+        [
+            (["--endpoint", "abc"], 1), (["--reason", "a list"], 2), (["--reason", "other"], 0),
+            (["--all"], 2),
+            (["--older-than", "1d"], 2), (["--older-than", "100000d"], 0),
+            (["--all", "--endpoint", "(unknown)", "--older-than", "12h"], 1),
+        ],
+    )  # fmt: skip
+    def test_they_are_deleted_by_what_is_known_of_them(
+        self, modelmon: Any, letters: list[str], options: list[str], deleted: int
+    ) -> None:
+        assert modelmon("deadletters", "delete", *options, "--yes", "--json").json == {"deleted": deleted}
+        assert modelmon("status", "--json").json["dead_letters"] == 2 - deleted
+
+    @pytest.mark.parametrize(
+        ("options", "said"),
+        [
+            ([], "name the ids"), (["--all"], "Nobody is there to answer"),
+            (["x.1.1.1", "--all"], "name the ids"), (["--older-than", "7 weeks"], "12h or 7d"),
+            (["--yes"], "name the ids"),
+        ],
+    )  # fmt: skip
+    def test_nothing_is_deleted_by_mistake(
+        self, modelmon: Any, letters: list[str], options: list[str], said: str
+    ) -> None:
+        done = modelmon("deadletters", "delete", *options)
+        assert (done.code, said in done.err) == (2, True)
+        assert modelmon("status", "--json").json["dead_letters"] == 2
+
+    def test_what_is_not_kept_whole_is_not_sent_again_without_its_message(
+        self, modelmon: Any, letters: list[str], project: Path
+    ) -> None:
+        from modelmon.ledger.records import open_records
+        from modelmon.ledger.schema import dead_letters
+
+        records = open_records(Settings.load(project))
+        with records.write() as connection:
+            connection.execute(dead_letters.update().where(dead_letters.c.offset == 7).values(not_kept=3))
+        records.close()
+        done = modelmon("deadletters", "resend", letters[0])
+        assert (done.code, "not kept whole" in done.err) == (2, True)
+        assert modelmon("deadletters", "resend", "--all", "--json").json == {"resent": letters[1:]}
+        (project / "mended.json").write_bytes(b'{"good": 1}')
+        assert modelmon("deadletters", "resend", letters[0], "--body", "mended.json").code == 0
+        assert len(bodies(project)) == 2
+
     def test_they_are_shown_under_their_models_names(
         self, modelmon: Any, letters: list[str], project: Path
     ) -> None:

@@ -16,9 +16,10 @@ from modelmon.apps import report
 from modelmon.apps.base import ModelMonitoringApplicationBase, judge
 from modelmon.apps.context import MonitoringApplicationContext
 from modelmon.errors import RejectedError, UnavailableError
-from modelmon.ledger import answers, endpoints, window_ledger
+from modelmon.ledger import endpoints, window_ledger
+from modelmon.ledger.dead_letters import Limits, keep, letter_of
 from modelmon.ledger.records import open_records
-from modelmon.model import UNKNOWN_ENDPOINT, DeadLetter, Endpoint, Message, from_us, to_us
+from modelmon.model import Endpoint, Message, to_us
 from modelmon.settings import Settings
 from modelmon.stores.reading import read_sample
 from modelmon.stores.samples import open_samples
@@ -168,20 +169,10 @@ class AppStage:
             )
 
     def _set_aside(self, message: Message, error: RejectedError) -> None:
-        letter = DeadLetter(
-            stream_id=self._stream_id(),
-            partition=message.partition,
-            offset=message.offset,
-            item=-1,
-            stream=self._settings.app_stream.format(name=self._name),
-            endpoint_id=UNKNOWN_ENDPOINT,
-            field=error.field,
-            reason=error.reason,
-            body=message.body,
-            created=from_us(time.time_ns() // 1000),
-        )
+        stream = self._settings.app_stream.format(name=self._name)
+        letter = letter_of(message, error, stream, self._stream_id(), time.time_ns() // 1000)
         with self._database.write() as connection:
-            answers.set_aside(connection, [letter])
+            keep(connection, [letter], Limits.of(self._settings))
 
     def _stream_id(self) -> str:
         reads = self.subscription

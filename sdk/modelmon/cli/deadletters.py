@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,21 +13,32 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from modelmon.cli.output import AsJson, ProjectDir, console, errors, load_settings, print_json, print_table
+from modelmon.cli.output import (
+    AsJson,
+    ProjectDir,
+    confirm,
+    console,
+    errors,
+    load_settings,
+    print_json,
+    print_table,
+)
 from modelmon.errors import ConfigError
 from modelmon.model import UNKNOWN_ENDPOINT, DeadLetter
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from modelmon.ledger.dead_letters import Chosen
     from modelmon.settings import Settings
     from modelmon.sql.database import Database
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="""Messages that could not be read: list them, show one, send it again.
+    help="""Messages that could not be read: list them, show one, send it again, delete it.
 
 They were set aside with the reason and their place; nothing waits for them.
+They are kept for dead_letter_days, and so many as dead_letters_max says.
 Their ids look like [bold]3fa2b1c4.0.128.1[/bold]: stream, partition, offset and item of the
 message (-1: the whole message).
 """,
@@ -52,13 +64,11 @@ def list_letters(
 
       modelmon deadletters list --reason 'in the future'
     """
-    from modelmon.ledger import dead_letters
+    from modelmon.ledger.dead_letters import Chosen, find
 
-    resent = None if everything else False
+    chosen = Chosen(endpoint_id=endpoint or None, reason=reason or None, resent=None if everything else False)
     with _records(load_settings(project_dir)) as records, records.read() as connection:
-        letters = dead_letters.find(
-            connection, endpoint_id=endpoint or None, reason=reason or None, resent=resent, limit=limit
-        )
+        letters = find(connection, chosen, limit)
         names = _names(connection, letters)
     if as_json:
         print_json({"dead_letters": [_described(letter, names) for letter in letters]})
@@ -66,7 +76,7 @@ def list_letters(
     rows = [
         (
             letter_id(letter), f"{letter.created:%Y-%m-%d %H:%M:%S}", escape(names[letter.endpoint_id]),
-            escape(letter.field), escape(letter.reason),
+            escape(letter.field), escape(_told(letter)),
             f"{letter.resent:%Y-%m-%d %H:%M:%S}" if letter.resent else "",
         )
         for letter in letters
@@ -127,11 +137,88 @@ def resend(
         with records.read() as connection:
             chosen = [_find(connection, letter) for letter in letters or []]
             chosen = chosen or _unsent(connection, endpoint, reason)
+        cut = [] if body else [letter for letter in chosen if letter.not_kept]
+        if cut:
+            raise ConfigError(
+                f"{letter_id(cut[0])} is not kept whole: {_told(cut[0])}. Give the message with --body"
+            )
         _resend(settings, records, chosen, mended)
     if as_json:
         print_json({"resent": [letter_id(letter) for letter in chosen]})
     else:
         console.print(f"{len(chosen):,} sent again")
+
+
+@app.command()
+def delete(
+    letters: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Which ones.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All, or all that the options choose.")] = False,
+    endpoint: Annotated[str, typer.Option(help="Only of this endpoint id.")] = "",
+    reason: Reason = "",
+    older_than: Annotated[
+        str, typer.Option(metavar="AGE", help="Only those set aside so long ago: 12h, 7d.")
+    ] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
+    project_dir: ProjectDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Delete them for good. How many rows were rejected stays counted.
+
+    Examples:
+
+      modelmon deadletters delete 3fa2b1c4.0.128.1
+
+      modelmon deadletters delete --older-than 7d --reason 'in the future'
+
+      modelmon deadletters delete --all --yes
+    """
+    from modelmon.ledger.dead_letters import Chosen
+
+    filters = bool(endpoint or reason or older_than)
+    if bool(letters) == (everything or filters):
+        raise ConfigError(
+            "name the ids to delete, or say which: --endpoint, --reason, --older-than; --all for all"
+        )
+    before_us = time.time_ns() // 1000 - _age_us(older_than) if older_than else None
+    chosen = Chosen(endpoint_id=endpoint or None, reason=reason or None, before_us=before_us)
+    with _records(load_settings(project_dir)) as records:
+        deleted = _delete_named(records, letters) if letters else _delete_chosen(records, chosen, yes)
+    if as_json:
+        print_json({"deleted": deleted})
+    else:
+        console.print(f"{deleted:,} deleted")
+
+
+def _delete_named(records: Database, letters: list[str]) -> int:
+    from modelmon.ledger.dead_letters import remove
+
+    with records.write() as connection:
+        found = [_find(connection, letter) for letter in letters]
+        return sum(remove(connection, letter) for letter in found)
+
+
+def _delete_chosen(records: Database, chosen: Chosen, yes: bool) -> int:
+    """A bounded number in each transaction: functions that set messages aside meanwhile need not wait."""
+    from modelmon.ledger.dead_letters import count, remove_some
+
+    with records.read() as connection:
+        number = count(connection, chosen)
+    if number and not yes:
+        confirm(f"Delete {number:,} for good?")
+    deleted, more = 0, 1
+    while more:
+        with records.write() as connection:
+            more = remove_some(connection, chosen)
+        deleted += more
+    return deleted
+
+
+def _age_us(age: str) -> int:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([hd])", age)
+    if match is None:
+        raise ConfigError(f"--older-than: {age!r} is no age; write hours or days, 12h or 7d")
+    hours = float(match[1]) * (24 if match[2] == "d" else 1)
+    return round(hours * 3_600_000_000)
 
 
 def _mended(path: Path) -> bytes:
@@ -174,20 +261,27 @@ def _names(connection: Connection, letters: list[DeadLetter]) -> dict[str, str]:
     return {each: known[each].name if each in known else each for each in ids}
 
 
-def _unsent(connection: Connection, endpoint: str, reason: str) -> list[DeadLetter]:
-    from modelmon.ledger import dead_letters
+def _told(letter: DeadLetter) -> str:
+    """Its reason; of what stands for several, how many."""
+    stands_for_many = letter.offset < 0
+    return f"{letter.not_kept:,} {letter.reason}" if stands_for_many else letter.reason
 
-    found = dead_letters.find(connection, endpoint_id=endpoint or None, reason=reason or None, resent=False)
-    return found[::-1]  # the oldest first, as they came
+
+def _unsent(connection: Connection, endpoint: str, reason: str) -> list[DeadLetter]:
+    from modelmon.ledger.dead_letters import Chosen, find
+
+    chosen = Chosen(endpoint_id=endpoint or None, reason=reason or None, resent=False, whole=True)
+    return find(connection, chosen)[::-1]  # the oldest first, as they came
 
 
 def _find(connection: Connection, letter: str) -> DeadLetter:
     from modelmon.ledger import dead_letters
 
-    for found in dead_letters.find(connection):
-        if letter_id(found) == letter:
-            return found
-    raise ConfigError(f"no dead letter {letter!r}; `modelmon deadletters list --all` shows all ids")
+    match = re.fullmatch(r"([0-9a-zA-Z-]+)\.(\d+)\.(-?\d+)\.(-?\d+)", letter)
+    found = match and dead_letters.get(connection, match[1], int(match[2]), int(match[3]), int(match[4]))
+    if not found:
+        raise ConfigError(f"no dead letter {letter!r}; `modelmon deadletters list --all` shows all ids")
+    return found
 
 
 def _resend(settings: Settings, records: Database, letters: list[DeadLetter], body: bytes | None) -> None:
@@ -237,8 +331,9 @@ def _described(letter: DeadLetter, names: dict[str, str]) -> dict[str, Any]:
         "endpoint_id": letter.endpoint_id,
         "endpoint_name": names[letter.endpoint_id],
         "field": letter.field,
-        "reason": letter.reason,
+        "reason": _told(letter),
         "created": letter.created.isoformat(),
         "resent": letter.resent.isoformat() if letter.resent else None,
+        "not_kept": letter.not_kept,
         "body": letter.body.decode(errors="backslashreplace"),
     }

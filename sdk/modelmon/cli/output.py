@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from modelmon.errors import ConfigError
 from modelmon.function_spec.folders import find_project
 from modelmon.settings import Settings
 
@@ -39,6 +40,14 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts (do
 def load_settings(project_dir: Path | None) -> Settings:
     """Settings of the project meant. Raises ConfigError when there is none."""
     return Settings.load(find_project(Path(project_dir or ".").absolute(), exact=project_dir is not None))
+
+
+def confirm(question: str) -> None:
+    """Ask before something that can't be undone; a no ends the command. Raises ConfigError where nobody can
+    answer."""
+    if not sys.stdin.isatty():
+        raise ConfigError(f"{question} Nobody is there to answer; --yes answers it")
+    typer.confirm(question, err=True, abort=True)
 
 
 def print_json(value: Any) -> None:

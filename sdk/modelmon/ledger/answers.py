@@ -30,10 +30,9 @@ from modelmon.alerts import Alert
 from modelmon.ledger.acknowledged import note_reported
 from modelmon.ledger.alerts import settle_alerts
 from modelmon.ledger.reports import Answer, Report
-from modelmon.ledger.schema import app_stats, dead_letters, verdicts, windows
+from modelmon.ledger.schema import app_stats, verdicts, windows
 from modelmon.ledger.window_keys import is_key, key_values
-from modelmon.model import DeadLetter, to_us
-from modelmon.sql.statements import insert_missing, upsert
+from modelmon.sql.statements import upsert
 from modelmon.windows import DONE, PARTIAL, has_tries_left
 
 
@@ -99,20 +98,6 @@ def apply(connection: Connection, report: Report, now_us: int, attempts: int) ->
         connection, report, final=final, newest=newest, whole=_is_whole(window, report), now_us=now_us
     )
     return [Raised(report, alert) for alert in raised]
-
-
-def set_aside(connection: Connection, letters: Sequence[DeadLetter]) -> None:
-    """Keep messages that could not be read; those that are kept already stay as they are."""
-    rows = [
-        {
-            "stream_id": each.stream_id, "partition": each.partition, "offset": each.offset,
-            "item": each.item, "stream": each.stream, "endpoint_id": each.endpoint_id,
-            "field": each.field, "reason": each.reason, "body": each.body,
-            "created_us": to_us(each.created), "resent_us": None,
-        }
-        for each in letters
-    ]  # fmt: skip
-    insert_missing(connection, dead_letters, rows)
 
 
 def _answer(connection: Connection, report: Report, answer: Answer) -> None:

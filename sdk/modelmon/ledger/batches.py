@@ -15,10 +15,10 @@ import msgspec
 from sqlalchemy import Connection, select, update
 from sqlalchemy.engine import Row
 
-from modelmon.ledger import schema
+from modelmon.ledger import dead_letters, schema
 from modelmon.ledger.endpoints import register_discovered
 from modelmon.ledger.publishers import lock_numbers, note_numbers
-from modelmon.model import BatchRange, DeadLetter, Endpoint, SampleFile, to_us
+from modelmon.model import BatchRange, DeadLetter, Endpoint, SampleFile
 from modelmon.sql.statements import chunks, insert_missing, upsert
 from modelmon.windows import MINUTE_US
 
@@ -153,7 +153,12 @@ def open_batch(
 
 
 def commit_batch(
-    connection: Connection, position: Position, batch: BatchRange, derived: Derived, now_us: int
+    connection: Connection,
+    position: Position,
+    batch: BatchRange,
+    derived: Derived,
+    now_us: int,
+    limits: dead_letters.Limits = dead_letters.DEFAULT,
 ) -> bool | None:
     """Apply a batch and everything derived from it; False, and nothing is written, when another owner has
     taken the partition over. Committing the same batch again changes nothing and is True.
@@ -174,7 +179,7 @@ def commit_batch(
     for endpoint_id, names in sorted(derived.names.items(), key=itemgetter(0)):
         _learn_names(connection, endpoint_id, names, now_us)
     _count(connection, derived, note_numbers(connection, derived.numbers, numbers), now_us)
-    insert_missing(connection, schema.dead_letters, [_dead_letter_row(each) for each in derived.dead_letters])
+    dead_letters.keep(connection, derived.dead_letters, limits)
     _record_schema(connection, derived, now_us)
     return True
 
@@ -365,20 +370,4 @@ def _file_row(file: SampleFile, now_us: int) -> dict[str, Any]:
         "columns": file.columns,
         "committed_us": now_us,
         **_range_row(file.batch),
-    }
-
-
-def _dead_letter_row(letter: DeadLetter) -> dict[str, Any]:
-    return {
-        "stream_id": letter.stream_id,
-        "partition": letter.partition,
-        "offset": letter.offset,
-        "item": letter.item,
-        "stream": letter.stream,
-        "endpoint_id": letter.endpoint_id,
-        "field": letter.field,
-        "reason": letter.reason,
-        "body": letter.body,
-        "created_us": to_us(letter.created),
-        "resent_us": None,
     }

@@ -201,6 +201,7 @@ dead_letters = Table(
     Column("body", BYTES, nullable=False),
     Column("created_us", BIG, nullable=False),
     Column("resent_us", BIG),  # written by `modelmon deadletters resend`
+    Column("not_kept", BIG, nullable=False, server_default="0"),  # stands for so many that are not kept
 )  # fmt: skip
 
 dirty = Table(  # minutes with rows the controller has not seen; it deletes what it read, version for version
@@ -428,6 +429,7 @@ MIGRATIONS: dict[int, Callable[[Connection], None]] = {
     7: _know_what_was_reported,
     8: _note_reach,
     9: _wait_for_watermark,
+    10: _add_columns(dead_letters.c.not_kept),
 }
 """Version to the step that makes it from the version before; forward only. 2 added `heartbeats`; since 7 the
 series have a schema of their own (`stores/series/schema.py`), which takes over their old tables."""

@@ -144,6 +144,28 @@ class Settings:
         least=0,
     )
 
+    dead_letter_days: float = setting(
+        30.0,
+        "Messages that were set aside are deleted after this long; 0 keeps them.",
+        least=0,
+        section="Dead letters",
+    )
+    dead_letters_max: int = setting(
+        10_000, "So many dead letters are kept; of more only their number.", least=1
+    )
+    dead_letters_max_bytes: int = setting(
+        256 * 2**20, "Dead letters of so many bytes are kept; of more only their number.", least=1
+    )
+    dead_letters_of_message: int = setting(
+        100, "So many dead letters of one message are kept; of more only their number.", least=1
+    )
+    dead_letter_bytes_of_message: int = setting(
+        16 * 2**20,
+        "So many bytes of one message are kept as dead letters; a longer one is kept to that length, and "
+        "can't be sent again.",
+        least=1,
+    )
+
     app_attempts: int = setting(
         3, "How often an app may try a window before it is marked failed.", least=1, section="Apps"
     )

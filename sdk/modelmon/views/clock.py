@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from modelmon.ledger.clock import STEP_US
-from modelmon.ledger.dead_letters import matching
+from modelmon.ledger.dead_letters import Chosen, count
 from modelmon.ledger.schema import traffic
 from modelmon.wire import write_moment
 
@@ -27,5 +27,5 @@ def clock(connection: Connection, now_us: int) -> dict[str, Any]:
     return {
         "behind_seconds": behind_us / 1_000_000 if behind_us > STEP_US else 0.0,
         "newest_commit": None if newest_us is None else write_moment(newest_us),
-        "set_aside": matching(connection, reason=IN_THE_FUTURE, resent=False),
+        "set_aside": count(connection, Chosen(reason=IN_THE_FUTURE, resent=False, whole=True)),
     }

@@ -13,8 +13,8 @@ from sqlalchemy import Connection, Row, func, select
 
 from modelmon.counting import count
 from modelmon.errors import ConfigError, UnavailableError
-from modelmon.ledger import registry
-from modelmon.ledger.schema import apps, dead_letters, dirty, endpoints, traffic, windows
+from modelmon.ledger import dead_letters, registry
+from modelmon.ledger.schema import apps, dirty, endpoints, traffic, windows
 from modelmon.ledger.window_ledger import project_period
 from modelmon.model import WindowKey
 from modelmon.settings import Settings
@@ -78,7 +78,7 @@ def status(
         judging = [app.name for app in registry.active_apps(connection)]
         names = {entry["endpoint_id"]: entry["endpoint_name"] for entry in shown}
         alerts = read_alerts(connection, names, since_us)
-        letters = connection.scalar(select(func.count()).select_from(dead_letters))
+        letters = dead_letters.count(connection)
         told = clock(connection, now_us)
         newest = _newest_done(connection, windows_back) if windows_back and since_us is None else []
     if since_us is None:

@@ -23,6 +23,7 @@ from modelmon.ledger.batches import (
     known_types,
     open_batch,
 )
+from modelmon.ledger.dead_letters import Limits
 from modelmon.ledger.publishers import Applied, Key, applied_numbers
 from modelmon.model import BatchRange, SampleFile
 from modelmon.settings import Settings
@@ -166,10 +167,11 @@ async def commit(parts: Parts, tabled: Tabled) -> bool | None:
     batch has to go through the steps once more: some of it was applied with another partition.
     """
     derived, batch = derive(tabled), tabled.decoded.batch
+    limits = Limits.of(parts.settings)
 
     def apply() -> bool | None:
         with parts.records.write() as connection:
-            return commit_batch(connection, batch.position, batch.range, derived, parts.clock())
+            return commit_batch(connection, batch.position, batch.range, derived, parts.clock(), limits)
 
     return await parts.wait(apply, parts.settings, "the records")
 

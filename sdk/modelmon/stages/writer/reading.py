@@ -9,12 +9,11 @@ import msgspec
 
 from modelmon import wire
 from modelmon.errors import RejectedError
+from modelmon.ledger.dead_letters import WHOLE_MESSAGE, letter_of
 from modelmon.ledger.reports import Answer, Report, Stats
-from modelmon.model import UNKNOWN_ENDPOINT, DeadLetter, Message, ValuePoint, WindowKey, from_us, to_us
+from modelmon.model import UNKNOWN_ENDPOINT, DeadLetter, Message, ValuePoint, WindowKey, to_us
 from modelmon.stages.writer.features import features_of
 from modelmon.wire.allowance import Allowance
-
-WHOLE_MESSAGE = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,15 +104,14 @@ def _stats(data: wire.reports.Data) -> Stats:
 def _letter(
     item: wire.RejectedItem, message: Message, stream: str, stream_id: str, now_us: int
 ) -> DeadLetter:
-    return DeadLetter(
-        stream_id=stream_id,
-        partition=message.partition,
-        offset=message.offset,
+    error = RejectedError(item.reason, item.field)
+    return letter_of(
+        message,
+        error,
+        stream,
+        stream_id,
+        now_us,
         item=item.item,
-        stream=stream,
         endpoint_id=item.endpoint_id,
-        field=item.field,
-        reason=item.reason,
         body=item.body,
-        created=from_us(now_us),
     )

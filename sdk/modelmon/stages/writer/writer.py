@@ -10,6 +10,7 @@ from contextlib import closing
 
 from modelmon.alerts import Alert
 from modelmon.ledger.answers import Raised
+from modelmon.ledger.dead_letters import Limits
 from modelmon.ledger.records import open_records
 from modelmon.model import Message, from_us
 from modelmon.settings import Settings
@@ -128,7 +129,8 @@ class Writer:
         now_us = self._clock()
         reading = read_messages(messages, self._settings.writer_stream, self._stream_id, now_us)
         attempts, min_rows = self._settings.app_attempts, self._settings.app_min_rows
-        return write(self._database, self._series, reading, now_us, attempts, min_rows)
+        limits = Limits.of(self._settings)
+        return write(self._database, self._series, reading, now_us, attempts, min_rows, limits)
 
     def _raise_failure(self) -> None:
         if self._timer is not None and self._timer.done() and not self._timer.cancelled():

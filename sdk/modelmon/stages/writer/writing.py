@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from operator import attrgetter
 
-from modelmon.ledger import answers
+from modelmon.ledger import answers, dead_letters
 from modelmon.ledger.answers import Raised
 from modelmon.ledger.endpoint_apps import count_again
 from modelmon.sql.database import Database
@@ -13,7 +13,13 @@ from modelmon.stores.series.base import SeriesStore
 
 
 def write(
-    database: Database, series: SeriesStore, reading: Reading, now_us: int, attempts: int, min_rows: int
+    database: Database,
+    series: SeriesStore,
+    reading: Reading,
+    now_us: int,
+    attempts: int,
+    min_rows: int,
+    limits: dead_letters.Limits = dead_letters.DEFAULT,
 ) -> list[Raised]:
     """Write what was read; returns the alerts that were not there before. An app may try a window `attempts`
     times; below `min_rows` its verdict stands on too few.
@@ -25,7 +31,7 @@ def write(
     series.write_values([value for report in reading.reports for value in report.values])
     series.write_features([report.window_features for report in reading.reports if report.features])
     with database.write() as connection:
-        answers.set_aside(connection, reading.letters)
+        dead_letters.keep(connection, reading.letters, limits)
         in_order = sorted(reading.reports, key=attrgetter("key"))  # as others do who lock several windows
         raised = [each for report in in_order for each in answers.apply(connection, report, now_us, attempts)]
         count_again(connection, {report.key for report in reading.reports}, min_rows)
