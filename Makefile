@@ -52,7 +52,7 @@ lint: $(VENV)/.dev
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
-reference: $(VENV)/.dev ## write the pages that the code writes itself: commands, Python API
+reference: $(VENV)/.dev ## write the pages that the code writes itself: commands, Python API, settings
 	@$(BIN)/python docs/reference_pages.py
 
 docs: $(VENV)/.dev ## build the pages into build/docs; a warning is an error

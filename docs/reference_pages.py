@@ -1,6 +1,7 @@
 """The pages that the code writes itself, by `make reference`; a test compares them with what stands there.
 
-Commands come from the command line's own help, classes and functions from their signatures and docstrings.
+Commands come from the command line's own help, classes and functions from their signatures and docstrings,
+settings from their declarations.
 """
 
 from __future__ import annotations
@@ -8,11 +9,14 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import Field
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from typer.main import get_command
+
+from modelmon.settings import every_setting
 
 HERE = Path(__file__).parent / "reference"
 MADE = "<!-- Made by `make reference` from the code: change it there. -->"
@@ -197,7 +201,34 @@ def _docstring(thing: Any) -> list[str]:
     return [*made, "```", ""] if is_code else [*made, ""]
 
 
-PAGES: dict[str, Callable[[], str]] = {"commands.md": commands, "api.md": api}
+def settings() -> str:
+    """What is written by hand, then one table a group of settings, in the order of their declarations."""
+    by_hand = (HERE / "settings.md").read_text(encoding="utf-8").partition(FIRST_GROUP)[0]
+    return by_hand + "\n".join(_settings()).removeprefix("\n")
+
+
+FIRST_GROUP = "## The first day\n"
+
+
+def _settings() -> Iterator[str]:
+    for entry in every_setting().values():
+        if title := entry.metadata["section"]:
+            yield from ("", f"## {title}", "", "| setting | default | meaning |", "|---|---|---|")
+        default = f"`{entry.default}`" if entry.default != "" else ""
+        yield f"| `{entry.name}` | {default} | {' '.join([entry.metadata['doc'], *_limits(entry)])} |"
+
+
+def _limits(entry: Field[Any]) -> Iterator[str]:
+    least, most, choices = (entry.metadata[name] for name in ("least", "most", "choices"))
+    if least:
+        yield f"At least {least}."
+    if most != float("inf"):
+        yield f"At most {most}."
+    if choices:
+        yield f"One of {', '.join(filter(None, choices))}."
+
+
+PAGES: dict[str, Callable[[], str]] = {"commands.md": commands, "api.md": api, "settings.md": settings}
 
 
 def main() -> None:
