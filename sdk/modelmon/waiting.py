@@ -55,18 +55,6 @@ async def when_awaitable(action: Callable[[], Awaitable[T]], settings: Settings,
                 await asyncio.sleep(wait.next(error))
 
 
-def when_available_blocking(
-    action: Callable[[], T], settings: Settings, what: str, sleep: Callable[[float], None] = time.sleep
-) -> T:
-    """As `when_available`, for a thread: `action` runs here. `sleep` may raise to end the wait."""
-    with _Wait(settings, what) as wait:
-        while True:
-            try:
-                return action()
-            except UnavailableError as error:
-                sleep(wait.next(error))
-
-
 def away(what: str, reason: object, asked: float | None = None) -> None:
     """`what` did not answer: the log hears it when that begins, then once a minute, whoever notices.
 

@@ -101,14 +101,9 @@ def test_endpoints_are_found_by_name_and_function(records: Database) -> None:
     }  # fmt: skip
 
 
-def test_names_are_learned_and_a_deleted_endpoint_is_gone(records: Database) -> None:
+def test_a_deleted_endpoint_is_gone(records: Database) -> None:
     with records.write() as connection:
         endpoints.put(connection, ENDPOINT, 5)
-        assert endpoints.set_names(connection, ENDPOINT.endpoint_id, ["x"], ["y", "z"], 6)
-        assert not endpoints.set_names(connection, "nobody", ["x"], [], 6)
-        found = endpoints.get(connection, ENDPOINT.endpoint_id)
-        assert found is not None
-        assert (found.feature_names, found.label_names, found.updated) == (("x",), ("y", "z"), from_us(6))
         assert endpoints.delete(connection, ENDPOINT.endpoint_id)
         assert not endpoints.delete(connection, ENDPOINT.endpoint_id)
         assert endpoints.find(connection) == []
@@ -119,19 +114,13 @@ def test_names_are_learned_and_a_deleted_endpoint_is_gone(records: Database) -> 
     [
         ({"policy": {"a": object()}}, "policy"),
         ({"feature_names": ("a", "a")}, "two features"),
+        ({"label_names": ("y", "y")}, "two labels are called 'y'"),
         ({"feature_names": ("x" * 300,)}, "240"),
     ],
 )
 def test_an_endpoint_that_can_not_be_kept_is_refused(records: Database, change: dict, words: str) -> None:
     with pytest.raises(ConfigError, match=words), records.write() as connection:
         endpoints.put(connection, replace(ENDPOINT, **change), 1)
-
-
-def test_names_that_no_column_can_have_are_not_learned(records: Database) -> None:
-    with records.write() as connection:
-        endpoints.put(connection, ENDPOINT, 1)
-        with pytest.raises(ConfigError, match="two labels are called 'y'"):
-            endpoints.set_names(connection, ENDPOINT.endpoint_id, ["x"], ["y", "y"], 2)
 
 
 def test_an_app_registered_again_keeps_its_time_until_it_was_unregistered(records: Database) -> None:

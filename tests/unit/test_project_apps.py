@@ -21,6 +21,7 @@ from modelmon.ledger import heartbeats, registry
 from modelmon.ledger.records import open_records
 from modelmon.ledger.schema import alerts
 from modelmon.model import Heartbeat, WorkerState
+from modelmon.model_monitoring.locating import opened
 from modelmon.project import Project
 from modelmon.streams import open_stream
 from project_support import APP, again, deployed, make, write
@@ -205,6 +206,14 @@ def test_setting_an_app_again_changes_it_and_creating_one_records_nothing(projec
     project.deploy_function(made)
     assert [app.name for app in project.list_model_monitoring_functions()] == ["other", "rows"]
     assert registered(project) == {"other": None}
+
+
+def test_an_app_that_a_newer_modelmon_has_recorded_is_told_with_what_is_new(project: Project) -> None:
+    with opened(project.settings) as database, database.write() as connection:
+        spec = {"name": "rows", "horizon": 7}
+        registry.put_function(connection, "rows", "app", spec, deployed=False, now_us=1)
+    with pytest.raises(ConfigError, match="the app 'rows' was recorded by a newer ModelMon, with horizon"):
+        project.list_model_monitoring_functions()
 
 
 def test_deploying_again_replaces_the_code(project: Project) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -300,7 +301,7 @@ def endpoint(project: Project) -> Endpoint:
     made = get_or_create_model_endpoint(project, model_endpoint_name="delay", function_name="serving")
     records, samples = open_records(project.settings), open_samples(project.settings)
     with records.write() as connection:
-        endpoints.set_names(connection, made.endpoint_id, ["hour", "wind"], ["late"], 1)
+        endpoints.put(connection, replace(made, feature_names=("hour", "wind"), label_names=("late",)), 1)
     for first, times, hours in (
         (0, [START_US, START_US + HOUR_US - 1_000_000], [1, 2]),
         (2, [START_US + HOUR_US], [3]),

@@ -13,9 +13,10 @@ import pytest
 from modelmon import waiting
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.settings import Settings
-from modelmon.waiting import away, back, when_available, when_available_blocking, when_awaitable
+from modelmon.waiting import _Wait, away, back, when_available, when_awaitable
 
 QUICK = Settings(unavailable_first_wait_seconds=0.001, unavailable_max_wait_seconds=0.004)
+DOWN = UnavailableError("no answer")
 
 
 def down_for(tries: int) -> Callable[[], str]:
@@ -25,7 +26,7 @@ def down_for(tries: int) -> Callable[[], str]:
         nonlocal left
         left -= 1
         if left >= 0:
-            raise UnavailableError("no answer")
+            raise DOWN
         return threading.current_thread().name
 
     return action
@@ -44,17 +45,16 @@ def test_an_asynchronous_action_is_tried_again_too() -> None:
     assert asyncio.run(when_awaitable(later, QUICK, "the records")) == threading.current_thread().name
 
 
-def test_a_thread_waits_with_doubling_waits_up_to_the_longest() -> None:
-    waits: list[float] = []
-    assert when_available_blocking(down_for(5), QUICK, "the records", sleep=waits.append)
-    assert waits == [0.001, 0.002, 0.004, 0.004, 0.004]
+def test_who_waits_waits_with_doubling_waits_up_to_the_longest() -> None:
+    with _Wait(QUICK, "the records") as wait:
+        assert [wait.next(DOWN) for _ in range(5)] == [0.001, 0.002, 0.004, 0.004, 0.004]
 
 
 def test_the_log_says_what_is_waited_for_and_when_it_is_back_and_not_more(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with caplog.at_level(logging.INFO):
-        when_available_blocking(down_for(50), QUICK, "the series", sleep=lambda seconds: None)
+        asyncio.run(when_available(down_for(50), QUICK, "the series"))
     first, last = [record.getMessage() for record in caplog.records]
     assert first == "waiting for the series: no answer"
     assert last.startswith("the series: back after")
@@ -63,7 +63,7 @@ def test_the_log_says_what_is_waited_for_and_when_it_is_back_and_not_more(
 def test_an_outage_that_several_notice_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         away("the ledger", "no answer")
-        when_available_blocking(down_for(3), QUICK, "the ledger", sleep=lambda seconds: None)
+        asyncio.run(when_available(down_for(3), QUICK, "the ledger"))
         back("the ledger")
     first, last = [record.getMessage() for record in caplog.records]
     assert first == "waiting for the ledger: no answer"
@@ -98,7 +98,7 @@ def test_an_outage_counts_from_the_call_that_got_no_answer(
         now += 30.0  # until the driver gives up, and until the answer comes
         return action()
 
-    assert when_available_blocking(slow, QUICK, "the frozen", sleep=lambda seconds: None)
+    assert asyncio.run(when_available(slow, QUICK, "the frozen"))
     for asked in (1050.0, 1020.0):  # who gives up later may have asked earlier
         away("the frozen", "no answer", asked)
     back("the frozen")
@@ -111,7 +111,7 @@ def test_an_outage_counts_from_the_call_that_got_no_answer(
 
 
 def test_nothing_is_logged_where_nothing_was_down(caplog: pytest.LogCaptureFixture) -> None:
-    when_available_blocking(down_for(0), QUICK, "the records")
+    asyncio.run(when_available(down_for(0), QUICK, "the records"))
     assert caplog.records == []
 
 
@@ -121,5 +121,3 @@ def test_every_other_error_comes_out() -> None:
 
     with pytest.raises(ConfigError):
         asyncio.run(when_available(wrong, QUICK, "the records"))
-    with pytest.raises(ConfigError):
-        when_available_blocking(wrong, QUICK, "the records")

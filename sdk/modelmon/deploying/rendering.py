@@ -18,6 +18,7 @@ from modelmon.deploying.secrets import kafka_annotations, secret_variables, with
 from modelmon.errors import ConfigError
 from modelmon.function_spec.function_yaml import expect, placeholders, render
 from modelmon.function_spec.platforms import LOCAL
+from modelmon.function_spec.rules import KAFKA_KINDS
 from modelmon.secrecy import yaml_mistake
 from modelmon.settings import KAFKA, PREFIX, STATE_FOLDER, Settings
 from modelmon.streams.kafka_address import read_address
@@ -27,7 +28,6 @@ from modelmon.wheel import Wheel
 
 API_VERSION = "nuclio.io/v1beta1"
 """The one that Nuclio's custom resources have; nuctl takes any."""
-KAFKA_KINDS = ("kafka-cluster", "kafka")
 V3IO_ADDRESS = "http://v3io-webapi:8081"
 READ_BATCH = 64
 STATE_VOLUME = "modelmon-state"

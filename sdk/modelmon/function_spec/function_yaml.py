@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from modelmon.errors import ConfigError
+from modelmon.function_spec.rules import HANDLER, http_triggers_too_many, is_python
 from modelmon.function_spec.triggers import Trigger, read_trigger
 from modelmon.secrecy import yaml_mistake
 from modelmon.settings import PREFIX, Settings, every_setting, secret_settings
@@ -18,7 +19,6 @@ from modelmon.streams.subscriptions import app_group, events_group, writer_group
 
 FILE = "function.yaml"
 TOP_LEVEL = ("apiVersion", "kind", "metadata", "spec")
-HANDLER = re.compile(r"[\w-]+(\.[\w-]+)*:\w+")
 KINDS: dict[type, str] = {dict: "`key: value` lines", list: "a list", str: "text"}
 PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
 
@@ -115,12 +115,13 @@ def _spec(name: str, folder: Path, spec: Mapping[str, Any]) -> FunctionSpec:
     if not HANDLER.fullmatch(handler):
         raise ConfigError(f"spec.handler: {handler!r} must be module:function, for example main:handler")
     runtime = expect(spec.get("runtime"), str, "spec.runtime")
-    if runtime.split(":")[0] != "python":
+    if not is_python(runtime):
         raise ConfigError(f'spec.runtime: {runtime!r} must be a Python, for example "python:3.11"')
     triggers = expect(spec.get("triggers") or {}, dict, "spec.triggers")
     if not triggers:
         raise ConfigError("spec.triggers: must name at least one trigger, else nothing calls the function")
-    if [trigger.get("kind") for trigger in triggers.values() if isinstance(trigger, dict)].count("http") > 1:
+    kinds = [trigger.get("kind") for trigger in triggers.values() if isinstance(trigger, dict)]
+    if http_triggers_too_many(kinds):
         raise ConfigError("spec.triggers: Nuclio takes one http trigger a function; give it more numWorkers")
     return FunctionSpec(
         name=name,

@@ -11,9 +11,17 @@ from typing import Any
 import msgspec
 
 from modelmon.errors import ConfigError
+from modelmon.function_spec.rules import (
+    ACK_MODES,
+    KAFKA_KINDS,
+    V3IO_KINDS,
+    are_topics,
+    goes_by_key,
+    needs_static_workers,
+    one_clock,
+)
 from modelmon.function_spec.schedule import Schedule, seconds_of
 
-ACK_MODES = ("disable", "enable", "explicitOnly")
 MAX_BODY_BYTES, MAX_HEAD_BYTES = 4 * 2**20, 16 * 2**10  # Nuclio's defaults
 
 
@@ -63,7 +71,7 @@ def read_trigger(name: str, value: Mapping[str, Any]) -> Trigger:
     kind = value.get("kind")
     if kind not in READERS:
         raise ConfigError(f"{key}.kind: {kind!r} is not one of {', '.join(READERS)}")
-    if value.get("name", name) != name:
+    if not goes_by_key(name, value.get("name")):
         raise ConfigError(f"{key}.name: {value['name']!r} must be {name!r}, or be left out")
     attributes = value.get("attributes") or {}
     if not isinstance(attributes, dict):
@@ -73,7 +81,7 @@ def read_trigger(name: str, value: Mapping[str, Any]) -> Trigger:
 
 def _kafka(name: str, key: str, value: Mapping[str, Any], attributes: Mapping[str, Any]) -> StreamTrigger:
     topics = attributes.get("topics")
-    if not topics or not isinstance(topics, list) or not all(isinstance(topic, str) for topic in topics):
+    if not are_topics(topics):
         raise ConfigError(f"{key}.attributes.topics: must be a list of names, got {topics!r}")
     return _stream(name, key, value, attributes, tuple(topics), attributes.get("consumerGroup"))
 
@@ -99,7 +107,7 @@ def _stream(
     mode = value.get("explicitAckMode", "disable")
     if mode not in ACK_MODES:
         raise ConfigError(f"{key}.explicitAckMode: {mode!r} is not one of {', '.join(ACK_MODES)}")
-    if mode != "disable" and attributes.get("workerAllocationMode") != "static":
+    if needs_static_workers(mode) and attributes.get("workerAllocationMode") != "static":
         raise ConfigError(
             f"{key}.attributes.workerAllocationMode: must be static with explicitAckMode {mode}, "
             f"got {attributes.get('workerAllocationMode')!r}"
@@ -109,7 +117,7 @@ def _stream(
 
 def _cron(name: str, key: str, value: Mapping[str, Any], attributes: Mapping[str, Any]) -> CronTrigger:
     interval, schedule = attributes.get("interval"), attributes.get("schedule")
-    if bool(interval) == bool(schedule):
+    if not one_clock(interval, schedule):
         raise ConfigError(f"{key}.attributes: needs either interval (10m) or schedule (0 * * * *)")
     event = attributes.get("event") or {}
     try:
@@ -162,9 +170,8 @@ def _whole(value: Any, key: str, least: int, most: int | None = None) -> int:
 
 
 READERS: dict[str, Callable[[str, str, Mapping[str, Any], Mapping[str, Any]], Trigger]] = {
-    "kafka-cluster": _kafka,
-    "kafka": _kafka,
-    "v3ioStream": _v3io,
+    **dict.fromkeys(KAFKA_KINDS, _kafka),
+    **dict.fromkeys(V3IO_KINDS, _v3io),
     "cron": _cron,
     "http": _http,
 }

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, Select, select, update
+from sqlalchemy import Connection, Row, Select, select
 from sqlalchemy import delete as delete_from
 
 from modelmon.columns import stored_names
@@ -62,30 +62,6 @@ def put(connection: Connection, endpoint: Endpoint, now_us: int) -> None:
 def register_discovered(connection: Connection, found: Collection[Endpoint], now_us: int) -> None:
     """Insert endpoints that nobody registered; those that are known already stay as they are."""
     insert_missing(connection, endpoints, [_row(endpoint, now_us) for endpoint in found])
-
-
-def set_names(
-    connection: Connection,
-    endpoint_id: str,
-    feature_names: Sequence[str],
-    label_names: Sequence[str],
-    now_us: int,
-) -> bool:
-    """Record the names of an endpoint's inputs and outputs; False when there is no such endpoint.
-
-    Raises ConfigError for names that no sample column can have.
-    """
-    _check_names(endpoint_id, feature_names, label_names)
-    changed = connection.execute(
-        update(endpoints)
-        .where(endpoints.c.endpoint_id == endpoint_id)
-        .values(
-            feature_names=_json(endpoint_id, "feature_names", list(feature_names)),
-            label_names=_json(endpoint_id, "label_names", list(label_names)),
-            updated_us=now_us,
-        )
-    )
-    return changed.rowcount == 1
 
 
 def delete(connection: Connection, endpoint_id: str) -> bool:

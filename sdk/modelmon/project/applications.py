@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -160,7 +160,13 @@ class AppFunction(MLRunFunction):
 
 
 def read_app(project: HasSettings, spec: Mapping[str, Any]) -> AppFunction:
-    """An app from its record."""
+    """An app from its record. Raises ConfigError for one that a newer ModelMon has written."""
+    unknown = spec.keys() - {entry.name for entry in fields(AppSpec)}
+    if unknown:
+        raise ConfigError(
+            f"the app {spec.get('name', '')!r} was recorded by a newer ModelMon, with "
+            f"{', '.join(sorted(unknown))}; upgrade this one"
+        )
     return AppFunction(project, AppSpec(**spec))
 
 

@@ -35,14 +35,7 @@ def code_to_function(
     if not filename:
         raise ConfigError("filename: is needed, the Python file with the model's class; a notebook is none")
     refuse("code_to_function", handler=handler, code_output=code_output)
-    return _found(project).set_function(
-        filename,
-        name,
-        kind or ServingFunction.kind,
-        image,
-        requirements=requirements,
-        requirements_file=requirements_file,
-    )
+    return _made(project, filename, name, kind, image, requirements, requirements_file)
 
 
 def new_function(
@@ -63,14 +56,7 @@ def new_function(
 ) -> ServingFunction:
     """`project.set_function(command, …)`; without `command` its classes come from installed packages."""
     refuse("new_function", args=args, runtime=runtime, mode=mode, handler=handler, source=source, kfp=kfp)
-    return _found(project).set_function(
-        command or None,
-        name,
-        kind or ServingFunction.kind,
-        image,
-        requirements=requirements,
-        requirements_file=requirements_file,
-    )
+    return _made(project, command or None, name, kind, image, requirements, requirements_file)
 
 
 def import_function(
@@ -87,6 +73,25 @@ def import_function(
             f"url: there is {HUB}v2-model-server; project.get_function(name) finds others, got {url!r}"
         )
     return _found(project).set_function(url, new_name or "v2-model-server")
+
+
+def _made(
+    project: str | Project,
+    source: str | None,
+    name: str,
+    kind: str,
+    image: str | None,
+    requirements: str | list[str] | None,
+    requirements_file: str,
+) -> ServingFunction:
+    return _found(project).set_function(
+        source,
+        name,
+        kind or ServingFunction.kind,
+        image,
+        requirements=requirements,
+        requirements_file=requirements_file,
+    )
 
 
 def _found(project: str | Project | None) -> Project:

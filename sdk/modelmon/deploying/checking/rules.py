@@ -10,13 +10,12 @@ from modelmon.deploying.checking.code import EVERYTHING, names_in
 from modelmon.deploying.checking.document import Node
 from modelmon.deploying.checking.findings import WARNING, Finding, did_you_mean, error, missing, warning
 from modelmon.deploying.checking.target import Target
-from modelmon.deploying.checking.trigger_schema import STREAM_KINDS
 from modelmon.errors import ConfigError
 from modelmon.function_spec.platforms import LOCAL
+from modelmon.function_spec.rules import HANDLER, KAFKA_KINDS, V3IO_KINDS
 from modelmon.settings import PREFIX, Settings, every_setting
 
 NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
-HANDLER = re.compile(r"([\w-]+(?:\.[\w-]+)*):\w+")
 PYTHONS = ("3.9", "3.10", "3.11", "3.12")
 RUNTIME = re.compile(r"python:(3\.\d+)")
 PYTHON_IMAGE = re.compile(r"(?:^|/)python:(3\.\d+)")
@@ -208,7 +207,7 @@ def triggers(document: Node) -> list[Node]:
 
 
 def is_stream(trigger: Node) -> bool:
-    return trigger.get("kind") in STREAM_KINDS
+    return trigger.get("kind") in KAFKA_KINDS + V3IO_KINDS
 
 
 def kinds_of(document: Node) -> list[object]:

@@ -7,9 +7,17 @@ from typing import Literal
 
 from modelmon.deploying.checking.document import Node
 from modelmon.deploying.checking.findings import ERROR, WARNING, Finding, error, missing, warning
-from modelmon.deploying.checking.rules import Rule, is_stream, triggers
+from modelmon.deploying.checking.rules import Rule, is_stream, kinds_of, triggers
 from modelmon.deploying.checking.target import Target
 from modelmon.function_spec.platforms import LOCAL
+from modelmon.function_spec.rules import (
+    KAFKA_KINDS,
+    V3IO_KINDS,
+    goes_by_key,
+    http_triggers_too_many,
+    needs_static_workers,
+    one_clock,
+)
 from modelmon.function_spec.schedule import Schedule, seconds_of
 from modelmon.streams.kafka_address import TOPIC
 
@@ -21,9 +29,9 @@ def any_trigger(document: Node, target: Target) -> Iterator[Finding]:
     found, spec = triggers(document), document.at("spec")
     if not found and spec is not None and spec.get("disableDefaultHTTPTrigger") is True:
         yield missing(spec, "triggers", "is missing: nothing calls the function", "add a trigger")
-    for trigger in [each for each in found if each.get("kind") == "http"][1:]:
+    for place in http_triggers_too_many(kinds_of(document)):
         yield error(
-            trigger, "is a second http trigger, which Nuclio refuses", "give the first more numWorkers"
+            found[place], "is a second http trigger, which Nuclio refuses", "give the first more numWorkers"
         )
 
 
@@ -31,7 +39,7 @@ def names(document: Node, target: Target) -> Iterator[Finding]:
     """A trigger goes by the key it stands under."""
     for trigger in triggers(document):
         key, found = trigger.key.rpartition(".")[2], trigger.at("name")
-        if found is not None and found.data != key:
+        if found is not None and not goes_by_key(key, found.data):
             yield error(
                 found, f"is another name than the trigger's key, {key}", f"write {key}, or leave it out"
             )
@@ -61,7 +69,7 @@ def acknowledgement(document: Node, target: Target) -> Iterator[Finding]:
                 "write explicitAckMode: explicitOnly",
                 WARNING,
             )
-        if found is None or mode not in ("enable", "explicitOnly"):
+        if found is None or not needs_static_workers(mode):
             continue
         if not is_stream(trigger):
             yield error(found, f"means nothing to a trigger of kind {trigger.get('kind')}", "leave it out")
@@ -97,7 +105,7 @@ def cron(document: Node, target: Target) -> Iterator[Finding]:
     """Either an interval or a schedule, and one that comes."""
     for trigger in [each for each in triggers(document) if each.get("kind") == "cron"]:
         interval, schedule = (trigger.at("attributes", each) for each in ("interval", "schedule"))
-        if (interval is None) == (schedule is None):
+        if not one_clock(interval, schedule):
             what = "has neither interval nor schedule" if interval is None else "has interval and schedule"
             yield error(trigger, what, "give it one of them, for example interval: 10m")
         if interval is not None and _is_zero(interval.data):
@@ -122,7 +130,7 @@ def _is_zero(interval: object) -> bool:
 
 def kafka(document: Node, target: Target) -> Iterator[Finding]:
     """What a Kafka trigger can't start without, and what it would skip."""
-    for trigger in [each for each in triggers(document) if each.get("kind") in ("kafka", "kafka-cluster")]:
+    for trigger in [each for each in triggers(document) if each.get("kind") in KAFKA_KINDS]:
         attributes = trigger.at("attributes") or trigger
         for key, mend in (("topics", "list the topics"), ("consumerGroup", "name the group, one a function")):
             if not attributes.get(key):
@@ -154,7 +162,7 @@ def _kafka_secrets(attributes: Node) -> Iterator[Finding]:
 def v3io(document: Node, target: Target) -> Iterator[Finding]:
     """Where a V3IO stream is, and that Nuclio does not scale who reads it."""
     least, most = (document.at("spec", each) for each in ("minReplicas", "maxReplicas"))
-    for trigger in [each for each in triggers(document) if each.get("kind") in ("v3ioStream", "v3io-stream")]:
+    for trigger in [each for each in triggers(document) if each.get("kind") in V3IO_KINDS]:
         attributes = trigger.at("attributes") or trigger
         named = [key for key in ("containerName", "streamPath", "consumerGroup") if attributes.get(key)]
         if not named and "@" not in str(trigger.get("url")):

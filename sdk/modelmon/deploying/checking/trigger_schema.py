@@ -14,8 +14,8 @@ from modelmon.deploying.checking.kinds import (
     ListOf,
     MapOf,
 )
+from modelmon.function_spec.rules import ACK_MODES, KAFKA_KINDS, V3IO_KINDS
 
-STREAM_KINDS = ("kafka-cluster", "kafka", "v3ioStream", "v3io-stream")
 TRIGGER: dict[str, Kind] = {
     **dict.fromkeys(
         ("class", "kind", "name", "url", "username", "password", "secret", "workerAllocatorName"), TEXT
@@ -27,7 +27,7 @@ TRIGGER: dict[str, Kind] = {
     "annotations": MapOf(TEXT),
     "workerTerminationTimeout": DURATION,
     "workerAvailabilityTimeoutMilliseconds": COUNT,
-    "explicitAckMode": Choice(("disable", "enable", "explicitOnly")),
+    "explicitAckMode": Choice(ACK_MODES),
     "waitExplicitAckDuringRebalanceTimeout": DURATION,
     "batch": Keys({"mode": Choice(("enable", "disable")), "batchSize": COUNT, "timeout": DURATION}),
     # since 1.15, for Python behind HTTP
@@ -114,10 +114,8 @@ V3IO: dict[str, Kind] = {
 ATTRIBUTES = {
     "http": Keys(HTTP, frozenset(("port", "ingresses", "serviceType"))),
     "cron": Keys(CRON),
-    "kafka-cluster": Keys(KAFKA, frozenset(("ackWindowSize",))),
-    "kafka": Keys(KAFKA, frozenset(("ackWindowSize",))),
-    "v3ioStream": Keys(V3IO),
-    "v3io-stream": Keys(V3IO),
+    **dict.fromkeys(KAFKA_KINDS, Keys(KAFKA, frozenset(("ackWindowSize",)))),
+    **dict.fromkeys(V3IO_KINDS, Keys(V3IO)),
 }
 UNCHECKED_KINDS = ("kinesis", "nats", "mqtt", "rabbit-mq", "eventhub", "pubsub", "azure-service-bus")
 """Kinds that Nuclio has and we don't use: their attributes are taken as they are."""
