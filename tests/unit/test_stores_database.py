@@ -14,7 +14,6 @@ from sqlalchemy import exc, text
 
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.ledger import registry, schema
-from modelmon.ledger.publishers import Applied, applied_numbers
 from modelmon.ledger.records import open_records, records_at
 from modelmon.settings import Settings
 from modelmon.sql import database as module
@@ -306,19 +305,3 @@ def test_records_and_series_lie_in_the_project_folder_unless_settings_say_else(t
     assert (tmp_path / ".modelmon" / "records.db").exists()
     open_series(Settings(project_dir=str(tmp_path), series_url=f"sqlite:///{tmp_path}/series.db")).close()
     assert (tmp_path / "series.db").exists()
-
-
-def test_a_database_of_version_2_gets_the_columns_that_were_added(tmp_path: Path) -> None:
-    database = records_at(_url(tmp_path))
-    with database.write() as connection:
-        connection.execute(text("ALTER TABLE publishers DROP COLUMN gaps"))
-        connection.execute(text("ALTER TABLE traffic DROP COLUMN repeated"))
-        connection.execute(text("ALTER TABLE traffic DROP COLUMN last_error_us"))
-        connection.execute(text("UPDATE schema_versions SET version = 2"))
-        connection.execute(text("INSERT INTO publishers VALUES ('p', 'e', 7)"))
-        values = "'e', 7, 7, 0, 0, 0, 0, NULL, NULL, 1, NULL, ''"
-        connection.execute(text(f"INSERT INTO traffic VALUES ({values})"))
-    database.close()
-    with records_at(_url(tmp_path)).read() as connection:
-        assert connection.execute(text("SELECT repeated, last_error_us FROM traffic")).one() == (0, None)
-        assert applied_numbers(connection, [("p", "e")]) == {("p", "e"): Applied(7)}

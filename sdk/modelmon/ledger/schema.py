@@ -27,7 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.schema import CreateColumn
 
 from modelmon.sql.schema import Schema
-from modelmon.sql.types import BIG, BYTES, REAL, LongText, Name
+from modelmon.sql.types import BIG, BYTES, REAL, LongText, Name, make_exact
 
 metadata = MetaData()
 NAME = 255  # characters of a name: MySQL's longest key of four such names still fits
@@ -419,6 +419,14 @@ def _wait_for_watermark(connection: Connection) -> None:
     _create_indexes(connection, "windows_due", "windows_waiting")
 
 
+def _use_exact_types(connection: Connection) -> None:
+    """On a server the columns had its own collation, on MySQL numbers of 4 bytes and texts of 64 KB, too."""
+    for table in metadata.sorted_tables:
+        if inspect(connection).has_table(table.name):
+            there = {found["name"] for found in inspect(connection).get_columns(table.name)}
+            make_exact(connection, table, there)
+
+
 MIGRATIONS: dict[int, Callable[[Connection], None]] = {
     1: _create_all,
     2: _create_all,
@@ -430,6 +438,7 @@ MIGRATIONS: dict[int, Callable[[Connection], None]] = {
     8: _note_reach,
     9: _wait_for_watermark,
     10: _add_columns(dead_letters.c.not_kept),
+    11: _use_exact_types,
 }
 """Version to the step that makes it from the version before; forward only. 2 added `heartbeats`; since 7 the
 series have a schema of their own (`stores/series/schema.py`), which takes over their old tables."""

@@ -50,10 +50,14 @@ class Database:
         known = self._engine.url  # drivers take passwords in the query as well
         shown = known.set(drivername=known.get_backend_name(), query={})
         self.url = shown.render_as_string(hide_password=True)
-        with self.read() as connection:
-            found = version_of(connection, schema)
-        if found != schema.version:
-            self._migrate(schema)
+        try:
+            with self.read() as connection:
+                found = version_of(connection, schema)
+            if found != schema.version:
+                self._migrate(schema)
+        except BaseException:
+            self.close()
+            raise
 
     @contextmanager
     def write(self) -> Iterator[Connection]:

@@ -7,11 +7,23 @@ be one that differ in case, in an accent or in a blank at the end, and names can
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
-from sqlalchemy import BigInteger, Dialect, Double, Float, Integer, LargeBinary, String, Text
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Dialect,
+    Double,
+    Float,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+)
 from sqlalchemy.dialects import mysql, postgresql
+from sqlalchemy.schema import CreateColumn
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 MYSQL = ("mysql", "mariadb")
@@ -69,6 +81,25 @@ class LongText(_Exact):
         if dialect.name == "postgresql":
             return dialect.type_descriptor(postgresql.TEXT(collation="C"))
         return super().load_dialect_impl(dialect)
+
+
+def make_exact(connection: Connection, table: Table, names: Collection[str]) -> None:
+    """Give these columns of a table that is there the types that they are declared with."""
+    dialect = connection.dialect
+    columns = [column for column in table.c if column.name in names]
+    if dialect.name in MYSQL:
+        changes = [f"MODIFY {CreateColumn(column).compile(dialect=dialect)}" for column in columns]
+    elif dialect.name == "postgresql":
+        quoted = dialect.identifier_preparer.format_column
+        changes = [
+            f"ALTER COLUMN {quoted(column)} TYPE {column.type.compile(dialect)}"
+            for column in columns
+            if isinstance(column.type, _Exact)
+        ]
+    else:
+        changes = []
+    if changes:
+        connection.exec_driver_sql(f"ALTER TABLE {table.name} {', '.join(changes)}")
 
 
 def _without_nul(value: str | None) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Connection, MetaData, Table, inspect, select
+from sqlalchemy import Connection, MetaData, Table, inspect, select, tuple_
 
 _PAGE = 1_000
 _RENAMED = {"minute_us": "minute", "start_us": "window_start", "end_us": "window_end"}
@@ -22,6 +22,11 @@ def adopt(connection: Connection, traffic: Table, values: Table) -> None:
 
 
 def _pages(connection: Connection, old: Table) -> Iterator[list[dict[str, Any]]]:
-    rows = connection.execution_options(yield_per=_PAGE).execute(select(old))
-    for page in rows.mappings().partitions(_PAGE):
+    """The rows by key, a statement a page: MySQL writes nothing while it is still answering another one."""
+    key = list(old.primary_key)
+    query = select(old).order_by(*key).limit(_PAGE)
+    page = connection.execute(query).mappings().all()
+    while page:
         yield [{_RENAMED.get(name, name): value for name, value in row.items()} for row in page]
+        last = tuple_(*(page[-1][column.name] for column in key))
+        page = connection.execute(query.where(tuple_(*key) > last)).mappings().all()

@@ -1,0 +1,136 @@
+"""Databases of every schema that ModelMon has had become the newest one, with what is in them.
+
+`fixtures/schemas/<database>-<version>.sql` was made from that version's tables, with two rows in each. 4 is
+the first that was given to others, and the first that servers could hold.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, MetaData, Table, create_engine, inspect, select
+
+from modelmon.ledger.records import records_at
+from modelmon.ledger.schema import SCHEMA as RECORDS_SCHEMA
+from modelmon.sql.database import Database
+from modelmon.stores.series.schema import SCHEMA as SERIES_SCHEMA
+from services.mariadb import NEEDS_MARIADB, shared_mariadb
+from services.postgres import NEEDS_POSTGRES, shared_postgres
+
+FIXTURES = Path(__file__).parents[1] / "fixtures" / "schemas"
+MOVED = {"traffic_series": "series_traffic", "value_series": "series_values"}
+ENDED = {"compactions"}  # what was under way in an upgrade, which the next tick begins anew
+
+
+def sqlite(folder: Path, script: str) -> str:
+    connection = sqlite3.connect(folder / "records.db")
+    connection.executescript(script)
+    connection.close()
+    return f"sqlite:///{folder}/records.db"
+
+
+def postgresql(folder: Path, script: str) -> str:
+    import psycopg
+
+    url = shared_postgres().database()
+    with psycopg.connect(url, autocommit=True) as connection:
+        if script:
+            connection.execute(script.encode())
+    return url
+
+
+def mariadb(folder: Path, script: str) -> str:
+    url = shared_mariadb().database()
+    name = url.rpartition("/")[2]
+    letters = f"ALTER DATABASE {name} CHARACTER SET utf8mb4"  # without it 0.1.0 kept no other letters
+    shared_mariadb().sql(letters, f"USE {name}", *filter(None, script.split(";\n")))
+    return url
+
+
+OLD = [
+    *(pytest.param(sqlite, version, id=f"sqlite-{version}") for version in (1, 2, 3, 4)),
+    pytest.param(postgresql, 4, id="postgresql-4", marks=NEEDS_POSTGRES),
+    pytest.param(mariadb, 4, id="mariadb-4", marks=NEEDS_MARIADB),
+]
+
+
+@dataclass
+class Content:
+    """What is in a database: per table its columns, key and indexes, and its rows by its key."""
+
+    tables: dict[str, Any]
+    rows: dict[str, list[dict[str, Any]]]
+
+
+def content(url: str) -> Content:
+    scheme, _, place = url.partition("://")
+    driver = {"postgresql": "+psycopg", "mariadb": "+pymysql"}.get(scheme, "")
+    engine = create_engine(f"{scheme}{driver}://{place}")
+    with engine.connect() as connection:
+        found = inspect(connection)
+        names = found.get_table_names()
+        tables = {name: described(found, connection.dialect, name) for name in names}
+        rows = {name: rows_of(connection, name) for name in names}
+    engine.dispose()
+    return Content(tables, rows)
+
+
+def described(found: Any, dialect: Any, name: str) -> Any:
+    columns = {
+        each["name"]: (each["type"].compile(dialect), each["nullable"]) for each in found.get_columns(name)
+    }
+    indexes = {each["name"]: (each["column_names"], each["unique"]) for each in found.get_indexes(name)}
+    return columns, found.get_pk_constraint(name)["constrained_columns"], indexes
+
+
+def rows_of(connection: Connection, name: str) -> list[dict[str, Any]]:
+    table = Table(name, MetaData(), autoload_with=connection)
+    rows = [dict(row) for row in connection.execute(select(table)).mappings()]
+    return sorted(rows, key=lambda row: [row[column.name] for column in table.primary_key])
+
+
+def open_both(url: str) -> None:
+    records_at(url).close()
+    Database(url, SERIES_SCHEMA).close()
+
+
+@pytest.mark.parametrize(("make", "version"), OLD)
+def test_an_old_database_becomes_a_new_one_and_keeps_its_rows(
+    make: Callable[[Path, str], str], version: int, tmp_path: Path
+) -> None:
+    (tmp_path / "old").mkdir()
+    (tmp_path / "new").mkdir()
+    script = (FIXTURES / f"{make.__name__}-{version}.sql").read_text(encoding="utf-8")
+    url, new = make(tmp_path / "old", script), make(tmp_path / "new", "")
+    before = content(url)
+    open_both(url)
+    open_both(new)
+    after = content(url)
+    assert after.tables == content(new).tables
+    assert before.rows.keys() - ENDED - MOVED.keys() <= after.rows.keys()
+    for name, rows in before.rows.items():
+        if name in MOVED:
+            assert len(after.rows[MOVED[name]]) == len(rows) > 0
+        elif name not in {*ENDED, "schema_versions"}:
+            assert [same_columns(row, rows[0]) for row in after.rows[name]] == rows != []
+
+
+def same_columns(row: dict[str, Any], as_in: dict[str, Any]) -> dict[str, Any]:
+    return {name: row[name] for name in as_in}
+
+
+@pytest.mark.parametrize(("make", "version"), OLD)
+def test_every_step_is_written_down_once(
+    make: Callable[[Path, str], str], version: int, tmp_path: Path
+) -> None:
+    script = (FIXTURES / f"{make.__name__}-{version}.sql").read_text(encoding="utf-8")
+    url = make(tmp_path, script)
+    open_both(url)
+    open_both(url)
+    found = [row["version"] for row in content(url).rows["schema_versions"]]
+    assert found == list(range(1, RECORDS_SCHEMA.version + 1))
