@@ -83,7 +83,7 @@ def test_the_stream_function_sets_it_aside_and_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(decode, "read_message", stuck_at(wire.read_message, b"endless"))
-    bed = written(tmp_path, event(), event(request_id="endless"), event())
+    bed = written(tmp_path, event(), event([[["endless"]]]), event())
     assert bed.table("traffic", "stored", "rejected") == [(0, 1), (2, 0)]
     ((offset, item, reason),) = bed.table("dead_letters", "offset", "item", "reason")
     assert (offset, item) == (1, -1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import string
-from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -13,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from golden.messages import APP_EVENTS, EVENTS, REPORTS, message
+from json_paths import paths, replaced
 from modelmon.errors import RejectedError
 from modelmon.wire import (
     AppEvent,
@@ -103,22 +103,6 @@ def test_any_bytes(body: bytes) -> None:
 @given(JSON)
 def test_any_json(value: Any) -> None:
     check(json.dumps(value).encode())
-
-
-def paths(value: Any) -> Iterator[tuple[Any, ...]]:
-    """Where each value of a JSON document stands, the document itself first."""
-    yield ()
-    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, each in inner:
-        yield from ((key, *path) for path in paths(each))
-
-
-def replaced(value: Any, path: tuple[Any, ...], new: Any) -> Any:
-    if not path:
-        return new
-    copy = dict(value) if isinstance(value, dict) else list(value)
-    copy[path[0]] = replaced(value[path[0]], path[1:], new)
-    return copy
 
 
 PUBLISHERS: list[Any] = ["\ud800", {"id": "\ud800", "number": 1}, {"id": "a", "number": "\ud800"}, {"id": {}}]

@@ -21,14 +21,14 @@ MOST_SHORT_ELEMENTS, SHORT_BYTES = 1_000, 32
 """An array of more elements than this, of fewer bytes on average, holds no events: the shortest has 50."""
 
 _Integer = Annotated[int, msgspec.Meta(ge=-(2**63), le=LARGEST_INTEGER)]
-_Scalar: Any = Union[_Integer, float, str, bool, None]  # noqa: UP007 - `|` can't join an Annotated
+Scalar: Any = Union[_Integer, float, str, bool, None]  # noqa: UP007 - `|` can't join an Annotated
 
 
 def _nested(depth: int) -> Any:
     """JSON down to `depth`. Spelt out level by level, because what nests without end can't be stored."""
-    cell = _Scalar
+    cell = Scalar
     for _ in range(depth):
-        cell = Union[_Scalar, list[cell], dict[str, cell]]  # type: ignore[valid-type]  # noqa: UP007
+        cell = Union[Scalar, list[cell], dict[str, cell]]  # type: ignore[valid-type]  # noqa: UP007
     return cell
 
 
@@ -98,14 +98,14 @@ def _event_decoder() -> msgspec.json.Decoder[RawEvent]:
 
 _elements = msgspec.json.Decoder(list[msgspec.Raw])
 _anything = msgspec.json.Decoder()
-_REFUSED = (msgspec.MsgspecError, ValueError, RecursionError)
+REFUSED = (msgspec.MsgspecError, ValueError, RecursionError)
 
 
 def decode_event(body: bytes) -> RawEvent:
     """One event's fields, or RejectedError naming the one of a wrong type."""
     try:
         return _event_decoder().decode(body)
-    except _REFUSED:
+    except REFUSED:
         return convert_event(decode_leniently(body))
 
 
@@ -132,7 +132,7 @@ def decode_any(body: bytes) -> Any:
     """Any JSON value, with what Python's parser accepts beyond the standard (NaN, Infinity)."""
     try:
         return _anything.decode(body)
-    except _REFUSED:
+    except REFUSED:
         return decode_leniently(body)
 
 
@@ -206,7 +206,7 @@ def split_array(body: bytes) -> list[bytes]:
     """
     try:
         elements = _elements.decode(body)
-    except _REFUSED:
+    except REFUSED:
         return _split_by_brackets(body.strip())
     check_elements(len(elements), len(body))
     return [bytes(element) for element in elements]

@@ -18,6 +18,7 @@ from modelmon.wire.decoding import (
 )
 from modelmon.wire.identity import (
     LONGEST_ID,
+    Sender,
     check_endpoint_id,
     check_name,
     check_names,
@@ -59,7 +60,7 @@ def _told(body: bytes) -> dict[str, Any]:
 
 def _numbered(publisher: Any) -> tuple[str, int] | tuple[None, None]:
     try:
-        return _publisher(msgspec.convert(publisher, RawPublisher, from_attributes=True))
+        return check_publisher(msgspec.convert(publisher, RawPublisher, from_attributes=True))
     except (msgspec.ValidationError, UnicodeEncodeError, RejectedError):  # Unicode: half a surrogate pair
         return None, None
 
@@ -69,7 +70,7 @@ def read_item(raw: RawEvent, holds_bytes: bool) -> Item:
     if raw.kind is not None:
         return _read_notice(raw)
     request, response = raw.request, raw.resp
-    sender = _sender(
+    sender, op = check_sender(
         raw.endpoint_id, raw.model, raw.version, raw.function_uri, raw.class_name or raw.model_class, raw.op
     )
     found = request.id if request is not None else None
@@ -77,8 +78,8 @@ def read_item(raw: RawEvent, holds_bytes: bool) -> Item:
         found = response.id
     request_id = found if type(found) is str else "" if found is None else str(found)
     when_us = read_moment(raw.when, "when")
-    publisher_id, number = (None, None) if raw.publisher is None else _publisher(raw.publisher)
-    endpoint_id, endpoint_name, uri, class_name, version, op = sender
+    publisher_id, number = (None, None) if raw.publisher is None else check_publisher(raw.publisher)
+    endpoint_id, endpoint_name, uri, class_name, version = sender
     if raw.error is not None:
         return ErrorEvent(
             endpoint_id, endpoint_name, uri, class_name, version, request_id, when_us,
@@ -92,38 +93,38 @@ def read_item(raw: RawEvent, holds_bytes: bool) -> Item:
     latency, percentage, count = raw.microsec, raw.sampling_percentage, raw.effective_sample_count
     return ServingEvent(
         endpoint_id, endpoint_name, uri, class_name, version, request_id, when_us,
-        None if latency is None else _latency(latency),
+        None if latency is None else check_latency(latency),
         in_rows, out_rows, in_names, out_names,
         raw.labels or None, raw.metrics or None, request.entities or None,
-        100.0 if percentage is None else _percentage(percentage),
-        len(in_rows) if count is None else _count(count),
+        100.0 if percentage is None else check_percentage(percentage),
+        len(in_rows) if count is None else check_count(count),
         op, publisher_id, number,
     )  # fmt: skip
 
 
 # A sender repeats itself in every event, so its names are checked once.
 @lru_cache(maxsize=4096)
-def _sender(
+def check_sender(
     endpoint_id: str | None,
     model: str | None,
     version: str | None,
     function_uri: str | None,
     class_name: str | None,
     op: str | None,
-) -> tuple[str, str, str, str, str, str]:
-    """Endpoint id, endpoint name, function URI, class name, version and op, each checked."""
+) -> tuple[Sender, str]:
+    """The sender and the op, each checked."""
     if not model:
         raise RejectedError("missing; it names the endpoint", "model")
     name, version = split_model(check_text(model, "model"), check_text(version or "", "version"))
     uri = check_text(function_uri or "", "function_uri")
-    return (
+    sender = Sender(
         derive_endpoint_id(uri, name, version) if endpoint_id is None else check_endpoint_id(endpoint_id),
         check_name(endpoint_name_of(name, version), "model"),
         uri,
         check_text(class_name or "", "class"),
         version,
-        check_text(op or "infer", "op"),
     )
+    return sender, check_text(op or "infer", "op")
 
 
 def _read_notice(raw: RawEvent) -> BatchComplete | NopEvent:
@@ -153,7 +154,7 @@ def _rows(request: RawRequest, response: RawResponse, holds_bytes: bool) -> tupl
     return rows
 
 
-def _latency(microseconds: float) -> int:
+def check_latency(microseconds: float) -> int:
     if 0 <= microseconds <= LONGEST_LATENCY_US:
         return microseconds if type(microseconds) is int else round(microseconds)
     raise RejectedError(
@@ -162,7 +163,7 @@ def _latency(microseconds: float) -> int:
     )
 
 
-def _percentage(value: float) -> float:
+def check_percentage(value: float) -> float:
     if LEAST_PERCENTAGE <= value <= 100:
         return float(value)
     raise RejectedError(
@@ -170,13 +171,13 @@ def _percentage(value: float) -> float:
     )
 
 
-def _count(value: int) -> int:
+def check_count(value: int) -> int:
     if 0 <= value <= LARGEST_COUNT:
         return value
     raise RejectedError(f"must be from 0 to {LARGEST_COUNT}, got {value}", "effective_sample_count")
 
 
-def _publisher(publisher: RawPublisher) -> tuple[str, int]:
+def check_publisher(publisher: RawPublisher) -> tuple[str, int]:
     if not 1 <= publisher.number <= LARGEST_INTEGER:
         raise RejectedError(f"must count from 1, got {publisher.number}", "publisher.number")
     return check_name(publisher.id, "publisher.id", LONGEST_ID), publisher.number

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from modelmon.ledger.batches import KnownNames, Position, SchemaChange
 from modelmon.model import BatchRange, DeadLetter, Endpoint, Message, SampleFile
-from modelmon.wire import BatchComplete, ErrorEvent, ServingEvent
+from modelmon.wire import BatchComplete, ErrorEvent
+from modelmon.wire.event_columns import EventColumns
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,22 +30,16 @@ class Batch:
     starts: int = 0
 
 
-@dataclass(slots=True)
-class EndpointEvents:
-    """The serving events of one endpoint, in order, and where each stands; three lists of one length."""
+Event = TypeVar("Event")
 
-    events: list[ServingEvent] = field(default_factory=list)
+
+@dataclass(slots=True)
+class Group(Generic[Event]):
+    """Events of one endpoint in the order they came, and where each stands; three lists of one length."""
+
+    events: list[Event] = field(default_factory=list)
     offsets: list[int] = field(default_factory=list)
     items: list[int] = field(default_factory=list)
-
-    def without(self, places: Collection[int]) -> EndpointEvents:
-        """The events that stand elsewhere."""
-        kept = [place for place in range(len(self.events)) if place not in places]
-        return EndpointEvents(
-            [self.events[place] for place in kept],
-            [self.offsets[place] for place in kept],
-            [self.items[place] for place in kept],
-        )
 
 
 Numbered = tuple[str, str, int]
@@ -70,7 +62,7 @@ class Decoded:
     were applied before; `taken_out` (endpoint, when) of events that were read and are not kept."""
 
     batch: Batch
-    served: dict[str, EndpointEvents] = field(default_factory=dict)
+    served: dict[str, EventColumns] = field(default_factory=dict)
     errors: list[ErrorEvent] = field(default_factory=list)
     completed: dict[str, BatchComplete] = field(default_factory=dict)
     rejections: list[Rejection] = field(default_factory=list)
@@ -82,34 +74,17 @@ class Decoded:
 
     def take_out(self, endpoint_id: str, places: Collection[int]) -> None:
         """Let some events of an endpoint go: they are not stored, not counted as served, but remembered."""
-        group = self.served[endpoint_id]
-        self.taken_out.update((endpoint_id, group.events[place].when_us) for place in places)
-        if len(places) == len(group.events):
+        events = self.served[endpoint_id]
+        self.taken_out.update((endpoint_id, int(events.when_us[place])) for place in places)
+        if len(places) == len(events):
             del self.served[endpoint_id]
         elif places:
-            self.served[endpoint_id] = group.without(places)
+            kept = [place for place in range(len(events)) if place not in places]
+            self.served[endpoint_id] = events.take(kept)
 
     def count_repeated(self, endpoint_id: str, rows: int) -> None:
         """These rows were applied before."""
         self.repeated[endpoint_id] = self.repeated.get(endpoint_id, 0) + rows
-
-
-Int64s = npt.NDArray[np.int64]
-NO_LATENCY = -1
-
-
-@dataclass(frozen=True, slots=True)
-class EventNumbers:
-    """What is counted of events, one entry an event: read once, since each look at an event is slow.
-
-    `latency_us` is -1 where it is not known; `estimated` is how many predictions an event stands for.
-    """
-
-    when_us: Int64s
-    rows: Int64s
-    latency_us: Int64s
-    effective: Int64s
-    estimated: npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +107,7 @@ class EndpointColumns:
     """
 
     endpoint_id: str
-    numbers: EventNumbers
+    events: EventColumns
     hours: Sequence[HourTable]
     stored: int
     first_us: int

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from itertools import chain, pairwise
-from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -14,17 +13,11 @@ import pyarrow as pa
 
 from modelmon.columns import METADATA_COLUMNS, TIMESTAMP, stored_names
 from modelmon.ledger.batches import KnownNames, SchemaChange
-from modelmon.stages.stream.arrays import column, empty_column, is_retyped
-from modelmon.stages.stream.batch import (
-    NO_LATENCY,
-    EndpointColumns,
-    EndpointEvents,
-    EventNumbers,
-    HourTable,
-    Int64s,
-)
-from modelmon.stages.stream.placing import Names, Placed, place
-from modelmon.wire import ServingEvent
+from modelmon.stages.stream.alignment import Placed, place
+from modelmon.stages.stream.arrow_arrays import column, empty_column, is_retyped
+from modelmon.stages.stream.batch import EndpointColumns, HourTable
+from modelmon.wire.event_columns import NO_LATENCY, EventColumns, Int64s
+from modelmon.wire.rows import Names, Rows
 
 MINUTE_US = 60_000_000
 HOUR_US = 3_600_000_000
@@ -33,30 +26,29 @@ _NOTHING_KNOWN = KnownNames()
 
 def endpoint_columns(
     endpoint_id: str,
-    group: EndpointEvents,
+    events: EventColumns,
     partition: int,
     known: KnownNames | None,
     known_types: Mapping[str, str],
 ) -> EndpointColumns:
     """The columns of one endpoint's events, and what they tell that the records don't know."""
     known = known or _NOTHING_KNOWN
-    numbers = _numbers(group.events)
-    features = _side(group.events, attrgetter("inputs"), attrgetter("input_names"), known.features, "feature")
-    labels = _side(group.events, attrgetter("outputs"), attrgetter("output_names"), known.labels, "label")
+    features = _side(events.inputs, events.input_names, known.features, "feature")
+    labels = _side(events.outputs, events.output_names, known.labels, "label")
     feature_columns, label_columns = stored_names(tuple(features.columns), tuple(labels.columns))
     values = [*features.columns.values(), *labels.columns.values()]
     data, types, changes = _typed(
-        endpoint_id, (*feature_columns, *label_columns), values, int(numbers.rows.sum()), known_types
+        endpoint_id, (*feature_columns, *label_columns), values, int(events.rows.sum()), known_types
     )
     changes += _changed(endpoint_id, features, known.features, feature_columns, types)
     changes += _changed(endpoint_id, labels, known.labels, label_columns, types)
-    when_us = np.repeat(numbers.when_us, numbers.rows)
-    metadata = _metadata(endpoint_id, group, partition, numbers)
+    when_us = np.repeat(events.when_us, events.rows)
+    metadata = _metadata(endpoint_id, events, partition)
     table = pa.table({TIMESTAMP: _timestamps(when_us), **data, **metadata})
     minutes, rows = np.unique(when_us // MINUTE_US * MINUTE_US, return_counts=True)
     return EndpointColumns(
         endpoint_id=endpoint_id,
-        numbers=numbers,
+        events=events,
         hours=_by_hour(endpoint_id, table, when_us),
         stored=len(when_us),
         first_us=int(when_us.min()),
@@ -68,30 +60,10 @@ def endpoint_columns(
     )
 
 
-def _numbers(events: Sequence[ServingEvent]) -> EventNumbers:
-    latency = [NO_LATENCY if event.latency_us is None else event.latency_us for event in events]
-    effective = np.array([event.effective_sample_count for event in events], np.int64)
-    percentage = np.array([event.sampling_percentage for event in events], np.float64)
-    return EventNumbers(
-        when_us=np.array([event.when_us for event in events], np.int64),
-        rows=np.array([len(event.inputs) for event in events], np.int64),
-        latency_us=np.array(latency, np.int64),
-        effective=effective,
-        estimated=effective * 100.0 / percentage,
-    )
-
-
-def _side(
-    events: Sequence[ServingEvent],
-    rows_of: Any,
-    names_of: Any,
-    registered: Sequence[str],
-    kind: str,
-) -> Placed:
-    rows = list(chain.from_iterable(map(rows_of, events)))
-    own: Sequence[Names] = list(map(names_of, events))
+def _side(rows_of: Sequence[Rows], own: Sequence[Names], registered: Sequence[str], kind: str) -> Placed:
+    rows = list(chain.from_iterable(rows_of))
     if len(set(own)) > 1:
-        own = [names for event, names in zip(events, own, strict=True) for _ in event.inputs]
+        own = [names for names, event_rows in zip(own, rows_of, strict=True) for _ in event_rows]
     else:
         own = own[:1]
     return place(rows, own, registered, kind)
@@ -148,20 +120,18 @@ def _timestamps(when_us: Int64s) -> pa.Array:
     return pa.array(when_us).cast(pa.timestamp("us", tz="UTC"))
 
 
-def _metadata(
-    endpoint_id: str, group: EndpointEvents, partition: int, numbers: EventNumbers
-) -> dict[str, pa.Array]:
-    events, rows = group.events, numbers.rows
+def _metadata(endpoint_id: str, events: EventColumns, partition: int) -> dict[str, pa.Array]:
+    rows = events.rows
     of_events = {
-        "request_id": pa.array([event.request_id for event in events], pa.string()),
-        "latency": pa.array(numbers.latency_us, mask=numbers.latency_us == NO_LATENCY),
-        "labels": _json([event.labels for event in events]),
-        "metrics": _json([event.metrics for event in events]),
-        "entities": _json([event.entities for event in events]),
-        "effective_sample_count": pa.array(numbers.effective),
-        "estimated_prediction_count": pa.array(numbers.estimated),
-        "stream_offset": pa.array(group.offsets, pa.int64()),
-        "event_item": pa.array(group.items, pa.int32()),
+        "request_id": pa.array(events.request_ids, pa.string()),
+        "latency": pa.array(events.latency_us, mask=events.latency_us == NO_LATENCY),
+        "labels": _json(events.labels),
+        "metrics": _json(events.metrics),
+        "entities": _json(events.entities),
+        "effective_sample_count": pa.array(events.effective),
+        "estimated_prediction_count": pa.array(events.estimated),
+        "stream_offset": pa.array(events.offsets),
+        "event_item": pa.array(events.items.astype(np.int32)),
     }
     if (rows != 1).any():
         index = pa.array(np.repeat(np.arange(len(events)), rows))

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from modelmon.ledger.publishers import NOTHING, Applied, Key
 from modelmon.stages.stream.batch import Decoded
-from modelmon.wire import ErrorEvent, ServingEvent
 
 
 def drop_repeats(decoded: Decoded, applied: Mapping[Key, Applied]) -> None:
@@ -29,17 +28,18 @@ def drop_repeats(decoded: Decoded, applied: Mapping[Key, Applied]) -> None:
 
 def _drop_served(decoded: Decoded, left: Mapping[Key, set[int]]) -> None:
     for endpoint_id in {endpoint_id for _, endpoint_id in left} & decoded.served.keys():
-        events = decoded.served[endpoint_id].events
-        again = {place for place, event in enumerate(events) if _is_repeated(event, left)}
+        events = decoded.served[endpoint_id]
+        numbered = zip(events.publisher_ids, events.numbers, strict=True)
+        again = {place for place, each in enumerate(numbered) if _is_repeated(endpoint_id, *each, left)}
         if again:
-            decoded.count_repeated(endpoint_id, sum(len(events[place].inputs) for place in again))
+            decoded.count_repeated(endpoint_id, int(events.rows[list(again)].sum()))
             decoded.take_out(endpoint_id, again)
 
 
 def _drop_errors(decoded: Decoded, left: Mapping[Key, set[int]]) -> None:
     kept = []
     for error in decoded.errors:
-        if _is_repeated(error, left):
+        if _is_repeated(error.endpoint_id, error.publisher_id, error.number, left):
             decoded.count_repeated(error.endpoint_id, 1)
             decoded.taken_out.add((error.endpoint_id, error.when_us))
         else:
@@ -59,10 +59,12 @@ def _drop_rejections(decoded: Decoded, left: Mapping[Key, set[int]]) -> None:
     decoded.rejections = kept
 
 
-def _is_repeated(event: ServingEvent | ErrorEvent, left: Mapping[Key, set[int]]) -> bool:
-    if event.publisher_id is None or event.number is None:
+def _is_repeated(
+    endpoint_id: str, publisher_id: str | None, number: int | None, left: Mapping[Key, set[int]]
+) -> bool:
+    if publisher_id is None or number is None:
         return False
-    return _is_met(event.publisher_id, event.endpoint_id, event.number, left)
+    return _is_met(publisher_id, endpoint_id, number, left)
 
 
 def _is_met(publisher_id: str, endpoint_id: str, number: int, left: Mapping[Key, set[int]]) -> bool:

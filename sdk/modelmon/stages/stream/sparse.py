@@ -14,8 +14,9 @@ from typing import Any
 
 from modelmon.errors import RejectedError
 from modelmon.ledger.batches import KnownNames
-from modelmon.stages.stream.names import row_names
-from modelmon.wire import ServingEvent
+from modelmon.stages.stream.alignment import row_names
+from modelmon.wire.event_columns import EventColumns
+from modelmon.wire.rows import Names
 
 MOST_EMPTY_CELLS = 25_000_000
 """Of all endpoints of a batch: each has the same share, at least LEAST_EMPTY_CELLS."""
@@ -26,12 +27,12 @@ Rows = Sequence[Sequence[Any]]
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """Inputs or outputs: where they stand in an event, and what they are called."""
+    """Inputs or outputs of events: where they stand, and what they are called."""
 
     field: str
     kind: str
-    rows: Callable[[ServingEvent], Rows]
-    names: Callable[[ServingEvent], tuple[str, ...] | None]
+    rows: Callable[[EventColumns], Sequence[Rows]]
+    names: Callable[[EventColumns], Sequence[Names]]
 
 
 INPUTS = _Side("request.inputs", "feature", attrgetter("inputs"), attrgetter("input_names"))
@@ -43,7 +44,7 @@ def most_empty_cells(endpoints: int) -> int:
     return max(MOST_EMPTY_CELLS // max(1, endpoints), LEAST_EMPTY_CELLS)
 
 
-def sparse_events(events: Sequence[ServingEvent], known: KnownNames, limit: int) -> dict[int, RejectedError]:
+def sparse_events(events: EventColumns, known: KnownNames, limit: int) -> dict[int, RejectedError]:
     """Which of one endpoint's events have to go, by their places, for at most `limit` cells to stay empty.
 
     Those that differ most from what is registered (else from most of the others) go first.
@@ -55,25 +56,26 @@ def sparse_events(events: Sequence[ServingEvent], known: KnownNames, limit: int)
     return found
 
 
-def _may_be_sparse(events: Sequence[ServingEvent], side: _Side, limit: int) -> bool:
+def _may_be_sparse(events: EventColumns, side: _Side, limit: int) -> bool:
     """At most so many columns come of these events; that is looked at first because it costs little."""
-    named = sum(len(names) for names in set(map(side.names, events)) if names)
-    if not named and len(set(map(len, chain.from_iterable(map(side.rows, events))))) == 1:
+    named = sum(len(names) for names in set(side.names(events)) if names)
+    widths = list(map(len, chain.from_iterable(side.rows(events))))
+    if not named and len(set(widths)) == 1:
         return False  # most batches: a full table
-    widths = list(map(len, chain.from_iterable(map(side.rows, events))))
     return len(widths) * (max(widths) + named) - sum(widths) > limit
 
 
 def _over_the_limit(
-    events: Sequence[ServingEvent], side: _Side, registered: Sequence[str], limit: int
+    events: EventColumns, side: _Side, registered: Sequence[str], limit: int
 ) -> dict[int, RejectedError]:
+    rows_of = side.rows(events)
     columns: set[str] = set()
     found = {}
     rows = values = 0
     for names, places in _nearest_first(events, side, registered):
         new = [name for name in names if name not in columns]
         for place in places:
-            event_rows = side.rows(events[place])
+            event_rows = rows_of[place]
             after = rows + len(event_rows), values + sum(map(len, event_rows))
             empty = after[0] * (len(columns) + len(new)) - after[1]
             if empty > limit:
@@ -86,13 +88,12 @@ def _over_the_limit(
 
 
 def _nearest_first(
-    events: Sequence[ServingEvent], side: _Side, registered: Sequence[str]
+    events: EventColumns, side: _Side, registered: Sequence[str]
 ) -> Iterator[tuple[tuple[str, ...], list[int]]]:
     """Columns, and the events that have them; those that have the expected ones first."""
     alike: dict[tuple[tuple[str, ...] | None, int], list[int]] = {}
-    for place, event in enumerate(events):
-        width = max(map(len, side.rows(event)))
-        alike.setdefault((side.names(event), width), []).append(place)
+    for place, (rows, own) in enumerate(zip(side.rows(events), side.names(events), strict=True)):
+        alike.setdefault((own, max(map(len, rows))), []).append(place)
     named = [(row_names(registered, own, width, side.kind), places) for (own, width), places in alike.items()]
     expected = frozenset(registered or max(named, key=lambda entry: len(entry[1]))[0])
     # Sorting keeps the order of what is equally near.

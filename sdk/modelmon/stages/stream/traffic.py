@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from modelmon.model import TrafficPoint
-from modelmon.stages.stream.batch import NO_LATENCY, EndpointColumns, Int64s, Tabled
+from modelmon.stages.stream.batch import EndpointColumns, Tabled
 from modelmon.stages.stream.columns import MINUTE_US
 from modelmon.wire import ErrorEvent
+from modelmon.wire.event_columns import NO_LATENCY, Int64s
 
 _BIT_LIMITS = 2 ** np.arange(63, dtype=np.int64)
 
@@ -34,7 +35,7 @@ def _points(tabled: Tabled) -> list[TrafficPoint]:
         dict.fromkeys([*(each.endpoint_id for each in columns), *(each.endpoint_id for each in errors)])
     )
     number = {name: place for place, name in enumerate(names)}
-    who = np.repeat(np.arange(len(columns)), [len(each.numbers.rows) for each in columns])
+    who = np.repeat(np.arange(len(columns)), [len(each.events) for each in columns])
     who = np.concatenate([who, np.array([number[each.endpoint_id] for each in errors], np.int64)])
     return _summed(names, who, columns, errors)
 
@@ -42,18 +43,18 @@ def _points(tabled: Tabled) -> list[TrafficPoint]:
 def _summed(
     names: Sequence[str], who: Int64s, columns: Sequence[EndpointColumns], errors: Sequence[ErrorEvent]
 ) -> list[TrafficPoint]:
-    numbers = [each.numbers for each in columns]
+    events = [each.events for each in columns]
     failed = len(errors)
-    minute = _joined([each.when_us for each in numbers], [each.when_us for each in errors]) // MINUTE_US
+    minute = _joined([each.when_us for each in events], [each.when_us for each in errors]) // MINUTE_US
     order = np.lexsort((minute, who))
     who, minute = who[order], minute[order]
     starts = np.flatnonzero(np.r_[True, (np.diff(who) != 0) | (np.diff(minute) != 0)])
-    latency = _joined([each.latency_us for each in numbers], [NO_LATENCY] * failed)[order]
+    latency = _joined([each.latency_us for each in events], [NO_LATENCY] * failed)[order]
     has_latency = latency != NO_LATENCY
     known = np.where(has_latency, latency, 0)
     is_event = (np.arange(len(who)) < len(who) - failed)[order].astype(np.int64)
-    rows = _joined([each.rows for each in numbers], [0] * failed)[order]
-    estimated = np.concatenate([*(each.estimated for each in numbers), np.zeros(failed)])[order]
+    rows = _joined([each.rows for each in events], [0] * failed)[order]
+    estimated = np.concatenate([*(each.estimated for each in events), np.zeros(failed)])[order]
     values = [
         *(np.add.reduceat(each, starts).tolist() for each in (is_event, rows, 1 - is_event, estimated)),
         np.add.reduceat(has_latency.astype(np.int64), starts).tolist(),
