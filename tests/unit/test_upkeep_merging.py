@@ -12,8 +12,9 @@ import pyarrow.dataset as ds
 import pytest
 from sqlalchemy import select, update
 
+from modelmon.ledger import endpoints
 from modelmon.ledger.schema import files, rewrites
-from modelmon.model import to_us
+from modelmon.model import Endpoint, to_us
 from modelmon.stores.reaching import DAY_US, HOUR_US, start_of
 from modelmon.stores.reading import read_sample
 from modelmon.stores.samples import ParquetSamples
@@ -280,5 +281,23 @@ def test_a_column_of_a_merged_file_is_read_without_the_columns_that_make_the_ord
             asked.append(table.column_names)
             return table
 
-    read_sample(house.database, Noting(str(house.folder / "samples")), "e", 0, MONTH_OVER, ["x"])
-    assert asked == [["timestamp", "x"]]
+    samples = Noting(str(house.folder / "samples"))
+    assert read_sample(house.database, samples, "e", 0, MONTH_OVER, ["x"]).num_rows == 18
+    assert asked == [["x"]]
+
+
+def test_a_column_that_a_merged_file_has_not_is_as_many_nulls_as_there_are_rows(house: House) -> None:
+    _three_days(house)
+    _compact(house, MONTH_OVER)
+    add_file(house.database, house.samples, [MONTH_OVER], {"new": [7]}, first=90)
+    endpoint = Endpoint("e", "p", "m", feature_names=("new", "never"))
+    with house.database.write() as connection:
+        endpoints.put(connection, endpoint, 1)
+    for columns, end_us, expected in (
+        (["new"], MONTH_OVER, [None] * 18),
+        (["new"], MONTH_OVER + 1, [None] * 18 + [7]),
+        (["never"], MONTH_OVER, [None] * 18),
+        (["never"], DAY, [None] * 6),
+    ):
+        read = read_sample(house.database, house.samples, "e", 0, end_us, columns)
+        assert read[columns[0]].to_pylist() == expected

@@ -140,25 +140,49 @@ def _read(
     missing = [name for name in listing.columns if name not in held] if columns is None else []
     if missing or not tables:
         tables.append(samples_types.empty(missing))
-    return samples_types.between(samples_types.unified(tables), start_us, end_us)
+    return samples_types.unified(tables)
 
 
 def _tables(
     samples: SampleStore, listed: Sequence[ListedFile], span: tuple[int, int], wanted: Sequence[str] | None
 ) -> Iterator[pa.Table]:
-    """The rows of these files in order, cut to the span or not."""
+    """The rows of these files that lie in the span, in order."""
     from modelmon.stores import samples_types
 
     alone = _standing_alone(listed)
-    keys = ((TIMESTAMP,) if each in alone else ROW_ORDER for each in listed)
+    whole = frozenset(file for file in listed if span[0] <= file.min_us and file.max_us < span[1])
     questions = [
-        (file.path, None if wanted is None else [*key, *wanted])
-        for file, key in zip(listed, keys, strict=True)
+        _Question.about(file, file in alone, None if file in whole else span, wanted) for file in listed
     ]
-    tables = _read_all(samples, questions, span)
-    for is_alone, group in groupby(zip(listed, tables, strict=True), lambda pair: pair[0] in alone):
-        found = [table for _, table in group]
-        yield from found if is_alone else [samples_types.in_row_order(samples_types.unified(found))]
+    pairs = zip(listed, _read_all(samples, questions), strict=True)
+    for is_alone, group in groupby(pairs, lambda pair: pair[0] in alone):
+        if is_alone:
+            for file, table in group:
+                yield table if file in whole else samples_types.between(table, *span)
+        else:
+            found = samples_types.unified([table for _, table in group])
+            yield samples_types.between(samples_types.in_row_order(found), *span)
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What of a file is read; None for all columns, and for the whole of its time."""
+
+    path: str
+    columns: Sequence[str] | None = None
+    span: tuple[int, int] | None = None
+
+    @classmethod
+    def about(
+        cls, file: ListedFile, alone: bool, span: tuple[int, int] | None, wanted: Sequence[str] | None
+    ) -> _Question:
+        keys = ROW_ORDER if not alone else (TIMESTAMP,) if span else ()
+        return cls(file.path, None if wanted is None else [*keys, *wanted], span)
+
+    def put_to(self, samples: SampleStore) -> pa.Table:
+        table = samples.read(self.path, self.columns, self.span)
+        # Without any column the table would have no rows either.
+        return table if table.column_names else samples.read(self.path, [TIMESTAMP], self.span)
 
 
 def _standing_alone(listed: Sequence[ListedFile]) -> frozenset[ListedFile]:
@@ -176,20 +200,16 @@ def read_in_order(samples: SampleStore, paths: Sequence[str]) -> pa.Table:
     """All rows of these files, of which there is at least one, in order."""
     from modelmon.stores import samples_types
 
-    tables = _read_all(samples, [(path, None) for path in paths])
+    tables = _read_all(samples, [_Question(path) for path in paths])
     return samples_types.in_row_order(samples_types.unified(tables))
 
 
-def _read_all(
-    samples: SampleStore,
-    questions: Sequence[tuple[str, Sequence[str] | None]],
-    span: tuple[int, int] | None = None,
-) -> list[pa.Table]:
-    """Each file's columns, several read at a time."""
+def _read_all(samples: SampleStore, questions: Sequence[_Question]) -> list[pa.Table]:
+    """Several files at a time."""
     if min(READERS, len(questions)) < 2:
-        return [samples.read(path, columns, span) for path, columns in questions]
+        return [question.put_to(samples) for question in questions]
     with ThreadPoolExecutor(min(READERS, len(questions)), "samples") as readers:
-        asked = [readers.submit(samples.read, path, columns, span) for path, columns in questions]
+        asked = [readers.submit(question.put_to, samples) for question in questions]
         try:
             return [each.result() for each in asked]
         finally:
