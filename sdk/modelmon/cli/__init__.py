@@ -20,6 +20,7 @@ from modelmon.cli import (
     deadletters,
     deploy,
     endpoint,
+    erase,
     functions,
     health,
     init,
@@ -55,6 +56,7 @@ app.command()(status.status)
 app.command()(endpoint.endpoint)
 app.command()(health.health)
 app.command()(judge.judge)
+app.command()(erase.erase)
 app.command()(publish.publish)
 app.add_typer(deadletters.app, name="deadletters")
 app.command()(running.demo)

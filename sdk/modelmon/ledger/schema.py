@@ -172,6 +172,17 @@ rewrites = Table(  # a file under way that takes the place of others; its writer
     Index("rewrites_by_endpoint", "endpoint_id"),
 )  # fmt: skip
 
+erasures = Table(  # who was asked to forget what of whom: never the values; its writer is upkeep
+    "erasures", metadata,
+    Column("erasure_id", Name(64), primary_key=True),
+    Column("endpoint_id", Name(64), nullable=False),
+    Column("columns", LongText, nullable=False),  # whose values were given, as JSON
+    Column("rows", BIG, nullable=False),
+    Column("files", BIG, nullable=False),
+    Column("started_us", BIG, nullable=False),
+    Column("finished_us", BIG),  # null: it did not come to its end
+)  # fmt: skip
+
 schema_changes = Table(
     "schema_changes", metadata,
     Column("endpoint_id", Name(64), primary_key=True),
@@ -439,6 +450,7 @@ MIGRATIONS: dict[int, Callable[[Connection], None]] = {
     9: _wait_for_watermark,
     10: _add_columns(dead_letters.c.not_kept),
     11: _use_exact_types,
+    12: _create_tables(erasures),
 }
 """Version to the step that makes it from the version before; forward only. 2 added `heartbeats`; since 7 the
 series have a schema of their own (`stores/series/schema.py`), which takes over their old tables."""

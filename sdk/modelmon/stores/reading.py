@@ -102,9 +102,29 @@ def _list(connection: Connection, endpoint_id: str, start_us: int, end_us: int) 
         .order_by(files.c.min_us, files.c.path)
     )
     columns, names = _own_columns(connection, endpoint_id)
-    seen = connection.scalars(select(column_types.c.column).where(column_types.c.endpoint_id == endpoint_id))
-    known = frozenset(names) | {original_name(column) for column in seen}
+    known = frozenset(names) | {original_name(column) for column in _seen(connection, endpoint_id)}
     return Listing(tuple(ListedFile(*row) for row in listed), columns, known)
+
+
+def stored_column(connection: Connection, endpoint_id: str, name: str) -> str:
+    """The column that an endpoint's feature, label or metadata of this name is stored in.
+
+    Raises ConfigError for a name it does not have.
+    """
+    columns, names = _own_columns(connection, endpoint_id)
+    seen = _seen(connection, endpoint_id)
+    stored = list(dict.fromkeys((*columns, *seen, TIMESTAMP, *METADATA_COLUMNS)))
+    by_name = {name: column for column, name in returned_names(stored).items()}
+    found = by_name.get(name, name if name in stored else None)
+    if found is None:
+        known = frozenset(names) | {original_name(column) for column in seen}
+        raise ConfigError(_unknown(name, Listing((), columns, known), endpoint_id))
+    return found
+
+
+def _seen(connection: Connection, endpoint_id: str) -> Sequence[str]:
+    table = column_types
+    return connection.scalars(select(table.c.column).where(table.c.endpoint_id == endpoint_id)).all()
 
 
 def _reaching(start_us: int, end_us: int) -> Any:
@@ -202,6 +222,11 @@ def read_in_order(samples: SampleStore, paths: Sequence[str]) -> pa.Table:
 
     tables = _read_all(samples, [_Question(path) for path in paths])
     return samples_types.in_row_order(samples_types.unified(tables))
+
+
+def read_columns(samples: SampleStore, paths: Sequence[str], columns: Sequence[str]) -> list[pa.Table]:
+    """The rows of each of these files, with those of the columns that it has."""
+    return _read_all(samples, [_Question(path, columns) for path in paths])
 
 
 def _read_all(samples: SampleStore, questions: Sequence[_Question]) -> list[pa.Table]:

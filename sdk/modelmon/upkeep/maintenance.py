@@ -20,6 +20,7 @@ from modelmon.stores.samples import open_samples
 from modelmon.stores.series import open_series
 from modelmon.stores.series.base import SeriesStore
 from modelmon.upkeep.compaction import compact
+from modelmon.upkeep.cutting import cut_months
 from modelmon.upkeep.folding import fold
 from modelmon.upkeep.sweep import sweep
 
@@ -53,6 +54,7 @@ def maintain(database: Database, settings: Settings, now_us: int) -> dict[str, A
         if settings.retention_days:
             before_us = now_us - round(settings.retention_days * DAY_US)
             pruned = prune(database, samples, series, before_us, deadline)
+            cut_months(database, samples, before_us, now_us, deadline)
         folded, all_folded = fold(database, series, now_us, deadline)
     merged, finished = compact(database, samples, now_us, deadline, min_files=settings.compact_min_files)
     swept, state = _sweep_when_due(database, samples, state, given_up, now_us, deadline)

@@ -1,0 +1,163 @@
+"""Rows that somebody wants forgotten are taken out of the sample files, all else stays as it was.
+
+Each file is rewritten as compaction does it. Counts, series and verdicts keep what they were made from, and
+no window is judged again. What was done is noted with each file, so a run that is killed has said how far it
+got, and the next one does the rest.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlalchemy import Connection, Row, delete, insert, select, update
+
+from modelmon.columns import TIMESTAMP
+from modelmon.errors import ConfigError
+from modelmon.ledger.schema import erasures, files, rewrites
+from modelmon.sql.database import Database
+from modelmon.sql.statements import chunks
+from modelmon.stores.base import SampleStore
+from modelmon.stores.matching import JSON_COLUMNS, matching
+from modelmon.stores.reading import read_columns, stored_column
+from modelmon.upkeep.rewriting import begin, carry_out
+
+TESTED_AT_ONCE = 64  # files whose rows are looked at together
+Wanted = Mapping[tuple[str, str], str]
+"""(column, key in its JSON or "") to the text of the value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """Rows that matched, and the files they were in, of all files looked at."""
+
+    rows: int
+    files: int
+    looked_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Erasure:
+    """One run, a dry one without an id. `found`: files that are done with, to how many rows matched."""
+
+    database: Database
+    samples: SampleStore
+    endpoint_id: str
+    wanted: Wanted
+    erasure_id: str
+    now_us: int
+    found: dict[str, int] = field(default_factory=dict)
+    written: set[str] = field(default_factory=set)
+
+
+def erase(
+    database: Database,
+    samples: SampleStore,
+    endpoint_id: str,
+    where: Mapping[str, str],
+    now_us: int,
+    *,
+    dry_run: bool = False,
+) -> Erased:
+    """Take the rows out of an endpoint's samples that have all these values, by column.
+
+    `column.key` is a key of the JSON in `entities`, `labels` or `metrics`. A dry run counts and changes
+    nothing. Rows that are stored while this runs are looked at too. Raises ConfigError for a column the
+    endpoint has not, for no condition at all, and for a file that is corrupt or gone; UnavailableError.
+    """
+    with database.read() as connection:
+        wanted = _wanted(connection, endpoint_id, where)
+    erasure_id = "" if dry_run else uuid.uuid4().hex
+    erasure = _Erasure(database, samples, endpoint_id, wanted, erasure_id, now_us)
+    if not dry_run:
+        _begin(erasure, list(where))
+    _look_at_all(erasure)
+    if not dry_run:
+        _finish(erasure)
+    rows = erasure.found.values()
+    return Erased(sum(rows), sum(map(bool, rows)), len(rows))
+
+
+def _wanted(connection: Connection, endpoint_id: str, where: Mapping[str, str]) -> Wanted:
+    if not where:
+        raise ConfigError("where: name at least one column and its value, got none")
+    wanted: dict[tuple[str, str], str] = {}
+    for name, text in where.items():
+        column, _, key = name.partition(".")
+        if not key or column not in JSON_COLUMNS:
+            column, key = stored_column(connection, endpoint_id, name), ""
+        if column == TIMESTAMP:
+            raise ConfigError("where: rows are not erased by their time; `retention_days` does that")
+        wanted[column, key] = text
+    return wanted
+
+
+def _begin(erasure: _Erasure, columns: Sequence[str]) -> None:
+    row = {
+        "erasure_id": erasure.erasure_id, "endpoint_id": erasure.endpoint_id,
+        "columns": msgspec.json.encode(columns).decode(), "rows": 0, "files": 0, "started_us": erasure.now_us,
+        "finished_us": None,
+    }  # fmt: skip
+    with erasure.database.write() as connection:
+        # What is being merged now is overtaken, so that no file appears that was read before.
+        connection.execute(delete(rewrites).where(rewrites.c.endpoint_id == erasure.endpoint_id))
+        connection.execute(insert(erasures), [row])
+
+
+def _finish(erasure: _Erasure) -> None:
+    mine = erasures.c.erasure_id == erasure.erasure_id
+    with erasure.database.write() as connection:
+        connection.execute(update(erasures).where(mine).values(finished_us=erasure.now_us))
+
+
+def _look_at_all(erasure: _Erasure) -> None:
+    before: list[str] = []
+    while left := _left(erasure):
+        paths = [row.path for row in left]
+        try:
+            for page in chunks(left, TESTED_AT_ONCE):
+                _look_at(erasure, page)
+        except FileNotFoundError as error:  # it was merged meanwhile: then the list has changed
+            if paths == before:
+                raise ConfigError(f"a sample file is listed in the records and gone: {error}") from error
+        before = paths
+
+
+def _left(erasure: _Erasure) -> list[Row[Any]]:
+    query = (
+        select(files)
+        .where(files.c.endpoint_id == erasure.endpoint_id)
+        .order_by(files.c.hour_us, files.c.path)
+    )
+    with erasure.database.read() as connection:
+        listed = connection.execute(query.order_by(files.c.hour_us, files.c.path)).all()
+    return [row for row in listed if row.path not in erasure.found and row.path not in erasure.written]
+
+
+def _look_at(erasure: _Erasure, page: Sequence[Row[Any]]) -> None:
+    columns = [column for column, _ in erasure.wanted]
+    tables = read_columns(erasure.samples, [row.path for row in page], columns)
+    for row, table in zip(page, tables, strict=True):
+        count = matching(table, erasure.wanted).true_count
+        if not count or not erasure.erasure_id or _rewrite(erasure, row, count):
+            erasure.found[row.path] = count
+
+
+def _rewrite(erasure: _Erasure, row: Row[Any], count: int) -> bool:
+    with erasure.database.write() as connection:
+        rewrite = begin(connection, row.reach, row.hour_us, [row], erasure.now_us)
+    erasure.written.add(rewrite.path)
+
+    def note(connection: Connection) -> None:
+        grown = {"rows": erasures.c.rows + count, "files": erasures.c.files + 1}
+        connection.execute(update(erasures).where(erasures.c.erasure_id == erasure.erasure_id).values(grown))
+
+    def keep(table: pa.Table) -> pa.Table:
+        return table.filter(pc.invert(matching(table, erasure.wanted)))
+
+    return carry_out(erasure.database, erasure.samples, rewrite, keep, note)
