@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from modelmon.errors import RejectedError
 from modelmon.from_mlrun import missing_name
 from modelmon.from_mlrun.views import EndpointSpec, EndpointStatus, Metadata
 
@@ -210,9 +212,17 @@ class TrafficPoint:
     latency_us_histogram: tuple[int, ...] = ()
 
 
+VALUE_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]{0,254}")
+"""What a metric or a result may be called."""
+
+
 @dataclass(frozen=True, slots=True)
 class ValuePoint:
-    """A metric or result of one app over one window. `kind` and `status` are None for a metric."""
+    """A metric or result of one app over one window, from the app to the page. `kind` and `status` are None
+    for a metric; `extra_data` is the JSON text of an object.
+
+    Raises RejectedError for a value that is not finite.
+    """
 
     endpoint_id: str
     application_name: str
@@ -225,9 +235,37 @@ class ValuePoint:
     status: int | None = None
     extra_data: str = "{}"
 
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.value):  # SQLite would make a null of NaN
+            raise RejectedError(
+                f"{self.name!r} of app {self.application_name}, endpoint {self.endpoint_id}: must be a "
+                f"finite number, got {self.value}",
+                "value",
+            )
+
     @property
     def key(self) -> WindowKey:
         return WindowKey(self.endpoint_id, self.application_name, self.start_us)
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """Statistics that an app keeps of its newest window: a JSON object."""
+
+    name: str
+    stats: Mapping[str, Any]
+    timestamp_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How an app ended a window: `outcome` is done, failed or unavailable, `envelopes` how many came before,
+    `rows` what the verdict stands on."""
+
+    outcome: str
+    error: str = ""
+    envelopes: int = 0
+    rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)

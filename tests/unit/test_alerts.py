@@ -9,7 +9,7 @@ import pytest
 from modelmon import wire
 from modelmon.alerts import Alert, alert_of_failure, alerts_of
 from modelmon.ledger import window_ledger as ledger
-from modelmon.model import ResultKindApp, ValuePoint
+from modelmon.model import ResultKindApp, ValuePoint, WindowKey
 from unit.window_support import E1, Chain, at, done, failed, metric, result, waits
 
 
@@ -288,7 +288,9 @@ def test_a_late_alert_of_an_older_window_stays_open_when_the_newest_bears_it_out
 def fail(chain: Chain, event: wire.AppEvent, attempts: int) -> None:
     for _ in range(attempts):
         with chain.database.write() as connection:
-            ledger.raise_attempt(connection, event.endpoint_id, "app", at(0), event.window_revision)
+            ledger.raise_attempt(
+                connection, WindowKey(event.endpoint_id, "app", at(0)), event.window_revision
+            )
     chain.report(failed(event))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from modelmon.apps.stage import AppStage
 from modelmon.errors import RejectedError, UnavailableError
 from modelmon.ledger import dead_letters, endpoints, schema, window_ledger
 from modelmon.ledger.records import open_records
-from modelmon.model import Endpoint, Message, Window, to_us
+from modelmon.model import Answer, Endpoint, Message, ValuePoint, Window, WindowKey, to_us
 from modelmon.settings import Settings
 from modelmon.stats import describe
 from modelmon.stores.reading import read_sample
@@ -93,7 +94,7 @@ class Project:
         """As if its process had ended in the window so often."""
         with self.database.write() as connection:
             for _ in range(times):
-                window_ledger.raise_attempt(connection, "e1", APP, to_us(START), 1)
+                window_ledger.raise_attempt(connection, WindowKey("e1", APP, to_us(START)), 1)
 
     def attempts(self) -> int:
         with self.database.read() as connection:
@@ -181,7 +182,8 @@ def project(tmp_path: Path) -> Iterator[Project]:
 
 def answer(report: list[wire.Envelope]) -> dict[str, Any]:
     assert [each.event_kind for each in report].index("window") == len(report) - 1
-    return report[-1].data
+    assert isinstance(report[-1].content, Answer)
+    return asdict(report[-1].content)
 
 
 def test_a_window_is_answered_by_one_message_with_the_endpoint_as_key(project: Project) -> None:
@@ -216,10 +218,10 @@ def test_results_and_extra_data_arrive_whole(project: Project) -> None:
         "r", 0.5, ResultKindApp.concept_drift, ResultStatusApp.detected, {"é": "x" * 5000}
     )
     (report,) = project.judge(Acting(lambda _: [found]))
-    data = report[0].data
-    assert (data["result_name"], data["result_value"]) == ("r", 0.5)
-    assert (data["result_kind"], data["result_status"]) == (1, 2)
-    assert json.loads(data["result_extra_data"]) == {"é": "x" * 5000}
+    point = report[0].content
+    assert isinstance(point, ValuePoint)
+    assert (point.name, point.value, point.kind, point.status) == ("r", 0.5, 1, 2)
+    assert json.loads(point.extra_data) == {"é": "x" * 5000}
 
 
 @pytest.mark.parametrize("nothing", [None, [], {}])
@@ -230,10 +232,9 @@ def test_nothing_to_say_is_an_answer(project: Project, nothing: Any) -> None:
 
 def test_a_dict_of_numbers_is_metrics(project: Project) -> None:
     (report,) = project.judge(Acting(lambda _: {"a": 1, "b": 2.5}))
-    assert [each.data for each in report[:-1]] == [
-        {"metric_name": "a", "metric_value": 1.0},
-        {"metric_name": "b", "metric_value": 2.5},
-    ]
+    points = [each.content for each in report[:-1]]
+    assert all(isinstance(point, ValuePoint) for point in points)
+    assert [(point.name, point.value, point.kind) for point in points] == [("a", 1.0, None), ("b", 2.5, None)]
 
 
 def test_an_empty_window_is_done_without_calling_the_app(project: Project) -> None:
@@ -427,9 +428,9 @@ def test_a_message_of_mlrun_is_answered_too(project: Project) -> None:
 
 def test_an_incomplete_window_reaches_the_app(project: Project) -> None:
     (report,) = project.judge(HistogramDataDriftApplication(), event(window_incomplete=1))
-    general = next(each.data for each in report if each.data.get("result_name") == "general_drift")
-    assert general["result_status"] == ResultStatusApp.irrelevant
-    assert json.loads(general["result_extra_data"])["state"] == "incomplete"
+    general = next(each.content for each in report if getattr(each.content, "name", "") == "general_drift")
+    assert general.status == ResultStatusApp.irrelevant
+    assert json.loads(general.extra_data)["state"] == "incomplete"
 
 
 def test_a_schema_that_changed_inside_the_window_is_read_as_one(project: Project) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import event as sql_event
 from modelmon import wire
 from modelmon.ledger import registry
 from modelmon.ledger import window_ledger as ledger
-from modelmon.model import Window, from_us, to_us
+from modelmon.model import Window, WindowKey, from_us, to_us
 from modelmon.stages.controller import send
 from unit.window_support import E1, E2, GRACE, Chain, at, done, failed, result, waits
 
@@ -391,7 +391,7 @@ def test_a_window_that_killed_its_app_as_often_as_it_may_is_not_sent_again(chain
     (event,) = chain.app_events()
     with chain.database.write() as connection:
         for _ in range(4):
-            ledger.raise_attempt(connection, E1, "app", at(0), event.window_revision)
+            ledger.raise_attempt(connection, WindowKey(E1, "app", at(0)), event.window_revision)
     chain.report(failed(event, "it kills its app"))
     for second in range(0, 120, RETRY):
         chain.tick(at(12, second))
@@ -487,7 +487,7 @@ def test_attempts_count_from_one_and_anew_for_each_revision(chain):
 
     def start(revision: int) -> int:
         with chain.database.write() as connection:
-            return ledger.raise_attempt(connection, E1, "app", at(0), revision)
+            return ledger.raise_attempt(connection, WindowKey(E1, "app", at(0)), revision)
 
     assert [start(1), start(1), start(2), start(2), start(5)] == [1, 2, 1, 2, 1]
 
@@ -499,7 +499,7 @@ def test_two_revisions_that_come_again_and_again_come_to_an_end(chain):
     for _ in range(3):
         for revision in (1, 2):
             with chain.database.write() as connection:
-                numbers.append(ledger.raise_attempt(connection, E1, "app", at(0), revision))
+                numbers.append(ledger.raise_attempt(connection, WindowKey(E1, "app", at(0)), revision))
     assert numbers == [1, 1, 2, 3, 4, 5]
 
 
@@ -509,14 +509,14 @@ def test_an_app_that_survived_is_at_its_first_attempt_again(chain):
     numbers = []
     for revision in (1, 1, 2, 2):
         with chain.database.write() as connection:
-            numbers.append(ledger.raise_attempt(connection, E1, "app", at(0), revision))
-            ledger.forget_attempts(connection, E1, "app", at(0), 1)
+            numbers.append(ledger.raise_attempt(connection, WindowKey(E1, "app", at(0)), revision))
+            ledger.forget_attempts(connection, WindowKey(E1, "app", at(0)), 1)
     assert numbers == [1, 1, 1, 2], "what is forgotten of a revision says nothing of another"
 
 
 def test_a_window_of_nobodys_ledger_is_at_its_first_attempt(chain):
     with chain.database.write() as connection:
-        assert ledger.raise_attempt(connection, "stranger", "app", at(0), 1) == 1
+        assert ledger.raise_attempt(connection, WindowKey("stranger", "app", at(0)), 1) == 1
 
 
 # --- periods
@@ -603,7 +603,7 @@ def test_no_statement_of_a_tick_or_of_the_writer_reads_a_table_that_grows_from_e
     chain.settle(at(70))
     for event in chain.app_events():
         with chain.database.write() as connection:
-            ledger.raise_attempt(connection, event.endpoint_id, "app", at(0), 1)
+            ledger.raise_attempt(connection, WindowKey(event.endpoint_id, "app", at(0)), 1)
         chain.report(result(event, 1), done(event))
     chain.serve(at(1), at(91), now=at(91))
     chain.settle(at(92))

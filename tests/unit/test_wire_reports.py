@@ -11,7 +11,7 @@ import pytest
 
 from golden.messages import APP_EVENTS, REPORTS, expected, message, plain
 from modelmon.errors import RejectedError
-from modelmon.model import UNKNOWN_ENDPOINT, Window
+from modelmon.model import UNKNOWN_ENDPOINT, ValuePoint, Window
 from modelmon.wire import (
     AppEvent,
     Envelope,
@@ -168,15 +168,14 @@ def test_nan_in_stats_and_extra_data_becomes_null() -> None:
         "timestamp": "2025-01-31 10:00",
     }
     entry = read_one(envelope(event_kind="stats", data=json.dumps(stats)))
-    assert entry.data["stats"] == {"f": {"tvd": None}}
+    assert entry.content.stats == {"f": {"tvd": None}}
     entry = read_one(envelope(data={**RESULT, "result_extra_data": '{"a": [NaN, 1e999]}'}))
-    assert entry.data["result_extra_data"] == '{"a":[null,null]}'
+    assert entry.content.extra_data == '{"a":[null,null]}'
 
 
-def test_a_report_that_readers_would_refuse_is_not_written() -> None:
-    wrong = Envelope("e", "n", "app", WINDOW, "result", {**RESULT, "result_value": math.inf}, 1)
-    with pytest.raises(RejectedError, match=r"data\.result_value: must be a finite number"):
-        write_report([wrong])
+def test_a_value_that_readers_would_refuse_can_not_be_made() -> None:
+    with pytest.raises(RejectedError, match=r"drift.*must be a finite number, got inf"):
+        ValuePoint("e", "app", 0, 1, "drift", math.inf, 1)
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"5", b"[5]", b"\xff", b"[" * 100_000, b'{"data":' * 100_000])

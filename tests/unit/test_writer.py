@@ -22,7 +22,7 @@ from modelmon.stages.writer import Writer
 from modelmon.stages.writer import writer as writer_module
 from modelmon.stores.series.sql import SqlSeries
 from series_files import series_in
-from unit.window_support import E1, E2, Chain, at, done, envelope, failed, metric, result, stats
+from unit.window_support import E1, E2, Chain, at, done, failed, metric, result, stats
 
 
 @pytest.fixture
@@ -467,7 +467,7 @@ def test_a_writer_opens_on_the_projects_own_stores_and_stream(chain):
 
 
 def test_an_unknown_envelope_is_set_aside(chain):
-    body = json.loads(wire.write_report([envelope(window(), "metric", metric_name="a", metric_value=1)]))
+    body = json.loads(wire.write_report([metric(window(), 1.0, "a")]))
     body[0]["event_kind"] = "poem"
     chain.write([json.dumps(body).encode()])
     assert chain.rows(select(dead_letters.c.field)) == [("event_kind",)]
@@ -485,8 +485,7 @@ def test_an_unknown_envelope_is_set_aside(chain):
 def test_the_line_of_an_alert_names_the_feature_and_a_partial_window(chain, caplog, said, about):
     event = window()
     found = json.dumps(said)
-    drift = envelope(event, "result", result_name="feature_drift", result_value=0.652, result_kind=0,
-                     result_status=1, result_extra_data=found)  # fmt: skip
+    drift = result(event, 1, 0.652, "feature_drift", extra_data=found)
     chain.report(drift, done(event))
     (record,) = [record for record in caplog.records if "data-drift" in record.getMessage()]
     assert record.getMessage().endswith(f": feature_drift = 0.652{about}")

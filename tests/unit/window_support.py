@@ -18,7 +18,7 @@ from modelmon.ledger import batches, endpoints, registry
 from modelmon.ledger.endpoint_apps import COUNTERS
 from modelmon.ledger.records import records_at
 from modelmon.ledger.schema import alerts, endpoint_apps, traffic, verdicts, windows
-from modelmon.model import BatchRange, Endpoint, Message
+from modelmon.model import Answer, BatchRange, Endpoint, Message, Stats, ValuePoint, to_us
 from modelmon.settings import Settings
 from modelmon.stages.controller import Controller
 from modelmon.stages.writer import Writer
@@ -221,47 +221,47 @@ class Chain:
             return list(connection.execute(query))
 
 
-def envelope(event: wire.AppEvent, kind: str, **data: Any) -> wire.Envelope:
+def envelope(event: wire.AppEvent, content: ValuePoint | Stats | Answer) -> wire.Envelope:
     return wire.Envelope(
         event.endpoint_id,
         event.endpoint_name,
         event.application_name,
         event.window,
-        kind,
-        data,
+        content,
         event.window_revision,
     )
 
 
 def result(
-    event: wire.AppEvent, status: int = 0, value: float = 0.1, name: str = "drift", kind: int = 0
+    event: wire.AppEvent,
+    status: int = 0,
+    value: float = 0.1,
+    name: str = "drift",
+    kind: int = 0,
+    extra_data: str = '{"worst":"pressure"}',
 ) -> wire.Envelope:
-    return envelope(
-        event,
-        "result",
-        result_name=name,
-        result_value=value,
-        result_kind=kind,
-        result_status=status,
-        result_extra_data='{"worst":"pressure"}',
-    )
+    return envelope(event, _value(event, name, value, kind, status, extra_data))
 
 
 def metric(event: wire.AppEvent, value: float = 1.0, name: str = "rows") -> wire.Envelope:
-    return envelope(event, "metric", metric_name=name, metric_value=value)
+    return envelope(event, _value(event, name, value))
+
+
+def _value(event: wire.AppEvent, name: str, value: float, *result: Any) -> ValuePoint:
+    end_us, revision = to_us(event.window.end), max(1, event.window_revision)
+    return ValuePoint(*event.key, end_us, name, value, revision, *result)
 
 
 def stats(event: wire.AppEvent, value: Any, name: str = "current_stats") -> wire.Envelope:
-    moment = event.window.end.isoformat(" ", "microseconds")
-    return envelope(event, "stats", stats_name=name, stats=value, timestamp=moment)
+    return envelope(event, Stats(name, value, to_us(event.window.end)))
 
 
 def done(event: wire.AppEvent, rows: int = 100, envelopes: int = 1) -> wire.Envelope:
-    return envelope(event, "window", outcome="done", error="", envelopes=envelopes, rows=rows)
+    return envelope(event, Answer("done", envelopes=envelopes, rows=rows))
 
 
 def failed(event: wire.AppEvent, error: str = "no such column") -> wire.Envelope:
-    return envelope(event, "window", outcome="failed", error=error, envelopes=0, rows=0)
+    return envelope(event, Answer("failed", error))
 
 
 def unavailable(*_: Any, **__: Any) -> Any:
@@ -269,7 +269,7 @@ def unavailable(*_: Any, **__: Any) -> Any:
 
 
 def waits(event: wire.AppEvent, error: str = "labels not there") -> wire.Envelope:
-    return envelope(event, "window", outcome="unavailable", error=error, envelopes=0, rows=0)
+    return envelope(event, Answer("unavailable", error))
 
 
 Publish = Callable[..., None]

@@ -3,74 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 
 from modelmon import wire
 from modelmon.apps.results import (
     ModelMonitoringApplicationMetric,
-    ModelMonitoringApplicationResult,
+    ModelMonitoringApplicationStats,
     Output,
 )
-from modelmon.model import to_us
+from modelmon.model import Answer, Stats, ValuePoint, to_us
+from modelmon.wire.reports import Content, revision_of
 
 LONGEST_ERROR = 4_000  # characters of an error's text that travel
 
 
 def done(event: wire.AppEvent, outputs: Sequence[Output], rows: int) -> bytes:
-    """The report of a window that was judged, with or without outputs.
-
-    Raises RejectedError for an output that no reader of the wire would take.
-    """
-    envelopes = [_envelope(event, *_content(output)) for output in outputs]
-    return wire.write_report([*envelopes, _window(event, "done", "", len(envelopes), rows)])
+    """The report of a window that was judged, with or without outputs."""
+    envelopes = [_envelope(event, _content(event, output)) for output in outputs]
+    answer = Answer("done", envelopes=len(envelopes), rows=rows)
+    return wire.write_report([*envelopes, _envelope(event, answer)])
 
 
 def failed(event: wire.AppEvent, error: str, rows: int = 0) -> bytes:
     """The report of a window that could not be judged."""
-    return wire.write_report([_window(event, "failed", _readable(error), 0, rows)])
+    return wire.write_report([_envelope(event, Answer("failed", _readable(error), rows=rows))])
 
 
 def unavailable(event: wire.AppEvent, reason: str) -> bytes:
     """The report of a window that is to be asked for again once what the app depends on answers."""
-    return wire.write_report([_window(event, "unavailable", _readable(reason), 0, 0)])
+    return wire.write_report([_envelope(event, Answer("unavailable", _readable(reason)))])
 
 
 def _readable(text: str) -> str:
     return text.encode(errors="backslashreplace").decode()[:LONGEST_ERROR]
 
 
-def _content(output: Output) -> tuple[str, dict[str, Any]]:
-    if isinstance(output, ModelMonitoringApplicationResult):
-        return "result", {
-            "result_name": output.name,
-            "result_value": output.value,
-            "result_kind": int(output.kind),
-            "result_status": int(output.status),
-            "result_extra_data": msgspec.json.encode(output.extra_data).decode(),
-        }
+def _content(event: wire.AppEvent, output: Output) -> Content:
+    if isinstance(output, ModelMonitoringApplicationStats):
+        return Stats(output.name, output.stats, to_us(output.timestamp))
+    revision = revision_of(event.window_revision)
+    place = (*event.key, to_us(event.window.end), output.name, output.value, revision)
     if isinstance(output, ModelMonitoringApplicationMetric):
-        return "metric", {"metric_name": output.name, "metric_value": output.value}
-    return "stats", {
-        "stats_name": output.name,
-        "stats": output.stats,
-        "timestamp": wire.write_moment(to_us(output.timestamp)),
-    }
+        return ValuePoint(*place)
+    extra_data = msgspec.json.encode(output.extra_data).decode()
+    return ValuePoint(*place, int(output.kind), int(output.status), extra_data)
 
 
-def _window(event: wire.AppEvent, outcome: str, error: str, envelopes: int, rows: int) -> wire.Envelope:
-    data = {"outcome": outcome, "error": error, "envelopes": envelopes, "rows": rows}
-    return _envelope(event, "window", data)
-
-
-def _envelope(event: wire.AppEvent, event_kind: str, data: dict[str, Any]) -> wire.Envelope:
+def _envelope(event: wire.AppEvent, content: Content) -> wire.Envelope:
     return wire.Envelope(
         endpoint_id=event.endpoint_id,
         endpoint_name=event.endpoint_name,
         application_name=event.application_name,
         window=event.window,
-        event_kind=event_kind,
-        data=data,
+        content=content,
         window_revision=event.window_revision,
     )

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, SupportsFloat, SupportsIndex, TypeAlias
 
 from modelmon.errors import ConfigError
-from modelmon.model import ResultKindApp, ResultStatusApp
+from modelmon.model import VALUE_NAME, ResultKindApp, ResultStatusApp
 
-NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 DEEPEST = 100  # levels of nesting in extra data
 STATS_NAMES = ("current_stats", "drift_measures")
 ALLOWED = (
@@ -151,9 +149,10 @@ def _is_text(value: str) -> bool:
 
 
 def _named(name: Any, what: str) -> str:
-    if not isinstance(name, str) or not NAME.fullmatch(name):
+    if not isinstance(name, str) or not VALUE_NAME.fullmatch(name):
         raise ConfigError(
-            f"{name!r} is not the name of a {what}: letters, digits and '_', not beginning with a digit"
+            f"{name!r} is not the name of a {what}: at most 255 letters, digits and '_', "
+            "not beginning with a digit"
         )
     return name
 

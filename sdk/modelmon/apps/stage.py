@@ -154,11 +154,11 @@ class AppStage:
 
     def _raise_attempt(self, event: wire.AppEvent) -> int:
         with self._database.write() as connection:
-            return window_ledger.raise_attempt(connection, *_place(event))
+            return window_ledger.raise_attempt(connection, event.key, event.window_revision)
 
     def _forget_attempts(self, event: wire.AppEvent) -> None:
         with self._database.write() as connection:
-            window_ledger.forget_attempts(connection, *_place(event))
+            window_ledger.forget_attempts(connection, event.key, event.window_revision)
 
     def _publish(self, event: wire.AppEvent, body: bytes) -> None:
         try:
@@ -199,9 +199,3 @@ class _Rows:
 def _printable(text: str) -> str:
     """Half a surrogate pair in the user's message can't be written to a log."""
     return text.encode(errors="backslashreplace").decode()
-
-
-def _place(event: wire.AppEvent) -> tuple[str, str, int, int]:
-    """Endpoint, app, start and revision: what attempts are counted by."""
-    start_us = to_us(event.window.start)
-    return event.endpoint_id, event.application_name, start_us, event.window_revision

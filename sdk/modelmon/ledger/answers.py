@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from sqlalchemy import (
     BindParameter,
     Connection,
@@ -29,9 +30,10 @@ from sqlalchemy.sql.elements import ColumnElement
 from modelmon.alerts import Alert
 from modelmon.ledger.acknowledged import note_reported
 from modelmon.ledger.alerts import settle_alerts
-from modelmon.ledger.reports import Answer, Report
+from modelmon.ledger.reports import Report
 from modelmon.ledger.schema import app_stats, verdicts, windows
 from modelmon.ledger.window_keys import is_key, key_values
+from modelmon.model import Answer
 from modelmon.sql.statements import upsert
 from modelmon.windows import DONE, PARTIAL, has_tries_left
 
@@ -119,7 +121,12 @@ def _show(connection: Connection, report: Report) -> None:
     ]  # fmt: skip
     upsert(connection, verdicts, results, not_below="start_us")
     stats = [
-        {**place, "name": each.name, "stats": each.stats, "timestamp_us": each.timestamp_us}
+        {
+            **place,
+            "name": each.name,
+            "stats": msgspec.json.encode(each.stats).decode(),
+            "timestamp_us": each.timestamp_us,
+        }
         for each in report.stats
     ]
     upsert(connection, app_stats, stats, not_below="start_us")

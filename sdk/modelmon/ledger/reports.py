@@ -5,28 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from modelmon.model import FeatureNumbers, ValuePoint, WindowFeatures, WindowKey
+from modelmon.model import Answer, FeatureNumbers, Stats, ValuePoint, WindowFeatures, WindowKey
 from modelmon.windows import DONE, FAILED
-
-
-@dataclass(frozen=True, slots=True)
-class Stats:
-    """Statistics that an app keeps of its newest window, as JSON."""
-
-    name: str
-    stats: str
-    timestamp_us: int
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """How an app ended a window: `outcome` is done, failed or unavailable, `rows` what the verdict stands
-    on."""
-
-    outcome: str
-    error: str = ""
-    envelopes: int = 0
-    rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -263,16 +263,13 @@ def count_late(connection: Connection, rows: Mapping[str, int]) -> None:
         )
 
 
-def raise_attempt(
-    connection: Connection, endpoint_id: str, application_name: str, start_us: int, revision: int
-) -> int:
+def raise_attempt(connection: Connection, key: WindowKey, revision: int) -> int:
     """Count one more start of an app on a window and return its number, from 1.
 
     A new revision starts anew. One below the newest counts on, so that two revisions that come again
     and again, because one of them kills its app, come to an end. A window without a row (the app event
     was not our controller's) is always at its first attempt.
     """
-    key = WindowKey(endpoint_id, application_name, start_us)
     newer = windows.c.attempt_revision < revision
     statement = (
         update(windows)
@@ -286,11 +283,8 @@ def raise_attempt(
     return connection.scalar(select(windows.c.attempts).where(is_key()), key_values(key)) or 1
 
 
-def forget_attempts(
-    connection: Connection, endpoint_id: str, application_name: str, start_us: int, revision: int
-) -> None:
+def forget_attempts(connection: Connection, key: WindowKey, revision: int) -> None:
     """The app has survived the window: what it counted at this revision says nothing any more."""
-    key = WindowKey(endpoint_id, application_name, start_us)
     statement = update(windows).where(is_key(), windows.c.attempt_revision == bindparam("a_revision"))
     connection.execute(statement.values(attempts=0), {**key_values(key), "a_revision": revision})
 

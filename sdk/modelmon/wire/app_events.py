@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from modelmon.errors import RejectedError
-from modelmon.model import Window
+from modelmon.model import Window, WindowKey, to_us
 from modelmon.wire.decoding import LARGEST_INTEGER, decode_any
 from modelmon.wire.identity import check_endpoint_id, check_name, check_text, shown
 from modelmon.wire.moments import read_window, window_fields
@@ -31,6 +31,10 @@ class AppEvent:
     window_incomplete: int = 0
     project: str = ""
     endpoint_updated: str = ""
+
+    @property
+    def key(self) -> WindowKey:
+        return WindowKey(self.endpoint_id, self.application_name, to_us(self.window.start))
 
 
 def write_app_event(event: AppEvent) -> bytes:

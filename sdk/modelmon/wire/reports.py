@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
 from modelmon.errors import RejectedError
-from modelmon.model import UNKNOWN_ENDPOINT, ResultKindApp, ResultStatusApp, Window
+from modelmon.model import (
+    UNKNOWN_ENDPOINT,
+    VALUE_NAME,
+    Answer,
+    ResultKindApp,
+    ResultStatusApp,
+    Stats,
+    ValuePoint,
+    Window,
+    WindowKey,
+    to_us,
+)
 from modelmon.wire.app_events import read_application_name, read_count
 from modelmon.wire.decoding import decode_any, split_array
 from modelmon.wire.events import BOM
@@ -20,50 +30,92 @@ from modelmon.wire.identity import check_endpoint_id, check_name, shown
 from modelmon.wire.items import RejectedItem
 from modelmon.wire.moments import read_moment, read_window, window_fields, write_moment
 
-EVENT_KINDS = ("result", "metric", "stats", "window")
 OUTCOMES = ("done", "failed", "unavailable")
-VALUE_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 Data = dict[str, Any]
+Content: TypeAlias = ValuePoint | Stats | Answer
+
+
+class Place(NamedTuple):
+    """The window of a report, and which revision of it."""
+
+    endpoint_id: str
+    application_name: str
+    start_us: int
+    end_us: int
+    revision: int
+
+    def point(self, name: str, value: float, *result: Any) -> ValuePoint:
+        """A metric or, with kind, status and extra data, a result there."""
+        return ValuePoint(
+            self.endpoint_id, self.application_name, self.start_us, self.end_us, name, value, self.revision,
+            *result,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """One thing that an app says about one window of one endpoint.
-
-    `data` by `event_kind`: result: result_name, result_value (finite float), result_kind, result_status,
-    result_extra_data (the JSON text of an object); metric: metric_name, metric_value; stats: stats_name,
-    stats (dict), timestamp (the wire's form); window, the last one of a revision: outcome (done, failed,
-    unavailable), error, envelopes (how many came before it), rows (that the verdict stands on).
-    `window_revision` is 0 in an envelope that MLRun made.
-    """
+    """One thing that an app says about one window of one endpoint: a metric or result, statistics, or, as the
+    last one of a revision, its answer. `window_revision` is 0 in an envelope that MLRun made."""
 
     endpoint_id: str
     endpoint_name: str
     application_name: str
     window: Window
-    event_kind: str
-    data: Data
+    content: Content
     window_revision: int = 0
+
+    @property
+    def key(self) -> WindowKey:
+        return WindowKey(self.endpoint_id, self.application_name, to_us(self.window.start))
+
+    @property
+    def revision(self) -> int:
+        return revision_of(self.window_revision)
+
+    @property
+    def event_kind(self) -> str:
+        """Its name on the wire."""
+        if isinstance(self.content, ValuePoint):
+            return "metric" if self.content.kind is None else "result"
+        return "stats" if isinstance(self.content, Stats) else "window"
+
+
+def revision_of(window_revision: int) -> int:
+    """The revision that a report is of: windows of MLRun's, which have none, are judged once."""
+    return max(1, window_revision)
 
 
 def write_report(envelopes: Sequence[Envelope]) -> bytes:
-    """All envelopes of one window as one message of the writer's stream; its key is the endpoint id.
-
-    Raises RejectedError naming the part of `data` that readers would refuse.
-    """
+    """All envelopes of one window as one message of the writer's stream; its key is the endpoint id."""
     return msgspec.json.encode([_write_envelope(envelope) for envelope in envelopes])
 
 
 def _write_envelope(envelope: Envelope) -> dict[str, Any]:
-    data = _checked(envelope.event_kind, envelope.data)
     return {
         "endpoint_name": envelope.endpoint_name,
         "application_name": envelope.application_name,
         "endpoint_id": envelope.endpoint_id,
         **window_fields(envelope.window),
         "event_kind": envelope.event_kind,
-        "data": msgspec.json.encode(data).decode(),
+        "data": msgspec.json.encode(_data(envelope.content)).decode(),
         "window_revision": envelope.window_revision,
+    }
+
+
+def _data(content: Content) -> Data:
+    if isinstance(content, Answer):
+        return asdict(content)
+    if isinstance(content, Stats):
+        moment = write_moment(content.timestamp_us)
+        return {"stats_name": content.name, "stats": content.stats, "timestamp": moment}
+    if content.kind is None:
+        return {"metric_name": content.name, "metric_value": content.value}
+    return {
+        "result_name": content.name,
+        "result_value": content.value,
+        "result_kind": content.kind,
+        "result_status": content.status,
+        "result_extra_data": content.extra_data,
     }
 
 
@@ -97,19 +149,24 @@ def _read_or_set_aside(body: bytes, item: int) -> Envelope | RejectedItem:
 def _read_envelope(endpoint_id: str, value: dict[str, Any]) -> Envelope:
     event_kind = value.get("event_kind", "result")
     revision = read_count(value, "window_revision")
-    return Envelope(
-        endpoint_id=endpoint_id,
-        endpoint_name=check_name(value.get("endpoint_name"), "endpoint_name"),
-        application_name=read_application_name(value),
-        window=read_window(
-            value.get("start_infer_time"),
-            value.get("end_infer_time"),
-            inclusive="window_revision" not in value,
-        ),
-        event_kind=event_kind,
-        data=_checked(event_kind, _read_data(value.get("data"))),
-        window_revision=revision,
+    name = check_name(value.get("endpoint_name"), "endpoint_name")
+    application_name = read_application_name(value)
+    window = read_window(
+        value.get("start_infer_time"),
+        value.get("end_infer_time"),
+        inclusive="window_revision" not in value,
     )
+    read = _READERS.get(event_kind) if isinstance(event_kind, str) else None
+    if read is None:
+        raise RejectedError(f"must be one of {', '.join(_READERS)}, got {shown(event_kind)}", "event_kind")
+    place = Place(
+        endpoint_id, application_name, to_us(window.start), to_us(window.end), revision_of(revision)
+    )
+    try:
+        content = read(_read_data(value.get("data")), place)
+    except RecursionError:
+        raise RejectedError("is nested too deeply", "data") from None
+    return Envelope(endpoint_id, name, application_name, window, content, revision)
 
 
 def _read_data(data: Any) -> Data:
@@ -123,63 +180,42 @@ def _read_data(data: Any) -> Data:
     return data
 
 
-def _checked(event_kind: Any, data: Data) -> Data:
-    check = _CHECKS.get(event_kind) if isinstance(event_kind, str) else None
-    if check is None:
-        raise RejectedError(f"must be one of {', '.join(EVENT_KINDS)}, got {shown(event_kind)}", "event_kind")
-    try:
-        return check(data)
-    except RecursionError:
-        raise RejectedError("is nested too deeply", "data") from None
+def _read_result(data: Data, place: Place) -> ValuePoint:
+    return place.point(
+        _value_name(data, "result_name"),
+        _number(data, "result_value"),
+        _one_of(data, "result_kind", ResultKindApp),
+        _one_of(data, "result_status", ResultStatusApp),
+        _extra_data(data.get("result_extra_data")),
+    )
 
 
-def _check_result(data: Data) -> Data:
-    return {
-        "result_name": _value_name(data, "result_name"),
-        "result_value": _number(data, "result_value"),
-        "result_kind": _one_of(data, "result_kind", ResultKindApp),
-        "result_status": _one_of(data, "result_status", ResultStatusApp),
-        "result_extra_data": _extra_data(data.get("result_extra_data")),
-    }
+def _read_metric(data: Data, place: Place) -> ValuePoint:
+    return place.point(_value_name(data, "metric_name"), _number(data, "metric_value"))
 
 
-def _check_metric(data: Data) -> Data:
-    return {
-        "metric_name": _value_name(data, "metric_name"),
-        "metric_value": _number(data, "metric_value"),
-    }
-
-
-def _check_stats(data: Data) -> Data:
+def _read_stats(data: Data, _: Place) -> Stats:
     stats = data.get("stats")
     if not isinstance(stats, dict):
         raise RejectedError(f"must be an object, got {shown(stats)}", "data.stats")
-    return {
-        "stats_name": _value_name(data, "stats_name"),
-        "stats": _without_non_finite(stats),
-        "timestamp": write_moment(read_moment(data.get("timestamp"), "data.timestamp")),
-    }
+    name = _value_name(data, "stats_name")
+    return Stats(name, _without_non_finite(stats), read_moment(data.get("timestamp"), "data.timestamp"))
 
 
-def _check_window(data: Data) -> Data:
+def _read_answer(data: Data, _: Place) -> Answer:
     outcome, error = data.get("outcome"), data.get("error", "")
     if outcome not in OUTCOMES:
         raise RejectedError(f"must be one of {', '.join(OUTCOMES)}, got {shown(outcome)}", "data.outcome")
     if not isinstance(error, str):
         raise RejectedError(f"must be a text, got {shown(error)}", "data.error")
-    return {
-        "outcome": outcome,
-        "error": error.replace("\x00", "\ufffd"),
-        "envelopes": _count(data, "envelopes"),
-        "rows": _count(data, "rows"),
-    }
+    return Answer(outcome, error.replace("\x00", "\ufffd"), _count(data, "envelopes"), _count(data, "rows"))
 
 
-_CHECKS: dict[str, Callable[[Data], Data]] = {
-    "result": _check_result,
-    "metric": _check_metric,
-    "stats": _check_stats,
-    "window": _check_window,
+_READERS: dict[str, Callable[[Data, Place], Content]] = {
+    "result": _read_result,
+    "metric": _read_metric,
+    "stats": _read_stats,
+    "window": _read_answer,
 }
 
 

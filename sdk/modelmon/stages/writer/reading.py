@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import msgspec
-
 from modelmon import wire
 from modelmon.errors import RejectedError
 from modelmon.ledger.dead_letters import WHOLE_MESSAGE, letter_of
-from modelmon.ledger.reports import Answer, Report, Stats
-from modelmon.model import UNKNOWN_ENDPOINT, DeadLetter, Message, ValuePoint, WindowKey, to_us
+from modelmon.ledger.reports import Report
+from modelmon.model import UNKNOWN_ENDPOINT, Answer, DeadLetter, Message, Stats, ValuePoint, WindowKey, to_us
 from modelmon.stages.writer.features import features_of
 from modelmon.wire.allowance import Allowance
 
@@ -34,7 +32,7 @@ def read_messages(messages: Sequence[Message], stream: str, stream_id: str, now_
                 if isinstance(item, wire.RejectedItem):
                     reading.letters.append(_letter(item, message, stream, stream_id, now_us))
                 else:
-                    groups.setdefault((_key(item), _revision(item)), []).append(item)
+                    groups.setdefault((item.key, item.revision), []).append(item)
             reading.reports.extend(map(_report, groups.values()))
     return reading
 
@@ -46,59 +44,30 @@ def _items(allowance: Allowance, body: bytes) -> list[wire.Envelope | wire.Rejec
         return [wire.RejectedItem(WHOLE_MESSAGE, UNKNOWN_ENDPOINT, error.field, error.reason, body)]
 
 
-def _key(envelope: wire.Envelope) -> WindowKey:
-    return WindowKey(envelope.endpoint_id, envelope.application_name, to_us(envelope.window.start))
-
-
-def _revision(envelope: wire.Envelope) -> int:
-    return max(1, envelope.window_revision)  # MLRun's have none
-
-
 def _report(envelopes: Sequence[wire.Envelope]) -> Report:
     """The report of envelopes that speak of one revision of one window."""
-    values, stats, answer = [], [], None
-    told: dict[str, wire.reports.Data] = {}
+    values: list[ValuePoint] = []
+    stats: list[Stats] = []
+    answer: Answer | None = None
     for envelope in envelopes:
-        if envelope.event_kind == "window":
-            answer = Answer(**envelope.data)
-        elif envelope.event_kind == "stats":
-            stats.append(_stats(envelope.data))
-            told[envelope.data["stats_name"]] = envelope.data["stats"]
+        content = envelope.content
+        if isinstance(content, Answer):
+            answer = content
+        elif isinstance(content, Stats):
+            stats.append(content)
         else:
-            values.append(_value(envelope))
+            values.append(content)
     first = envelopes[0]
     return Report(
-        key=_key(first),
+        key=first.key,
         endpoint_name=first.endpoint_name,
         end_us=to_us(first.window.end),
-        revision=_revision(first),
+        revision=first.revision,
         values=tuple(values),
         stats=tuple(stats),
-        features=features_of(told),
+        features=features_of({each.name: each.stats for each in stats}),
         answer=answer,
     )
-
-
-def _value(envelope: wire.Envelope) -> ValuePoint:
-    data, is_result = envelope.data, envelope.event_kind == "result"
-    place = (*_key(envelope), to_us(envelope.window.end))
-    revision = _revision(envelope)
-    if not is_result:
-        return ValuePoint(*place, data["metric_name"], data["metric_value"], revision)
-    return ValuePoint(
-        *place,
-        data["result_name"],
-        data["result_value"],
-        revision,
-        kind=data["result_kind"],
-        status=data["result_status"],
-        extra_data=data["result_extra_data"],
-    )
-
-
-def _stats(data: wire.reports.Data) -> Stats:
-    timestamp_us = wire.read_moment(data["timestamp"], "data.timestamp")
-    return Stats(data["stats_name"], msgspec.json.encode(data["stats"]).decode(), timestamp_us)
 
 
 def _letter(

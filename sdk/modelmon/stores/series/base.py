@@ -110,7 +110,6 @@ def check_values(points: Sequence[ValuePoint]) -> None:
         where = f"{point.name!r} of app {point.application_name}, endpoint {point.endpoint_id}"
         _check_time(point.start_us, where, "window")
         _check_time(point.end_us, where, "window")
-        _check_number(point.value, where, "value")
 
 
 def check_features(windows: Sequence[WindowFeatures]) -> None:
