@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-images check lint docs reference services bundle bench clean
+.PHONY: help setup demo test test-long test-images check lint docs reference services bundle bench clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -36,6 +36,9 @@ demo: $(VENV)/.demo ## a year of flights through the whole chain, on this machin
 
 test: lint ## everything: style, types, layers, all tests (about a quarter of an hour, the first time longer)
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+test-long: lint ## the faults that `make test` repeats a few times, each in full (about an hour)
+	@TEST_LONG=1 $(BIN)/python -m pytest -n 2 --dist loadgroup -m long --timeout 3600
 
 test-images: $(VENV)/.dev ## build every function's image by Docker and import it there (as root on Debian; else skipped)
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! { command -v dockerd && command -v debootstrap; } >/dev/null; then \

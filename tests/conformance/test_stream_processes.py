@@ -18,11 +18,13 @@ from conformance.stream_backends import SHARED_BACKENDS, Backend
 from conformance.stream_process import batch_records
 from modelmon.model import Message
 from modelmon.streams import Stream
+from repeating import times
 
 pytestmark = pytest.mark.e2e
 PATIENCE_SECONDS = 60.0
 SESSION_SECONDS = 1.5  # a member that was killed is missed after this
-KILLS = 10
+KILLS = times(10, few=3)
+TURNS = times(8, few=3)
 Start = Callable[..., "subprocess.Popen[str]"]
 
 
@@ -105,6 +107,7 @@ def test_many_who_create_a_stream_at_once_end_with_one(backend, start):
     assert sorted((m.key, m.body) for m in everything(stream)) == sorted(expected)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("durability", ["power", "process"])
 def test_a_publisher_killed_in_the_middle_loses_nothing_acknowledged_and_leaves_nothing_half(
     backend, start, durability
@@ -164,12 +167,13 @@ def test_the_partitions_of_a_member_killed_with_9_go_to_the_others(backend, star
     survivor.close()
 
 
+@pytest.mark.long
 def test_consumers_killed_again_and_again_skip_nothing(backend, start):
     stream = backend.open(partitions=3)
     chance = random.Random(7)
     members = [start("drain", "g"), start("drain", "g")]
     output = ""
-    for turn in range(8):
+    for turn in range(TURNS):
         stream.publish([(f"k{i}", b"%d" % (100 * turn + i)) for i in range(100)])
         wait_for_lag(stream, chance.randrange(80))
         victim = members.pop(chance.randrange(2))
@@ -182,8 +186,8 @@ def test_consumers_killed_again_and_again_skip_nothing(backend, start):
         output += member.communicate()[0]
     # The commit comes before the line, so each kill hides at most one.
     seen = {int(number) for number in re.findall(r"\d+ \d+ (\d+)\n", output)}
-    assert seen <= set(range(800))
-    assert len(seen) >= 800 - 10
+    assert seen <= set(range(100 * TURNS))
+    assert len(seen) >= 100 * TURNS - 10
 
 
 def wait_for_lag(stream: Stream, most: int) -> None:

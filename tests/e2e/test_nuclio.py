@@ -25,6 +25,7 @@ from modelmon.errors import UnavailableError
 from modelmon.model import ResultStatusApp
 from modelmon.streams import open_stream
 from modelmon.streams.subscriptions import events_of, reports_of, windows_of
+from repeating import times
 from services import kafka
 
 pytestmark = [
@@ -36,7 +37,8 @@ pytestmark = [
 
 MINUTES, PER_MINUTE = 30, 100
 EVENTS = MINUTES * PER_MINUTE
-TIMES = 10  # each fault
+TIMES = times(10, few=2)  # each fault
+SLEEPS = times(3, few=1)
 PATIENCE_SECONDS = 180.0
 Results = dict[tuple[str, int, str], tuple[float, int | None]]
 
@@ -171,6 +173,7 @@ def test_the_stream_function_writes_by_size_by_time_when_drained_and_at_its_end(
         eventually(done, lambda now: now == 3, within=PATIENCE_SECONDS, every=0.1)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("platform", PLATFORMS)
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_killing_a_worker_under_load_loses_nothing(
@@ -192,6 +195,7 @@ def test_killing_a_worker_under_load_loses_nothing(
         load.finish(f"kill -9 of a worker of {function}, {TIMES} times, {platform.name}", undisturbed)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_replicas_that_come_and_go_lose_nothing(
     platform: type[ChainPlatform], tmp_path: Path, undisturbed: Results
@@ -208,6 +212,7 @@ def test_replicas_that_come_and_go_lose_nothing(
         load.finish(f"a replica joins and leaves, {TIMES} times, {platform.name}", undisturbed)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_an_owner_that_slept_through_a_rebalance_writes_nothing_when_it_wakes(
     platform: type[ChainPlatform], tmp_path: Path, undisturbed: Results
@@ -218,7 +223,7 @@ def test_an_owner_that_slept_through_a_rebalance_writes_nothing_when_it_wakes(
     )
     load, done = Load(chain), progress(chain, "modelmon-stream")
     with platform(chain.project) as running:
-        for _ in range(3):
+        for _ in range(SLEEPS):
             load.publish(2)
             eventually(done, lambda now: now > 0, within=PATIENCE_SECONDS)
             load.publish(2)
@@ -233,7 +238,7 @@ def test_an_owner_that_slept_through_a_rebalance_writes_nothing_when_it_wakes(
             running.remove_replica(signal.SIGTERM)
         # Else it held nothing, and this proved nothing.
         assert "another owner took partition" in running.log("modelmon-stream")
-        load.finish(f"an owner sleeps through a rebalance, 3 times, {platform.name}", undisturbed)
+        load.finish(f"an owner sleeps through a rebalance, {SLEEPS} times, {platform.name}", undisturbed)
 
 
 @pytest.fixture
@@ -244,6 +249,7 @@ def broker() -> Iterator[kafka.KafkaBroker]:
     made.stop()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_a_broker_that_is_killed_and_comes_back_loses_nothing(
     platform: type[ChainPlatform], broker: kafka.KafkaBroker, tmp_path: Path, undisturbed: Results

@@ -35,11 +35,12 @@ from modelmon.stores.series import open_series
 from modelmon.streams import Stream, open_stream
 from modelmon.upkeep.sweep import sweep
 from modelmon.wire import ServingEvent, write_batch, write_event
+from repeating import IN_FULL, times
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.long]
 
 ROOT = Path(__file__).parents[2]
-KILLS = 24
+KILLS = times(24, few=6)
 ENDPOINTS = 6
 EVENTS_A_ROUND = 2_000
 START_US = 1_700_000_000_000_000
@@ -182,7 +183,8 @@ def test_every_row_is_stored_once_after_many_kills_under_load(
     for worker in workers:
         worker.stop()
     print(f"{open_at_kill} open batches were left by {KILLS} kills")
-    assert open_at_kill > 0, "no kill hit a batch: the load was too small"
+    if IN_FULL:  # few kills may all fall between two batches
+        assert open_at_kill > 0, "no kill hit a batch: the load was too small"
     check_rows(settings, records, load)
     check_counts(settings, records, load)
     check_folder(settings, records)
