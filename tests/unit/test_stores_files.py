@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import pyarrow as pa
@@ -314,3 +315,61 @@ def test_samples_lie_in_the_project_folder_unless_settings_say_else(tmp_path: Pa
     assert (tmp_path / ".modelmon" / "samples" / PATH).exists()
     open_samples(Settings(samples_path=f"file://{tmp_path}/elsewhere")).write(PATH, TABLE)
     assert (tmp_path / "elsewhere" / PATH).exists()
+
+
+Calls = list[tuple[str, Any]]
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Calls:
+    """What a remote file system is asked for: method and path or paths."""
+    calls: Calls = []
+    system = fsspec.filesystem("memory")
+
+    def note(method: str) -> None:
+        real = getattr(system, method)
+
+        def noted(path: Any, *rest: Any, **more: Any) -> Any:
+            calls.append((method, path))
+            return real(path, *rest, **more)
+
+        monkeypatch.setattr(system, method, noted)
+
+    for method in ("ls", "find", "rm", "rm_file"):
+        note(method)
+    return calls
+
+
+def test_a_remote_list_that_goes_on_asks_only_for_the_folders_that_are_left(asked: Calls) -> None:
+    store = ParquetSamples("memory://asked/samples")
+    paths = [f"key={key}/hour={hour}/x.parquet" for key in "abc" for hour in (1, 2)]
+    for path in paths:
+        store.write(path, TABLE)
+    asked.clear()
+    listed = store.list(after=paths[2])
+    assert next(listed) == paths[3]
+    assert [call for call in asked if call[0] == "find"] == [("find", "/asked/samples/key=b")]
+    assert list(listed) == paths[4:]
+    store.delete(paths)
+
+
+def test_many_remote_files_are_deleted_by_one_call_and_missing_ones_are_no_error(asked: Calls) -> None:
+    store = ParquetSamples("memory://asked/samples")
+    paths = [f"key=a/{number}.parquet" for number in range(5)]
+    for path in paths:
+        store.write(path, TABLE)
+    asked.clear()
+    store.delete(paths[:2])
+    assert [name for name, _ in asked if name == "rm"] == ["rm"]
+    store.delete(["key=a/gone.parquet", *paths[2:]])
+    assert list(store.list()) == []
+
+
+def test_a_remote_name_that_looks_like_a_pattern_deletes_itself_alone() -> None:
+    store = ParquetSamples("memory://asked/samples")
+    paths = ["key=[ab]/x.parquet", "key=a/x.parquet", "key=*/x.parquet"]
+    for path in paths:
+        store.write(path, TABLE)
+    store.delete([paths[0], paths[2]])
+    assert list(store.list()) == [paths[1]]
+    store.delete(paths)

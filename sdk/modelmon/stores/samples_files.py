@@ -12,18 +12,21 @@ import sys
 import time
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, BinaryIO
 
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.sources import make_folder
+from modelmon.sql.statements import chunks
 
 HIDDEN = re.compile(r"\.(\d+)-[0-9a-f]{32}\.tmp")
 """Name of a file being written: when it was begun, in microseconds since the epoch, and a random part."""
 _LOCAL = re.compile(r"(file|local)://(?=/)")
 _MISPLACED = frozenset({errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL})
 _SETTLED_MAX = 100_000
+_PATTERN = re.compile(r"[*?[]")
+DELETED_AT_ONCE = 1_000  # S3 takes no more in a request
 MAKE_TRIES = 100  # a folder is made again while others remove it as empty
 # Errors of remote file systems that are no OSError, looked up only when their library is loaded.
 _FOREIGN = (
@@ -188,20 +191,51 @@ class RemoteFiles(Files):
             yield file
 
     def delete(self, paths: Collection[str]) -> None:
-        for path in paths:
-            with _translated(f"{self.root}/{path}", "deleted"), suppress(FileNotFoundError):
-                self._system.rm_file(f"{self._folder}/{path}")
+        for some in chunks(dict.fromkeys(paths), DELETED_AT_ONCE):
+            with _translated(f"{self.root}/{some[0]}", "deleted"):
+                self._delete([f"{self._folder}/{path}" for path in some])
+
+    def _delete(self, names: Sequence[str]) -> None:
+        with suppress(FileNotFoundError):
+            if not any(map(_PATTERN.search, names)):  # which fsspec would take for many files
+                self._system.rm(names)
+                return
+        for name in names:
+            with suppress(FileNotFoundError):
+                self._system.rm_file(name)
 
     def list(self, prefix: str, after: str) -> Iterator[str]:
+        bound = after.split("/")
         with _translated(f"{self.root}/{prefix}", "listed"):
             self._system.invalidate_cache()
-            try:
-                found = self._system.find(f"{self._folder}/{prefix}".rstrip("/"))
-            except FileNotFoundError:
-                found = []
-        start = len(self._system._strip_protocol(self._folder)) + 1
-        paths = (self._system._strip_protocol(name)[start:].split("/") for name in found)
-        yield from ("/".join(parts) for parts in sorted(paths) if parts > after.split("/"))
+            if prefix:
+                yield from self._below(prefix, bound)
+                return
+            # A folder at a time, so that going on from `after` does not ask for what came before it.
+            for name, is_folder in self._top():
+                if is_folder and [name] >= bound[:1]:
+                    yield from self._below(name, bound)
+                elif not is_folder and [name] > bound:
+                    yield name
+
+    def _top(self) -> Sequence[tuple[str, bool]]:
+        try:
+            found = self._system.ls(self._folder, detail=True)
+        except FileNotFoundError:
+            return []
+        return sorted((self._relative(each["name"]), each["type"] == "directory") for each in found)
+
+    def _below(self, folder: str, bound: Sequence[str]) -> Iterator[str]:
+        try:
+            found = self._system.find(f"{self._folder}/{folder}")
+        except FileNotFoundError:
+            return
+        paths = sorted(self._relative(name).split("/") for name in found)
+        yield from ("/".join(parts) for parts in paths if parts > list(bound))
+
+    def _relative(self, name: str) -> str:
+        root = self._system._strip_protocol(self._folder)
+        return str(self._system._strip_protocol(name)[len(root) + 1 :])
 
 
 def _write_all(descriptor: int, body: memoryview, *, durable: bool) -> None:
