@@ -118,6 +118,8 @@ PARTS = {
     "Endpoints and samples": [
         "modelmon.model_monitoring.api.get_or_create_model_endpoint",
         "modelmon.model_monitoring.api.list_model_endpoints",
+        "modelmon.model_monitoring.features.read_feature_history",
+        "modelmon.model_monitoring.features.compare_features",
         "modelmon.get_offline_features",
     ],
     "Functions of your own": [

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from sqlalchemy import inspect
 
+from modelmon import model_monitoring
 from modelmon.apps.histogram_drift import HistogramDataDriftApplication
 from modelmon.apps.stage import AppStage
+from modelmon.errors import ConfigError
 from modelmon.ledger import registry
-from modelmon.model import ValuePoint, WindowKey, to_us
+from modelmon.model import ValuePoint, WindowKey, from_us, to_us
 from modelmon.stages.controller import Controller
 from modelmon.stages.writer import Writer
 from modelmon.stats import describe
@@ -107,6 +110,18 @@ def test_the_chain_runs_on_series_in_memory_and_late_rows_replace_what_was_judge
     share = features.features["kind"].share
     assert share is not None
     assert 1 / 3 < share < 1
+
+    project = SimpleNamespace(settings=chain.settings)
+    times = {"start": from_us(BEGIN_US), "end": from_us(BEGIN_US + 10 * MINUTE_US)}
+    (again,) = model_monitoring.read_feature_history(project, "model", APP, ["amount", "kind"], **times)
+    assert again == features
+    whole = model_monitoring.compare_features(project, "model", **times)
+    scores = dict(zip(whole.features, whole.scores.tolist(), strict=True))
+    assert scores["amount"] == pytest.approx(features.features["amount"].score, rel=1e-4)
+    assert whole.sample_stats["amount"]["count"] == whole.rows == 900
+    for wrong in ({"endpoint": "modle"}, {"start": times["end"]}):
+        with pytest.raises(ConfigError, match=r"no 'modle'.*model|must come after the start"):
+            model_monitoring.compare_features(project, **{"endpoint": "model", **times, **wrong})
 
     traffic = read_traffic(chain.records, series, [ENDPOINT], 0, 2**62, 10 * MINUTE_US)
     assert [(point.start_us - BEGIN_US, point.rows) for point in traffic] == [

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
-from modelmon.errors import ConfigError
+from modelmon.errors import ConfigError, no_such
 from modelmon.ledger import endpoints
 from modelmon.model import Endpoint
 from modelmon.wire import endpoint_name_of
@@ -45,6 +45,19 @@ def _merged(found: Endpoint, wanted: Endpoint) -> Endpoint:
         model_class=wanted.model_class or found.model_class,
         model_uri=wanted.model_uri or found.model_uri,
     )
+
+
+def called(connection: Connection, name: str) -> Endpoint:
+    """The endpoint of this name or id. Raises ConfigError when there is none, or several have the name."""
+    by_id = endpoints.get(connection, name)
+    found = [by_id] if by_id else endpoints.find(connection, name=name)
+    if not found:
+        names = [each.name for each in endpoints.find(connection)]
+        raise no_such(f"endpoint: there is no {name!r}", name, names)
+    if len(found) > 1:
+        ids = ", ".join(each.endpoint_id for each in found)
+        raise ConfigError(f"endpoint: {len(found)} are called {name!r}; give the id of one: {ids}")
+    return found[0]
 
 
 def select(
