@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from modelmon.views.status import NEWEST, idle, status
 
 from modelmon import wire
 from modelmon.ledger import batches
@@ -12,7 +13,6 @@ from modelmon.model import UNKNOWN_ENDPOINT
 from modelmon.stages.controller import ProjectStreams
 from modelmon.streams import BACKENDS
 from modelmon.views import alert_rows
-from modelmon.views.status import NEWEST, idle, status
 from unit import flaky_stream
 from unit.window_support import E1, E2, GRACE, T0, Chain, at, done, failed, metric, result, waits
 

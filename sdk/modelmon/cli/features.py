@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,67 +15,71 @@ from modelmon.demo.report import BARS, line
 from modelmon.errors import ConfigError
 from modelmon.model import ResultStatusApp
 
+if TYPE_CHECKING:
+    from modelmon.views.features import FeatureView
+    from modelmon.views.history import Line, Point
+
 FEATURES, BINS = 20, 10
 NOTHING = "–"
 Stats = Mapping[str, Any] | None
 
 
-def print_history(history: Sequence[Mapping[str, Any]]) -> None:
+def print_history(history: Sequence[Line]) -> None:
     """A bar a window for each result and metric, in the colour of its verdict."""
     if not history:
         return
-    starts = [point["start"] for each in history for point in each["points"]]
-    console.print(
-        f"\n[bold]History[/bold] from {min(starts)[:16]} to {max(starts)[:16]} UTC", highlight=False
-    )
-    several = len({each["application_name"] for each in history}) > 1
-    names = [f"{each['name']}{' of ' + each['application_name'] if several else ''}" for each in history]
+    starts = [point.start for each in history for point in each.points]
+    span = f"from {min(starts):%Y-%m-%d %H:%M} to {max(starts):%Y-%m-%d %H:%M} UTC"
+    console.print(f"\n[bold]History[/bold] {span}", highlight=False)
+    several = len({each.application_name for each in history}) > 1
+    names = [f"{each.name}{' of ' + each.application_name if several else ''}" for each in history]
     wide = max(map(len, names))
     room = max(10, console.width - wide - 16)
     for name, each in zip(names, history, strict=True):
-        points = each["points"][-room:]
-        values = np.array([point["value"] for point in points])
+        points = each.points[-room:]
+        values = np.array([point.value for point in points])
         text = Text(f"  {name:{wide}}  ").append(_bars(points, values)).append(f"  {_number(values[-1])}")
         console.print(text, soft_wrap=True)
-    if any(each["kind"] is not None for each in history):
+    if any(each.kind is not None for each in history):
         console.print("  green: no detection, yellow: suspected, red: detected, ·: no verdict", style="dim")
 
 
-def _bars(points: Sequence[Mapping[str, Any]], values: NDArray[np.float64]) -> Text:
+def _bars(points: Sequence[Point], values: NDArray[np.float64]) -> Text:
     """From 0 to 1 where all values are in there, else from the least to the greatest."""
     low, high = (0.0, 1.0) if values.min() >= 0 and values.max() <= 1 else (values.min(), values.max())
     shares = (values - low) / (high - low) if high > low else np.ones(len(values))
-    if points[0]["status"] is None:
+    if points[0].status is None:
         return Text("".join(BARS[min(int(share * 8), 7)] for share in shares), "cyan")
-    statuses = [ResultStatusApp(point["status"]) for point in points]
+    statuses = [ResultStatusApp(point.status or 0) for point in points]
     return line([*zip(shares.tolist(), statuses, strict=True)])
 
 
-def print_features(features: Sequence[Mapping[str, Any]]) -> None:
+def print_features(features: Sequence[FeatureView]) -> None:
     """The most changed features: distribution, mean and missing share before and now."""
     if not features:
         return
-    start, app = features[0]["start_infer_time"][:16], features[0]["application_name"]
+    start, app = features[0].start_infer_time, features[0].application_name
     console.print(
-        f"\n[bold]Features[/bold]: before is the training set, now the window from {start} UTC "
+        f"\n[bold]Features[/bold]: before is the training set, now the window from "
+        f"{start:%Y-%m-%d %H:%M} UTC "
         f"({escape(app)})", highlight=False,
     )  # fmt: skip
     columns = ["=feature", "#score", "=before", "=now", "mean, or category", "missing"]
     print_table("", columns, map(_feature, features[:FEATURES]))
-    predictions = [each["feature"] for each in features if each["is_prediction"]]
+    predictions = [each.feature for each in features if each.is_prediction]
     if predictions:
         console.print(f"Predictions among them: {escape(', '.join(predictions))}.", highlight=False)
     if len(features) > FEATURES:
         console.print(f"and {len(features) - FEATURES:,} more, less changed: --json", style="dim")
 
 
-def _feature(feature: Mapping[str, Any]) -> tuple[str, ...]:
-    before, now = feature["reference"], feature["sample"]
+def _feature(feature: FeatureView) -> tuple[str, ...]:
+    before, now = feature.reference, feature.sample
     shares = _shares(before), _shares(now)
-    score = NOTHING if feature["score"] is None else f"{feature['score']:.2f}"
+    score = NOTHING if feature.score is None else f"{feature.score:.2f}"
     moved = _categories(before, now) or _change(_mean(before), _mean(now))
     return (
-        escape(feature["feature"]), score, *_histograms(*shares), escape(moved),
+        escape(feature.feature), score, *_histograms(*shares), escape(moved),
         _change(_missing(before), _missing(now)),
     )  # fmt: skip
 

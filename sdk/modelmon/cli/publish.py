@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
@@ -75,28 +75,18 @@ def publish(
 
 def _topic(settings: Settings, stream: str) -> str:
     """A stream's URL, or the name of a stream that is read; ConfigError for a name that nobody reads."""
+    from modelmon.function_spec.project_streams import streams_read
+
     if stream == "events":
         return settings.events_stream
-    known = {settings.events_stream, settings.writer_stream, *_topics_read(settings)}
+    read = (each.topic for each in streams_read(settings))
+    known = {settings.events_stream, settings.writer_stream, *read}
     if "://" not in stream and stream not in known:
         raise ConfigError(
             f"--stream: no function of this project reads a stream {stream!r}; there are: "
             f"{', '.join(sorted(name for name in known if '://' not in name))}"
         )
     return stream
-
-
-def _topics_read(settings: Settings) -> Iterator[str]:
-    """What the deployed functions read; one whose function.yaml is wrong reads nothing."""
-    from modelmon.function_spec.folders import deployed, functions_folder
-    from modelmon.function_spec.function_yaml import read_function
-    from modelmon.function_spec.triggers import StreamTrigger
-
-    for folder in deployed(functions_folder(Path(settings.project_dir))).values():
-        with suppress(ConfigError):
-            for trigger in read_function(folder, settings).triggers:
-                if isinstance(trigger, StreamTrigger):
-                    yield from trigger.topics
 
 
 @contextmanager

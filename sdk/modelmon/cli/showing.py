@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len
 from rich.markup import escape
@@ -12,6 +13,11 @@ from rich.text import Text
 
 from modelmon.cli import output
 from modelmon.counting import count
+
+if TYPE_CHECKING:
+    from modelmon.views.endpoints import EndpointSummary
+    from modelmon.views.next_window import NextWindow
+    from modelmon.views.project_status import ProjectStatus
 
 COLOURS = {
     "detected": "red", "failed": "red", "suspected": "yellow", "unavailable": "magenta", "no data": "magenta",
@@ -25,28 +31,32 @@ OPEN, ENDED, FEW = 10, 3, 3
 Entry = Mapping[str, Any]
 
 
-def print_project(project: str, now: str, shown: Sequence[Entry], all_of_them: int) -> None:
+def print_project(found: ProjectStatus) -> None:
     """The head line and the endpoints."""
-    from modelmon.views.overview import WORST_FIRST, by_trouble
-
-    states = Counter(entry["state"] for entry in shown)
-    counts = ", ".join(f"{states[state]:,} {_coloured(state)}" for state in WORST_FIRST if states[state])
-    some = "" if len(shown) == all_of_them else f" of {all_of_them:,}"
-    endpoints = "endpoint" if len(shown) == 1 and not some else "endpoints"
+    totals = found.totals
+    counts = ", ".join(f"{many:,} {_coloured(state)}" for state, many in totals.by_state.items())
+    some = "" if totals.matching == totals.endpoints else f" of {totals.endpoints:,}"
+    endpoints = "endpoint" if totals.matching == 1 and not some else "endpoints"
     output.console.print(
-        f"[bold]{escape(project)}[/bold] at {_second(now)} UTC: {len(shown):,}{some} {endpoints}"
-        f"{': ' if counts else ''}{counts}",
+        f"[bold]{escape(found.project)}[/bold] at {found.now:%Y-%m-%d %H:%M:%S} UTC: "
+        f"{totals.matching:,}{some} {endpoints}{': ' if counts else ''}{counts}",
         highlight=False,
     )
-    if shown:
+    if found.endpoints:
         output.console.print()
-        _print_endpoints(sorted(shown, key=by_trouble), now)
+        _print_endpoints(found.endpoints, found.now)
+    if totals.after:
+        output.console.print(
+            f"{len(found.endpoints):,} of {totals.matching:,} are shown. The next: "
+            f"`modelmon status --after {totals.after}`; more at once: --limit.",
+            style="dim", highlight=False, soft_wrap=True,
+        )  # fmt: skip
 
 
-def print_findings(alerts: Iterable[Entry], shown: Sequence[Entry]) -> None:
+def print_findings(alerts: Iterable[Entry], shown: Sequence[EndpointSummary]) -> None:
     """The open alerts of these endpoints, and the newest that ended: one for each result, however many
     windows it lasted."""
-    from modelmon.views.overview import findings
+    from modelmon.views.alert_rows import findings
 
     found, names = findings(alerts), told_apart(shown)
     for title, chosen, most in (
@@ -61,35 +71,29 @@ def print_findings(alerts: Iterable[Entry], shown: Sequence[Entry]) -> None:
             output.console.print(f"  and {len(chosen) - most:,} more: `modelmon status --json`", style="dim")
 
 
-def print_waiting(shown: Sequence[Entry], now: str) -> None:
+def print_waiting(shown: Sequence[EndpointSummary], now: datetime) -> None:
     """Until when windows wait, and why, of endpoints that have no verdict yet."""
-    waiting = [entry for entry in shown if entry["waits"] and entry["state"] in UNDECIDED]
+    waiting = [(each.endpoint_id, each.waits) for each in shown if each.waits and each.state in UNDECIDED]
     if waiting:
         output.console.print()
     names = told_apart(shown)
-    for entry in waiting[:FEW]:
-        output.console.print(
-            f"{escape(names[entry['endpoint_id']])} {_waits(entry['waits'], now)}", highlight=False
-        )
+    for endpoint_id, waits in waiting[:FEW]:
+        output.console.print(f"{escape(names[endpoint_id])} {_waits(waits, now)}", highlight=False)
     if len(waiting) > FEW:
         more = count(len(waiting) - FEW, "more endpoint")
-        waits = "waits" if len(waiting) - FEW == 1 else "wait"
-        output.console.print(f"{more} {waits} for a verdict.", style="dim")
+        verb = "waits" if len(waiting) - FEW == 1 else "wait"
+        output.console.print(f"{more} {verb} for a verdict.", style="dim")
 
 
-def print_lost(shown: Sequence[Entry]) -> None:
+def print_lost(shown: Sequence[EndpointSummary]) -> None:
     """Rows that were not stored, where there are any."""
-    names = ("errors", "rejected", "missing")
     said = told_apart(shown)
-    losing = [entry for entry in shown if any(entry[name] for name in names)]
-    for entry in losing[:FEW]:
-        lost = ", ".join(
-            count(entry[name], "error") if name == "errors" else f"{entry[name]:,} {name}"
-            for name in names
-            if entry[name]
-        )
+    losing = [each for each in shown if each.errors or each.rejected or each.missing]
+    for each in losing[:FEW]:
+        lost = [count(each.errors, "error")] if each.errors else []
+        lost += [f"{many:,} {what}" for what, many in _not_stored(each) if many]
         output.console.print(
-            f"Not stored of {escape(said[entry['endpoint_id']])}: {lost}; received {entry['received']:,}.",
+            f"Not stored of {escape(said[each.endpoint_id])}: {', '.join(lost)}; received {each.received:,}.",
             highlight=False,
         )
     if len(losing) > FEW:
@@ -98,32 +102,32 @@ def print_lost(shown: Sequence[Entry]) -> None:
         output.console.print(f"{more} {has} rows that were not stored.")
 
 
-def told_apart(shown: Iterable[Entry]) -> dict[str, str]:
-    """Endpoint id to its name; several of one name are told apart by their functions, or else their ids.
+def _not_stored(endpoint: EndpointSummary) -> tuple[tuple[str, int], ...]:
+    return ("rejected", endpoint.rejected), ("missing", endpoint.missing)
 
-    >>> told_apart([{"endpoint_id": id_, "endpoint_name": "m", "function_name": id_[0]} for id_ in "ab"])
-    {'a': 'm (a)', 'b': 'm (b)'}
-    """
+
+def told_apart(shown: Iterable[EndpointSummary]) -> dict[str, str]:
+    """Endpoint id to its name; several of one name are told apart by their functions, or else their ids."""
     shown = list(shown)
-    names = Counter(entry["endpoint_name"] for entry in shown)
-    places = Counter((entry["endpoint_name"], entry["function_name"]) for entry in shown)
+    names = Counter(each.endpoint_name for each in shown)
+    places = Counter((each.endpoint_name, each.function_name) for each in shown)
     said = {}
-    for entry in shown:
-        name, function = entry["endpoint_name"], entry["function_name"]
+    for each in shown:
+        name, function = each.endpoint_name, each.function_name
         alone = function and places[name, function] == 1
-        which = f" ({function if alone else entry['endpoint_id']})"
-        said[entry["endpoint_id"]] = name + which * (names[name] > 1)
+        which = f" ({function if alone else each.endpoint_id})"
+        said[each.endpoint_id] = name + which * (names[name] > 1)
     return said
 
 
-def _print_endpoints(shown: Sequence[Entry], now: str) -> None:
+def _print_endpoints(shown: Sequence[EndpointSummary], now: datetime) -> None:
     terminal, names = output.console.is_terminal, told_apart(shown)
     columns = {
-        "endpoint": [names[entry["endpoint_id"]] for entry in shown],
-        "state": [entry["state"] for entry in shown],
-        "why": [entry["why"] for entry in shown],
-        "rows": [f"{entry['received']:,}" for entry in shown],
-        "last request": [when(_last_request(entry), now) for entry in shown],
+        "endpoint": [names[each.endpoint_id] for each in shown],
+        "state": [each.state for each in shown],
+        "why": [each.why for each in shown],
+        "rows": [f"{each.received:,}" for each in shown],
+        "last request": [when(_last_request(each), now) for each in shown],
     }
     if terminal and output.console.width < WIDE:
         del columns["rows"]
@@ -150,12 +154,12 @@ def _print_line(cells: Mapping[str, Text], widths: Mapping[str, int]) -> None:
 
 
 def _print_finding(finding: Entry, name: str) -> None:
-    from modelmon.views.overview import minute, words
+    from modelmon.views.alert_rows import minute, words_of_alert
 
     colour = "red" if finding["severity"] == "high" else "yellow"
     output.console.print(
         f"  [{colour}]{finding['kind']}[/]: [bold]{escape(name)}[/bold], "
-        f"{escape(words(finding))}",
+        f"{escape(words_of_alert(finding))}",
         highlight=False, soft_wrap=True,
     )  # fmt: skip
     windows = count(finding["windows"], "window")
@@ -169,41 +173,36 @@ def _print_finding(finding: Entry, name: str) -> None:
     )  # fmt: skip
 
 
-def _waits(waits: Entry, now: str) -> str:
-    from modelmon.views.overview import minute
-    from modelmon.views.upcoming import clock
+def _waits(waits: NextWindow, now: datetime) -> str:
+    from modelmon.views.next_window import clock
 
-    start, end = waits["start_infer_time"], waits["end_infer_time"]
-    span = f"{minute(start)} to {minute(end) if end[:10] != start[:10] else end[11:16]}"
-    until = (
-        f"until {clock(waits['until'], now)} UTC ({waits['reason']})" if waits["until"] else waits["reason"]
-    )
+    start, end = waits.start_infer_time, waits.end_infer_time
+    span = f"{start:%Y-%m-%d %H:%M} to {end:%H:%M}"
+    if end.date() != start.date():
+        span = f"{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}"
+    until = f"until {clock(waits.until, now)} UTC ({waits.reason})" if waits.until else waits.reason
     said = f"waits: its window {span} UTC {until}."
-    if waits["first_full_until"]:
+    if waits.first_full_until:
         said += (
             " The data begin inside that window: the first full one is the next, judged from "
-            f"{clock(waits['first_full_until'], now)} UTC on, or this one, as partial, "
-            f"if it holds {waits['min_rows']:,} rows and silence follows."
+            f"{clock(waits.first_full_until, now)} UTC on, or this one, as partial, "
+            f"if it holds {waits.min_rows:,} rows and silence follows."
         )
     return said
 
 
-def when(moment: str | None, now: str) -> str:
+def when(moment: datetime | None, now: datetime) -> str:
     """ "20:41 UTC" of a moment of today, else its day."""
-    if not moment:
+    if moment is None:
         return "never"
-    return f"{moment[11:16]} UTC" if moment[:10] == now[:10] else moment[:10]
+    return f"{moment:%H:%M} UTC" if moment.date() == now.date() else f"{moment:%Y-%m-%d}"
 
 
-def _last_request(entry: Entry) -> str | None:
+def _last_request(endpoint: EndpointSummary) -> datetime | None:
     """When the newest request was made, answered or not."""
-    made = [moment for moment in (entry["last_request"], entry["last_error_time"]) if moment]
+    made = [moment for moment in (endpoint.last_request, endpoint.last_error_time) if moment]
     return max(made, default=None)
 
 
 def _coloured(state: str) -> str:
     return f"[{COLOURS.get(state, 'dim')}]{state}[/]"
-
-
-def _second(moment: str) -> str:
-    return moment[:19]

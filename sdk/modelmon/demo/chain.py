@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from shutil import which
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -36,6 +36,8 @@ from modelmon.settings import Settings
 if TYPE_CHECKING:
     import pandas as pd
 
+    from modelmon.views.project_status import ProjectStatus
+
 WEEK_MINUTES = 7 * 24 * 60
 FUNCTION = "serving"
 REQUIREMENTS = ["scikit-learn>=1.5", "joblib"]  # what unpickling the models imports
@@ -57,7 +59,7 @@ def run_chain(project_dir: Path, console: Console, months: int = 12) -> int:
     traffic = {model: list(requests_by_hour(replayed, model)) for model in FEATURES}
     settings = serve_and_watch(project_dir, traffic, console)
     stored = read_status(settings)
-    console.print(f"Alerts raised: {summary(stored['alerts'])}.")
+    console.print(f"Alerts raised: {summary(stored.alerts)}.")
     found = outcomes(stored, APP)
     seconds = time.monotonic() - began
     show(found, console)
@@ -104,15 +106,15 @@ def serve_and_watch(project_dir: Path, traffic: Traffic, console: Console) -> Se
         return runner.settings
 
 
-def read_status(settings: Settings) -> dict[str, Any]:
+def read_status(settings: Settings) -> ProjectStatus:
     """What the stores know of both endpoints, with every alert there was."""
     from modelmon.ledger.records import open_records
     from modelmon.stores.series import open_series
-    from modelmon.views.status import status
+    from modelmon.views.project_status import project_status
 
     records, series = open_records(settings), open_series(settings)
     try:
-        return status(records, series, {}, time.time_ns() // 1000, settings, 0)
+        return project_status(records, series, {}, time.time_ns() // 1000, settings, since_us=0)
     finally:
         series.close()
         records.close()

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from modelmon.model import ResultStatusApp
+
+if TYPE_CHECKING:
+    from modelmon.views.project_status import ProjectStatus
+    from modelmon.views.results import Result
 
 GENERAL, FEATURE = "general_drift", "feature_drift"
 
@@ -68,41 +72,41 @@ class Outcome:
         return sorted(worst.values(), key=lambda found: -found.score)
 
 
-def outcomes(status: Mapping[str, Any], application_name: str) -> list[Outcome]:
+def outcomes(status: ProjectStatus, application_name: str) -> list[Outcome]:
     """An outcome for each endpoint, by name, with the weeks that the app has judged."""
-    results: dict[str, list[Mapping[str, Any]]] = {}
-    for result in status["results"]:
-        if result["application_name"] == application_name:
-            results.setdefault(result["endpoint_id"], []).append(result)
+    results: dict[str, list[Result]] = {}
+    for result in status.results:
+        if result.application_name == application_name:
+            results.setdefault(result.endpoint_id, []).append(result)
     found = [
         Outcome(
-            endpoint["endpoint_name"],
-            endpoint["received"],
-            endpoint["windows"]["failed"],
-            tuple(_weeks(results.get(endpoint["endpoint_id"], []))),
+            endpoint.endpoint_name,
+            endpoint.received,
+            endpoint.windows["failed"],
+            tuple(_weeks(results.get(endpoint.endpoint_id, []))),
         )
-        for endpoint in status["endpoints"]
+        for endpoint in status.endpoints
     ]
     return sorted(found, key=lambda outcome: outcome.endpoint_name)
 
 
-def _weeks(results: Iterable[Mapping[str, Any]]) -> Iterable[Week]:
-    windows: dict[str, dict[str, Mapping[str, Any]]] = {}
+def _weeks(results: Iterable[Result]) -> Iterable[Week]:
+    windows: dict[datetime, dict[str, Result]] = {}
     for result in results:
-        windows.setdefault(result["start_infer_time"], {})[result["result_name"]] = result
+        windows.setdefault(result.start_infer_time, {})[result.result_name] = result
     for start, named in sorted(windows.items()):
         if GENERAL in named and FEATURE in named:
-            yield _week(datetime.fromisoformat(start).date(), named[FEATURE], named[GENERAL])
+            yield _week(start.date(), named[FEATURE], named[GENERAL])
 
 
-def _week(start: date, feature: Mapping[str, Any], general: Mapping[str, Any]) -> Week:
-    evidence = msgspec.json.decode(feature["result_extra_data"])
+def _week(start: date, feature: Result, general: Result) -> Week:
+    evidence = msgspec.json.decode(feature.result_extra_data)
     return Week(
         start=start,
-        status=ResultStatusApp(feature["result_status"]),
-        feature_drift=feature["result_value"],
-        general_status=ResultStatusApp(general["result_status"]),
-        general_drift=general["result_value"],
+        status=ResultStatusApp(feature.result_status),
+        feature_drift=feature.result_value,
+        general_status=ResultStatusApp(general.result_status),
+        general_drift=general.result_value,
         rows=evidence["rows"],
         features=tuple(
             FeatureScore(name, start, found["score"], {k: v for k, v in found.items() if k != "score"})

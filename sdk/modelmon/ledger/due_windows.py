@@ -6,7 +6,7 @@ watermark or news of its endpoint can close has that watermark in `watermark_us`
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -75,11 +75,12 @@ def due_by_watermark(
     return _read(connection, reached, windows.c.check_us.is_not(None), limit, after)
 
 
-def under_way(connection: Connection, limit: int) -> list[DueWindow]:
-    """Windows that the controller will look at again, whatever they wait for; at most `limit`, those that
-    are due first."""
-    found = due(connection, NEVER_US, limit) + due_by_watermark(connection, NEVER_US, limit)
-    return sorted(found, key=lambda window: (window.check_us, window.key))[:limit]
+def under_way(connection: Connection, endpoint_ids: Collection[str], limit: int) -> list[DueWindow]:
+    """Windows of these few endpoints that the controller will look at again, whatever they wait for; at most
+    `limit`, by when they are due."""
+    theirs, moving = windows.c.endpoint_id.in_(endpoint_ids), windows.c.check_us > -NEVER_US
+    found = _read(connection, theirs, moving, limit, None)
+    return sorted(found, key=lambda window: (window.check_us, window.key))
 
 
 def waits_for_watermark(connection: Connection, now_us: int) -> bool:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Any
 
 from modelmon.counting import count
 from modelmon.errors import ConfigError, UnavailableError
+from modelmon.function_spec.project_streams import streams_of
 from modelmon.function_spec.topics import open_topic
-from modelmon.function_spec.triggers import CronTrigger, StreamTrigger
+from modelmon.function_spec.triggers import CronTrigger
 from modelmon.local.deployment import Deployment
 from modelmon.nuclio.lifecycle import WRONG_CONFIGURATION
 from modelmon.settings import Settings
@@ -80,9 +81,8 @@ class Idle:
     def _lag(self, deployments: tuple[Deployment, ...]) -> str:
         lags = {
             deployment.name: sum(
-                sum(self._stream(topic).lag(trigger.group).values())
-                for trigger in _stream_triggers(deployment)
-                for topic in trigger.topics
+                sum(self._stream(read.topic).lag(read.group).values())
+                for read in streams_of(deployment.name, deployment.spec)
             )
             for deployment in deployments
         }
@@ -91,22 +91,18 @@ class Idle:
     def _ledger(self) -> str:
         # SQLAlchemy only for those who wait for idle.
         from modelmon.ledger.records import open_records
-        from modelmon.views.status import idle
+        from modelmon.views.left_to_do import left_to_do
 
         self._records = self._records or open_records(self._settings)
-        _, reasons = idle(self._records, {}, time.time_ns() // 1000, self._settings)
-        return ", ".join(reasons)
+        left = left_to_do(self._records, {}, time.time_ns() // 1000, self._settings)
+        minutes = [f"{count(left.minutes, 'minute')} with new rows to look at"] * bool(left.minutes)
+        windows = [f"windows {state.value}: {many:,}" for state, many in left.windows.items()]
+        return ", ".join([*minutes, *windows])
 
     def _stream(self, topic: str) -> Stream:
         if topic not in self._streams:
             self._streams[topic] = open_topic(self._settings, topic)
         return self._streams[topic]
-
-
-def _stream_triggers(deployment: Deployment) -> Iterator[StreamTrigger]:
-    for trigger in deployment.spec.triggers if deployment.spec else ():
-        if isinstance(trigger, StreamTrigger):
-            yield trigger
 
 
 def _ticks(deployment: Deployment) -> bool:

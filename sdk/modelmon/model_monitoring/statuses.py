@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection
 
 from modelmon.from_mlrun.views import EndpointStatus
-from modelmon.model import Endpoint, from_us
+from modelmon.model import Endpoint
 from modelmon.model_monitoring.locating import now_us
 from modelmon.model_monitoring.moments import Time, moment_us
 from modelmon.settings import Settings
-from modelmon.views.status import read_endpoints
-from modelmon.wire import read_moment
+from modelmon.views.endpoint_facts import Looking
+from modelmon.views.endpoints import EndpointSummary, read_summaries
 from modelmon.wire.moments import LATEST_US
 
 NO_VERDICT = -1
@@ -31,9 +29,12 @@ class EndpointList(list[Endpoint]):
 
 def with_status(connection: Connection, found: Iterable[Endpoint], settings: Settings) -> EndpointList:
     """The same endpoints, each with its status of now."""
-    entries = {each["endpoint_id"]: each for each in read_endpoints(connection, now_us(), settings)}
+    endpoints = list(found)
+    looking, ids = Looking(now_us(), settings), [endpoint.endpoint_id for endpoint in endpoints]
+    summaries = read_summaries(connection, looking, ids)
     return EndpointList(
-        replace(endpoint, status=_status(endpoint, entries[endpoint.endpoint_id])) for endpoint in found
+        replace(endpoint, status=_status(endpoint, summary))
+        for endpoint, summary in zip(endpoints, summaries, strict=True)
     )
 
 
@@ -50,17 +51,13 @@ def requested_within(found: EndpointList, start: Time, end: Time) -> EndpointLis
     )
 
 
-def _status(endpoint: Endpoint, entry: dict[str, Any]) -> EndpointStatus:
+def _status(endpoint: Endpoint, summary: EndpointSummary) -> EndpointStatus:
     return EndpointStatus(
-        state=entry["state"],
-        why=entry["why"],
-        result_status=max(entry["status"].values(), default=NO_VERDICT),
-        first_request=_moment(entry["first_request"]),
-        last_request=_moment(entry["last_request"]),
-        error_count=entry["errors"],
+        state=summary.state,
+        why=summary.why,
+        result_status=max(summary.status.values(), default=NO_VERDICT),
+        first_request=summary.first_request,
+        last_request=summary.last_request,
+        error_count=summary.errors,
         monitoring_mode=str(endpoint.policy.get("monitoring_mode", "enabled")),
     )
-
-
-def _moment(text: str | None) -> datetime | None:
-    return None if text is None else from_us(read_moment(text, "time"))

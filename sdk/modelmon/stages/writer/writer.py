@@ -21,8 +21,8 @@ from modelmon.stores.series import open_series
 from modelmon.stores.series.base import SeriesStore
 from modelmon.streams import open_stream
 from modelmon.streams.subscriptions import Subscription, reports_of
-from modelmon.views.overview import extra_data
-from modelmon.views.shown import PARTLY
+from modelmon.views.results_in_words import extra_data
+from modelmon.views.verdicts import PARTLY
 from modelmon.waiting import when_available
 
 logger = logging.getLogger(__name__)
@@ -159,6 +159,6 @@ def _announce(raised: Sequence[Raised]) -> None:
 
 def _about(alert: Alert) -> str:
     """What it is about, where the app has said so, and whether its window is a partial one."""
-    said = extra_data({"detail": alert.detail})
+    said = extra_data(alert.detail)
     about = [said.get("feature"), PARTLY if said.get("state") == PARTLY else ""]
     return f" ({', '.join(filter(None, about))})" if any(about) else ""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Connection
 
 from modelmon.ledger.due_windows import DueWindow, under_way
+from modelmon.model import from_us
 from modelmon.settings import Settings
+from modelmon.sql.statements import chunks
 from modelmon.windows import (
     BEGINS_INSIDE,
     DONE,
@@ -20,23 +24,41 @@ from modelmon.windows import (
     known_after_us,
     may_become_partial,
 )
-from modelmon.wire import write_moment
 
 LIMIT = 2_000
 """So many windows are looked at, those that are looked at soonest by the controller first."""
 
 
-def waits(
-    connection: Connection, now_us: int, settings: Settings, app_names: frozenset[str]
-) -> dict[str, dict[str, Any]]:
-    """Endpoint to what its first window that has not its last word waits for; only of these apps."""
+@dataclass(frozen=True, slots=True)
+class NextWindow:
+    """The next window that an endpoint waits for: until when, where that is known, and why.
+    `first_full_until`: when the first full window is judged, where the data begin inside this one."""
+
+    application_name: str
+    start_infer_time: datetime
+    end_infer_time: datetime
+    until: datetime | None
+    reason: str
+    first_full_until: datetime | None
+    why: str
+    min_rows: int
+
+
+def next_windows(
+    connection: Connection,
+    now_us: int,
+    settings: Settings,
+    app_names: Collection[str],
+    endpoint_ids: Collection[str],
+) -> dict[str, NextWindow]:
+    """Of each of these endpoints the first window that has not its last word; only of these apps."""
     clocks = Clocks(now_us, round(settings.grace_seconds * 1e6), watermark_us=-1)
-    found: dict[str, dict[str, Any]] = {}
-    for window in under_way(connection, LIMIT):
-        waits_here = window.key.application_name in app_names and not _is_settled(window, settings)
-        if waits_here and window.key.endpoint_id not in found:
-            described = _described(window, clocks)
-            found[window.key.endpoint_id] = {**described, "min_rows": settings.app_min_rows}
+    found: dict[str, NextWindow] = {}
+    for some in chunks(sorted(set(endpoint_ids))):
+        for window in under_way(connection, some, LIMIT):
+            waits_here = window.key.application_name in app_names and not _is_settled(window, settings)
+            if waits_here and window.key.endpoint_id not in found:
+                found[window.key.endpoint_id] = _described(window, clocks, settings.app_min_rows)
     return found
 
 
@@ -47,18 +69,15 @@ def _is_settled(window: DueWindow, settings: Settings) -> bool:
     return not may_become_partial(window.incomplete, window.followed, window.rows, settings.app_min_rows)
 
 
-def _described(window: DueWindow, clocks: Clocks) -> dict[str, Any]:
+def _described(window: DueWindow, clocks: Clocks, min_rows: int) -> NextWindow:
     until_us, reason = _reason(window, clocks)
     full_us = _first_full(window, clocks)
-    return {
-        "application_name": window.key.application_name,
-        "start_infer_time": write_moment(window.span.start_us),
-        "end_infer_time": write_moment(window.span.end_us),
-        "until": None if until_us is None else write_moment(until_us),
-        "reason": reason,
-        "first_full_until": None if full_us is None else write_moment(full_us),
-        "why": _why(until_us, full_us, reason, clocks.now_us),
-    }
+    return NextWindow(
+        window.key.application_name, from_us(window.span.start_us), from_us(window.span.end_us),
+        None if until_us is None else from_us(until_us), reason,
+        None if full_us is None else from_us(full_us),
+        _why(until_us, full_us, reason, clocks.now_us), min_rows,
+    )  # fmt: skip
 
 
 def _reason(window: DueWindow, clocks: Clocks) -> tuple[int | None, str]:
@@ -106,12 +125,12 @@ def _first_full(window: DueWindow, clocks: Clocks) -> int | None:
 
 def _why(until_us: int | None, full_us: int | None, reason: str, now_us: int) -> str:
     if full_us is not None:
-        return f"full window at {clock(write_moment(full_us), write_moment(now_us))} UTC"
+        return f"full window at {clock(from_us(full_us), from_us(now_us))} UTC"
     if until_us is None:
         return reason
-    return f"window due at {clock(write_moment(until_us), write_moment(now_us))} UTC"
+    return f"window due at {clock(from_us(until_us), from_us(now_us))} UTC"
 
 
-def clock(moment: str, now: str) -> str:
-    """ "20:30:30" of a moment of today, else with its day; both as on the wire."""
-    return moment[11:19] if moment[:10] == now[:10] else moment[:16]
+def clock(moment: datetime, now: datetime) -> str:
+    """ "20:30:30" of a moment of today, else with its day."""
+    return f"{moment:%H:%M:%S}" if moment.date() == now.date() else f"{moment:%Y-%m-%d %H:%M}"

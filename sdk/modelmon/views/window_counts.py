@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
 
-from modelmon.ledger.schema import apps, endpoints, traffic, windows
+from modelmon.ledger.endpoint_apps import COUNTERS
+from modelmon.ledger.schema import apps, endpoint_apps, endpoints, traffic, windows
 from modelmon.ledger.window_ledger import BATCH
+from modelmon.settings import Settings
+from modelmon.sql.statements import chunks
+from modelmon.views.selection import of_endpoints
+from modelmon.views.verdicts import INCOMPLETE, NO_DATA, PARTLY, WARMING_UP
 from modelmon.windows import PARTIAL, State, has_tries_left, state_of
+
+_BY_ROWS = {0: NO_DATA, 1: WARMING_UP}
+_NEVER_US = -(2**62)  # a range, and not IS NOT NULL: only that is looked up in the index
 
 
 class Counted(NamedTuple):
@@ -60,6 +68,39 @@ def count_states(
         )
         incomplete, partial = row.a_incomplete > 0, row.a_incomplete == 2
         yield Counted(row.endpoint_id, state, incomplete, partial, row.a_enough, row.a_count)
+
+
+def count_windows(
+    connection: Connection, settings: Settings, endpoint_ids: Collection[str]
+) -> dict[str, dict[str, int]]:
+    """Of each of these endpoints how many windows are in each state; of those done, besides, how many are
+    `partial`, `incomplete`, `warming up` (too few rows) or have `no data`.
+
+    Windows at rest are counted in the rows of the apps, the others are read.
+    """
+    names = (*(state.value for state in State), PARTLY, INCOMPLETE, WARMING_UP, NO_DATA)
+    found = {endpoint_id: dict.fromkeys(names, 0) for endpoint_id in endpoint_ids}
+    at_rest = select(endpoint_apps.c.endpoint_id, *(endpoint_apps.c[name] for name in COUNTERS))
+    for query in of_endpoints(at_rest, endpoint_apps.c.endpoint_id, endpoint_ids):
+        for endpoint_id, *counts in connection.execute(query):
+            for name, many in zip(COUNTERS, counts, strict=True):
+                found[endpoint_id][name.replace("_", " ")] += many
+    for chunk in chunks(sorted(endpoint_ids)):
+        moving = (windows.c.endpoint_id.in_(chunk), windows.c.check_us > _NEVER_US)
+        for counted in count_states(connection, settings.app_attempts, settings.app_min_rows, *moving):
+            _add(found[counted.endpoint_id], counted)
+    return found
+
+
+def _add(counts: dict[str, int], counted: Counted) -> None:
+    counts[counted.state.value] += counted.windows
+    if counted.state is not State.DONE:
+        return
+    if counted.incomplete:
+        enough = counted.rows not in _BY_ROWS
+        counts[PARTLY if counted.partial and enough else INCOMPLETE] += counted.windows
+    if counted.rows in _BY_ROWS:
+        counts[_BY_ROWS[counted.rows]] += counted.windows
 
 
 def count_pending(connection: Connection, now_us: int, attempts: int) -> Counter[State]:

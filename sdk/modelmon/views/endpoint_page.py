@@ -1,0 +1,61 @@
+"""One endpoint as a person looks at it: its history, its windows, its features before and after."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from modelmon.ledger import endpoints, registry
+from modelmon.model import WindowKey, from_us, to_us
+from modelmon.settings import Settings
+from modelmon.sql.database import Database
+from modelmon.stores.series.base import SeriesStore
+from modelmon.stores.series.reading import read_windows
+from modelmon.views.alert_rows import read_alerts
+from modelmon.views.endpoint_facts import Looking
+from modelmon.views.endpoints import EndpointSummary, find_endpoint
+from modelmon.views.features import FeatureView, read_features
+from modelmon.views.history import Line, lines_of
+from modelmon.views.windows import WindowView, list_windows
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointView:
+    """What `modelmon endpoint` shows. `windows`, the newest first; `history`, a line for each metric and
+    result over these windows; `features`, the most changed first; `alerts`, the newest first."""
+
+    project: str
+    now: datetime
+    endpoint: EndpointSummary
+    history: tuple[Line, ...]
+    windows: tuple[WindowView, ...]
+    features: tuple[FeatureView, ...]
+    alerts: tuple[Mapping[str, Any], ...]
+
+
+def read_endpoint(
+    database: Database, series: SeriesStore, settings: Settings, name: str, now_us: int, limit: int
+) -> EndpointView:
+    """What there is of the endpoint of this name or id, of each app its newest `limit` windows.
+
+    Raises ConfigError for a name that nothing or several things have.
+    """
+    with database.read() as connection:
+        summary = find_endpoint(connection, Looking(now_us, settings), name)
+        endpoint_id = summary.endpoint_id
+        windows = [
+            window
+            for app in registry.active_apps(connection)
+            for window in list_windows(connection, settings, endpoint_id, app.name, limit=limit).windows
+        ]
+        record = endpoints.get(connection, endpoint_id)
+        features = read_features(connection, endpoint_id, record)
+        alerts = read_alerts(connection, {endpoint_id: summary.endpoint_name}, endpoint_id=endpoint_id)
+    keys = [WindowKey(endpoint_id, each.application_name, to_us(each.start_infer_time)) for each in windows]
+    windows.sort(key=lambda each: each.start_infer_time, reverse=True)
+    return EndpointView(
+        settings.project, from_us(now_us), summary,
+        lines_of(read_windows(database, series, keys)), tuple(windows), features, tuple(alerts),
+    )  # fmt: skip

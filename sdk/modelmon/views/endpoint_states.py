@@ -1,0 +1,150 @@
+"""In which state an endpoint is: the worst that is known of it, and why, in words. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import NamedTuple
+
+from modelmon.counting import count
+from modelmon.model import from_us
+from modelmon.views.alert_rows import Alarm
+from modelmon.views.endpoint_facts import Facts
+from modelmon.views.results_in_words import extra_data, first_line, words
+from modelmon.views.verdicts import INCOMPLETE, NO_DATA, PARTLY, WARMING_UP, AnyVerdict
+from modelmon.windows import FAILED, UNAVAILABLE
+
+DETECTED, SUSPECTED = "detected", "suspected"
+NO_VERDICT, WAITING, NO_DETECTION = "no verdict", "waiting", "no detection"
+WORST_FIRST = (
+    DETECTED, FAILED, SUSPECTED, UNAVAILABLE, NO_DATA, INCOMPLETE, WARMING_UP, NO_VERDICT, WAITING,
+    NO_DETECTION,
+)  # fmt: skip
+"""States of an endpoint. `suspected` and `detected` are the result statuses potential_detection and
+detected, in the words of the alerts."""
+_RANK = {state: place for place, state in enumerate(WORST_FIRST)}
+_ALARMS = {1: SUSPECTED, 2: DETECTED}
+_CALM = 0
+
+
+class Standing(NamedTuple):
+    """The state of an endpoint, the `value` that its reason tells (None where it tells none), and the reason,
+    which is put into words when it is asked for."""
+
+    state: str
+    value: float | None
+    why: Callable[[], str]
+
+
+def standing_of(facts: Facts) -> Standing:
+    """The worst that is known of an endpoint.
+
+    An alarm stands before everything else, also when it is an open alert of a window before the newest.
+    """
+    # Of one state the last counts: what is newer takes the place of what is older.
+    found = {each.state: each for each in _candidates(facts)}
+    return min(found.values(), key=lambda each: _RANK[each.state])
+
+
+def trouble(standing: Standing, name: str) -> tuple[int, float, str]:
+    """A key to sort endpoints by: the worst first, among equals the highest value that is told."""
+    return _RANK[standing.state], -(standing.value or 0.0), name
+
+
+def _candidates(facts: Facts) -> Iterator[Standing]:
+    """States that hold; at least one."""
+    verdicts = sorted(facts.verdicts, key=lambda each: each.result_value)
+    several = len({each.application_name for each in verdicts}) > 1
+    for alarm in facts.alarms:  # before the verdicts, which are newer
+        yield Standing(alarm.state, alarm.value, partial(_of_alarm, alarm, facts))
+    for verdict in verdicts:
+        if verdict.result_status in _ALARMS:
+            state = _ALARMS[verdict.result_status]
+            yield Standing(state, verdict.result_value, partial(_said, verdict, several))
+    yield from _obstacles(facts, verdicts)
+    calm = [each for each in verdicts if each.shown_status == _CALM]
+    if calm:
+        yield Standing(NO_DETECTION, calm[-1].result_value, partial(_said, calm[-1], several))
+    elif verdicts:
+        yield Standing(NO_VERDICT, None, partial(_no_verdict, verdicts[-1]))
+    elif facts.apps:
+        yield Standing(NO_VERDICT, None, lambda: "its apps gave metrics only")
+    else:
+        yield Standing(WAITING, None, lambda: facts.waits.why if facts.waits else "for its first window")
+
+
+def _obstacles(facts: Facts, verdicts: Sequence[AnyVerdict]) -> Iterator[Standing]:
+    """What keeps verdicts from being given, or from being believed."""
+    for state in (FAILED, UNAVAILABLE):
+        if state in facts.states:
+            yield Standing(state, None, partial(_failure, facts, state))
+    if NO_DATA in facts.states:
+        yield Standing(NO_DATA, None, partial(_no_data, facts))
+    if INCOMPLETE in facts.states:
+        yield Standing(INCOMPLETE, None, partial(_incomplete, verdicts))
+    if WARMING_UP in facts.states:
+        yield Standing(WARMING_UP, None, partial(_warming_up, verdicts))
+
+
+def _of_alarm(alarm: Alarm, facts: Facts) -> str:
+    if not alarm.result_name or alarm.value is None:  # an app that failed
+        return first_line(alarm.detail)
+    marks = [PARTLY] * (extra_data(alarm.detail).get("state") == PARTLY)
+    marks += ["stale"] * _is_stale(alarm, facts)
+    return words(alarm.result_name, alarm.value, alarm.detail, *marks)
+
+
+def _is_stale(alarm: Alarm, facts: Facts) -> bool:
+    """An alert is as old as the newest word on its result; without one, as the endpoint's data."""
+    place = alarm.application_name, alarm.result_name
+    newest = (each.stale for each in facts.verdicts if (each.application_name, each.result_name) == place)
+    return next(newest, NO_DATA in facts.states)
+
+
+def _said(verdict: AnyVerdict, several: bool) -> str:
+    app = f" of {verdict.application_name}" if several else ""
+    marks = [PARTLY] * (PARTLY in verdict.states) + ["stale"] * verdict.stale
+    return f"{_words(verdict)}{app}" + (f" ({', '.join(marks)})" if marks else "")
+
+
+def _words(verdict: AnyVerdict) -> str:
+    return words(verdict.result_name, verdict.result_value, verdict.result_extra_data)
+
+
+def _incomplete(verdicts: Sequence[AnyVerdict]) -> str:
+    value = f"{_words(verdicts[-1])} on " if verdicts else ""
+    return f"{value}a part of the window"
+
+
+def _warming_up(verdicts: Sequence[AnyVerdict]) -> str:
+    rows = extra_data(verdicts[-1].result_extra_data).get("rows") if verdicts else None
+    return f"{rows:,} rows are too few" if isinstance(rows, int) else "too few rows"
+
+
+def _no_verdict(verdict: AnyVerdict) -> str:
+    if verdict.stale and verdict.result_status == _CALM and verdict.end_infer_time is not None:
+        return f"verdict of {verdict.end_infer_time:%Y-%m-%d %H:%M} UTC"
+    state = extra_data(verdict.result_extra_data).get("state")
+    return str(state) if state else _words(verdict)
+
+
+def _failure(facts: Facts, state: str) -> str:
+    for app in facts.apps:
+        if state in app.states:
+            name = f"{app.application_name}: " if len(facts.apps) > 1 else ""
+            return f"{name}{first_line(app.error) or 'no answer'}"
+    return "an app failed"
+
+
+def _no_data(facts: Facts) -> str:
+    last_us, failed_us = facts.last_request_us, facts.last_error_us
+    last = "" if last_us is None else f"{from_us(last_us):%Y-%m-%d %H:%M} UTC"
+    if failed_us is not None and (last_us is None or failed_us > last_us):
+        since = f"none answered since {last}" if last else "no request answered yet"
+        return f"{since}: {first_line(facts.last_error) or 'every one fails'}"
+    return f"since {last}" if last else _never(facts)
+
+
+def _never(facts: Facts) -> str:
+    rejected = facts.counts.rejected
+    return f"{count(rejected, 'message')} that can't be read" if rejected else "no request yet"

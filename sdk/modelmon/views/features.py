@@ -1,0 +1,65 @@
+"""Features of one endpoint before and after: the reference beside the newest statistics that an app gave."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Row, select
+
+from modelmon.ledger.schema import app_stats
+from modelmon.model import Endpoint, from_us
+
+CURRENT, MEASURES = "current_stats", "drift_measures"
+Stats = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureView:
+    """A feature or prediction: statistics and histogram of the `reference` and of the `sample` in the window,
+    None where there are none, and how far they are apart."""
+
+    feature: str
+    is_prediction: bool
+    application_name: str
+    start_infer_time: datetime
+    score: float | None
+    reference: Stats | None
+    sample: Stats | None
+
+
+def read_features(
+    connection: Connection, endpoint_id: str, record: Endpoint | None
+) -> tuple[FeatureView, ...]:
+    """Every feature of the newest statistics that an app gave, with its reference; the most changed first."""
+    query = select(app_stats).where(app_stats.c.endpoint_id == endpoint_id).order_by(app_stats.c.start_us)
+    stats = {(row.application_name, row.name): row for row in connection.execute(query)}
+    newest = [row for (_, name), row in stats.items() if name == CURRENT]
+    if not newest:
+        return ()
+    current = newest[-1]
+    measured = stats.get((current.application_name, MEASURES))
+    measures = msgspec.json.decode(measured.stats) if measured else {}
+    found = _features(current, measures, record)
+    return tuple(sorted(found, key=lambda each: -1.0 if each.score is None else each.score, reverse=True))
+
+
+def _features(current: Row[Any], measures: Stats, record: Endpoint | None) -> list[FeatureView]:
+    reference = record.feature_stats if record else {}
+    predictions = record.label_names if record else ()
+    sample = msgspec.json.decode(current.stats)
+    return [
+        FeatureView(
+            name, name in predictions, current.application_name, from_us(current.start_us),
+            _score(measures.get(name)), reference.get(name), sample.get(name),
+        )
+        for name in dict.fromkeys([*reference, *sample])
+    ]  # fmt: skip
+
+
+def _score(measures: object) -> float | None:
+    score = measures.get("score") if isinstance(measures, Mapping) else None
+    return float(score) if isinstance(score, int | float) else None

@@ -1,0 +1,111 @@
+"""How the project stands, at one look: a page of its endpoints and what belongs to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from modelmon.ledger import dead_letters, registry
+from modelmon.model import from_us
+from modelmon.settings import Settings
+from modelmon.sql.database import Database
+from modelmon.stores.series.base import SeriesStore
+from modelmon.views.alert_rows import read_alerts
+from modelmon.views.clock import Clock, read_clock
+from modelmon.views.endpoint_facts import Looking
+from modelmon.views.endpoints import EndpointPage, EndpointQuery, EndpointSummary, list_endpoints
+from modelmon.views.lag import Lagging, PartitionLag, UnknownLag, read_lag
+from modelmon.views.results import Metric, Result, Values, newest_values, values_since
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """How much there is besides what is shown. `endpoints`: all of them, `matching` those that the filters
+    let through, `by_state` counts them; `after`: what asks for the next page, "" on the last one.
+    `values_complete`: no results and metrics of the endpoints shown are left out."""
+
+    endpoints: int
+    matching: int
+    by_state: Mapping[str, int]
+    after: str
+    values_complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectStatus:
+    """What `modelmon status` shows. `applications`: the names of the apps that judge windows."""
+
+    project: str
+    now: datetime
+    applications: tuple[str, ...]
+    totals: Totals
+    endpoints: tuple[EndpointSummary, ...]
+    results: tuple[Result, ...]
+    metrics: tuple[Metric, ...]
+    alerts: tuple[Mapping[str, Any], ...]
+    lag: tuple[PartitionLag, ...]
+    unavailable: tuple[UnknownLag, ...]
+    dead_letters: int
+    clock: Clock
+
+
+def project_status(
+    database: Database,
+    series: SeriesStore,
+    streams: Mapping[str, Lagging],
+    now_us: int,
+    settings: Settings,
+    query: EndpointQuery | None = None,
+    since_us: int | None = None,
+    *,
+    values: bool = True,
+) -> ProjectStatus:
+    """Read it all; `streams` is consumer group to the stream it reads.
+
+    `results` and `metrics` of the endpoints on the page: of the newest window that each app has judged, with
+    `since_us` of the windows that start then or later; none without `values`. `alerts` of them, the newest
+    window first: the open ones, and of those that ended the newest, or those since.
+    """
+    looking = Looking(now_us, settings)
+    with database.read() as connection:
+        page = list_endpoints(connection, looking, query)
+        judging = tuple(app.name for app in registry.active_apps(connection))
+        alerts = _alerts(connection, page, query, since_us)
+        letters = dead_letters.count(connection)
+        clock = read_clock(connection, now_us)
+    found = _values(database, series, page.endpoints, since_us, query) if values else Values()
+    lag, unknown = read_lag(streams)
+    totals = Totals(page.total, page.matching, page.by_state, page.after, found.complete)
+    return ProjectStatus(
+        settings.project, from_us(now_us), judging, totals, page.endpoints, found.results, found.metrics,
+        alerts, lag, unknown, letters, clock,
+    )  # fmt: skip
+
+
+def _alerts(
+    connection: Connection, page: EndpointPage, query: EndpointQuery | None, since_us: int | None
+) -> tuple[Mapping[str, Any], ...]:
+    names = {each.endpoint_id: each.endpoint_name for each in page.endpoints}
+    apps = query.apps if query else ()
+    return tuple(
+        alert
+        for alert in read_alerts(connection, names, since_us)
+        if alert["endpoint_id"] in names and (not apps or alert["application_name"] in apps)
+    )
+
+
+def _values(
+    database: Database,
+    series: SeriesStore,
+    shown: Sequence[EndpointSummary],
+    since_us: int | None,
+    query: EndpointQuery | None,
+) -> Values:
+    apps = frozenset(query.apps) if query else frozenset()
+    if since_us is None:
+        return newest_values(database, series, shown, apps)
+    return values_since(database, series, shown, since_us, apps)

@@ -1,0 +1,145 @@
+"""Results and metrics as they are shown: of the newest windows, or of all since a time."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, func, select
+
+from modelmon.ledger.schema import apps, endpoint_apps, windows
+from modelmon.model import ValuePoint, WindowKey, from_us
+from modelmon.sql.database import Database
+from modelmon.stores.series.base import SeriesStore
+from modelmon.stores.series.reading import read_values, read_windows
+from modelmon.views.endpoints import EndpointSummary
+from modelmon.views.selection import of_endpoints
+from modelmon.windows import DONE
+
+WINDOWS = 10_000
+"""Windows whose results and metrics are read at a time."""
+_FAR_US = 2**62
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What an app found in one window. `stale`: another word has taken its place, or it is too old."""
+
+    endpoint_id: str
+    endpoint_name: str
+    application_name: str
+    start_infer_time: datetime
+    end_infer_time: datetime
+    window_revision: int
+    result_name: str
+    result_value: float
+    result_kind: int
+    result_status: int
+    result_extra_data: str
+    stale: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A number that an app gave of one window."""
+
+    endpoint_id: str
+    endpoint_name: str
+    application_name: str
+    start_infer_time: datetime
+    end_infer_time: datetime
+    window_revision: int
+    metric_name: str
+    metric_value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """Results and metrics by endpoint, app and time; `complete`: there are no more in the span."""
+
+    results: tuple[Result, ...] = ()
+    metrics: tuple[Metric, ...] = ()
+    complete: bool = True
+
+
+def newest_values(
+    database: Database,
+    series: SeriesStore,
+    shown: Sequence[EndpointSummary],
+    app_names: Collection[str] = (),
+) -> Values:
+    """Of each app (of these, where some are named) what it gave of the newest window it has judged."""
+    with database.read() as connection:
+        places = _newest_done(connection, [each.endpoint_id for each in shown])
+    keys = [key for key in places if not app_names or key.application_name in app_names]
+    return _split(read_windows(database, series, keys), shown, complete=True)
+
+
+def values_since(
+    database: Database,
+    series: SeriesStore,
+    shown: Sequence[EndpointSummary],
+    since_us: int,
+    app_names: Collection[str] = (),
+) -> Values:
+    """What apps gave of the windows of these endpoints that start at `since_us` or later, of the first
+    WINDOWS."""
+    ids = [each.endpoint_id for each in shown]
+    page = read_values(database, series, ids, since_us, _FAR_US, limit=WINDOWS)
+    points = [point for point in page.points if not app_names or point.application_name in app_names]
+    return _split(points, shown, complete=page.after is None)
+
+
+def _split(points: Iterable[ValuePoint], shown: Sequence[EndpointSummary], *, complete: bool) -> Values:
+    names = {each.endpoint_id: each.endpoint_name for each in shown}
+    believed = {
+        (each.endpoint_id, verdict.application_name, verdict.start_infer_time, verdict.result_name)
+        for each in shown
+        for verdict in each.verdicts
+        if not verdict.stale
+    }
+    points = list(points)
+    return Values(
+        tuple(_result(point, names, believed) for point in points if point.kind is not None),
+        tuple(_metric(point, names) for point in points if point.kind is None),
+        complete,
+    )
+
+
+def _result(
+    point: ValuePoint, names: Mapping[str, str], believed: Collection[tuple[str, str, datetime, str]]
+) -> Result:
+    assert point.kind is not None, "a metric is none"
+    start, status = from_us(point.start_us), -1 if point.status is None else point.status
+    key = (point.endpoint_id, point.application_name, start, point.name)
+    return Result(
+        point.endpoint_id, names[point.endpoint_id], point.application_name, start, from_us(point.end_us),
+        point.revision, point.name, point.value, point.kind, status, point.extra_data, key not in believed,
+    )  # fmt: skip
+
+
+def _metric(point: ValuePoint, names: Mapping[str, str]) -> Metric:
+    return Metric(
+        point.endpoint_id, names[point.endpoint_id], point.application_name, from_us(point.start_us),
+        from_us(point.end_us), point.revision, point.name, point.value,
+    )  # fmt: skip
+
+
+def _newest_done(connection: Connection, endpoint_ids: Collection[str]) -> list[WindowKey]:
+    """The newest window that each app has judged, of apps that were not removed."""
+    done = (
+        select(func.max(windows.c.start_us))
+        .where(windows.c.endpoint_id == endpoint_apps.c.endpoint_id)
+        .where(windows.c.application_name == endpoint_apps.c.application_name, windows.c.outcome == DONE)
+        .scalar_subquery()
+    )
+    gone = select(apps.c.name).where(apps.c.active.is_(False))
+    query = select(endpoint_apps.c.endpoint_id, endpoint_apps.c.application_name, done.label("start_us"))
+    query = query.where(endpoint_apps.c.application_name.not_in(gone))
+    return [
+        WindowKey(row.endpoint_id, row.application_name, row.start_us)
+        for part in of_endpoints(query, endpoint_apps.c.endpoint_id, endpoint_ids)
+        for row in connection.execute(part)
+        if row.start_us is not None
+    ]
