@@ -20,6 +20,7 @@ from modelmon.model_monitoring import get_or_create_model_endpoint
 from modelmon.project import get_or_create_project
 from modelmon.settings import Settings
 from modelmon.streams import open_stream
+from modelmon.views.encoding import to_json
 from modelmon.wire import ServingEvent, write_event
 from services import kafka
 from services.mlrun import MLRunServer
@@ -74,8 +75,8 @@ def requests(name: str) -> Iterator[Sequence[Sequence[float]]]:
 
 def verdicts(settings: Settings) -> dict[str, dict[str, Any]]:
     """The first verdict that is one (not irrelevant) on each model's inputs."""
-    found = read_status(settings, datetime(2000, 1, 1, tzinfo=UTC))
-    results = [each for each in found["results"] if each["result_name"] == "feature_drift"]
+    found = read_status(settings, since=datetime(2000, 1, 1, tzinfo=UTC))
+    results = [each for each in to_json(found.results) if each["result_name"] == "feature_drift"]
     return {each["endpoint_name"]: each for each in reversed(results) if each["result_status"] >= 0}
 
 
@@ -103,4 +104,4 @@ def test_what_an_mlrun_server_tracks_is_stored_and_its_drift_is_found(
 
 
 def stored(settings: Settings) -> dict[str, int]:
-    return {each["endpoint_name"]: each["stored"] for each in read_status(settings)["endpoints"]}
+    return {each.endpoint_name: each.stored for each in read_status(settings).endpoints}

@@ -17,6 +17,7 @@ from modelmon.cli.status import read_status
 from modelmon.local import Runner
 from modelmon.project.serving import ServingFunction
 from modelmon.settings import Settings
+from modelmon.views.encoding import to_json
 from project_support import make
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -50,9 +51,9 @@ def requests(random: np.random.Generator, start: datetime, count: int) -> list[B
 def judged(folder: Path) -> tuple[dict[str, Any], set[tuple[str, bool]]]:
     """The newest verdict on the burst, and kinds of alerts with whether they are open."""
     found = read_status(Settings.load(folder))
-    (endpoint,) = found["endpoints"]
+    (endpoint,) = to_json(found.endpoints)
     verdicts = {each["result_name"]: each for each in endpoint["verdicts"]}
-    alerts = {(each["kind"], each["resolved"] is None) for each in found["alerts"]}
+    alerts = {(each["kind"], each["resolved"] is None) for each in found.alerts}
     return verdicts.get(RESULT, {}), alerts
 
 
@@ -79,7 +80,7 @@ def test_a_burst_and_silence_are_suspected_and_later_data_reopen_the_window(tmp_
         for body in requests(random, start + timedelta(minutes=10), 10):
             serving.invoke("/v2/models/burst/infer", body)
         runner.wait_until_idle(PATIENCE_SECONDS)
-    found = read_status(Settings.load(tmp_path), since=start)
+    found = to_json(read_status(Settings.load(tmp_path), since=start))
     again = next(
         each
         for each in found["results"]

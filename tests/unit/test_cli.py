@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import re
 import shutil
 import sys
 from datetime import UTC, datetime
@@ -13,15 +12,12 @@ from typing import Any
 
 import pytest
 import yaml
-from rich.cells import cell_len
-from rich.console import Console
 
 from deploying import HTTP, deploy, make_project, stream_trigger
-from modelmon.cli import main, output, status
+from modelmon.cli import main, output
 from modelmon.function_spec.function_yaml import parse
 from modelmon.settings import Settings
 from modelmon.streams import open_stream
-from modelmon.views.overview import summary
 from modelmon.wheel import pack_wheel
 
 
@@ -467,59 +463,6 @@ class TestFunctions:
         assert sum(line.startswith("  ") and line.endswith(": not running") for line in lines) == 2
 
 
-def many_endpoints(project: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Four endpoints of every sort, as `status` reads them; returned to be changed."""
-    place = {"application_name": "drift", "start_infer_time": "2026-01-01 09:50:00.000000+00:00"}
-    ended = {"end_infer_time": "2026-01-01 10:00:00.000000+00:00", "states": [], "stale": False}
-    calm = {"result_name": "feature_drift", "result_value": 0.1, "result_status": 0, "shown_status": 0}
-    calm |= place | ended | {"result_extra_data": "{}"}
-    wind = {"result_value": 0.875, "result_status": 2, "result_extra_data": '{"feature":"wind"}'}
-    mine = {"application_name": "mine", "result_name": "accuracy", "result_value": 0.9}
-    fine = [{"application_name": "drift", "states": [], "error": ""}]
-    broken = [{"application_name": "drift", "states": ["failed"], "error": "KeyError: 'no [such] thing'"}]
-    entries: dict[str, dict[str, Any]] = {
-        "wind-farm": {"verdicts": [calm | wind, calm | mine], "function_name": "web",
-                      "apps": [*fine, {"application_name": "mine", "states": [], "error": ""}]},
-        "broken": {"apps": broken, "states": ["failed"], "last_request": "2025-12-31 09:00:00.000000+00:00"},
-        "silent": {"states": ["no data"], "last_request": "2025-12-31 09:00:00.000000+00:00",
-                   "function_name": "web"},
-        "calm": {"verdicts": [calm]},
-    }  # fmt: skip
-    found = status.read_status(Settings.load(project))
-    found |= {"now": "2026-01-01 10:10:00.000000+00:00", "endpoints": [], "applications": ["drift", "mine"]}
-    for number, (name, changes) in enumerate(entries.items()):
-        entry = {"endpoint_id": f"e{number}", "endpoint_name": name, "function_name": "scoring"}
-        entry |= {
-            "received": 1000,
-            "errors": 0,
-            "rejected": 0,
-            "missing": 0,
-            "states": [],
-            "waits": None,
-            "last_error_time": None,
-        }
-        entry |= {"verdicts": [], "apps": fine, "last_request": "2026-01-01 10:05:00.000000+00:00"}
-        entry |= changes
-        entry["no_data_since"] = entry["last_request"] if "no data" in entry["states"] else None
-        found["endpoints"].append(entry | summary(entry, []))
-    raised = {"kind": "data-drift-detected", "severity": "high", "result_name": "feature_drift"}
-    raised |= place | {"result_value": 0.875, "detail": '{"feature":"wind"}', "resolved": None}
-    failure = {"kind": "mm-app-failed", "result_name": "", "result_value": None}
-    over = {"result_name": "old", "result_value": 0.6, "detail": '{"feature":"rain"}'}
-    over |= {"kind": "data-drift-suspected", "severity": "medium", "resolved": place["start_infer_time"]}
-    wind_farm = {"endpoint_id": "e0", "endpoint_name": "wind-farm"}
-    found["alerts"] = [
-        wind_farm | raised,
-        wind_farm | raised | {"start_infer_time": "2026-01-01 09:40:00.000000+00:00"},
-        {"endpoint_id": "e1", "endpoint_name": "broken"} | raised | failure
-        | {"detail": "KeyError: 'no [such] thing'"},
-        wind_farm | raised | over,
-    ]  # fmt: skip
-    found["results"] = [{**wind_farm, **verdict} for verdict in found["endpoints"][0]["verdicts"]]
-    monkeypatch.setattr(status, "read_status", lambda *_, **__: found)
-    return found
-
-
 class TestStatus:
     def test_an_empty_project_has_an_empty_status(self, modelmon: Any, project: Path) -> None:
         found = modelmon("status", "--json").json
@@ -531,6 +474,7 @@ class TestStatus:
             "metrics",
             "alerts",
             "applications",
+            "totals",
             "lag",
             "unavailable",
             "clock",
@@ -556,152 +500,6 @@ class TestStatus:
         assert shown.json["unavailable"][1]["reason"] == "not asked, because test-writer did not answer"
         assert [each["name"] for each in shown.json["functions"]] == ["other", "reader"]
         assert "Lag of test-writer is not known: kafka://127.0.0.1:1/" in modelmon("status").out
-
-    def test_each_endpoint_is_one_line_the_worst_first(
-        self, modelmon: Any, project: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        found = many_endpoints(project, monkeypatch)
-        lines = modelmon("status").out.splitlines()
-        assert lines[0].endswith("UTC: 4 endpoints: 1 detected, 1 failed, 1 no data, 1 no detection")
-        table = lines[lines.index("") + 1 :][:5]
-        assert [re.split(r"\s{2,}", line) for line in table] == [
-            ["endpoint", "state", "why", "rows", "last request"],
-            ["wind-farm", "detected", "wind 0.88, feature_drift of drift", "1,000", "10:05 UTC"],
-            ["broken", "failed", "KeyError: 'no [such] thing'", "1,000", "2025-12-31"],
-            ["silent", "no data", "since 2025-12-31 09:00 UTC", "1,000", "2025-12-31"],
-            ["calm", "no detection", "feature_drift 0.10", "1,000", "10:05 UTC"],
-        ]
-        assert found["now"].startswith("2026-01-01")
-
-    def test_the_last_request_is_the_newest_one_also_where_it_failed(
-        self, modelmon: Any, project: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        found = many_endpoints(project, monkeypatch)
-        found["endpoints"][2] |= {"last_error_time": "2026-01-01 10:07:00.000000+00:00"}
-        (silent,) = (line for line in modelmon("status").out.splitlines() if line.startswith("silent"))
-        assert silent.endswith("10:07 UTC")
-
-    @pytest.mark.parametrize("name", ["a-model-of-quite-some-length/version-000", "kurz", "模型/一"])
-    @pytest.mark.parametrize("width", [40, 80, 120])
-    def test_names_are_whole_in_every_terminal_and_an_endpoint_stays_one_line(
-        self, modelmon: Any, project: Path, monkeypatch: pytest.MonkeyPatch, name: str, width: int
-    ) -> None:
-        found = many_endpoints(project, monkeypatch)
-        for entry in found["endpoints"]:
-            entry |= {"endpoint_name": f"{name}-{entry['endpoint_id']}", "why": "a reason " * 30}
-        terminal = Console(width=width, force_terminal=True, color_system=None)
-        monkeypatch.setattr(output, "console", terminal)
-        monkeypatch.setattr(status, "console", terminal)
-        lines = modelmon("status").out.splitlines()
-        named = [line for line in lines if line.startswith(f"{name}-") and "a reason" in line]
-        assert len(named) == 4
-        assert all("…" in line for line in named)
-        if cell_len(name) <= width - 60:  # else the terminal breaks the line, no name
-            assert max(map(cell_len, named)) <= width
-
-    def test_alerts_name_the_feature_and_count_the_windows_of_one_result(
-        self, modelmon: Any, project: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        many_endpoints(project, monkeypatch)
-        shown = modelmon("status").out
-        assert "data-drift-detected: wind-farm, wind 0.88, feature_drift\n    2 windows from " in shown
-        assert "mm-app-failed: broken, KeyError: 'no [such] thing'" in shown
-        assert shown.index("Open alerts") < shown.index("Alerts that ended") < shown.index("rain 0.60")
-
-    @pytest.mark.parametrize(
-        ("arguments", "names"),
-        [
-            (["--state", "detected", "--state", "no-data"], ["wind-farm", "silent"]),
-            (["--endpoint", "*n*"], ["wind-farm", "broken", "silent"]),
-            (["--endpoint", "e3", "--state", "no detection"], ["calm"]),
-            (["--function", "web"], ["wind-farm", "silent"]),
-            (["--app", "mine", "--endpoint", "wind-farm"], ["wind-farm"]),
-        ],
-    )
-    def test_filters_choose_endpoints_and_what_belongs_to_them(
-        self, modelmon: Any, project: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str],
-        names: list[str],
-    ) -> None:  # fmt: skip
-        many_endpoints(project, monkeypatch)
-        found = modelmon("status", "--json", *arguments).json
-        assert {entry["endpoint_name"] for entry in found["endpoints"]} == set(names)
-        for part in ("alerts", "results", "metrics"):
-            assert {each["endpoint_name"] for each in found[part]} <= set(names)
-        shown = modelmon("status", *arguments).out
-        assert [name in shown for name in ("wind-farm", "broken", "silent", "calm")] == [
-            name in names for name in ("wind-farm", "broken", "silent", "calm")
-        ]
-
-    def test_of_one_app_an_endpoint_is_as_that_app_sees_it(
-        self, modelmon: Any, project: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        many_endpoints(project, monkeypatch)
-        (entry,) = modelmon("status", "--json", "--app", "mine", "--endpoint", "wind-farm").json["endpoints"]
-        assert (entry["state"], entry["why"]) == ("no detection", "accuracy 0.90")
-
-    @pytest.mark.parametrize(
-        ("arguments", "reason"),
-        [
-            (["--state", "detekted"], "--state: there is no 'detekted'; did you mean detected?"),
-            (["--endpoint", "wind-fram"], "--endpoint: there is no 'wind-fram'; did you mean wind-farm?"),
-            (
-                ["--state", "zzz"],
-                "--state: there is no 'zzz'; there are: detected, failed, incomplete, no data, no detection, "
-                "no verdict, suspected, unavailable, waiting, warming up",
-            ),
-            (["--app", "zzz"], "--app: there is no 'zzz'; there are: drift, mine"),
-            (["--function", "zzz"], "--function: there is no 'zzz'; there are: scoring, web"),
-        ],
-    )
-    def test_what_does_not_exist_is_named_with_what_does(
-        self, modelmon: Any, project: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], reason: str
-    ) -> None:
-        many_endpoints(project, monkeypatch)
-        done = modelmon("status", *arguments)
-        assert (done.code, done.err) == (2, f"error: {reason}\n")
-
-    def test_an_app_that_has_judged_nothing_yet_can_be_chosen(
-        self, modelmon: Any, project: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        found = many_endpoints(project, monkeypatch)
-        found["applications"] = ["drift", "mine", "new"]
-        found["endpoints"][3]["waits"] = {"application_name": "drift", "why": "window due at 10:20:30 UTC"}
-        shown = modelmon("status", "--app", "new", "--endpoint", "calm", "--json")
-        (entry,) = shown.json["endpoints"]
-        assert (entry["state"], entry["why"], shown.code) == ("waiting", "for its first window", 0)
-
-    def test_models_of_one_name_are_told_apart(
-        self, modelmon: Any, project: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        found = many_endpoints(project, monkeypatch)
-        functions = ("a", "b", "", "b")
-        for entry, function in zip(found["endpoints"], functions, strict=True):
-            entry |= {"endpoint_name": "m", "function_name": function, "errors": 1}
-        shown = modelmon("status").out
-        told = {line.split("  ")[0] for line in shown.splitlines() if line.startswith("m (")}
-        assert told == {"m (a)", "m (e1)", "m (e2)", "m (e3)"}
-        assert "data-drift-detected: m (a), wind 0.88" in shown
-        assert "Not stored of m (a): 1 error; received" in shown
-
-    def test_windows_that_were_as_bad_are_counted_apart_from_milder_ones(
-        self, modelmon: Any, project: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        found = many_endpoints(project, monkeypatch)
-        found["alerts"][1] |= {"kind": "data-drift-suspected", "severity": "medium"}
-        shown = modelmon("status").out
-        assert "\n    1 window from 2026-01-01 09:50 UTC, 1 more suspected, app drift\n" in shown
-
-    def test_a_partial_window_is_promised_with_the_rows_that_it_takes(
-        self, modelmon: Any, project: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        found = many_endpoints(project, monkeypatch)
-        moments = dict.fromkeys(
-            ("start_infer_time", "end_infer_time", "until", "first_full_until"), found["now"]
-        )
-        waits = {"application_name": "drift", "reason": "its end", "why": "", "min_rows": 50}
-        found["endpoints"][2]["waits"] = moments | waits
-        shown = " ".join(modelmon("status").out.split())
-        assert "or this one, as partial, if it holds 50 rows and silence follows." in shown
 
     def test_dead_letters_are_counted(self, modelmon: Any, letters: list[str]) -> None:
         assert modelmon("status", "--json").json["dead_letters"] == 2

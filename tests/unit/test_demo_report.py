@@ -9,7 +9,8 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, timedelta
+from dataclasses import fields, replace
+from datetime import UTC, date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -25,22 +26,21 @@ from modelmon.errors import ConfigError, UnavailableError
 from modelmon.function_spec.folders import lock_file
 from modelmon.local.running import lock_project
 from modelmon.model import ResultStatusApp
+from modelmon.views.endpoints import EndpointSummary
+from modelmon.views.results import Result
 
 APP = "histogram-data-drift"
 
 
-def verdict(number: int, name: str, value: float, status: int, **evidence) -> dict:
-    start = date(2013, 1, 3) + timedelta(weeks=number)
-    return {
-        "endpoint_id": "e1", "endpoint_name": "delay", "application_name": APP,
-        "start_infer_time": f"{start} 00:00:00.000000+00:00",
-        "end_infer_time": f"{start + timedelta(weeks=1)} 00:00:00.000000+00:00",
-        "result_name": name, "result_value": value, "result_kind": 0, "result_status": status,
-        "result_extra_data": json.dumps({"rows": 600 + number, **evidence}),
-    }  # fmt: skip
+def verdict(number: int, name: str, value: float, status: int, **evidence) -> Result:
+    start = datetime(2013, 1, 3, tzinfo=UTC) + timedelta(weeks=number)
+    return Result(
+        "e1", "delay", APP, start, start + timedelta(weeks=1), 1, name, value, 0, status,
+        json.dumps({"rows": 600 + number, **evidence}), stale=False,
+    )  # fmt: skip
 
 
-def week(number: int, scores: dict[str, float], status: int, state: str = "") -> list[dict]:
+def week(number: int, scores: dict[str, float], status: int, state: str = "") -> list[Result]:
     features = {name: {"score": score, "tvd": score, "hellinger": score} for name, score in scores.items()}
     extra = {"state": state} if state else {}
     return [
@@ -49,23 +49,28 @@ def week(number: int, scores: dict[str, float], status: int, state: str = "") ->
     ]
 
 
+def endpoint(endpoint_id: str, name: str, received: int = 0, failed: int = 0) -> EndpointSummary:
+    nothing = dict.fromkeys(field.name for field in fields(EndpointSummary))
+    known = {"endpoint_id": endpoint_id, "endpoint_name": name, "received": received}
+    return EndpointSummary(**nothing | known | {"windows": {"failed": failed}})
+
+
 @pytest.fixture
-def status() -> dict:
-    results = [
+def endpoints() -> list[EndpointSummary]:
+    return [endpoint("e3", "never judged"), endpoint("e1", "delay", 2406, failed=1)]
+
+
+@pytest.fixture
+def results() -> list[Result]:
+    drifted = verdict(2, "feature_drift", 1.0, 2)
+    return [
         *week(2, {"temperature": 0.72, "hour": 0.1}, 2),
         *week(0, {"temperature": 0.9, "hour": 0.9}, -1, "incomplete"),
         *week(1, {"pressure": 0.55, "temperature": 0.2}, 1),
         *week(3, {"temperature": 0.3, "hour": 0.2}, 0),
+        replace(drifted, application_name="other"),
+        replace(drifted, endpoint_id="e2"),
     ]
-    other_app = {**verdict(2, "feature_drift", 1.0, 2), "application_name": "other"}
-    other_endpoint = {**verdict(2, "feature_drift", 1.0, 2), "endpoint_id": "e2"}
-    return {
-        "endpoints": [
-            {"endpoint_id": "e3", "endpoint_name": "never judged", "received": 0, "windows": {"failed": 0}},
-            {"endpoint_id": "e1", "endpoint_name": "delay", "received": 2406, "windows": {"failed": 1}},
-        ],
-        "results": [*results, other_app, other_endpoint],
-    }
 
 
 def shown(*things: object) -> str:
@@ -75,14 +80,14 @@ def shown(*things: object) -> str:
     return console.file.getvalue()
 
 
-def test_an_outcome_has_the_weeks_of_one_endpoint_and_app_in_order(status):
-    outcome, _ = outcomes(status, APP)
+def test_an_outcome_has_the_weeks_of_one_endpoint_and_app_in_order(endpoints, results):
+    outcome, _ = outcomes(endpoints, results, APP)
     assert [each.start for each in outcome.weeks] == [date(2013, 1, 3) + timedelta(weeks=n) for n in range(4)]
     assert [each.rows for each in outcome.judged] == [601, 602, 603]
 
 
-def test_weeks_without_a_verdict_count_neither_as_alarms_nor_as_highest(status):
-    outcome, _ = outcomes(status, APP)
+def test_weeks_without_a_verdict_count_neither_as_alarms_nor_as_highest(endpoints, results):
+    outcome, _ = outcomes(endpoints, results, APP)
     suspected = outcome.first(ResultStatusApp.potential_detection)
     detected = outcome.first(ResultStatusApp.detected)
     assert suspected is not None
@@ -93,8 +98,8 @@ def test_weeks_without_a_verdict_count_neither_as_alarms_nor_as_highest(status):
     ]  # fmt: skip
 
 
-def test_the_report_says_when_on_what_and_on_how_many_rows(status):
-    found = outcomes(status, APP)[:1]
+def test_the_report_says_when_on_what_and_on_how_many_rows(endpoints, results):
+    found = outcomes(endpoints, results, APP)[:1]
     text = shown(findings(found), worst_features(found))
     for words in ("3 + 1 incomplete + 1 failed", "week of 10 Jan", "pressure 0.55", "on 601 rows",
                   "week of 17 Jan", "temperature 0.72", "on 602 rows", "0.72, week of 17 Jan",
@@ -102,19 +107,19 @@ def test_the_report_says_when_on_what_and_on_how_many_rows(status):
         assert words in text
 
 
-def test_an_endpoint_that_never_alarmed_says_never(status):
-    status["results"] = week(1, {"distance": 0.1}, 0)
-    assert shown(findings(outcomes(status, APP)[:1])).count("never") == 3
+def test_an_endpoint_that_never_alarmed_says_never(endpoints):
+    calm = week(1, {"distance": 0.1}, 0)
+    assert shown(findings(outcomes(endpoints, calm, APP)[:1])).count("never") == 3
 
 
-def test_an_endpoint_that_was_never_judged_is_there_without_a_score(status):
-    _, unjudged = outcomes(status, APP)
+def test_an_endpoint_that_was_never_judged_is_there_without_a_score(endpoints, results):
+    _, unjudged = outcomes(endpoints, results, APP)
     assert (unjudged.endpoint_name, unjudged.weeks) == ("never judged", ())
     assert shown(findings([unjudged]), worst_features([unjudged]), year(unjudged)).count("1.00") == 0
 
 
-def test_the_year_is_a_bar_a_week_and_a_dot_where_there_was_no_verdict(status):
-    outcome, _ = outcomes(status, APP)
+def test_the_year_is_a_bar_a_week_and_a_dot_where_there_was_no_verdict(endpoints, results):
+    outcome, _ = outcomes(endpoints, results, APP)
     assert "feature_drift ·▅▆▃" in year(outcome).plain
 
 

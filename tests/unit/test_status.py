@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 
 import pytest
-from modelmon.views.status import NEWEST, idle, status
 
 from modelmon import wire
 from modelmon.ledger import batches
 from modelmon.model import UNKNOWN_ENDPOINT
 from modelmon.stages.controller import ProjectStreams
 from modelmon.streams import BACKENDS
-from modelmon.views import alert_rows
+from modelmon.views import alert_rows, results
+from modelmon.views.encoding import to_json
+from modelmon.views.endpoints import EndpointQuery
+from modelmon.views.left_to_do import left_to_do
+from modelmon.views.project_status import project_status
 from unit import flaky_stream
 from unit.window_support import E1, E2, GRACE, T0, Chain, at, done, failed, metric, result, waits
 
@@ -24,20 +27,23 @@ def chain(tmp_path):
     chain.close()
 
 
-def read(chain: Chain, now: int, since: int | None = None, back: int = NEWEST) -> dict:
+def read(chain: Chain, now: int, since: int | None = None, query: EndpointQuery | None = None) -> dict:
     streams = ProjectStreams(chain.settings)
     groups = streams.groups(["app"])
-    found = status(chain.database, chain.series, groups, now, chain.settings, since, back)
+    found = project_status(chain.database, chain.series, groups, now, chain.settings, query, since)
     streams.close()
-    return json.loads(json.dumps(found))
+    return json.loads(json.dumps(to_json(found)))
 
 
-def left(chain: Chain, now: int) -> list[str]:
+def left(chain: Chain, now: int) -> dict[str, int]:
+    """What is left to do, and how much of it."""
     streams = ProjectStreams(chain.settings)
-    nothing, reasons = idle(chain.database, streams.groups(["app"]), now, chain.settings)
+    found = left_to_do(chain.database, streams.groups(["app"]), now, chain.settings)
     streams.close()
-    assert nothing is (not reasons)
-    return reasons
+    amounts = {**found.messages, "minutes": found.minutes}
+    amounts |= {state.value: many for state, many in found.windows.items()}
+    assert found.is_idle is not any(amounts.values())
+    return {what: many for what, many in amounts.items() if many}
 
 
 def judge(chain: Chain, now: int, *, rows: int = 100, status: int = 0) -> None:
@@ -56,6 +62,7 @@ def test_an_endpoint_shows_its_counts_and_times(chain):
         "endpoint_id": E1,
         "endpoint_name": f"{E1}-name",
         "function_name": "",
+        "model_uri": "",
         "received": 2,
         "stored": 2,
         "errors": 0,
@@ -137,21 +144,27 @@ def test_a_result_has_the_names_of_the_wire(chain):
     assert [(each["metric_name"], each["metric_value"]) for each in shown["metrics"]] == [("rows", 1.0)]
 
 
-def test_results_of_the_newest_windows_are_shown_and_with_a_time_those_of_all_since_in_order(chain):
+def test_results_of_the_newest_window_are_shown_and_with_a_time_those_of_all_since_in_order(chain):
     chain.serve(*[at(minute) for minute in range(0, 41, 5)], now=at(41))
     chain.tick(at(41))
     judge(chain, at(41))
-    (newest,) = read(chain, at(41), back=1)["results"]
-    assert newest["start_infer_time"] == wire.write_moment(at(30) - 10 * 60_000_000)
-    assert [each["start_infer_time"] for each in read(chain, at(41), back=1)["metrics"]] == [
-        newest["start_infer_time"]
-    ]
-    assert [len(read(chain, at(41), back=2)[part]) for part in ("results", "metrics")] == [2, 2]
-    assert [len(read(chain, at(41), back=0)[part]) for part in ("results", "metrics")] == [0, 0]
+    shown = read(chain, at(41))
+    assert [each["start_infer_time"] for each in shown["results"]] == [wire.write_moment(at(20))]
+    assert [each["start_infer_time"] for each in shown["metrics"]] == [wire.write_moment(at(20))]
     starts = [each["start_infer_time"] for each in read(chain, at(41), since=0)["results"]]
     assert len(starts) == 3
     assert starts == sorted(starts)
     assert [each["start_infer_time"] for each in read(chain, at(41), since=at(15))["results"]] == starts[2:]
+
+
+def test_more_values_than_are_read_at_once_are_said_to_be_left_out(chain, monkeypatch):
+    chain.serve(*[at(minute) for minute in range(0, 41, 5)], now=at(41))
+    chain.tick(at(41))
+    judge(chain, at(41))
+    assert read(chain, at(41), since=0)["totals"]["values_complete"] is True
+    monkeypatch.setattr(results, "WINDOWS", 2)
+    shown = read(chain, at(41), since=0)
+    assert (len(shown["results"]), shown["totals"]["values_complete"]) == (2, False)
 
 
 def test_of_alerts_that_ended_the_newest_are_shown_and_every_open_one(chain, monkeypatch):
@@ -491,35 +504,35 @@ def test_a_project_without_anything_can_be_shown(chain):
 
 
 def test_a_project_without_anything_is_idle(chain):
-    assert left(chain, at(0)) == []
+    assert left(chain, at(0)) == {}
 
 
 def test_messages_that_nobody_read_are_left_to_do(chain):
     chain.events.publish([(E1, b"{}")] * 3)
-    assert left(chain, at(0)) == ["modelmon-stream has 3 messages to read"]
+    assert left(chain, at(0)) == {"modelmon-stream": 3}
 
 
 def test_minutes_that_the_controller_has_not_seen_are_left_to_do(chain):
     chain.serve(at(0), at(1), now=at(1))
-    assert left(chain, at(1)) == ["2 minutes with new rows to look at"]
+    assert left(chain, at(1)) == {"minutes": 2}
 
 
 def test_a_window_that_ends_in_the_future_is_not_waited_for(chain):
     chain.serve(at(0), now=at(0))
     chain.tick(at(0))
-    assert left(chain, at(9)) == []
+    assert left(chain, at(9)) == {}
 
 
 def test_a_window_that_waits_for_silence_is_waited_for_until_it_is_answered(chain):
     chain.serve(at(0), at(9), now=at(9))
     chain.tick(at(9))
-    assert left(chain, at(10)) == ["windows waiting: 1"]
+    assert left(chain, at(10)) == {"waiting": 1}
     chain.settle(at(11))
-    assert left(chain, at(11)) == ["modelmon-app-app has 1 message to read", "windows sent: 1"]
+    assert left(chain, at(11)) == {"modelmon-app-app": 1, "sent": 1}
     events = chain.app_events()
-    assert left(chain, at(11)) == ["windows sent: 1"]
+    assert left(chain, at(11)) == {"sent": 1}
     chain.report(done(events[0]))
-    assert left(chain, at(11)) == []
+    assert left(chain, at(11)) == {}
 
 
 def test_a_failed_window_is_waited_for_as_long_as_it_is_retried(chain):
@@ -530,8 +543,8 @@ def test_a_failed_window_is_waited_for_as_long_as_it_is_retried(chain):
         for event in chain.app_events():
             chain.report(failed(event))
         waits.append(left(chain, at(11, second)))
-    assert waits[0] == waits[29] == ["windows retrying: 1"]
-    assert waits[30] == []
+    assert waits[0] == waits[29] == {"retrying": 1}
+    assert waits[30] == {}
 
 
 def test_a_reopened_window_is_waited_for(chain):
@@ -540,10 +553,10 @@ def test_a_reopened_window_is_waited_for(chain):
     judge(chain, at(11))
     chain.serve(at(5), now=at(12))
     chain.tick(at(12))
-    assert left(chain, at(12)) == ["windows waiting: 1"]
+    assert left(chain, at(12)) == {"waiting": 1}
     chain.tick(at(12, GRACE))
     judge(chain, at(13))
-    assert left(chain, at(13)) == []
+    assert left(chain, at(13)) == {}
 
 
 def test_windows_that_nobody_judges_any_more_are_not_waited_for(chain):
@@ -553,17 +566,17 @@ def test_windows_that_nobody_judges_any_more_are_not_waited_for(chain):
     chain.tick(at(0))
     chain.unregister("app")
     chain.unregister("other")
-    assert left(chain, at(60)) == []
+    assert left(chain, at(60)) == {}
     chain.register("app")
     chain.forget_endpoint(E1)
     chain.forget_endpoint(E2)
-    assert left(chain, at(60)) == []
+    assert left(chain, at(60)) == {}
 
 
 def test_a_batch_job_that_is_not_complete_is_not_waited_for(chain):
     chain.endpoint(E1, mode="batch")
     chain.serve(at(0), now=at(0))
     chain.tick(at(0))
-    assert left(chain, at(60)) == []
+    assert left(chain, at(60)) == {}
     chain.complete(at(0), now=at(60))
-    assert left(chain, at(60)) == ["1 minute with new rows to look at", "windows waiting: 1"]
+    assert left(chain, at(60)) == {"minutes": 1, "waiting": 1}

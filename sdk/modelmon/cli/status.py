@@ -21,7 +21,7 @@ from modelmon.function_spec.platforms import EMBEDDED
 if TYPE_CHECKING:
     from modelmon.settings import Settings
     from modelmon.views.clock import Clock
-    from modelmon.views.endpoints import EndpointQuery, Order
+    from modelmon.views.endpoints import EndpointQuery, Sort
     from modelmon.views.lag import PartitionLag
     from modelmon.views.project_status import ProjectStatus
 
@@ -35,9 +35,7 @@ def status(
     function: Names = None,
     limit: Annotated[int, typer.Option(min=1, help="How many endpoints are shown.")] = 100,
     after: Annotated[str, typer.Option(help="Go on after the endpoint of this id.", show_default=False)] = "",
-    order: Annotated[
-        str, typer.Option("--sort", help="trouble, name, received or last-request.")
-    ] = "trouble",
+    sort: Annotated[str, typer.Option(help="trouble, name, received or last-request.")] = "trouble",
     since: Annotated[
         datetime | None,
         typer.Option(help="With --json: results of every window that starts at this UTC time or later."),
@@ -64,7 +62,7 @@ def status(
     settings = load_settings(project_dir)
     query = EndpointQuery(
         [each.replace("-", " ") for each in state or ()], endpoint or (), app or (), function or (),
-        _order(order), limit, after,
+        _sort(sort), limit, after,
     )  # fmt: skip
     found = read_status(settings, query, since.replace(tzinfo=UTC) if since else None, values=as_json)
     functions = deployed_functions(settings)
@@ -101,9 +99,9 @@ def read_status(
     return replace(found, unavailable=(*found.unavailable, *unknown))
 
 
-def _order(name: str) -> Order:
-    order: Any = name.replace("-", "_")  # the query says which there are
-    return order  # type: ignore[no-any-return]
+def _sort(name: str) -> Sort:
+    sort: Any = name.replace("-", "_")  # the query says which there are
+    return sort  # type: ignore[no-any-return]
 
 
 def _show(settings: Settings, found: ProjectStatus, functions: list[dict[str, Any]]) -> None:

@@ -60,7 +60,7 @@ def run_chain(project_dir: Path, console: Console, months: int = 12) -> int:
     settings = serve_and_watch(project_dir, traffic, console)
     stored = read_status(settings)
     console.print(f"Alerts raised: {summary(stored.alerts)}.")
-    found = outcomes(stored, APP)
+    found = outcomes(stored.endpoints, stored.results, APP)
     seconds = time.monotonic() - began
     show(found, console)
     problems = list(_problems(found, traffic))

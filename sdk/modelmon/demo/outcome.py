@@ -1,4 +1,4 @@
-"""What the year came to, endpoint by endpoint, read from what `modelmon status --json` shows."""
+"""What the year came to, endpoint by endpoint, read from what `modelmon status` shows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import msgspec
 from modelmon.model import ResultStatusApp
 
 if TYPE_CHECKING:
-    from modelmon.views.project_status import ProjectStatus
+    from modelmon.views.endpoints import EndpointSummary
     from modelmon.views.results import Result
 
 GENERAL, FEATURE = "general_drift", "feature_drift"
@@ -72,20 +72,22 @@ class Outcome:
         return sorted(worst.values(), key=lambda found: -found.score)
 
 
-def outcomes(status: ProjectStatus, application_name: str) -> list[Outcome]:
+def outcomes(
+    endpoints: Iterable[EndpointSummary], results: Iterable[Result], application_name: str
+) -> list[Outcome]:
     """An outcome for each endpoint, by name, with the weeks that the app has judged."""
-    results: dict[str, list[Result]] = {}
-    for result in status.results:
+    by_endpoint: dict[str, list[Result]] = {}
+    for result in results:
         if result.application_name == application_name:
-            results.setdefault(result.endpoint_id, []).append(result)
+            by_endpoint.setdefault(result.endpoint_id, []).append(result)
     found = [
         Outcome(
             endpoint.endpoint_name,
             endpoint.received,
             endpoint.windows["failed"],
-            tuple(_weeks(results.get(endpoint.endpoint_id, []))),
+            tuple(_weeks(by_endpoint.get(endpoint.endpoint_id, []))),
         )
-        for endpoint in status.endpoints
+        for endpoint in endpoints
     ]
     return sorted(found, key=lambda outcome: outcome.endpoint_name)
 

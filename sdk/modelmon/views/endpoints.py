@@ -22,7 +22,7 @@ from modelmon.views.verdicts import NO_DATA, Verdict, worst_per_kind
 from modelmon.views.window_counts import count_windows
 from modelmon.windows import FAILED, UNAVAILABLE
 
-Order = Literal["trouble", "name", "received", "last_request"]
+Sort = Literal["trouble", "name", "received", "last_request"]
 PAGE = 100
 
 
@@ -33,20 +33,20 @@ class EndpointQuery:
 
     `endpoints` are names, ids or patterns with `*`. `apps` leave the word of other apps out. `after` is the
     id of the endpoint that the page before ended with. Raises ConfigError for a state that does not exist, a
-    limit below 1 and an unknown order.
+    limit below 1 and a sort that does not exist.
     """
 
     states: Sequence[str] = ()
     endpoints: Sequence[str] = ()
     apps: Sequence[str] = ()
     functions: Sequence[str] = ()
-    order: Order = "trouble"
+    sort: Sort = "trouble"
     limit: int = PAGE
     after: str = ""
 
     def __post_init__(self) -> None:
         _check("state", self.states, WORST_FIRST)
-        _check("order", [self.order], _KEYS)
+        _check("sort", [self.sort], _KEYS)
         if self.limit < 1:
             raise ConfigError(f"a page has at least one endpoint, got a limit of {self.limit}")
 
@@ -118,7 +118,7 @@ def list_endpoints(
     chosen = [(facts, standing_of(facts)) for facts in _chosen(known, query)]
     if query.states:
         chosen = [placed for placed in chosen if placed[1].state in query.states]
-    chosen.sort(key=_KEYS[query.order])
+    chosen.sort(key=_KEYS[query.sort])
     first = _place_after(chosen, query.after)
     page = chosen[first : first + query.limit]
     more = len(chosen) > first + query.limit

@@ -1,0 +1,178 @@
+"""An endpoint in one line: the worst that is known of it, and why."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from modelmon.model import from_us
+from modelmon.views.alert_rows import Alarm, findings, words_of_alert
+from modelmon.views.endpoint_facts import AppStanding, Counts, Facts
+from modelmon.views.endpoint_states import standing_of, trouble
+from modelmon.views.next_window import NextWindow
+from modelmon.views.verdicts import Verdict
+from modelmon.wire import read_moment
+
+HOUR = "2026-01-01 {:02}:00:00.000000+00:00"
+
+
+def us(hour: int) -> int:
+    return read_moment(HOUR.format(hour), "time")
+
+
+def endpoint(*verdicts: Verdict, states: tuple[str, ...] = (), **changes: Any) -> Facts:
+    fine = [AppStanding("drift", None, (), "")] if verdicts else []
+    facts = {
+        "endpoint_id": "e",
+        "endpoint_name": "m",
+        "function_name": "",
+        "model_uri": "",
+        "created_us": None,
+    }
+    facts |= {"counts": Counts(), "first_request_us": None, "last_request_us": us(9), "last_error": ""}
+    facts |= {"last_error_us": None, "states": frozenset(states), "apps": fine, "verdicts": verdicts}
+    return Facts(**facts | {"alarms": ()} | changes)
+
+
+def verdict(status: int, value: float = 0.5, **changes: Any) -> Verdict:
+    extra = json.dumps({"feature": "wind", "rows": 12, **changes.pop("extra", {})})
+    found = {"application_name": "drift", "result_name": "feature_drift", "result_value": value}
+    found |= {"result_kind": 0, "result_status": status, "shown_status": status, "result_extra_data": extra}
+    found |= {"start_infer_time": from_us(us(7)), "end_infer_time": from_us(us(8)), "window_revision": 1}
+    return Verdict(**found | {"states": (), "age_seconds": 0, "stale": False} | changes)
+
+
+def alarm(state: str = "detected", value: float | None = 0.9, **changes: Any) -> Alarm:
+    found = {"application_name": "drift", "result_name": "feature_drift", "state": state, "value": value}
+    return Alarm(**found | {"detail": '{"feature":"rain"}'} | changes)
+
+
+def alert(kind: str = "data-drift-detected", value: float | None = 0.9, **changes: Any) -> dict[str, Any]:
+    found = {"endpoint_id": "e", "endpoint_name": "m", "application_name": "drift", "kind": kind}
+    found |= {"severity": "high" if kind.endswith(("detected", "failed")) else "medium"}
+    found |= {"result_name": "feature_drift", "result_value": value, "detail": '{"feature":"rain"}'}
+    return found | {"start_infer_time": HOUR.format(1), "resolved": None} | changes
+
+
+FAILED = [AppStanding("drift", None, ("failed",), "KeyError: 'x'\nTraceback")]
+WAITS = [AppStanding("drift", None, ("unavailable",), "the labels of 09:00")]
+NEXT = NextWindow("drift", from_us(0), from_us(1), None, "", None, "window due at 10:00:30", 50)
+BROKEN = {"last_error": "ValueError: x\nTraceback", "last_error_us": us(10)}
+STALE = verdict(0, stale=True, shown_status=-1)
+ACCURACY = verdict(1, 0.6, application_name="mine", result_name="accuracy", result_extra_data="no JSON")
+
+
+@pytest.mark.parametrize(
+    ("facts", "alarms", "state", "why"),
+    [
+        (endpoint(verdict(2, 0.875)), [], "detected", "wind 0.88, feature_drift"),
+        (endpoint(verdict(1)), [], "suspected", "wind 0.50, feature_drift"),
+        (endpoint(verdict(0)), [], "no detection", "wind 0.50, feature_drift"),
+        (endpoint(verdict(0, 0.1), verdict(0, 0.2)), [], "no detection", "wind 0.20, feature_drift"),
+        (endpoint(verdict(1, states=("partial",))), [], "suspected", "wind 0.50, feature_drift (partial)"),
+        (endpoint(verdict(2, stale=True)), [], "detected", "wind 0.50, feature_drift (stale)"),
+        (endpoint(STALE), [], "no verdict", "verdict of 2026-01-01 08:00 UTC"),
+        (endpoint(STALE, states=("no data",)), [], "no data", "since 2026-01-01 09:00 UTC"),
+        (endpoint(verdict(2), states=("no data",)), [], "detected", "wind 0.50, feature_drift"),
+        (endpoint(states=("no data",), last_request_us=None), [], "no data", "no request yet"),
+        (
+            endpoint(states=("no data",), last_request_us=None, counts=Counts(rejected=3)), [],
+            "no data", "3 messages that can't be read",
+        ),
+        (
+            endpoint(states=("no data",), last_request_us=None, **BROKEN), [],
+            "no data", "no request answered yet: ValueError: x",
+        ),
+        (
+            endpoint(states=("no data",), **BROKEN), [],
+            "no data", "none answered since 2026-01-01 09:00 UTC: ValueError: x",
+        ),
+        (
+            endpoint(states=("no data",), **BROKEN | {"last_error_us": us(8)}), [],
+            "no data", "since 2026-01-01 09:00 UTC",
+        ),
+        (endpoint(verdict(0), apps=FAILED, states=("failed",)), [], "failed", "KeyError: 'x'"),
+        (endpoint(verdict(0), apps=WAITS, states=("unavailable",)), [], "unavailable", "the labels of 09:00"),
+        (endpoint(verdict(2), apps=FAILED, states=("failed",)), [], "detected", "wind 0.50, feature_drift"),
+        (endpoint(verdict(1), apps=FAILED, states=("failed",)), [], "failed", "KeyError: 'x'"),
+        (
+            endpoint(verdict(-1), states=("incomplete",)), [],
+            "incomplete", "wind 0.50, feature_drift on a part of the window",
+        ),
+        (endpoint(verdict(-1), states=("warming up",)), [], "warming up", "12 rows are too few"),
+        (endpoint(verdict(-1, extra={"state": "no reference"})), [], "no verdict", "no reference"),
+        (endpoint(apps=[AppStanding("a", None, (), "")]), [], "no verdict",
+         "its apps gave metrics only"),
+        (endpoint(), [], "waiting", "for its first window"),
+        (endpoint(waits=NEXT), [], "waiting", "window due at 10:00:30"),
+        (endpoint(verdict(0), ACCURACY), [], "suspected", "accuracy 0.60 of mine"),
+        # an alert that is open stands, whatever the newest window could not say
+        (endpoint(verdict(-1), states=("incomplete",)), [alarm()], "detected", "rain 0.90, feature_drift"),
+        (endpoint(verdict(1)), [alarm()], "detected", "rain 0.90, feature_drift"),
+        # and is as old as the newest word on its result, or the data
+        (
+            endpoint(verdict(1, 0.3, states=("partial",), stale=True)), [alarm()],
+            "detected", "rain 0.90, feature_drift (stale)",
+        ),
+        (endpoint(states=("no data",)), [alarm()], "detected", "rain 0.90, feature_drift (stale)"),
+        (
+            endpoint(states=("no data",)), [alarm(detail='{"state":"partial"}')],
+            "detected", "feature_drift 0.90 (partial, stale)",
+        ),
+        (endpoint(verdict(1), states=("no data",)), [alarm()], "detected", "rain 0.90, feature_drift"),
+        (endpoint(verdict(2, 0.7)), [alarm()], "detected", "wind 0.70, feature_drift"),
+        (
+            endpoint(), [alarm("failed", None, result_name="", detail="ZeroDivisionError: x")],
+            "failed", "ZeroDivisionError: x",
+        ),
+    ],
+)  # fmt: skip
+def test_the_worst_is_shown_with_its_reason(facts: Facts, alarms: list[Alarm], state: str, why: str) -> None:
+    found = standing_of(replace(facts, alarms=alarms))
+    assert (found.state, found.why()) == (state, why)
+    assert found.value is None or f"{found.value:.2f}" in why
+
+
+def test_endpoints_are_sorted_by_trouble_then_by_value_then_by_name() -> None:
+    entries = [endpoint(verdict(0)), endpoint(verdict(2, 0.7)), endpoint(verdict(2, 0.9)), endpoint()]
+    entries += [endpoint(verdict(0), endpoint_name="a")]
+    ordered = sorted(entries, key=lambda facts: trouble(standing_of(facts), facts.endpoint_name))
+    assert [entries.index(entry) for entry in ordered] == [2, 1, 3, 4, 0]
+
+
+def test_endpoints_are_sorted_by_the_value_that_is_told() -> None:
+    told = endpoint(verdict(1, 0.2), endpoint_name="b", alarms=[alarm(value=0.95)])
+    other = endpoint(verdict(2, 0.78), verdict(0, 0.99, result_name="calm"), endpoint_name="a")
+    ordered = sorted([other, told], key=lambda facts: trouble(standing_of(facts), facts.endpoint_name))
+    assert [standing_of(each).why()[:9] for each in ordered] == ["rain 0.95", "wind 0.78"]
+
+
+@pytest.mark.parametrize(
+    ("extra", "expected"),
+    [
+        ('{"feature":"rain","state":"partial"}', "rain 0.90, feature_drift (partial)"),
+        ('{"state":"partial"}', "feature_drift 0.90 (partial)"),
+        ('{"feature":"rain"}', "rain 0.90, feature_drift"),
+    ],
+)
+def test_an_alert_of_a_partial_window_says_so(extra: str, expected: str) -> None:
+    assert words_of_alert(alert("data-drift-suspected", detail=extra)) == expected
+
+
+def test_alerts_of_one_result_are_one_finding_with_its_worst_window() -> None:
+    alerts = [
+        alert(value=0.8, start_infer_time=HOUR.format(3)),
+        alert(value=0.95, start_infer_time=HOUR.format(2), detail='{"feature":"worst"}'),
+        alert("data-drift-suspected", 0.99, start_infer_time=HOUR.format(1)),
+        alert(value=0.7, start_infer_time=HOUR.format(5), resolved=HOUR.format(7), endpoint_id="other"),
+        alert(value=0.7, start_infer_time=HOUR.format(4), resolved=HOUR.format(6), endpoint_id="other"),
+    ]
+    still, over = findings(alerts)
+    assert (still["kind"], still["windows"], words_of_alert(still)) == (
+        "data-drift-detected", 2, "worst 0.95, feature_drift",
+    )  # fmt: skip
+    assert (still["first"], still["last"], still["milder"]) == (HOUR.format(2), HOUR.format(3), 1)
+    assert (over["windows"], over["resolved"]) == (2, HOUR.format(7))
