@@ -20,7 +20,7 @@ from modelmon.cli import main, output, status
 from modelmon.ledger import batches, endpoints
 from modelmon.ledger.schema import endpoints as endpoints_table
 from modelmon.model import Endpoint
-from unit.window_support import Chain, at, done, envelope, failed
+from unit.window_support import Chain, at, done, failed, result
 
 SPEC = "project: flights\napp_attempts: 1\ngrace_seconds: 30\n"
 NAMES = {"e0": "wind-farm", "e1": "broken", "e2": "silent", "e3": "calm"}
@@ -67,28 +67,21 @@ class Project:
     def _judge(self, first: int, feature: str) -> None:
         for number, event in enumerate(self._events("drift", "e0")):
             evidence = json.dumps({"feature": feature})
-            drift = self._result(event, "feature_drift", 0.875, (first, 2)[number], evidence)
-            old = self._result(event, "old", 0.6, (1, 0)[number], '{"feature":"rain"}')
+            drift = result(event, (first, 2)[number], 0.875, "feature_drift", extra_data=evidence)
+            old = result(event, (1, 0)[number], 0.6, "old", extra_data='{"feature":"rain"}')
             self.chain.report(drift, old, done(event), now=at(21))
         for event in self._events("drift", "e1"):
             self.chain.report(failed(event, "KeyError: 'no [such] thing'"), now=at(21))
         for event in self._events("drift", "e3"):
-            self.chain.report(self._result(event, "feature_drift", 0.1, 0), done(event), now=at(21))
+            self.chain.report(
+                result(event, 0, 0.1, "feature_drift", extra_data="{}"), done(event), now=at(21)
+            )
         for event in self._events("mine", "e0"):
-            self.chain.report(self._result(event, "accuracy", 0.9, 0), done(event), now=at(21))
+            self.chain.report(result(event, 0, 0.9, "accuracy", extra_data="{}"), done(event), now=at(21))
 
     def _events(self, app: str, endpoint_id: str) -> list[wire.AppEvent]:
         events = self.chain.app_events(app, read=False)
         return [event for event in events if event.endpoint_id == endpoint_id]
-
-    @staticmethod
-    def _result(
-        event: wire.AppEvent, name: str, value: float, status: int, evidence: str = "{}"
-    ) -> wire.Envelope:
-        return envelope(
-            event, "result", result_name=name, result_value=value, result_kind=0, result_status=status,
-            result_extra_data=evidence,
-        )  # fmt: skip
 
     def rename(self, names: dict[str, dict[str, str]]) -> None:
         with self.chain.database.write() as connection:
