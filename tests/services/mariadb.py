@@ -83,7 +83,7 @@ class MariaDB:
             str(_program("mariadbd")), _NO_FILES, f"--datadir={self._folder}/data",
             "--bind-address=127.0.0.1", f"--port={self.port}", f"--socket={self._folder}/socket",
             f"--pid-file={self._folder}/pid", "--innodb-buffer-pool-size=64M", "--max-connections=200",
-            "--innodb-flush-log-at-trx-commit=0", "--innodb-flush-method=nosync",  # no power cut in tests
+            "--innodb-flush-log-at-trx-commit=2", "--innodb-flush-method=nosync",  # no power cut in tests
         ]  # fmt: skip
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(

@@ -16,15 +16,15 @@ from modelmon import wire
 from modelmon.errors import UnavailableError
 from modelmon.ledger import batches, endpoints, registry
 from modelmon.ledger.endpoint_apps import COUNTERS
-from modelmon.ledger.records import records_at
+from modelmon.ledger.records import open_records
 from modelmon.ledger.schema import alerts, endpoint_apps, traffic, verdicts, windows
 from modelmon.model import Answer, BatchRange, Endpoint, Message, Stats, ValuePoint, to_us
 from modelmon.settings import Settings
 from modelmon.stages.controller import Controller
 from modelmon.stages.writer import Writer
+from modelmon.stores.series import open_series
 from modelmon.stores.series.reading import read_values
 from modelmon.streams import open_stream
-from series_files import series_in
 
 T0 = 1_700_000_400_000_000  # a multiple of ten minutes
 GRACE = 30
@@ -49,8 +49,8 @@ class Chain:
             "flush_after_seconds": 0.01,
         }
         self.settings = Settings.load(folder, {}, **{**values, **settings})
-        self.database = records_at(self.settings.records_url, durability="process")
-        self.series = series_in(self.database)
+        self.database = open_records(self.settings)
+        self.series = open_series(self.settings)
         self.controller = Controller.open(self.settings)
         self.events = open_stream(self.settings.events_url, self.settings.events_partitions)
         open_stream(self.settings.writer_url, self.settings.writer_partitions).close()

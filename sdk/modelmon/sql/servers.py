@@ -14,7 +14,7 @@ DRIVERS = {"postgresql": "psycopg", "postgres": "psycopg", "mysql": "pymysql", "
 """Scheme of a URL to the driver that it is spoken with."""
 CONNECT_SECONDS = 10.0
 LOCK_SECONDS = 30.0  # as long as SQLite waits for its lock
-_LATER_SECONDS = 5.0  # so that the server's own limit, which can say what it was, comes first
+_LATER_SECONDS = 2.0  # so that the server's own limit, which can say what it was, comes first
 # The server tells no code before it lets us in, and says this in English unless its administrator chose else.
 _REFUSED = re.compile(
     r"password authentication failed|no password supplied|no pg_hba\.conf entry|authentication failed for"

@@ -10,11 +10,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, case, or_
+from sqlalchemy import ColumnElement, Connection, Table, and_, case, literal_column, or_
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 Row = Mapping[str, Any]
 Item = TypeVar("Item")
+_EMPTY: ColumnElement[str] = literal_column("''")  # PyMySQL takes no parameter behind those of the rows
 CHUNK = 500  # parameters of one `IN`: below the limit of every database
 
 
@@ -97,7 +98,7 @@ def upsert(
         elif name in largest:
             changes[name] = case((_moves(old, new[name], new[name] > old), new[name]), else_=old)
         elif name in said:
-            changes[name] = case((new[name] != "", new[name]), else_=old)
+            changes[name] = case((new[name] != _EMPTY, new[name]), else_=old)
         else:
             changes[name] = new[name]
     if not changes:
