@@ -218,7 +218,10 @@ def test_workers_and_controllers_at_once_count_every_row_and_never_lock_each_oth
 ) -> None:
     chain = Chain(tmp_path, records_url=url)
     opened.callback(chain.database.close)
+    opened.callback(chain.series.close)
     controllers = [Controller.open(chain.settings) for _ in range(CONTROLLERS)]
+    for controller in controllers:
+        opened.callback(controller._close)
     refused: list[str] = []
 
     def work(partition: int) -> None:
@@ -258,8 +261,6 @@ def test_workers_and_controllers_at_once_count_every_row_and_never_lock_each_oth
         for each in done:
             each.result()
     controllers[0]._work(at(12))
-    for controller in controllers:
-        controller._close()
     assert refused == []
     with chain.database.read() as connection:
         query = select(traffic.c.endpoint_id, traffic.c.stored)
