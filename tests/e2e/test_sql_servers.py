@@ -210,7 +210,7 @@ def test_processes_that_make_the_database_together_all_find_it_made(url: str, op
 # --- many at once
 
 
-WORKERS, CONTROLLERS, BATCHES, ENDPOINTS = 4, 2, 15, 12
+WORKERS, BATCHES, ENDPOINTS = 4, 15, 12
 
 
 def test_workers_and_controllers_at_once_count_every_row_and_never_lock_each_other_out(
@@ -219,7 +219,7 @@ def test_workers_and_controllers_at_once_count_every_row_and_never_lock_each_oth
     chain = Chain(tmp_path, records_url=url)
     opened.callback(chain.database.close)
     opened.callback(chain.series.close)
-    controllers = [Controller.open(chain.settings) for _ in range(CONTROLLERS)]
+    controllers = [chain.controller, Controller.open(chain.settings)]
     for controller in controllers:
         opened.callback(controller._close)
     refused: list[str] = []
@@ -255,7 +255,7 @@ def test_workers_and_controllers_at_once_count_every_row_and_never_lock_each_oth
             except UnavailableError as error:
                 refused.append(str(error))
 
-    with ThreadPoolExecutor(WORKERS + CONTROLLERS) as threads:
+    with ThreadPoolExecutor(WORKERS + len(controllers)) as threads:
         done = [threads.submit(work, partition) for partition in range(WORKERS)]
         done += [threads.submit(tick, controller) for controller in controllers]
         for each in done:
