@@ -18,7 +18,7 @@ from modelmon.model_monitoring import judging
 from modelmon.model_monitoring.judging import Asked, judge_windows
 from modelmon.stores.samples import open_samples
 from modelmon.upkeep import asking
-from modelmon.upkeep.maintenance import prune
+from modelmon.upkeep.pruning import prune
 from unit.window_support import E1, E2, GRACE, T0, Chain, at, done, failed, result, waits
 
 MINUTE_US = 60_000_000

@@ -23,7 +23,8 @@ from modelmon.stores.samples import ParquetSamples
 from modelmon.stores.series import open_series
 from modelmon.upkeep import maintenance
 from modelmon.upkeep.compaction import compact
-from modelmon.upkeep.maintenance import REST_US, SWEEP_EVERY_US, maintain, prune
+from modelmon.upkeep.maintenance import REST_US, SWEEP_EVERY_US, maintain
+from modelmon.upkeep.pruning import prune
 from modelmon.upkeep.rewriting import ABANDONED_AFTER_US
 from modelmon.upkeep.sweep import sweep
 from sample_files import HOUR_US, STREAM, add_file, path_of, table

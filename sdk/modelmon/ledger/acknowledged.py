@@ -16,7 +16,6 @@ from sqlalchemy import (
     Select,
     Table,
     and_,
-    delete,
     exists,
     select,
     tuple_,
@@ -34,11 +33,6 @@ Acknowledged = dict[WindowKey, int]
 def note_reported(connection: Connection, key: WindowKey, revision: int) -> None:
     """An app spoke of this revision of a window without ending it."""
     upsert(connection, reported, [{**key._asdict(), "revision": revision}], largest=("revision",))
-
-
-def forget_reported(connection: Connection, before_us: int) -> None:
-    """Nothing is left of windows that start before this."""
-    connection.execute(delete(reported).where(reported.c.start_us < before_us))
 
 
 def acknowledged(connection: Connection, keys: Iterable[WindowKey]) -> Acknowledged:

@@ -148,7 +148,7 @@ def open_batch(
     if changed.rowcount != 1:
         return False
     if void is not None:
-        insert_missing(connection, schema.void_ranges, [_range_row(void)])
+        insert_missing(connection, schema.void_ranges, [{**_range_row(void), "noted_us": batch.opened_us}])
     return True
 
 
@@ -178,7 +178,7 @@ def commit_batch(
     register_discovered(connection, derived.discovered, now_us)
     for endpoint_id, names in sorted(derived.names.items(), key=itemgetter(0)):
         _learn_names(connection, endpoint_id, names, now_us)
-    _count(connection, derived, note_numbers(connection, derived.numbers, numbers), now_us)
+    _count(connection, derived, note_numbers(connection, derived.numbers, numbers, now_us), now_us)
     dead_letters.keep(connection, derived.dead_letters, limits)
     _record_schema(connection, derived, now_us)
     return True

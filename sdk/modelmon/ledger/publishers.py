@@ -58,7 +58,10 @@ def lock_numbers(connection: Connection, keys: Collection[Key]) -> dict[Key, App
 
 
 def note_numbers(
-    connection: Connection, numbers: Mapping[Key, Collection[int]], before: Mapping[Key, Applied]
+    connection: Connection,
+    numbers: Mapping[Key, Collection[int]],
+    before: Mapping[Key, Applied],
+    now_us: int,
 ) -> dict[str, int]:
     """Remember these numbers as applied; per endpoint how many more are missing than before, less than none
     where gaps were filled. `before` is what `lock_numbers` found in this transaction."""
@@ -71,7 +74,7 @@ def note_numbers(
         if after != known:
             gaps = msgspec.json.encode(after.gaps).decode() if after.gaps else None
             row = {"publisher_id": publisher, "endpoint_id": endpoint_id}
-            rows.append({**row, "last_number": after.last, "gaps": gaps})
+            rows.append({**row, "last_number": after.last, "gaps": gaps, "noted_us": now_us})
     upsert(connection, publishers, rows)
     return missing
 

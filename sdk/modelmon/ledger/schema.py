@@ -117,6 +117,7 @@ void_ranges = Table(  # batches that were cut smaller after failing: series poin
     Column("partition", Integer, primary_key=True),
     Column("first", BIG, primary_key=True),
     Column("last", BIG, primary_key=True),
+    Column("noted_us", BIG),  # null: before that was noted
 )  # fmt: skip
 
 traffic = Table(  # one row an endpoint: received = stored + errors + rejected
@@ -143,6 +144,7 @@ publishers = Table(
     Column("endpoint_id", Name(64), primary_key=True),
     Column("last_number", BIG, nullable=False),
     Column("gaps", LongText),  # spans before it that were never applied, as JSON; null: none
+    Column("noted_us", BIG),  # when it was last heard of; null: before that was noted
 )  # fmt: skip
 
 files = Table(  # Parquet files that count; written by the stream function and by upkeep
@@ -451,6 +453,7 @@ MIGRATIONS: dict[int, Callable[[Connection], None]] = {
     10: _add_columns(dead_letters.c.not_kept),
     11: _use_exact_types,
     12: _create_tables(erasures),
+    13: _add_columns(publishers.c.noted_us, void_ranges.c.noted_us),
 }
 """Version to the step that makes it from the version before; forward only. 2 added `heartbeats`; since 7 the
 series have a schema of their own (`stores/series/schema.py`), which takes over their old tables."""

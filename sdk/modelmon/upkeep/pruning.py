@@ -1,0 +1,195 @@
+"""Deleting what is old: samples, series, windows and the ledger's own notes, a bounded number at a time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Table,
+    and_,
+    delete,
+    exists,
+    func,
+    select,
+    update,
+)
+
+from modelmon.ledger import dead_letters, endpoint_apps
+from modelmon.ledger.dead_letters import Chosen
+from modelmon.ledger.schema import (
+    column_types,
+    endpoints,
+    files,
+    heartbeats,
+    publishers,
+    reported,
+    schema_changes,
+    traffic,
+    void_ranges,
+    windows,
+)
+from modelmon.model import WindowKey
+from modelmon.settings import Settings
+from modelmon.sql.database import Database
+from modelmon.sql.statements import CHUNK, of_windows
+from modelmon.stores.base import SampleStore
+from modelmon.stores.series.base import SeriesStore
+
+DAY_US = 86_400_000_000
+NOTES_KEPT_US = 30 * DAY_US
+"""How long it is remembered what came from a publisher that is silent, and how a worker that is gone was. A
+message that comes again after so long counts again."""
+WINDOWS = 5_000
+
+Some = Callable[[Connection], int]
+"""Deletes a bounded number in one transaction; returns how many, 0 once nothing is left."""
+
+
+def prune(
+    database: Database, samples: SampleStore, series: SeriesStore, before_us: int, deadline: float
+) -> int:
+    """Forget files, series and closed windows that ended before this; returns how many files went.
+
+    A file goes when its newest row is older. The newest window of each endpoint and app stays: where the
+    app stands is read from it. Stops at `deadline` (of `time.monotonic`), to go on in the next call.
+    """
+    pruned = 0
+    while paths := _unlist(database, before_us):
+        samples.delete(paths)  # killed before this, the sweep finds them
+        pruned += len(paths)
+        if time.monotonic() >= deadline:
+            return pruned
+    if _all(database, _of_retention(database, before_us), deadline):
+        series.prune(before_us)
+    return pruned
+
+
+def prune_notes(database: Database, settings: Settings, now_us: int, deadline: float) -> bool:
+    """Forget what is old whatever `retention_days` says: dead letters, publishers that are silent, workers
+    that are gone, notes of endpoints that were deleted. False when the time was over before the end."""
+    kept_us = round(settings.dead_letter_days * DAY_US)
+    old = Chosen(before_us=now_us - kept_us)
+    letters: list[Some] = [lambda connection: dead_letters.remove_some(connection, old)] if kept_us else []
+    return _all(database, [*letters, *_old_notes(now_us), *map(_of_nobody, _NOTES)], deadline)
+
+
+def _all(database: Database, steps: Sequence[Some], deadline: float) -> bool:
+    for step in steps:
+        more = 1
+        while more:
+            if time.monotonic() >= deadline:
+                return False
+            with database.write() as connection:
+                more = step(connection)
+    return True
+
+
+# --- by the retention of the data -----------------------------------------------------------------------
+
+
+def _unlist(database: Database, before_us: int) -> Sequence[str]:
+    old = select(files.c.path).where(files.c.hour_us < before_us, files.c.max_us < before_us).limit(CHUNK)
+    with database.write() as connection:
+        paths = connection.scalars(old).all()
+        if paths:
+            connection.execute(delete(files).where(files.c.path.in_(paths)))
+    return paths
+
+
+def _of_retention(database: Database, before_us: int) -> list[Some]:
+    with database.read() as connection:
+        names = list(_apps_with_windows(connection))
+    silent = select(traffic.c.endpoint_id).where(traffic.c.last_request_us < before_us)
+    return [
+        *(_old_windows(name, before_us) for name in names),
+        _rows(reported, reported.c.start_us < before_us),
+        _rows(column_types, column_types.c.endpoint_id.in_(silent)),
+        _rows(schema_changes, schema_changes.c.first_seen_us < before_us),
+        _rows(void_ranges, void_ranges.c.noted_us < before_us - DAY_US),
+    ]
+
+
+def _apps_with_windows(connection: Connection) -> Iterator[str]:
+    """One look into an index for each app; a DISTINCT reads all of it."""
+    column, name = windows.c.application_name, ""
+    while found := connection.scalar(select(func.min(column)).where(column > name)):
+        name = found
+        yield name
+
+
+def _old_windows(application_name: str, before_us: int) -> Some:
+    newer = windows.alias("newer_windows")
+    is_followed = exists().where(
+        newer.c.endpoint_id == windows.c.endpoint_id,
+        newer.c.application_name == windows.c.application_name,
+        newer.c.start_us > windows.c.start_us,
+    )
+    rests = (
+        windows.c.end_us <= before_us, windows.c.answered >= windows.c.wanted, windows.c.check_us.is_(None),
+    )  # fmt: skip
+    query = (
+        select(windows.c.endpoint_id, windows.c.application_name, windows.c.start_us)
+        .where(windows.c.application_name == application_name, *rests, is_followed)
+        .order_by(windows.c.end_us)
+        .limit(WINDOWS)
+    )
+
+    def forget(connection: Connection) -> int:
+        keys = [WindowKey(*row) for row in connection.execute(query)]
+        for some in of_windows(windows, keys):
+            endpoint_apps.forget(connection, *some)
+            connection.execute(delete(windows).where(*some))
+        return len(keys)
+
+    return forget
+
+
+# --- whatever the retention -----------------------------------------------------------------------------
+
+_NOTES = (column_types, schema_changes)
+
+
+def _old_notes(now_us: int) -> Iterator[Some]:
+    yield _date_publishers(now_us)
+    # One process is one publisher, of all its endpoints: while it lives, what it sends rarely is known too.
+    silent = (
+        select(publishers.c.publisher_id)
+        .group_by(publishers.c.publisher_id)
+        .having(func.max(publishers.c.noted_us) < now_us - NOTES_KEPT_US)
+        .limit(CHUNK)
+    )
+    yield _rows(publishers, publishers.c.publisher_id.in_(silent))
+    yield _rows(heartbeats, heartbeats.c.beat_us < now_us - NOTES_KEPT_US)
+
+
+def _date_publishers(now_us: int) -> Some:
+    """Those of a database that did not note when they were heard of are taken to be of now."""
+    undated = publishers.c.noted_us.is_(None)
+
+    def date(connection: Connection) -> int:
+        return connection.execute(update(publishers).where(undated).values(noted_us=now_us)).rowcount
+
+    return date
+
+
+def _of_nobody(table: Table) -> Some:
+    """What a batch that was under way noted of an endpoint that was deleted meanwhile."""
+    known = exists().where(endpoints.c.endpoint_id == table.c.endpoint_id)
+    return _rows(table, ~known)
+
+
+def _rows(table: Table, condition: ColumnElement[bool]) -> Some:
+    key = list(table.primary_key)
+
+    def forget(connection: Connection) -> int:
+        found = [tuple(row) for row in connection.execute(select(*key).where(condition).limit(CHUNK))]
+        for row in found:
+            connection.execute(
+                delete(table).where(and_(*(c == value for c, value in zip(key, row, strict=True))))
+            )
+        return len(found)
+
+    return forget
