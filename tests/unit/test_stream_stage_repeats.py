@@ -149,7 +149,7 @@ class Meanwhile(SeriesStore):
         if len(self.writes) == 1:
             numbers = {("p", ENDPOINT): [2]}
             with self._bed.records.write() as connection:
-                note_numbers(connection, numbers, lock_numbers(connection, numbers))
+                note_numbers(connection, numbers, lock_numbers(connection, numbers), 0)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._series, name)
