@@ -27,6 +27,7 @@ from modelmon.stages.controller.take_over import take_over
 from modelmon.streams import BACKENDS, memory, open_stream
 from modelmon.upkeep import asking
 from modelmon.windows import Span
+from repeating import times
 from unit import flaky_stream
 from unit.flaky_stream import Killed, kill
 from unit.window_support import E1, E2, GRACE, T0, Chain, at, done, failed, waits
@@ -459,7 +460,8 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@pytest.mark.long
+@settings(max_examples=times(40, few=10), deadline=None)
 @given(steps)
 def test_any_order_of_ticks_kills_and_changes_judges_each_row_in_one_window_after_it_came(
     tmp_path_factory, monkeypatch_module, plan

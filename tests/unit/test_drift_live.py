@@ -23,6 +23,7 @@ from modelmon.apps.stage import AppStage
 from modelmon.model import Message, Window
 from modelmon.stats import describe
 from modelmon.streams import open_stream
+from repeating import times
 
 APP, ROWS = "histogram-data-drift", 120
 FEATURES, LABELS = ("amount", "age", "kind", "member"), ("p",)
@@ -163,7 +164,8 @@ COLUMN = st.sampled_from(range(len(CELLS))).flatmap(
 MIXED_TEXTS = ["C", NAN, "B", None, NAN, NAN, 1, 1.0, True, 0.5]
 
 
-@settings(max_examples=25, deadline=None)
+@pytest.mark.long
+@settings(max_examples=times(25, few=8), deadline=None)
 @given(
     training=COLUMN, sample=COLUMN, cuts=st.sets(st.integers(1, 11), max_size=4), is_object=st.booleans(),
     is_category=st.booleans(),

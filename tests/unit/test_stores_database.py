@@ -59,6 +59,7 @@ def _versions(database: Database) -> list[int]:
         return list(connection.scalars(text("SELECT version FROM schema_versions ORDER BY version")))
 
 
+@pytest.mark.slow
 def test_three_processes_that_read_and_write_lose_no_update(tmp_path: Path) -> None:
     processes = [_start(INCREMENT, _url(tmp_path)) for _ in range(3)]
     assert [process.wait(120) for process in processes] == [0, 0, 0]
@@ -66,12 +67,14 @@ def test_three_processes_that_read_and_write_lose_no_update(tmp_path: Path) -> N
         assert registry.get_value(connection, "count") == 900
 
 
+@pytest.mark.slow
 def test_processes_that_make_the_database_together_all_find_it_made(tmp_path: Path) -> None:
     processes = [_start(OPEN, _url(tmp_path)) for _ in range(4)]
     assert [process.wait(120) for process in processes] == [0] * 4
     assert _versions(records_at(_url(tmp_path))) == [schema.SCHEMA.version]
 
 
+@pytest.mark.slow
 def test_a_writer_killed_in_mid_transaction_leaves_the_state_before_it(tmp_path: Path) -> None:
     assert _start(KILLED, _url(tmp_path)).wait(120) == -signal.SIGKILL
     database = records_at(_url(tmp_path))

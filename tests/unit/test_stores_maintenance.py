@@ -134,6 +134,7 @@ def test_large_files_are_left_and_small_ones_merged_up_to_a_size(
     assert house.read() == before
 
 
+@pytest.mark.slow
 def test_killed_at_any_step_a_compaction_loses_and_doubles_nothing(house: House) -> None:
     counting = Mortal()
     house.fill()

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from modelmon import columns
 from modelmon.stores import samples_types
 from modelmon.stores.samples_types import between, common_type, empty, in_row_order, unified
+from repeating import times
 
 DOUBLES = pa.list_(pa.float64())
 CASES: list[tuple[list[pa.Array], pa.DataType, list[Any]]] = [
@@ -95,7 +96,8 @@ PIECES = st.lists(
 )
 
 
-@settings(max_examples=300)
+@pytest.mark.long
+@settings(max_examples=times(300, few=60))
 @given(PIECES, st.data())
 def test_merging_some_files_first_changes_nothing(pieces: list[pa.Array], data: st.DataObject) -> None:
     tables = _tables(pieces)

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from repeating import times
 from streaming import Bed, event
 
 numbers = st.integers(-(10**400), 10**400) | st.integers(-(2**64), 2**64) | st.floats() | st.integers(-9, 9)
@@ -77,7 +78,8 @@ def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
     bed.close()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@pytest.mark.long
+@settings(max_examples=times(60, few=20), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(bodies(), min_size=1, max_size=4))
 def test_no_message_stops_the_function_and_every_row_is_accounted_for(
     bed: Bed, runner: asyncio.Runner, messages: list[bytes]

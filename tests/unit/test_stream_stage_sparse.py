@@ -57,6 +57,7 @@ def many_rows_that_share_few_names() -> list[bytes]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "messages",
     [ragged_in_one_event, ragged_in_many_events, names_of_their_own, many_rows_that_share_few_names],

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from modelmon.serving import ModelServing, Tracking, V2ModelServer, tracking_of
 from modelmon.serving.recorder import Logged
+from repeating import times
 from unit.serving_support import Sum, any_stream, events_on, fixed_clock, serve
 
 OPERATIONS = ("infer", "predict", "infer_dict", "explain", "echo")
@@ -194,7 +195,8 @@ def all_servers() -> Iterator[dict[type[V2ModelServer], dict[str, ModelServing]]
             server.close_now(0.05)
 
 
-@settings(max_examples=500, deadline=None)
+@pytest.mark.long
+@settings(max_examples=times(500, few=80), deadline=None)
 @given(
     model=st.sampled_from(MODELS),
     operation=st.sampled_from(OPERATIONS),

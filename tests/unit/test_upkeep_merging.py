@@ -189,6 +189,7 @@ def test_a_day_of_more_than_a_file_holds_becomes_several(
     assert house.read() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("now_us", [DAY_OVER, MONTH_OVER], ids=["day", "month"])
 def test_killed_at_any_step_a_merge_loses_and_doubles_nothing(house: House, now_us: int) -> None:
     counting = Mortal()

@@ -24,6 +24,7 @@ from modelmon.wire import (
     read_report,
     write_event,
 )
+from repeating import times
 
 GOLDEN = [message(name) for name in (*EVENTS, *APP_EVENTS, *REPORTS)]
 
@@ -93,13 +94,15 @@ def test_any_value_nested_deeply(golden: bytes, depth: int) -> None:
             check(json.dumps({**first, "data": text}).encode())
 
 
-@settings(max_examples=300, deadline=None)
+@pytest.mark.long
+@settings(max_examples=times(300, few=100), deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes(body: bytes) -> None:
     check(body)
 
 
-@settings(max_examples=500, deadline=None)
+@pytest.mark.long
+@settings(max_examples=times(500, few=100), deadline=None)
 @given(JSON)
 def test_any_json(value: Any) -> None:
     check(json.dumps(value).encode())
@@ -118,7 +121,8 @@ def test_half_a_surrogate_pair_anywhere_and_a_publisher_that_is_none(surrogate: 
             check(json.dumps(changed).encode())
 
 
-@settings(max_examples=500, deadline=None)
+@pytest.mark.long
+@settings(max_examples=times(500, few=100), deadline=None)
 @given(st.sampled_from(GOLDEN), st.data())
 def test_golden_messages_with_a_value_changed(golden: bytes, data: st.DataObject) -> None:
     value = json.loads(golden)

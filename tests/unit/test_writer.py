@@ -21,6 +21,7 @@ from modelmon.model import Message, Window, WindowKey, from_us
 from modelmon.stages.writer import Writer
 from modelmon.stages.writer import writer as writer_module
 from modelmon.stores.series.sql import SqlSeries
+from repeating import times
 from series_files import series_in
 from unit.window_support import E1, E2, Chain, at, done, failed, metric, result, stats
 
@@ -201,7 +202,8 @@ def test_whatever_the_order_of_arrival_the_highest_revision_stands_in_the_end(tm
     chain.close()
 
 
-@settings(max_examples=25, deadline=None)
+@pytest.mark.long
+@settings(max_examples=times(25, few=5), deadline=None)
 @given(st.data())
 def test_any_order_with_repetitions_ends_in_the_same_state(tmp_path_factory, data):
     """Three windows with up to three revisions each; every message comes at least once."""
