@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import DateTime, Dialect
@@ -37,16 +38,29 @@ class Moment(TypeDecorator[int]):
             return None
         if dialect.name == "postgresql":
             return from_us(value)
-        moment = _EPOCH + timedelta(microseconds=value)
-        return moment if dialect.name in MYSQL else moment.isoformat(" ")
+        return _naive(value) if dialect.name in MYSQL else _text(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> int | None:
         if value is None:
             return None
         if dialect.name == "postgresql":
             return to_us(value)
-        moment = value if dialect.name in MYSQL else datetime.fromisoformat(value)
-        return (moment - _EPOCH) // MICROSECOND
+        return (value - _EPOCH) // MICROSECOND if dialect.name in MYSQL else _read(value)
+
+
+def _naive(microseconds: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+# Many rows have the same few times: every endpoint of a minute, every value of a window.
+@lru_cache(maxsize=4096)
+def _text(microseconds: int) -> str:
+    return _naive(microseconds).isoformat(" ")
+
+
+@lru_cache(maxsize=4096)
+def _read(text: str) -> int:
+    return (datetime.fromisoformat(text) - _EPOCH) // MICROSECOND
 
 
 class _DatetimeText(UserDefinedType[str]):

@@ -99,38 +99,44 @@ class SeriesStore(ABC):
 def check_traffic(points: Sequence[TrafficPoint]) -> None:
     """RejectedError for a point that no series can hold."""
     for point in points:
-        where = f"endpoint {point.endpoint_id}"
-        _check_time(point.start_us, where, "minute")
-        _check_number(point.estimated_predictions, where, "estimated_predictions")
+        if not _is_time(point.start_us):
+            raise _no_time(f"endpoint {point.endpoint_id}", point.start_us, "minute")
+        if not math.isfinite(point.estimated_predictions):
+            where = f"endpoint {point.endpoint_id}"
+            raise _no_number(where, point.estimated_predictions, "estimated_predictions")
 
 
 def check_values(points: Sequence[ValuePoint]) -> None:
-    """RejectedError for a point that no series can hold, naming it."""
+    """RejectedError for a point that no series can hold, naming it; its value is finite where it was made."""
     for point in points:
-        where = f"{point.name!r} of app {point.application_name}, endpoint {point.endpoint_id}"
-        _check_time(point.start_us, where, "window")
-        _check_time(point.end_us, where, "window")
+        for moment_us in (point.start_us, point.end_us):
+            if not _is_time(moment_us):
+                where = f"{point.name!r} of app {point.application_name}, endpoint {point.endpoint_id}"
+                raise _no_time(where, moment_us, "window")
 
 
 def check_features(windows: Sequence[WindowFeatures]) -> None:
     """RejectedError for numbers that no series can hold, naming the feature."""
     for window in windows:
-        app, endpoint_id = window.key.application_name, window.key.endpoint_id
-        where = f"app {app}, endpoint {endpoint_id}"
-        _check_time(window.key.start_us, where, "window")
-        _check_time(window.end_us, where, "window")
+        where = f"app {window.key.application_name}, endpoint {window.key.endpoint_id}"
+        for moment_us in (window.key.start_us, window.end_us):
+            if not _is_time(moment_us):
+                raise _no_time(where, moment_us, "window")
         for name, numbers in window.features.items():
             for number in filter(None, (numbers.score, numbers.mean, numbers.share)):
-                _check_number(number, f"feature {name!r} of {where}", "features")
+                if not math.isfinite(number):
+                    raise _no_number(f"feature {name!r} of {where}", number, "features")
 
 
-def _check_number(number: float, where: str, field: str) -> None:
-    if not math.isfinite(number):  # SQLite would make a null of NaN
-        raise RejectedError(f"{where}: a series holds finite numbers, got {number}", field)
+def _is_time(moment_us: int) -> bool:
+    return 0 <= moment_us <= LATEST_US
 
 
-def _check_time(moment_us: int, where: str, field: str) -> None:
-    if not 0 <= moment_us <= LATEST_US:
-        raise RejectedError(
-            f"{where}: a series holds times from 1970 to 9999, got {moment_us} microseconds since 1970", field
-        )
+def _no_time(where: str, moment_us: int, field: str) -> RejectedError:
+    return RejectedError(
+        f"{where}: a series holds times from 1970 to 9999, got {moment_us} microseconds since 1970", field
+    )
+
+
+def _no_number(where: str, number: float, field: str) -> RejectedError:
+    return RejectedError(f"{where}: a series holds finite numbers, got {number}", field)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, Select, Table, bindparam, delete, func, select
+from sqlalchemy import Column, Connection, Select, Table, bindparam, delete, func, select
 
 from modelmon.model import BatchRange, TrafficPoint, ValuePoint, WindowFeatures, WindowKey
 from modelmon.settings import Settings
@@ -28,15 +29,16 @@ _COUNTS = (
     "predictions", "rows", "errors", "estimated_predictions", "latency_count", "latency_us_sum",
     "latency_us_max",
 )  # fmt: skip
+_VALUE = ("name", "window_end", "value", "kind", "status", "extra_data")
+_by_place = attrgetter("endpoint_id", "application_name", "start_us", "name")
 _TIMES = (
     (series_traffic, series_traffic.c.minute),
     (series_values, series_values.c.window_start),
     (series_features, series_features.c.window_start),
 )
 _FOLDED_AT_ONCE = 1_000  # minutes of one transaction
-_FORGET = delete(series_traffic).where(
-    *(column == bindparam(f"a_{column.name}") for column in series_traffic.primary_key)
-)
+_TRAFFIC_KEY = tuple(series_traffic.primary_key)
+_FORGET = delete(series_traffic).where(*(column == bindparam(f"a_{column.name}") for column in _TRAFFIC_KEY))
 
 
 def open(url: str, settings: Settings) -> SeriesStore:  # noqa: A001 - the hook's name
@@ -90,11 +92,14 @@ class SqlSeries(SeriesStore):
     def read_values(
         self, windows: Mapping[WindowKey, int], names: Collection[str] | None = None
     ) -> list[ValuePoint]:
-        query = select(series_values)
+        query = select(*_window_key(series_values), *(series_values.c[name] for name in _VALUE))
         if names is not None:
             query = query.where(series_values.c.name.in_(sorted(names)))
-        points = [_value(row) for row in self._of_windows(query, series_values, windows)]
-        return sorted(points, key=lambda point: (point.key, point.name))
+        points = [
+            ValuePoint(*key, end_us, name, value, revision, *rest)
+            for key, revision, (name, end_us, value, *rest) in self._of_windows(query, series_values, windows)
+        ]
+        return sorted(points, key=_by_place)
 
     def write_features(self, windows: Sequence[WindowFeatures]) -> None:
         check_features(windows)
@@ -103,8 +108,13 @@ class SqlSeries(SeriesStore):
     def read_features(
         self, windows: Mapping[WindowKey, int], names: Collection[str] | None = None
     ) -> list[WindowFeatures]:
-        rows = self._of_windows(select(series_features), series_features, windows)
-        return sorted((_features(row, names) for row in rows), key=lambda each: each.key)
+        columns = series_features.c
+        query = select(*_window_key(series_features), columns.window_end, columns.features)
+        found = [
+            WindowFeatures(key, end_us, revision, packing.unpack(features, names))
+            for key, revision, (end_us, features) in self._of_windows(query, series_features, windows)
+        ]
+        return sorted(found, key=attrgetter("key"))
 
     def prune(self, before_us: int) -> None:
         # One endpoint a transaction: no long write lock, and a kill in between costs nothing.
@@ -125,12 +135,14 @@ class SqlSeries(SeriesStore):
 
     def _of_windows(
         self, query: Select[Any], table: Table, windows: Mapping[WindowKey, int]
-    ) -> Iterator[Row[Any]]:
+    ) -> Iterator[tuple[WindowKey, int, Sequence[Any]]]:
+        """Key, revision and the other columns of every row that is of the revision asked for."""
         with self._database.read() as connection:
             for places in of_windows(table, windows, "window_start"):
-                for row in connection.execute(query.where(*places)):
-                    if windows.get(_key(row)) == row.revision:
-                        yield row
+                for endpoint_id, name, start_us, revision, *rest in connection.execute(query.where(*places)):
+                    key = WindowKey(endpoint_id, name, start_us)
+                    if windows.get(key) == revision:
+                        yield key, revision, rest
 
     def _endpoints(self, table: Table) -> Iterator[str]:
         """Every endpoint of a table, by one look-up each: a `distinct` would read all of it."""
@@ -180,15 +192,16 @@ def _bound(moment_us: int) -> int:
 def _traffic_between(endpoint_ids: Sequence[str], start_us: int, end_us: int) -> Select[Any]:
     columns = series_traffic.c
     return (
-        select(series_traffic)
+        select(*_TRAFFIC_KEY, *(columns[name] for name in (*_COUNTS, "latency_us_histogram")))
         .where(columns.endpoint_id.in_(endpoint_ids))
         .where(columns.minute >= _bound(start_us), columns.minute < _bound(end_us))
         .order_by(columns.endpoint_id, columns.minute)
     )
 
 
-def _key(row: Row[Any]) -> WindowKey:
-    return WindowKey(row.endpoint_id, row.application_name, row.window_start)
+def _window_key(table: Table) -> Sequence[Column[Any]]:
+    columns = table.c
+    return columns.endpoint_id, columns.application_name, columns.window_start, columns.revision
 
 
 def _traffic_key(stored: Stored) -> dict[str, Any]:
@@ -207,11 +220,10 @@ def _traffic_row(stored: Stored) -> dict[str, Any]:
     }
 
 
-def _stored(row: Row[Any]) -> Stored:
-    histogram = tuple(msgspec.json.decode(row.latency_us_histogram))
-    counts = {name: getattr(row, name) for name in _COUNTS}
-    point = TrafficPoint(row.endpoint_id, row.minute, **counts, latency_us_histogram=histogram)
-    return Stored(BatchRange(row.stream_id, row.partition, row.first, row.last), point)
+def _stored(row: Sequence[Any]) -> Stored:
+    endpoint_id, minute_us, stream_id, partition, first, last = row[:6]
+    point = TrafficPoint(endpoint_id, minute_us, *row[6:-1], tuple(msgspec.json.decode(row[-1])))
+    return Stored(BatchRange(stream_id, partition, first, last), point)
 
 
 def _value_row(point: ValuePoint) -> dict[str, Any]:
@@ -223,19 +235,9 @@ def _value_row(point: ValuePoint) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _value(row: Row[Any]) -> ValuePoint:
-    return ValuePoint(
-        *_key(row), row.window_end, row.name, row.value, row.revision, row.kind, row.status, row.extra_data
-    )
-
-
 def _features_row(window: WindowFeatures) -> dict[str, Any]:
     return {
         "endpoint_id": window.key.endpoint_id, "application_name": window.key.application_name,
         "window_start": window.key.start_us, "window_end": window.end_us, "revision": window.revision,
         "features": packing.pack(window.features),
     }  # fmt: skip
-
-
-def _features(row: Row[Any], names: Collection[str] | None) -> WindowFeatures:
-    return WindowFeatures(_key(row), row.window_end, row.revision, packing.unpack(row.features, names))

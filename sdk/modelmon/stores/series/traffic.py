@@ -87,6 +87,8 @@ def _counting(stored: Sequence[Stored], void: frozenset[BatchRange]) -> list[Sto
 
 
 def _sum(place: tuple[str, int], points: Sequence[TrafficPoint]) -> TrafficPoint:
+    if len(points) == 1 and points[0].start_us == place[1]:
+        return points[0]
     return TrafficPoint(
         *place,
         **{name: sum(getattr(point, name) for point in points) for name in _COUNTS},
