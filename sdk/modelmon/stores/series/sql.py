@@ -222,7 +222,8 @@ def _traffic_row(stored: Stored) -> dict[str, Any]:
 
 def _stored(row: Sequence[Any]) -> Stored:
     endpoint_id, minute_us, stream_id, partition, first, last = row[:6]
-    point = TrafficPoint(endpoint_id, minute_us, *row[6:-1], tuple(msgspec.json.decode(row[-1])))
+    counts = [*row[6:-1], tuple(msgspec.json.decode(row[-1]))]
+    point = TrafficPoint(endpoint_id, minute_us, *counts)
     return Stored(BatchRange(stream_id, partition, first, last), point)
 
 
