@@ -12,5 +12,6 @@ Kind = TypeVar("Kind", bound=SqlSeries)
 
 
 def series_in(database: Database, kind: type[Kind] = SqlSeries) -> Kind:
-    """The series beside these records (SQLite, on this machine), made when needed."""
-    return kind(Database(database.url, SCHEMA, durability="process"))
+    """The series beside these records, made when needed."""
+    url = database._engine.url.render_as_string(hide_password=False)
+    return kind(Database(url, SCHEMA, durability="process"))

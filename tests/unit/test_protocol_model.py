@@ -13,7 +13,7 @@ import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import Executor, Future
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -41,6 +41,7 @@ from modelmon.upkeep.sweep import sweep
 from modelmon.windows import Period, Span
 from repeating import times
 from series_files import series_in
+from services.postgres import NEEDS_POSTGRES, Postgres, shared_postgres
 from streaming import NOW_US, event, graph
 
 STREAM_ID = "stream"
@@ -420,6 +421,13 @@ def test_every_row_counts_once_in_dozens_of_interleavings(database: Database) ->
 def test_every_row_counts_once_in_many_interleavings_that_nobody_has_chosen(database: Database) -> None:
     start = random.SystemRandom().randrange(10**9)
     explore(database, range(start, start + times(3_000, few=300)))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("make", [pytest.param(shared_postgres, marks=NEEDS_POSTGRES, id="postgresql")])
+def test_every_row_counts_once_on_postgresql_too(make: Callable[[], Postgres]) -> None:
+    with closing(records_at(make().database())) as database:
+        explore(database, range(times(1_000, few=60)))
 
 
 def sweep_every_unlisted_file(
