@@ -21,6 +21,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from modelmon.local.stream_trigger import POLL_MESSAGES
 from modelmon.model import Message
 from modelmon.settings import Settings
 from modelmon.stages.stream import StreamStage
@@ -122,11 +123,10 @@ async def _graph(messages: Sequence[Message], batch: int, folder: str) -> float:
     stream = open_stream(settings.events_url, 1)
     stream.publish([("", message.body) for message in messages])
     stage = StreamStage(settings, acknowledge, graph)
-    for message in messages[:batch]:
-        await stage.accept(message)
+    await stage.accept(*messages[:batch])
     started = time.perf_counter()
-    for message in messages[batch:]:
-        await stage.accept(message)
+    for first in range(batch, len(messages), POLL_MESSAGES):
+        await stage.accept(*messages[first : first + POLL_MESSAGES])
     await stage.drain()
     seconds = time.perf_counter() - started
     assert acknowledged[-1] == messages[-1].offset

@@ -63,7 +63,11 @@ class Holding:
     def __init__(self, settings, acknowledge):
         self.acknowledge, self.held = acknowledge, []
 
-    async def accept(self, message):
+    async def accept(self, *messages):
+        for message in messages:
+            await self.hold(message)
+
+    async def hold(self, message):
         note(what="message", place=message.offset)
         body, once = message.body.decode(), Path(os.environ["PROBE_FILE"] + f".{message.body.decode()}")
         if body in ("bug", "leave") and not once.exists():

@@ -24,9 +24,10 @@ READER = """
         def __init__(self, settings, acknowledge):
             self.subscription = Subscription(settings.events_url, settings.events_partitions, "readers")
             self.acknowledge = acknowledge
-        async def accept(self, message):
-            ACCEPT
-            await self.acknowledge(message.partition, message.offset)
+        async def accept(self, *messages):
+            for message in messages:
+                ACCEPT
+                await self.acknowledge(message.partition, message.offset)
         async def drain(self): pass
         async def close(self): pass
 

@@ -59,13 +59,14 @@ HOLDING = """
         def __init__(self, settings, acknowledge):
             self.acknowledge = acknowledge
             self.held = []
-        async def accept(self, message):
-            if message.body == b"bug":
-                raise ValueError("a bug")
-            self.held.append(message)
-            print("holds", message.offset)
-            if len(self.held) >= int(os.environ["HOLD"]):
-                await self.drain()
+        async def accept(self, *messages):
+            for message in messages:
+                if message.body == b"bug":
+                    raise ValueError("a bug")
+                self.held.append(message)
+                print("holds", message.offset)
+                if len(self.held) >= int(os.environ["HOLD"]):
+                    await self.drain()
         async def drain(self):
             with open(os.environ["DONE"], "a") as file:
                 file.writelines(f"{message.partition} {message.offset}\\n" for message in self.held)

@@ -54,7 +54,7 @@ def allow_no_more_threads():
 class Stage:
     def __init__(self, settings, acknowledge):
         self.subscription = events_of(settings)
-    async def accept(self, message):
+    async def accept(self, *messages):
         ACCEPT
     async def drain(self): pass
     async def close(self): pass

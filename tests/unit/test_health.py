@@ -236,8 +236,9 @@ class Reading:
         self.subscription: Subscription = events_of(settings)
         self._acknowledge = acknowledge
 
-    async def accept(self, message: Message) -> None:
-        await self._acknowledge(message.partition, message.offset)
+    async def accept(self, *messages: Message) -> None:
+        for message in messages:
+            await self._acknowledge(message.partition, message.offset)
 
     async def drain(self) -> None:
         pass

@@ -17,7 +17,14 @@ from nuclio_sdk import Context, Event, Logger, Platform
 
 from modelmon.errors import ConfigError, RejectedError, UnavailableError
 from modelmon.model import Message
-from modelmon.nuclio import app_handlers, http_handlers, lifecycle, message_handlers, tick_handlers
+from modelmon.nuclio import (
+    TAKES_POLLS,
+    app_handlers,
+    http_handlers,
+    lifecycle,
+    message_handlers,
+    tick_handlers,
+)
 from modelmon.nuclio.replies import body_bytes, reply
 from modelmon.settings import Settings
 
@@ -41,10 +48,10 @@ class Holding:
         self.held: list[Message] = []
         self.calls: list[str] = []
 
-    async def accept(self, message: Message) -> None:
+    async def accept(self, *messages: Message) -> None:
         self.calls.append("accept")
         await asyncio.sleep(0)
-        self.held.append(message)
+        self.held += messages
 
     async def drain(self) -> None:
         self.calls.append("drain")
@@ -119,6 +126,31 @@ def test_a_message_reaches_the_stage_and_its_acknowledgement_names_topic_partiti
     assert stage.calls == ["accept", "drain"]
 
 
+def test_the_messages_of_a_poll_are_handed_over_at_once() -> None:
+    async def run() -> tuple[Called, Any]:
+        called, stages = Called(), []
+        init_context, handler = message_handlers(
+            lambda settings, ack: stages.append(Holding(ack)) or stages[0]
+        )
+        await init_context(called.context)
+        messages = [Message(partition, offset, "", b"{}") for offset in (7, 8) for partition in (0, 1)]
+        await getattr(handler, TAKES_POLLS)(called.context, "events", messages)
+        await called.context.platform._on_signal("drain")
+        return called, stages[0]
+
+    called, stage = asyncio.run(run())
+    assert stage.calls == ["accept", "drain"]
+    assert [(ack["topic"], ack["partition"], ack["offset"]) for ack in called.acks] == [
+        ("events", 0, 7), ("events", 1, 7), ("events", 0, 8), ("events", 1, 8),
+    ]  # fmt: skip
+
+
+def test_an_app_gets_its_windows_one_by_one() -> None:
+    """A stop need not wait for all that were polled."""
+    _, handler = app_handlers(lambda: None)
+    assert not hasattr(handler, TAKES_POLLS)
+
+
 def test_termination_drains_and_then_closes() -> None:
     async def run() -> list[str]:
         called, stages = Called(), []
@@ -163,7 +195,7 @@ from modelmon.errors import *
 from modelmon.nuclio import message_handlers
 
 class Stage:
-    async def accept(self, message): {accept}
+    async def accept(self, *messages): {accept}
     async def drain(self): {drain}
     async def close(self): pass
     async def failed(self): {failed}

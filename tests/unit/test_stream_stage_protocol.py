@@ -325,6 +325,28 @@ def test_an_owner_that_is_replaced_between_open_and_commit_changes_nothing(tmp_p
     assert bed.table("traffic", "received") == [4]
 
 
+@pytest.mark.parametrize(
+    "limits", [{"batch_max_events": 3}, {"batch_max_bytes": 1_500}, {"buffer_max_bytes": 2_500}]
+)
+def test_messages_are_cut_the_same_whether_they_come_one_by_one_or_many_at_once(
+    limits: dict[str, int], tmp_path: Path
+) -> None:
+    async def take(bed: Bed, size: int) -> None:
+        messages = bed.publish(*(event([[float(number)]]) for number in range(20)))
+        stage = bed.stage()
+        await stage.accept(*messages[:1])  # and once more, with the others
+        for first in range(0, len(messages), size):
+            await stage.accept(*messages[first : first + size])
+        await stage.close()
+
+    beds = [Bed(tmp_path / str(size), **limits) for size in (1, 7, 20)]
+    for bed, size in zip(beds, (1, 7, 20), strict=True):
+        run(take(bed, size))
+    assert all(bed.acknowledged == beds[0].acknowledged for bed in beds)
+    assert len(beds[0].acknowledged) > 3
+    assert [len(bed.sample()) for bed in beds] == [20] * 3
+
+
 def test_a_lost_partition_is_taken_over_again_when_its_delivery_starts_anew(tmp_path: Path) -> None:
     bed = Bed(tmp_path)
     messages = bed.publish(*bodies(4))

@@ -67,8 +67,12 @@ class AppStage:
         """What it reads."""
         return windows_of(self._settings, self._name)
 
-    async def accept(self, message: Message) -> None:
-        """Judge the message's window, publish the report, acknowledge."""
+    async def accept(self, *messages: Message) -> None:
+        """Judge each message's window, publish the report, acknowledge."""
+        for message in messages:
+            await self._accept(message)
+
+    async def _accept(self, message: Message) -> None:
         try:
             event = wire.read_app_event(message.body)
         except RejectedError as error:

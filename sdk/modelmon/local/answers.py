@@ -11,6 +11,7 @@ from typing import Any
 import nuclio_sdk.json_encoder
 from nuclio_sdk import Response
 
+EXPLICIT_ONLY = "explicitOnly"
 NO_ACK_HEADER = "X-Nuclio-Stream-No-Ack"  # looked up exactly so by Nuclio
 _encode = nuclio_sdk.json_encoder.Encoder().encode
 
@@ -43,7 +44,7 @@ def acknowledges(ack_mode: str, output: Any) -> bool:
     """Whether this output of a handler lets the message's position be committed, for a trigger's mode."""
     if ack_mode == "enable" and isinstance(output, Response):
         return not output.headers.get(NO_ACK_HEADER)
-    return ack_mode != "explicitOnly"
+    return ack_mode != EXPLICIT_ONLY
 
 
 def answer_of(output: Any) -> Answer:

@@ -1,4 +1,4 @@
-"""Messages of streams, handed over one by one in order, as Nuclio's stream triggers do."""
+"""Messages of streams, handed over in order: one by one as Nuclio's triggers do, or a poll at a time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from modelmon.function_spec.topics import open_topic
 from modelmon.function_spec.triggers import StreamTrigger
-from modelmon.local.answers import acknowledges
+from modelmon.local.answers import EXPLICIT_ONLY, acknowledges
 from modelmon.local.events import now, stream_event
 from modelmon.local.worker import Worker
 from modelmon.model import Message
@@ -99,6 +99,22 @@ class _Feed:
                     offsets.pop(partition, None)
 
     async def _deliver(self, messages: Sequence[Message]) -> None:
+        # A handler that answers one message at a time may acknowledge each by its answer.
+        if messages and self._worker.takes_polls and self._trigger.ack_mode == EXPLICIT_ONLY:
+            await self._deliver_poll(messages)
+        else:
+            await self._deliver_each(messages)
+
+    async def _deliver_poll(self, messages: Sequence[Message]) -> None:
+        if self._worker.stopping.is_set():
+            return
+        for message in messages:
+            self._first.setdefault(message.partition, message.offset)
+        async with self._turn:
+            await self._worker.deliver_poll(self._topic, messages)
+        await asyncio.sleep(0)
+
+    async def _deliver_each(self, messages: Sequence[Message]) -> None:
         timestamp, last_breath = now(), time.perf_counter()
         for message in messages:
             if self._worker.stopping.is_set():

@@ -13,7 +13,7 @@ import select
 import signal
 import sys
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -28,6 +28,8 @@ from modelmon.function_spec.triggers import CronTrigger, HttpTrigger, StreamTrig
 from modelmon.local.answers import check_output, failed, traceback_of
 from modelmon.local.logs import LogFile
 from modelmon.local.reports import Reporter, make_logger
+from modelmon.model import Message
+from modelmon.nuclio import TAKES_POLLS
 from modelmon.nuclio.lifecycle import die
 from modelmon.settings import Settings
 
@@ -55,7 +57,10 @@ class WorkerSpec(msgspec.Struct, frozen=True):
 
 
 class Worker:
-    """The function inside this process; triggers call `deliver` with one event at a time."""
+    """The function inside this process; triggers call `deliver` with one event at a time.
+
+    Where it `takes_polls` a stream trigger may call `deliver_poll` instead.
+    """
 
     def __init__(self, spec: WorkerSpec, reporter: Reporter) -> None:
         self.spec = spec
@@ -99,6 +104,15 @@ class Worker:
             self.context.logger.error("the handler raised: %s", traceback_of(error))
             return failed(error)
         return output
+
+    @property
+    def takes_polls(self) -> bool:
+        """Whether the function takes all messages of one poll at once."""
+        return hasattr(self._handler, TAKES_POLLS)
+
+    async def deliver_poll(self, topic: str, messages: Sequence[Message]) -> None:
+        """Hand over the messages of one poll. A function that takes them ends its process when it fails."""
+        await getattr(self._handler, TAKES_POLLS)(self.context, topic, messages)
 
     async def drain(self) -> None:
         """Partitions are taken away: let the function acknowledge what it holds."""

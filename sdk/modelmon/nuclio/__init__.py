@@ -6,6 +6,7 @@ more; the stages and apps behind it know nothing of the platform.
 """
 
 from modelmon.nuclio.handlers import (
+    TAKES_POLLS,
     Handler,
     InitContext,
     app_handlers,
@@ -16,6 +17,7 @@ from modelmon.nuclio.handlers import (
 from modelmon.nuclio.protocols import Acknowledge, HttpStage, MessageStage, TickStage
 
 __all__ = [
+    "TAKES_POLLS",
     "Acknowledge",
     "Handler",
     "HttpStage",

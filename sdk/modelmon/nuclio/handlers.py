@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from nuclio_sdk import QualifiedOffset, Response
@@ -23,14 +23,21 @@ from modelmon.nuclio.pulse import TICKING
 from modelmon.nuclio.replies import body_bytes, failure, reply, told
 from modelmon.settings import Settings
 
+TAKES_POLLS = "take"
+"""Attribute of a handler: what takes (context, topic, messages of one poll) in place of single events."""
 InitContext = Callable[[Any], Awaitable[None]]
 Handler = Callable[[Any, Any], Awaitable[Response]]
 
 
 def message_handlers(
     make: Callable[[Settings, Acknowledge], Awaitable[MessageStage] | MessageStage],
+    *,
+    takes_polls: bool = True,
 ) -> tuple[InitContext, Handler]:
     """A function that reads a stream trigger in mode `explicitOnly`.
+
+    Nuclio hands it one message at a time. The embedded runner hands over all messages of one poll at once
+    (`takes_polls`), except where each message is long work that a stop should not wait for.
 
     An exception of the stage ends the process with nothing acknowledged: under `explicitOnly` a message
     that merely failed would be passed over by the next acknowledgement. A worker of an HTTP trigger has no
@@ -52,20 +59,30 @@ def message_handlers(
         data.watching = asyncio.ensure_future(watch(context))
 
     async def handler(context: Any, event: Any) -> Response:
-        partition, data = event.shard_id, context.user_data
+        partition = event.shard_id
         if is_http(context) or partition is None or partition < 0:
             if event.method in ("GET", "HEAD"):
                 return await answer_health(event)
             return reply(400, {"error": "this function reads a stream: publish the message there"})
         try:
-            data.acknowledge.see(event.topic or event.path, partition, event.offset)
-            stage = await data.making
-            async with data.turn:
-                await stage.accept(Message(partition, event.offset, "", body_bytes(event)))
+            message = Message(partition, event.offset, "", body_bytes(event))
         except FAILURES as error:
             die(error, context)
+        await take(context, event.topic or event.path, (message,))
         return Response(body="")
 
+    async def take(context: Any, topic: str, messages: Sequence[Message]) -> None:
+        data = context.user_data
+        try:
+            data.acknowledge.see(topic, messages)
+            stage = await data.making
+            async with data.turn:
+                await stage.accept(*messages)
+        except FAILURES as error:
+            die(error, context)
+
+    if takes_polls:
+        setattr(handler, TAKES_POLLS, take)
     return _of_the_caller(init_context, handler)
 
 
@@ -78,7 +95,7 @@ def app_handlers(app_class: Callable[..., Any], **arguments: Any) -> tuple[InitC
 
         return AppStage(app_class(**arguments), settings, acknowledge)
 
-    return message_handlers(make)
+    return message_handlers(make, takes_polls=False)
 
 
 def tick_handlers(
@@ -172,12 +189,13 @@ class _Acknowledgements:
         self._topic = ""
         self.progress = Progress()
 
-    def see(self, topic: str, partition: int, offset: int) -> None:
-        """A message was delivered."""
+    def see(self, topic: str, messages: Sequence[Message]) -> None:
+        """Messages were delivered."""
         if topic != self._topic and self._topic:
             raise ConfigError(f"one trigger reads one topic, this one reads {self._topic!r} and {topic!r}")
         self._topic = topic
-        self.progress.deliver(partition, offset)
+        for partition, offset in {message.partition: message.offset for message in messages}.items():
+            self.progress.deliver(partition, offset)
 
     async def __call__(self, partition: int, offset: int) -> None:
         await self._platform.explicit_ack(QualifiedOffset(self._topic, partition, offset))

@@ -22,8 +22,11 @@ class MessageStage(Protocol):
     @property
     def subscription(self) -> Subscription: ...
 
-    async def accept(self, message: Message) -> None:
-        """Take one message; may wait (back-pressure). Raises on a bug or a wrong configuration only."""
+    async def accept(self, *messages: Message) -> None:
+        """Take messages, in order per partition; may wait (back-pressure).
+
+        Raises on a bug or a wrong configuration only.
+        """
 
     async def drain(self) -> None:
         """Write and acknowledge everything held: partitions may now go to another worker.

@@ -7,15 +7,14 @@ from dataclasses import dataclass
 
 from modelmon.errors import RejectedError
 from modelmon.ledger.batches import KnownNames
-from modelmon.model import UNKNOWN_ENDPOINT, DeadLetter, Message, from_us
+from modelmon.ledger.dead_letters import WHOLE_MESSAGE, letter_of
+from modelmon.model import UNKNOWN_ENDPOINT, Message
 from modelmon.settings import Settings
 from modelmon.stages.stream.batch import Decoded, Numbered, Rejection
 from modelmon.stages.stream.discovery import note_endpoint, numbered, numbered_at
 from modelmon.stages.stream.items import item_bodies
 from modelmon.stages.stream.sparse import most_empty_cells, sparse_events
 from modelmon.wire import ErrorEvent, RejectedItem, ServingEvent
-
-WHOLE_MESSAGE = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +63,11 @@ class Aside:
         rows: int,
         seen: Sequence[Numbered],
     ) -> None:
-        batch = self._decoded.batch
-        letter = DeadLetter(
-            stream_id=batch.range.stream_id,
-            partition=message.partition,
-            offset=message.offset,
-            item=item,
-            stream=self._settings.events_stream,
-            endpoint_id=endpoint_id,
-            field=error.field,
-            reason=error.reason,
-            body=body,
-            created=from_us(batch.now_us),
-        )
+        batch, stream = self._decoded.batch, self._settings.events_stream
+        letter = letter_of(
+            message, error, stream, batch.range.stream_id, batch.now_us,
+            item=item, endpoint_id=endpoint_id, body=body,
+        )  # fmt: skip
         self._decoded.rejections.append(Rejection(letter, rows, seen))
 
 

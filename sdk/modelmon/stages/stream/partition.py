@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from modelmon.ledger.batches import OpenBatch, Position
@@ -42,6 +43,7 @@ class PartitionBuffer:
         self.lost_at: float | None = None
         self.is_drained = False
         self._settings = settings
+        self._most_bytes = settings.batch_max_bytes
         self._messages: list[Message] = []
         self._replay = position.open
         self._careful_until = -1
@@ -77,7 +79,7 @@ class PartitionBuffer:
         """Whether the next batch is ready without waiting any longer."""
         if self._replay is not None:
             return self.can_cut
-        return len(self._messages) >= self._most_messages or self.bytes >= self._settings.batch_max_bytes
+        return len(self._messages) >= self._most_messages or self.bytes >= self._most_bytes
 
     def add(self, message: Message, now: float) -> bool:
         """Hold a message; False when it is applied or held already, or when the partition is lost."""
@@ -93,6 +95,26 @@ class PartitionBuffer:
         self.bytes += len(message.body)
         return True
 
+    def fill(self, messages: Sequence[Message], most_bytes: int, now: float) -> int:
+        """Hold the first of these messages; returns how many, and 0 where `add` has to look at the first.
+
+        It stops at one that makes the batch full, that is not new, or that exceeds the `most_bytes` to add.
+        """
+        if self.lost_at is not None or self._replay is not None:
+            return 0
+        newest, size, count = self.newest, self.bytes, 0
+        room, most = self._most_messages - len(self._messages), self.bytes + most_bytes
+        for message in messages:
+            after = size + len(message.body)
+            if message.offset <= newest or count >= room or size >= self._most_bytes or after > most:
+                break
+            newest, size, count = message.offset, after, count + 1
+        if count and not self._messages:
+            self.since = now
+        self._messages += messages[:count]
+        self.newest, self.bytes = newest, size
+        return count
+
     def cut(self) -> Cut:
         """The next batch; its messages stay held until `done`. Only when `can_cut`."""
         if self._replay is not None:
@@ -100,7 +122,7 @@ class PartitionBuffer:
         count, size = 0, 0
         for message in self._messages[: self._most_messages]:
             count, size = count + 1, size + len(message.body)
-            if size >= self._settings.batch_max_bytes:
+            if size >= self._most_bytes:
                 break
         taken = self._messages[:count]
         return Cut(OpenBatch(taken[0].offset, taken[-1].offset, 1, 0), taken)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from functools import partial
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from modelmon.errors import ConfigError
@@ -77,25 +79,40 @@ class StreamStage:
         """What it reads."""
         return events_of(self._settings)
 
-    async def accept(self, message: Message) -> None:
-        """Hold one message, and write what is then ready; waits while too many bytes are held."""
+    async def accept(self, *messages: Message) -> None:
+        """Hold messages, and write what is then ready; waits while too many bytes are held."""
+        for _, run in groupby(messages, key=attrgetter("partition")):
+            rest: Sequence[Message] = tuple(run)
+            while rest:
+                rest = rest[await self._take(rest) :]
+
+    async def _take(self, messages: Sequence[Message]) -> int:
+        """Hold messages of one partition up to one that makes its batch full, and write that; how many."""
         self._raise_failure()
+        message = messages[0]
         buffer = self._buffers.get(message.partition)
         if buffer is None or not buffer.is_owned:
             buffer = self._buffers[message.partition] = await self._owned(message, buffer)
-        buffer.delivered = message.offset
         if message.offset <= buffer.applied:
+            buffer.delivered = message.offset
             if message.offset == buffer.applied:  # done already, but the platform may not know
                 await self._acknowledge(message.partition, message.offset)
-            return
-        size = len(message.body)
-        if self._held_bytes + size > self._settings.buffer_max_bytes:
-            await self._make_room(size)
-        if buffer.add(message, _monotonic()):
-            self._held_bytes += size
+            return 1
+        if self._held_bytes + len(message.body) > self._settings.buffer_max_bytes:
+            buffer.delivered = message.offset
+            await self._make_room(len(message.body))
+        before, now = buffer.bytes, _monotonic()
+        most_bytes = self._settings.buffer_max_bytes - self._held_bytes
+        count = buffer.fill(messages, most_bytes, now)
+        is_held = count > 0 or buffer.add(message, now)
+        count = count or 1
+        buffer.delivered = messages[count - 1].offset
+        if is_held:
+            self._held_bytes += buffer.bytes - before
             self._something_held.set()
             if buffer.is_full:
                 await self._write(buffer, only_full=True)
+        return count
 
     async def drain(self) -> None:
         """Write and acknowledge everything that can be cut; every partition is newly taken over after it.

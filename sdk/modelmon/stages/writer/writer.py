@@ -77,8 +77,12 @@ class Writer:
         """What it reads."""
         return reports_of(self._settings)
 
-    async def accept(self, message: Message) -> None:
-        """Hold one message; write when enough are held."""
+    async def accept(self, *messages: Message) -> None:
+        """Hold messages; write when enough are held."""
+        for message in messages:
+            await self._hold(message)
+
+    async def _hold(self, message: Message) -> None:
         self._raise_failure()
         self._held.append(message)
         self._held_bytes += len(message.body)
