@@ -269,3 +269,16 @@ def test_pruning_forgets_what_is_older_and_keeps_the_rest(series: SeriesStore) -
     assert [each.key.start_us // MINUTE for each in series.read_features(windows)] == [2, 3]
     series.prune(-1)
     assert len(series.read_values(windows)) == 2
+
+
+def test_an_endpoint_is_forgotten_and_the_others_stay(series: SeriesStore) -> None:
+    for endpoint in "ef":
+        series.write_traffic(BATCH, [replace(POINT, endpoint_id=endpoint)])
+        series.write_values([replace(VALUE, endpoint_id=endpoint)])
+        series.write_features([replace(FEATURES, key=FEATURES.key._replace(endpoint_id=endpoint))])
+    series.forget("e")
+    series.forget("nobody")
+    both = dict.fromkeys([VALUE.key._replace(endpoint_id=endpoint) for endpoint in "ef"], 2)
+    assert [point.endpoint_id for point in series.read_traffic(["e", "f"], *EVER)] == ["f"]
+    assert [point.endpoint_id for point in series.read_values(both)] == ["f"]
+    assert [each.key.endpoint_id for each in series.read_features(both)] == ["f"]

@@ -92,6 +92,10 @@ class SeriesStore(ABC):
         """Forget every minute and every window that begins before this."""
 
     @abstractmethod
+    def forget(self, endpoint_id: str) -> None:
+        """Forget everything of an endpoint."""
+
+    @abstractmethod
     def close(self) -> None:
         """Release connections. Closing twice is harmless."""
 

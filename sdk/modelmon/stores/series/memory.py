@@ -128,6 +128,15 @@ class MemorySeries(SeriesStore):
             kept.values = {key: each for key, each in kept.values.items() if each.start_us >= before_us}
             kept.features = {key: each for key, each in kept.features.items() if key[0].start_us >= before_us}
 
+    def forget(self, endpoint_id: str) -> None:
+        kept = self._kept
+        with kept.lock:
+            kept.traffic = {key: each for key, each in kept.traffic.items() if key[0] != endpoint_id}
+            kept.values = {key: each for key, each in kept.values.items() if each.endpoint_id != endpoint_id}
+            kept.features = {
+                key: each for key, each in kept.features.items() if key[0].endpoint_id != endpoint_id
+            }
+
     def close(self) -> None:
         pass
 

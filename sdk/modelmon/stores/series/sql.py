@@ -125,6 +125,11 @@ class SqlSeries(SeriesStore):
                         delete(table).where(table.c.endpoint_id == endpoint_id, time < _bound(before_us))
                     )
 
+    def forget(self, endpoint_id: str) -> None:
+        for table, _ in _TIMES:
+            with self._database.write() as connection:
+                connection.execute(delete(table).where(table.c.endpoint_id == endpoint_id))
+
     def close(self) -> None:
         self._database.close()
 
