@@ -121,6 +121,7 @@ PARTS = {
         "modelmon.model_monitoring.features.read_feature_history",
         "modelmon.model_monitoring.features.compare_features",
         "modelmon.get_offline_features",
+        "modelmon.iter_offline_features",
     ],
     "Functions of your own": [
         "modelmon.code_to_function",

@@ -22,6 +22,7 @@ _EXPORTS = {
     "get_offline_features": "modelmon.feature_store",
     "get_or_create_project": "modelmon.project",
     "import_function": "modelmon.project",
+    "iter_offline_features": "modelmon.feature_store",
     "load_project": "modelmon.project",
     "new_function": "modelmon.project",
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from modelmon.model import Endpoint
 from modelmon.model_monitoring.locating import HasSettings, opened, settings_of
 from modelmon.model_monitoring.moments import Time, moment_us
 from modelmon.settings import Settings
-from modelmon.stores.reading import read_sample
+from modelmon.stores.reading import PIECE_ROWS, read_pieces, read_sample
 from modelmon.stores.samples import open_samples
 from modelmon.wire.moments import LATEST_US
 
@@ -152,6 +152,56 @@ def get_offline_features(
             endpoint.feature_set, start, end, chosen, as_arrow, project=project, context=context
         )
         return OfflineFeatures(found)
+    asked = _asked(endpoint, start, end, columns, project, context)
+    with opened(asked.settings) as database:
+        table = read_sample(database, open_samples(asked.settings), asked.endpoint_id, *asked.span, columns)
+    return table if as_arrow else _to_pandas(table)
+
+
+def iter_offline_features(
+    endpoint: Endpoint | MonitoringFeatureSet | str,
+    start: Time = None,
+    end: Time = None,
+    columns: Sequence[str] | None = None,
+    *,
+    rows: int = PIECE_ROWS,
+    project: HasSettings | str | None = None,
+    context: object = None,
+) -> Iterator[pa.Table]:
+    """The samples of `get_offline_features`, as Arrow tables of about so many rows, one after the other.
+
+    A piece has more rows where files overlap or one is larger (at most 16 million values, rows times columns,
+    in what compaction made). A column's type can differ between pieces. Raises as `get_offline_features`.
+    """
+    if rows < 1:
+        raise ConfigError(f"rows: must be at least 1, got {rows!r}")
+    asked = _asked(endpoint, start, end, columns, project, context)
+    return _pieces(asked, columns, rows)
+
+
+def _pieces(asked: _Asked, columns: Sequence[str] | None, rows: int) -> Iterator[pa.Table]:
+    with opened(asked.settings) as database:
+        samples = open_samples(asked.settings)
+        yield from read_pieces(database, samples, asked.endpoint_id, *asked.span, columns, rows=rows)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Whose samples of what time are asked for."""
+
+    settings: Settings
+    endpoint_id: str
+    span: tuple[int, int]
+
+
+def _asked(
+    endpoint: Endpoint | MonitoringFeatureSet | str,
+    start: Time,
+    end: Time,
+    columns: Sequence[str] | None,
+    project: HasSettings | str | None,
+    context: object,
+) -> _Asked:
     start_us, end_us = moment_us(start, "start", 0), moment_us(end, "end", LATEST_US)
     if start_us >= end_us:
         raise ConfigError(f"end: must come after start {start!r}, got {end!r}")
@@ -164,9 +214,7 @@ def get_offline_features(
     meant = _find(settings, endpoint) if isinstance(endpoint, str) else endpoint
     if not isinstance(meant, Endpoint | MonitoringFeatureSet):
         raise ConfigError(f"endpoint: must be an endpoint, its id or name, or its feature set, got {meant!r}")
-    with opened(settings) as database:
-        table = read_sample(database, open_samples(settings), meant.endpoint_id, start_us, end_us, columns)
-    return table if as_arrow else _to_pandas(table)
+    return _Asked(settings, meant.endpoint_id, (start_us, end_us))
 
 
 def _to_pandas(table: pa.Table) -> pd.DataFrame:

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from modelmon import get_offline_features
+from modelmon import get_offline_features, iter_offline_features
 from modelmon.apps.context import ContextProject
 from modelmon.errors import ConfigError
 from modelmon.feature_store import get_feature_set
@@ -357,6 +357,16 @@ def test_times_are_half_open_and_columns_are_those_asked_for(project: Project, e
     assert rows(START.replace(tzinfo=None), pd.Timestamp(hour_later)) == [1, 2]
     whole = get_offline_features(endpoint, project=project)
     assert {"timestamp", "hour", "wind", "late", "endpoint_id", "latency"} <= set(whole.columns)
+
+
+def test_samples_come_in_pieces_to_whom_they_are_too_many(project: Project, endpoint: Endpoint) -> None:
+    pieces = list(iter_offline_features("delay", columns=["hour"], rows=1, project=project))
+    assert [piece["hour"].to_pylist() for piece in pieces] == [[1, 2], [3]]  # two files
+    assert [
+        piece.num_rows for piece in iter_offline_features(endpoint, START.replace(hour=17), project=project)
+    ] == [1]
+    with pytest.raises(ConfigError, match="rows: must be at least 1, got 0"):
+        iter_offline_features(endpoint, rows=0, project=project)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from modelmon.ledger import endpoints
 from modelmon.ledger.schema import files, rewrites
 from modelmon.model import Endpoint, to_us
 from modelmon.stores.reaching import DAY_US, HOUR_US, start_of
-from modelmon.stores.reading import read_sample
+from modelmon.stores.reading import read_pieces, read_sample
 from modelmon.stores.samples import ParquetSamples
 from modelmon.upkeep.compaction import CLOSED_AFTER_US, QUIET_AFTER_US, compact
 from modelmon.upkeep.rewriting import ABANDONED_AFTER_US
@@ -302,3 +302,18 @@ def test_a_column_that_a_merged_file_has_not_is_as_many_nulls_as_there_are_rows(
     ):
         read = read_sample(house.database, house.samples, "e", 0, end_us, columns)
         assert read[columns[0]].to_pylist() == expected
+
+
+@pytest.mark.parametrize("now_us", [0, DAY_OVER, MONTH_OVER], ids=["hours", "days", "month"])
+@pytest.mark.parametrize("rows", [1, 3, 4, 100])
+def test_a_span_can_be_read_in_pieces(house: House, now_us: int, rows: int) -> None:
+    _three_days(house)
+    _compact(house, now_us)
+    _fill(house, [DAY + 7 * HOUR_US], first=50)  # late, among the others
+    span = (MONTH + 6, DAY + DAY_US + 8 * HOUR_US)
+    expected = read_sample(house.database, house.samples, "e", *span, ["x"])["x"].to_pylist()
+    pieces = list(read_pieces(house.database, house.samples, "e", *span, ["x"], rows=rows))
+    assert [value for piece in pieces for value in piece["x"].to_pylist()] == expected
+    if now_us == 0:  # files of two rows
+        assert len(pieces) == {1: 8, 3: 8, 4: 5, 100: 1}[rows]
+        assert max(piece.num_rows for piece in pieces) == {1: 4, 3: 4, 4: 4, 100: 17}[rows]

@@ -10,55 +10,26 @@ import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import groupby, zip_longest
-from typing import TYPE_CHECKING, Any
-
-import msgspec
-from sqlalchemy import Connection, and_, or_, select
+from itertools import groupby, pairwise, zip_longest
+from typing import TYPE_CHECKING
 
 from modelmon.columns import (
-    METADATA_COLUMNS,
     METADATA_PREFIX,
     PREFIXES,
     ROW_ORDER,
     TIMESTAMP,
-    original_name,
     returned_names,
-    stored_names,
 )
 from modelmon.errors import ConfigError
-from modelmon.ledger.schema import column_types, endpoints, files
 from modelmon.sql.database import Database
 from modelmon.stores.base import SampleStore
-from modelmon.stores.reaching import LONGEST_US
+from modelmon.stores.listing import ListedFile, Listing, list_files, unknown
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+PIECE_ROWS = 100_000
 READERS = 8  # files read at a time: a disk and an object store answer several questions at once
-
-
-@dataclass(frozen=True, slots=True)
-class ListedFile:
-    """A file that counts, as the ledger has it; `min_us` and `max_us` are its first and last row's time,
-    `in_order` says that its rows are."""
-
-    path: str
-    min_us: int
-    max_us: int
-    in_order: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """What a read needs from the records, as of one moment.
-
-    `columns`: where the endpoint's present features and labels are stored. `known`: every name it ever had.
-    """
-
-    files: tuple[ListedFile, ...]
-    columns: tuple[str, ...]
-    known: frozenset[str]
 
 
 def read_sample(
@@ -82,7 +53,7 @@ def read_sample(
     before: Listing | None = None
     while True:
         with database.read() as connection:
-            listing = _list(connection, endpoint_id, start_us, end_us)
+            listing = list_files(connection, endpoint_id, start_us, end_us)
         try:
             table = _read(samples, listing, start_us, end_us, columns)
         except FileNotFoundError as error:
@@ -94,59 +65,35 @@ def read_sample(
             return _named(table, listing, endpoint_id, columns)
 
 
-def _list(connection: Connection, endpoint_id: str, start_us: int, end_us: int) -> Listing:
-    listed = connection.execute(
-        select(files.c.path, files.c.min_us, files.c.max_us, files.c.stream_id.is_(None))
-        .where(files.c.endpoint_id == endpoint_id, _reaching(start_us, end_us))
-        .where(files.c.max_us >= start_us, files.c.min_us < end_us)
-        .order_by(files.c.min_us, files.c.path)
-    )
-    columns, names = _own_columns(connection, endpoint_id)
-    known = frozenset(names) | {original_name(column) for column in _seen(connection, endpoint_id)}
-    return Listing(tuple(ListedFile(*row) for row in listed), columns, known)
+def read_pieces(
+    database: Database,
+    samples: SampleStore,
+    endpoint_id: str,
+    start_us: int,
+    end_us: int,
+    columns: Sequence[str] | None = None,
+    *,
+    rows: int = PIECE_ROWS,
+) -> Iterator[pa.Table]:
+    """The same rows in the same order, as tables of about so many, so that any span fits into memory.
 
-
-def stored_column(connection: Connection, endpoint_id: str, name: str) -> str:
-    """The column that an endpoint's feature, label or metadata of this name is stored in.
-
-    Raises ConfigError for a name it does not have.
+    A piece ends where a file begins: it has more rows where many files overlap, or one is larger. Each is
+    read as `read_sample` reads its part of the span, so a column's type can differ between them.
     """
-    columns, names = _own_columns(connection, endpoint_id)
-    seen = _seen(connection, endpoint_id)
-    stored = list(dict.fromkeys((*columns, *seen, TIMESTAMP, *METADATA_COLUMNS)))
-    by_name = {name: column for column, name in returned_names(stored).items()}
-    found = by_name.get(name, name if name in stored else None)
-    if found is None:
-        known = frozenset(names) | {original_name(column) for column in seen}
-        raise ConfigError(_unknown(name, Listing((), columns, known), endpoint_id))
-    return found
+    with database.read() as connection:
+        listed = list_files(connection, endpoint_id, start_us, end_us).files
+    bounds = [start_us, *_cuts(listed, start_us, rows), end_us]
+    for first_us, last_us in pairwise(bounds):
+        yield read_sample(database, samples, endpoint_id, first_us, last_us, columns)
 
 
-def _seen(connection: Connection, endpoint_id: str) -> Sequence[str]:
-    table = column_types
-    return connection.scalars(select(table.c.column).where(table.c.endpoint_id == endpoint_id)).all()
-
-
-def _reaching(start_us: int, end_us: int) -> Any:
-    """Files that can reach into the span, in the words of their index."""
-    hour = files.c.hour_us
-    return or_(
-        *(
-            and_(files.c.reach == reach, hour > start_us - longest_us, hour < end_us)
-            for reach, longest_us in LONGEST_US.items()
-        )
-    )
-
-
-def _own_columns(connection: Connection, endpoint_id: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The stored and the own names of an endpoint's features and labels; none when nobody registered it."""
-    query = select(endpoints.c.feature_names, endpoints.c.label_names)
-    row = connection.execute(query.where(endpoints.c.endpoint_id == endpoint_id)).one_or_none()
-    if row is None:
-        return (), ()
-    features, labels = (tuple(msgspec.json.decode(text)) for text in row)
-    stored_features, stored_labels = stored_names(features, labels)
-    return stored_features + stored_labels, features + labels
+def _cuts(listed: Sequence[ListedFile], start_us: int, rows: int) -> Iterator[int]:
+    held = 0
+    for file in listed:
+        if held + file.rows > rows and file.min_us > start_us and held:
+            yield file.min_us
+            start_us, held = file.min_us, 0
+        held += file.rows
 
 
 def _read(
@@ -257,17 +204,9 @@ def _named(table: pa.Table, listing: Listing, endpoint_id: str, columns: Sequenc
     for name in dict.fromkeys(columns):
         column = next((c for c in (by_name.get(name), *_stored(name)) if c in names), None)
         if column is None and name not in listing.known:
-            raise ConfigError(_unknown(name, listing, endpoint_id))
+            raise ConfigError(unknown(name, listing.known, endpoint_id))
         found[name] = pa.nulls(table.num_rows) if column is None else table.column(column)
     return pa.table(found)
-
-
-def _unknown(name: str, listing: Listing, endpoint_id: str) -> str:
-    own = ", ".join(sorted(listing.known)) or "none yet"
-    return (
-        f"endpoint {endpoint_id} has no column {name!r}; its features and labels are: {own}; every sample "
-        f"also has {', '.join((TIMESTAMP, *METADATA_COLUMNS))}"
-    )
 
 
 def _gone(error: FileNotFoundError, endpoint_id: str) -> str:

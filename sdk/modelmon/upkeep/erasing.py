@@ -23,8 +23,9 @@ from modelmon.ledger.schema import erasures, files, rewrites
 from modelmon.sql.database import Database
 from modelmon.sql.statements import chunks
 from modelmon.stores.base import SampleStore
+from modelmon.stores.listing import stored_column
 from modelmon.stores.matching import JSON_COLUMNS, matching
-from modelmon.stores.reading import read_columns, stored_column
+from modelmon.stores.reading import read_columns
 from modelmon.upkeep.rewriting import begin, carry_out
 
 TESTED_AT_ONCE = 64  # files whose rows are looked at together

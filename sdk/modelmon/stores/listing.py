@@ -1,0 +1,102 @@
+"""Which files hold an endpoint's rows of a span, and what its columns are called: asked of the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from sqlalchemy import CompoundSelect, Connection, select, union_all
+
+from modelmon.columns import METADATA_COLUMNS, TIMESTAMP, original_name, returned_names, stored_names
+from modelmon.errors import ConfigError
+from modelmon.ledger.schema import column_types, endpoints, files
+from modelmon.stores.reaching import LONGEST_US
+
+
+@dataclass(frozen=True, slots=True)
+class ListedFile:
+    """A file that counts, as the ledger has it; `min_us` and `max_us` are its first and last row's time,
+    `in_order` says that its rows are."""
+
+    path: str
+    min_us: int
+    max_us: int
+    rows: int
+    in_order: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a read needs from the records, as of one moment.
+
+    `columns`: where the endpoint's present features and labels are stored. `known`: every name it ever had.
+    """
+
+    files: tuple[ListedFile, ...]
+    columns: tuple[str, ...]
+    known: frozenset[str]
+
+
+def list_files(connection: Connection, endpoint_id: str, start_us: int, end_us: int) -> Listing:
+    """What can be read of an endpoint's rows in [start, end)."""
+    listed = connection.execute(_listed(endpoint_id, start_us, end_us))
+    columns, names = _own_columns(connection, endpoint_id)
+    known = frozenset(names) | {original_name(column) for column in _seen(connection, endpoint_id)}
+    return Listing(tuple(ListedFile(*row) for row in listed), columns, known)
+
+
+def _listed(endpoint_id: str, start_us: int, end_us: int) -> CompoundSelect[Any]:
+    """The endpoint's files with rows in the span, in order; each reach is a range of the index of its own."""
+    query = (
+        select(files.c.path, files.c.min_us, files.c.max_us, files.c.rows, files.c.stream_id.is_(None))
+        .where(files.c.endpoint_id == endpoint_id, files.c.hour_us < end_us)
+        .where(files.c.max_us >= start_us, files.c.min_us < end_us)
+    )
+    reaches = (
+        query.where(files.c.reach == reach, files.c.hour_us > start_us - longest_us)
+        for reach, longest_us in LONGEST_US.items()
+    )
+    return union_all(*reaches).order_by("min_us", "path")
+
+
+def stored_column(connection: Connection, endpoint_id: str, name: str) -> str:
+    """The column that an endpoint's feature, label or metadata of this name is stored in.
+
+    Raises ConfigError for a name it does not have.
+    """
+    columns, names = _own_columns(connection, endpoint_id)
+    seen = _seen(connection, endpoint_id)
+    stored = list(dict.fromkeys((*columns, *seen, TIMESTAMP, *METADATA_COLUMNS)))
+    by_name = {name: column for column, name in returned_names(stored).items()}
+    found = by_name.get(name, name if name in stored else None)
+    if found is None:
+        known = frozenset(names) | {original_name(column) for column in seen}
+        raise ConfigError(unknown(name, known, endpoint_id))
+    return found
+
+
+def _seen(connection: Connection, endpoint_id: str) -> Sequence[str]:
+    table = column_types
+    return connection.scalars(select(table.c.column).where(table.c.endpoint_id == endpoint_id)).all()
+
+
+def _own_columns(connection: Connection, endpoint_id: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The stored and the own names of an endpoint's features and labels; none when nobody registered it."""
+    query = select(endpoints.c.feature_names, endpoints.c.label_names)
+    row = connection.execute(query.where(endpoints.c.endpoint_id == endpoint_id)).one_or_none()
+    if row is None:
+        return (), ()
+    features, labels = (tuple(msgspec.json.decode(text)) for text in row)
+    stored_features, stored_labels = stored_names(features, labels)
+    return stored_features + stored_labels, features + labels
+
+
+def unknown(name: str, known: Collection[str], endpoint_id: str) -> str:
+    """What is said of a column that an endpoint does not have."""
+    own = ", ".join(sorted(known)) or "none yet"
+    return (
+        f"endpoint {endpoint_id} has no column {name!r}; its features and labels are: {own}; every sample "
+        f"also has {', '.join((TIMESTAMP, *METADATA_COLUMNS))}"
+    )
