@@ -60,6 +60,11 @@ def _compared(
     }  # fmt: skip
 
 
+def now_us() -> int:
+    """The wall clock in microseconds."""
+    return time.time_ns() // 1000
+
+
 def run(folder: Path, *form: str) -> tuple[float, float]:
     """Seconds and peak megabytes of the command in a process of its own."""
     command = [sys.executable, "-m", "modelmon", "status", "--project-dir", str(folder), *form]
@@ -77,14 +82,13 @@ def project(folder: Path, count: int, history: int) -> Path:
     folder.mkdir(parents=True)
     (folder / "modelmon.yaml").write_text("project: bench\ndurability: process\n", encoding="utf-8")
     settings = Settings.load(folder)
-    now_us = time.time_ns() // 1000
-    start_us = now_us - now_us % PERIOD_US - history * PERIOD_US
+    start_us = now_us() - now_us() % PERIOD_US - history * PERIOD_US
     database, series = open_records(settings), open_series(settings)
     with database.write() as connection:
         registry.register_app(connection, APP, None, start_us)
     names = [f"{number:032x}" for number in range(count)]
     for some in chunks(names):
-        _write_endpoints(database, some, start_us, now_us)
+        _write_endpoints(database, some, start_us, now_us())
     for name in names:
         for starts in chunks(range(start_us, start_us + history * PERIOD_US, PERIOD_US), 5_000):
             with database.write() as connection:
@@ -104,22 +108,22 @@ def project(folder: Path, count: int, history: int) -> Path:
     return folder
 
 
-def _write_endpoints(database: Database, names: list[str], start_us: int, now_us: int) -> None:
+def _write_endpoints(database: Database, names: list[str], start_us: int, last_us: int) -> None:
     with database.write() as connection:
         for name in names:
             record = Endpoint(name, "bench", f"model-{int(name, 16)}", function_name="serving")
             endpoints.put(connection, record, start_us)
-        rows = [_traffic(name, start_us, now_us) for name in names]
+        rows = [_traffic(name, start_us, last_us) for name in names]
         upsert(connection, traffic, rows)
         assert connection.scalar(select(traffic.c.received)) == 1_000
 
 
-def _traffic(name: str, start_us: int, now_us: int) -> dict[str, Any]:
+def _traffic(name: str, start_us: int, last_us: int) -> dict[str, Any]:
     counts = dict.fromkeys(("received", "stored"), 1_000)
     nothing = dict.fromkeys(("errors", "rejected", "late", "missing"), 0)
     return {
         "endpoint_id": name, **counts, **nothing, "last_error": "",
-        "first_request_us": start_us, "last_request_us": now_us, "committed_us": now_us,
+        "first_request_us": start_us, "last_request_us": last_us, "committed_us": last_us,
     }  # fmt: skip
 
 
