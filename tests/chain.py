@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from modelmon.ledger import batches, endpoints
+from modelmon.ledger import endpoints
 from modelmon.ledger.records import open_records
 from modelmon.local import Runner
-from modelmon.model import Endpoint, endpoint_id_of
+from modelmon.model import Endpoint, endpoint_id_of, from_us, to_us
 from modelmon.project import get_or_create_project
 from modelmon.settings import Settings
 from modelmon.stats import describe
@@ -25,6 +25,12 @@ from modelmon.stores.samples import open_samples
 from modelmon.stores.series import open_series
 from modelmon.stores.series.reading import read_all_values
 from modelmon.streams import open_stream
+from modelmon.views.dead_letters import list_dead_letters
+from modelmon.views.endpoint_facts import Looking
+from modelmon.views.endpoints import read_summaries
+from modelmon.views.traffic import read_traffic_buckets
+from modelmon.views.windows import list_windows
+from modelmon.windows import State as WindowState
 from modelmon.wire import ServingEvent, write_event
 
 APP = "histogram-data-drift"
@@ -106,16 +112,15 @@ class State:
         series = open_series(chain.settings)
         table = read_sample(database, samples, ENDPOINT, 0, FAR_US, columns=["request_id", "amount", "kind"])
         with database.read() as connection:
-            void = batches.void_ranges(connection)
-            traffic = connection.exec_driver_sql("SELECT * FROM traffic").mappings().all()
-            self.windows = [
-                dict(row) for row in connection.exec_driver_sql("SELECT * FROM windows").mappings()
-            ]
-            self.dead_letters = connection.exec_driver_sql("SELECT COUNT(*) FROM dead_letters").scalar()
-        self.traffic = {row["endpoint_id"]: dict(row) for row in traffic}
+            looking = Looking(time.time_ns() // 1000, chain.settings)
+            self.endpoint = read_summaries(connection, looking, [ENDPOINT])[0]
+            page = list_windows(connection, chain.settings, ENDPOINT, APP, limit=10_000)
+            self.windows = page.windows
+            self.dead_letters = list_dead_letters(connection).total
         self.requests = Counter(table.column("request_id").to_pylist())
-        points = series.read_traffic([ENDPOINT], 0, FAR_US, void=void)
-        self.series_rows = sum(point.rows for point in points)
+        always = from_us(0), from_us(chain.start_us + 1_000 * 60 * MINUTE_US)
+        buckets = read_traffic_buckets(database, series, ENDPOINT, *always)
+        self.series_rows = sum(bucket.rows for bucket in buckets)
         self.results = {
             (point.application_name, point.start_us, point.name): (point.value, point.status)
             for point in read_all_values(database, series, [ENDPOINT], 0, FAR_US)
@@ -127,15 +132,19 @@ class State:
         wrong = {request: times for request, times in self.requests.items() if times != 1}
         assert (len(self.requests), wrong) == (count, {})
         assert self.series_rows == count
-        mine = self.traffic[ENDPOINT]
-        assert (mine["received"], mine["stored"], mine["errors"], mine["rejected"]) == (count, count, 0, 0)
+        mine = self.endpoint
+        assert (mine.received, mine.stored, mine.errors, mine.rejected) == (count, count, 0, 0)
 
     def assert_every_window_is_answered(self, minutes: int) -> None:
-        answered = {row["start_us"]: (row["answered"], row["outcome"]) for row in self.windows}
-        assert len(answered) == minutes
-        assert all(row["answered"] == row["wanted"] == row["sent"] for row in self.windows), self.windows
-        assert {outcome for _, outcome in answered.values()} == {"done"}
-        assert sorted({start for _, start, _ in self.results}) == sorted(answered)
+        starts = {to_us(window.start_infer_time) for window in self.windows}
+        assert len(starts) == minutes
+        assert {window.state for window in self.windows} == {WindowState.DONE}, self.windows
+        assert {start for _, start, _ in self.results} == starts
+
+    @property
+    def answered(self) -> int:
+        """How many windows have been judged as they are now."""
+        return sum(window.state in (WindowState.DONE, WindowState.FAILED) for window in self.windows)
 
 
 def moments(seed: int, count: int, between: tuple[float, float]) -> list[float]:

@@ -18,6 +18,8 @@ from modelmon.ledger.records import open_records
 from modelmon.settings import Settings
 from modelmon.stores.series import open_series
 from modelmon.stores.series.reading import read_all_values
+from modelmon.views.windows import list_windows
+from modelmon.windows import State
 from project_support import make
 
 SHIFTS = {"same": 0.0, "drifted": 3.0}
@@ -69,11 +71,16 @@ class Served:
             names = {
                 each.endpoint_id: model for model in SHIFTS for each in endpoints.find(connection, name=model)
             }
-            rows = connection.exec_driver_sql("SELECT wanted, sent, answered FROM windows").all()
+            windows = [
+                window
+                for endpoint_id in names
+                for window in list_windows(connection, self.settings, endpoint_id, APP).windows
+            ]
         points = list(read_all_values(database, series, names, 0, FAR_US, APP))
         database.close()
         series.close()
-        if len(rows) < MINUTES * len(SHIFTS) or not all(len(set(row)) == 1 for row in rows):
+        judged = [window for window in windows if window.state is State.DONE]
+        if len(judged) < max(len(windows), MINUTES * len(SHIFTS)):
             return {}
         return {
             (names[point.endpoint_id], (point.start_us - self._start_us) // MINUTE_US): (

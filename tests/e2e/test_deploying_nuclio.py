@@ -90,8 +90,7 @@ def test_a_bundle_does_what_the_embedded_runner_does(broker: kafka.KafkaBroker, 
             answer = httpx.post(f"http://{running['modelmon-controller'].address}/", timeout=30)
             assert answer.status_code == 200, answer.text
             state = chain.state()
-            answered = [row for row in state.windows if row["answered"] == row["wanted"] == row["sent"]]
-            return len(state.requests) == EVENTS and len(answered) == MINUTES
+            return len(state.requests) == EVENTS and state.answered == MINUTES
 
         eventually(ticked, within=120)
     state = chain.state()

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from chain import APP, ENDPOINT, FUNCTIONS, Chain, moments
+from chain import APP, FUNCTIONS, Chain, moments
 from deploying import eventually, is_alive, log_of, workers_of
 from modelmon.errors import ConfigError
 from modelmon.streams import open_stream
@@ -252,7 +252,7 @@ def test_a_stream_that_was_made_anew_is_said_and_its_events_count_on(tmp_path: P
         chain.publish(records[EVENTS // 2 :])
         runner.wait_until_idle(120)
     chain.state().assert_each_event_counts_once(EVENTS)
-    assert chain.state().traffic[ENDPOINT]["stored"] == EVENTS
+    assert chain.state().endpoint.stored == EVENTS
 
 
 def test_a_second_runner_of_one_project_is_refused(tmp_path: Path) -> None:

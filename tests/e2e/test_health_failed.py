@@ -53,7 +53,7 @@ def deploy_reader(project: Path, accept: str) -> Path:
 
 def state(project: Path) -> tuple[str, str]:
     (found,) = read_health(Settings.load(project), ["reader"])
-    return found["state"], found["reason"]
+    return found.state, found.reason
 
 
 def failed_at_every_look(project: Path, restarts: int = 4) -> str:

@@ -13,8 +13,9 @@ from chain import APP, State
 from chain_platforms import PLATFORMS, ChainPlatform, chain_on
 from deploying import eventually
 from modelmon import wire
-from modelmon.model import Message, to_us
+from modelmon.model import Message
 from modelmon.streams import open_stream
+from modelmon.windows import State as WindowState
 from services import kafka
 
 pytestmark = [*kafka.NEEDS_KAFKA, pytest.mark.slow, pytest.mark.timeout(900)]
@@ -69,11 +70,9 @@ def test_a_controller_killed_between_publish_and_record_repeats_and_loses_nothin
 def is_unrecorded(state: State, message: Message) -> bool:
     """Whether the ledger does not know yet that this window was sent."""
     event = wire.read_app_event(message.body)
-    (row,) = [row for row in state.windows if row["start_us"] == to_us(event.window.start)]
-    return bool(row["sent"] < event.window_revision)
+    (window,) = [each for each in state.windows if each.start_infer_time == event.window.start]
+    return window.state is WindowState.WAITING
 
 
 def is_answered(state: State) -> bool:
-    return len(state.windows) == MINUTES and all(
-        row["answered"] == row["wanted"] == row["sent"] for row in state.windows
-    )
+    return len(state.windows) == state.answered == MINUTES

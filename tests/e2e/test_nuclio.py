@@ -94,8 +94,7 @@ class Load:
 
 
 def is_whole(state: State) -> bool:
-    answered = [row for row in state.windows if row["answered"] == row["wanted"] == row["sent"]]
-    return len(state.requests) == EVENTS and len(answered) == len(state.windows) == MINUTES
+    return len(state.requests) == EVENTS and state.answered == len(state.windows) == MINUTES
 
 
 def send_to_one_partition(chain: Chain, count: int) -> None:

@@ -241,8 +241,17 @@ class TestDeadLetters:
         sent = json.loads(second)
         assert (sent.pop("publisher")["number"], sent) == (1, {"bad": 1})
         assert modelmon("deadletters", "resend", "--all", "--json").json == {"resent": []}
-        assert modelmon("deadletters", "list", "--json").json == {"dead_letters": []}
+        assert modelmon("deadletters", "list", "--json").json["dead_letters"] == []
         assert len(modelmon("deadletters", "list", "--all", "--json").json["dead_letters"]) == 2
+
+    def test_a_page_goes_on_after_the_one_before(self, modelmon: Any, letters: list[str]) -> None:
+        first = modelmon("deadletters", "list", "--limit", "1", "--json").json
+        assert (first["total"], first["after"]) == (2, first["dead_letters"][0]["id"])
+        second = modelmon("deadletters", "list", "--limit", "1", "--after", first["after"], "--json").json
+        assert (len(second["dead_letters"]), second["after"]) == (1, "")
+        assert {each["dead_letters"][0]["id"] for each in (first, second)} == set(letters)
+        shown = modelmon("deadletters", "list", "--limit", "1").out
+        assert f"1 of 2 are shown. The next: `modelmon deadletters list --after {first['after']}`." in shown
 
     def test_one_is_sent_again_mended(self, modelmon: Any, letters: list[str], project: Path) -> None:
         (project / "mended.json").write_bytes(b'{"good": 1}')

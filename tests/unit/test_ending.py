@@ -104,7 +104,7 @@ def said(settings: Settings) -> tuple[str, str]:
         found = health(database, "reader", time.time_ns() // 1000)
     finally:
         database.close()
-    return found["state"], found["reason"]
+    return found.state, found.reason
 
 
 def test_out_of_memory(run: Run, settings: Settings) -> None:

@@ -132,14 +132,14 @@ def test_a_function_is_as_its_worst_live_worker(records: Database) -> None:
     gone = replace(BEAT, worker="host/3", state=WorkerState.WAITING, expires_us=11 * SECOND)
     put(records, BEAT, late, gone)
     found = health(records, "modelmon-stream", 12 * SECOND)
-    assert (found["state"], found["healthy"], found["reason"]) == ("behind", True, "late")
-    assert (found["behind_seconds"], len(found["workers"])) == (70.0, 2)
+    assert (found.state, found.healthy, found.reason) == ("behind", True, "late")
+    assert (found.behind_seconds, len(found.workers)) == (70.0, 2)
 
 
 @pytest.mark.parametrize("state", list(WorkerState))
 def test_what_counts_as_healthy(state: WorkerState) -> None:
     found = function_health("f", [replace(BEAT, state=state)], 12 * SECOND)
-    assert found["healthy"] == (state in (WorkerState.READY, WorkerState.BEHIND))
+    assert found.healthy == (state in (WorkerState.READY, WorkerState.BEHIND))
 
 
 def test_a_worker_that_is_not_heard_any_more_is_not_running_and_its_lag_stays_known(
@@ -147,8 +147,8 @@ def test_a_worker_that_is_not_heard_any_more_is_not_running_and_its_lag_stays_kn
 ) -> None:
     put(records, replace(BEAT, partitions=(PartitionProgress(0, 10, 4, 6, 4),)))
     found = health(records, "modelmon-stream", 26 * SECOND)
-    assert (found["state"], found["healthy"], found["behind_messages"]) == ("not running", False, 6)
-    assert "heard at 1970-01-01 00:00:10" in found["reason"]
+    assert (found.state, found.healthy, found.behind_messages) == ("not running", False, 6)
+    assert "heard at 1970-01-01 00:00:10" in found.reason
 
 
 def test_each_partition_is_shown_as_the_worker_saw_it_that_reads_it(records: Database) -> None:
@@ -158,8 +158,8 @@ def test_each_partition_is_shown_as_the_worker_saw_it_that_reads_it(records: Dat
     )
     put(records, one, two)
     found = health(records, "modelmon-stream", 12 * SECOND)
-    assert [each["delivered"] for each in found["partitions"]] == [9, 5]
-    assert found["behind_messages"] == 1
+    assert [each.delivered for each in found.partitions] == [9, 5]
+    assert found.behind_messages == 1
 
 
 def test_a_worker_that_ended_in_good_order_leaves_nothing_and_old_ones_are_forgotten(
@@ -170,7 +170,7 @@ def test_a_worker_that_ended_in_good_order_leaves_nothing_and_old_ones_are_forgo
         assert [beat.worker for beat in heartbeats.by_function(connection)["modelmon-stream"]] == ["host/2"]
         heartbeats.forget(connection, "modelmon-stream", "host/2")
     (found,) = every_health(records, ["modelmon-stream"], 0)
-    assert (found["state"], found["workers"]) == ("not running", [])
+    assert (found.state, found.workers) == ("not running", ())
 
 
 @pytest.mark.parametrize(("platform", "is_named"), [("embedded", False), ("local", True)])
@@ -180,7 +180,7 @@ def test_a_function_that_crashed_and_was_removed_is_not_missed(
     settings = Settings.load(make_project(tmp_path / "project", platform=platform, nuclio_brokers="k:9092"))
     with closing(open_records(settings)) as records:
         put(records, replace(BEAT, state=WorkerState.FAILED))
-    found = [each["function"] for each in read_health(settings, [])]
+    found = [each.function for each in read_health(settings, [])]
     assert ("modelmon-stream" in found) is is_named  # elsewhere this folder does not say what runs
 
 
@@ -195,15 +195,15 @@ def test_on_a_full_disk_what_runs_is_said_to_wait_and_not_to_be_gone(
     report_file(Path(settings.project_dir)).write_text(json.dumps(report))
     held = lock_project(Path(settings.project_dir))
     try:
-        states = {each["function"]: each["state"] for each in read_health(settings, [])}
+        states = {each.function: each.state for each in read_health(settings, [])}
         assert set(states.values()) == {"not running"}  # with room a process that says nothing is gone
         monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=4096))
-        found = {each["function"]: each for each in read_health(settings, [])}
+        found = {each.function: each for each in read_health(settings, [])}
     finally:
         os.close(held)
-    assert found["modelmon-stream"]["state"] == "waiting"
-    assert f"no space left on the disk of {settings.project_dir}" in found["modelmon-stream"]["reason"]
-    assert found["other"]["state"] == "not running"
+    assert found["modelmon-stream"].state == "waiting"
+    assert f"no space left on the disk of {settings.project_dir}" in found["modelmon-stream"].reason
+    assert found["other"].state == "not running"
 
 
 def test_what_a_process_waits_for_is_known_while_it_waits(settings: Settings) -> None:
@@ -538,7 +538,7 @@ def test_a_beat_that_is_under_way_does_not_take_the_last_word_back(environment: 
         for each in (*waiting, word):
             each.result(30)
     database = open_records(environment)
-    assert health(database, "modelmon-stream", time.time_ns() // 1000)["state"] == "failed"
+    assert health(database, "modelmon-stream", time.time_ns() // 1000).state == "failed"
     database.close()
 
 
@@ -560,7 +560,7 @@ def test_a_serving_function_answers_for_itself() -> None:
 
 def test_a_worker_that_was_heard_before_the_clock_went_back_is_not_taken_for_a_live_one() -> None:
     found = function_health("modelmon-stream", [BEAT], BEAT.beat_us - 61 * SECOND)
-    assert (found["state"], found["healthy"]) == ("not running", False)
-    assert "heard at 1970-01-01 00:00:10" in found["reason"]
-    assert found["reason"].endswith("which is still to come: the clock went back")
-    assert function_health("modelmon-stream", [BEAT], BEAT.beat_us - 59 * SECOND)["state"] == "ready"
+    assert (found.state, found.healthy) == ("not running", False)
+    assert "heard at 1970-01-01 00:00:10" in found.reason
+    assert found.reason.endswith("which is still to come: the clock went back")
+    assert function_health("modelmon-stream", [BEAT], BEAT.beat_us - 59 * SECOND).state == "ready"

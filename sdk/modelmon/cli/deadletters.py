@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -53,6 +53,7 @@ def list_letters(
     reason: Reason = "",
     everything: Annotated[bool, typer.Option("--all", help="Those sent again, too.")] = False,
     limit: Annotated[int, typer.Option(min=1, help="At most so many, newest first.")] = 100,
+    after: Annotated[str, typer.Option(metavar="ID", help="Go on after this one.", show_default=False)] = "",
     project_dir: ProjectDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -64,14 +65,18 @@ def list_letters(
 
       modelmon deadletters list --reason 'in the future'
     """
-    from modelmon.ledger.dead_letters import Chosen, find
+    from modelmon.ledger.dead_letters import Chosen
+    from modelmon.views.dead_letters import list_dead_letters
 
     chosen = Chosen(endpoint_id=endpoint or None, reason=reason or None, resent=None if everything else False)
     with _records(load_settings(project_dir)) as records, records.read() as connection:
-        letters = find(connection, chosen, limit)
+        page = list_dead_letters(connection, chosen, limit, _find(connection, after) if after else None)
+        letters = page.letters
         names = _names(connection, letters)
+    following = letter_id(page.after) if page.after else ""
     if as_json:
-        print_json({"dead_letters": [_described(letter, names) for letter in letters]})
+        described = [_described(letter, names) for letter in letters]
+        print_json({"dead_letters": described, "total": page.total, "after": following})
         return
     rows = [
         (
@@ -86,6 +91,12 @@ def list_letters(
         ["id", "=set aside (UTC)", "=endpoint", "+field", "+reason", "=sent again (UTC)"],
         rows,
     )
+    if following:
+        console.print(
+            f"{len(letters):,} of {page.total:,} are shown. The next: `modelmon deadletters list --after "
+            f"{following}`.",
+            style="dim", highlight=False, soft_wrap=True,
+        )  # fmt: skip
 
 
 @app.command()
@@ -252,7 +263,7 @@ def _records(settings: Settings) -> Iterator[Database]:
         records.close()
 
 
-def _names(connection: Connection, letters: list[DeadLetter]) -> dict[str, str]:
+def _names(connection: Connection, letters: Sequence[DeadLetter]) -> dict[str, str]:
     """What the letters' endpoints are called; an id stands for one that has no record."""
     from modelmon.ledger import endpoints
 

@@ -16,6 +16,7 @@ from modelmon.settings import Settings
 if TYPE_CHECKING:
     from modelmon.deploying.there import FunctionThere
     from modelmon.function_spec.function_yaml import FunctionSpec
+    from modelmon.views.health import WorkerHealth
 
 LEAST_FREE_BYTES = 2**20
 NOT_RUNNING, NOT_KNOWN, PREPARING = "not running", "not known", "preparing"
@@ -143,14 +144,14 @@ def _heard(settings: Settings, names: Sequence[str]) -> Mapping[str, Mapping[str
     except (ConfigError, UnavailableError) as error:
         return {name: {"error": f"not known: {error}"} for name in names}
     return {
-        each["function"]: {"state": each["state"], "workers": [_worker(beat) for beat in each["workers"]]}
+        each.function: {"state": each.state, "workers": [_worker(beat) for beat in each.workers]}
         for each in health
     }
 
 
-def _worker(beat: Mapping[str, Any]) -> dict[str, Any]:
+def _worker(beat: WorkerHealth) -> dict[str, Any]:
     """As the runner describes one, as far as its heartbeat says it."""
-    told = {name: beat[name] for name in ("trigger", "worker", "state")}
+    told = {"trigger": beat.trigger, "worker": beat.worker, "state": beat.state.value}
     return {**told, "pid": None, "restarts": None, "last_exit": None, "failure": None}
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 
 from modelmon.cli.output import AsJson, ProjectDir, console, load_settings, print_json, print_table
 from modelmon.settings import Settings
+
+if TYPE_CHECKING:
+    from modelmon.views.health import FunctionHealth
 
 COLORS = {"ready": "green", "behind": "yellow", "starting": "yellow"}
 
@@ -31,20 +35,22 @@ def health(
 
       modelmon health modelmon-stream --json
     """
+    from modelmon.views.encoding import to_json
+
     found = read_health(load_settings(project_dir), names or [])
     if as_json:
-        print_json({"functions": found})
+        print_json({"functions": to_json(found)})
     else:
         columns = ["function", "state", "#behind", "#for", "why"]
         print_table("Functions", columns, map(_row, found))
     if not found:
         console.print("No function is deployed here; `modelmon up` or `modelmon deploy` brings some.")
-    if not found or not all(function["healthy"] for function in found):
+    if not found or not all(function.healthy for function in found):
         raise typer.Exit(1)
 
 
-def read_health(settings: Settings, names: list[str]) -> list[dict[str, Any]]:
-    """What `health --json` prints. Raises ConfigError for a function that nobody knows."""
+def read_health(settings: Settings, names: list[str]) -> list[FunctionHealth]:
+    """What `health` shows. Raises ConfigError for a function that nobody knows."""
     from modelmon.cli.deployed import beating_functions, is_removed
     from modelmon.errors import ConfigError
     from modelmon.ledger.records import open_records
@@ -56,36 +62,37 @@ def read_health(settings: Settings, names: list[str]) -> list[dict[str, Any]]:
     finally:
         records.close()
     # One that crashed leaves its last word behind, be it that its folder is removed.
-    found = [each for each in found if each["workers"] or not is_removed(settings, each["function"])]
+    found = [each for each in found if each.workers or not is_removed(settings, each.function)]
     found = _on_a_full_disk(settings, found)
-    known = {function["function"]: function for function in found}
+    known = {each.function: each for each in found}
     for name in names:
         if name not in known:
             raise ConfigError(f"there is no function {name!r}; there are {', '.join(known) or 'none'}")
     return [known[name] for name in names] if names else found
 
 
-def _on_a_full_disk(settings: Settings, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _on_a_full_disk(settings: Settings, found: list[FunctionHealth]) -> list[FunctionHealth]:
     """Heartbeats can't be written there: a function that is silent and has a process waits for room."""
     from modelmon.cli.deployed import NOT_RUNNING, full_disk, running_names
     from modelmon.model import WorkerState
 
     reason = full_disk(settings)
     running = running_names(settings) if reason else set()
-    waits = {"state": WorkerState.WAITING.value, "reason": f"{reason}; it goes on once there is room"}
+    waiting, why = WorkerState.WAITING.value, f"{reason}; it goes on once there is room"
     return [
-        {**each, **waits} if each["state"] == NOT_RUNNING and each["function"] in running else each
+        replace(each, state=waiting, reason=why)
+        if each.state == NOT_RUNNING and each.function in running
+        else each
         for each in found
     ]
 
 
-def _row(function: dict[str, Any]) -> tuple[str, ...]:
-    state = function["state"]
-    color = COLORS.get(state, "red")
+def _row(function: FunctionHealth) -> tuple[str, ...]:
+    color = COLORS.get(function.state, "red")
     return (
-        escape(function["function"]),
-        f"[{color}]{state}[/{color}]",
-        f"{function['behind_messages']:,}",
-        f"{function['behind_seconds']:.0f} s",
-        escape(function["reason"]),
+        escape(function.function),
+        f"[{color}]{function.state}[/{color}]",
+        f"{function.behind_messages:,}",
+        f"{function.behind_seconds:.0f} s",
+        escape(function.reason),
     )

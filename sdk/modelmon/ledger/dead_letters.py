@@ -12,7 +12,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any, Self
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, case, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, delete, func, select, tuple_, update
 
 from modelmon.errors import RejectedError
 from modelmon.ledger.schema import dead_letters
@@ -129,10 +129,18 @@ def keep(connection: Connection, letters: Iterable[DeadLetter], limits: Limits =
     _count_more(connection, kept[len(fitting) :], limits)
 
 
-def find(connection: Connection, chosen: Chosen = ALL, limit: int | None = None) -> list[DeadLetter]:
-    """The dead letters chosen, newest first."""
+def find(
+    connection: Connection,
+    chosen: Chosen = ALL,
+    limit: int | None = None,
+    after: DeadLetter | None = None,
+) -> list[DeadLetter]:
+    """The dead letters chosen, newest first; those that come `after` the given one."""
     columns = dead_letters.c
-    query = select(dead_letters).order_by(columns.created_us.desc(), *(columns[name].desc() for name in _KEY))
+    order = [columns.created_us, *(columns[name] for name in _KEY)]
+    query = select(dead_letters).order_by(*(column.desc() for column in order))
+    if after is not None:
+        query = query.where(tuple_(*order) < tuple_(to_us(after.created), *_IDENTITY(after)))
     return [_letter(row) for row in connection.execute(query.where(*chosen.conditions()).limit(limit))]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from nuclio_sdk import Response
@@ -36,20 +37,22 @@ async def answer_health(event: Any) -> Response:
         return failure(event, error)
 
 
-def health_reply(state: dict[str, Any]) -> Response:
+def health_reply(state: Mapping[str, Any]) -> Response:
     """The reply that says so."""
     return reply(200 if state["healthy"] else 503, state)
 
 
-def _look(settings: Settings) -> dict[str, Any]:
+def _look(settings: Settings) -> Mapping[str, Any]:
     from modelmon.ledger.records import open_records
+    from modelmon.views.encoding import to_json
     from modelmon.views.health import health
 
     name = function_name()
     try:
         database = open_records(settings)
         try:
-            return health(database, name, time.time_ns() // 1000)
+            found: Mapping[str, Any] = to_json(health(database, name, time.time_ns() // 1000))
+            return found
         finally:
             database.close()
     except UnavailableError as error:

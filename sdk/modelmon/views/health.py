@@ -3,53 +3,79 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from datetime import datetime
 
 from modelmon.ledger.clock import STEP_US
 from modelmon.ledger.heartbeats import by_function
-from modelmon.model import Heartbeat, PartitionProgress, WorkerState
+from modelmon.model import Heartbeat, PartitionProgress, WorkerState, from_us
 from modelmon.sql.database import Database
 from modelmon.wire import write_moment
 
 NOT_RUNNING = "not running"
-HEALTHY = (WorkerState.READY.value, WorkerState.BEHIND.value)
+HEALTHY = (WorkerState.READY, WorkerState.BEHIND)
 _WORST_LAST = list(WorkerState)
 
 
-def health(database: Database, function_name: str, now_us: int) -> dict[str, Any]:
-    """The state of one function, as JSON values. Raises UnavailableError when the records are down."""
+@dataclass(frozen=True, slots=True)
+class WorkerHealth:
+    """What a live worker said of itself: since when it is in this state, and when it was heard last."""
+
+    worker: str
+    trigger: str
+    state: WorkerState
+    reason: str
+    since: datetime
+    last_beat: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionHealth:
+    """How a function is: as its worst live worker, without one not running. `behind_messages` and
+    `behind_seconds` say how far it is behind on the `partitions` that it reads."""
+
+    function: str
+    state: str
+    healthy: bool
+    reason: str
+    since: datetime | None
+    behind_messages: int
+    behind_seconds: float
+    partitions: tuple[PartitionProgress, ...]
+    workers: tuple[WorkerHealth, ...]
+
+
+def health(database: Database, function_name: str, now_us: int) -> FunctionHealth:
+    """The state of one function. Raises UnavailableError when the records are down."""
     with database.read() as connection:
         beats = by_function(connection).get(function_name, ())
     return function_health(function_name, beats, now_us)
 
 
-def every_health(database: Database, names: Sequence[str], now_us: int) -> list[dict[str, Any]]:
+def every_health(database: Database, names: Sequence[str], now_us: int) -> list[FunctionHealth]:
     """As `health`, of these functions and of all that have a heartbeat, by name."""
     with database.read() as connection:
         beats = by_function(connection)
     return [function_health(name, beats.get(name, ()), now_us) for name in sorted({*names, *beats})]
 
 
-def function_health(function_name: str, beats: Sequence[Heartbeat], now_us: int) -> dict[str, Any]:
-    """What the heartbeats of a function's workers, the newest first, say of it at this time.
-
-    A function is as its worst live worker; without one it is not running.
-    """
+def function_health(function_name: str, beats: Sequence[Heartbeat], now_us: int) -> FunctionHealth:
+    """What the heartbeats of a function's workers, the newest first, say of it at this time."""
     # A beat from the future was there before the clock went back: it says nothing of now.
     alive = [beat for beat in beats if beat.beat_us - STEP_US <= now_us <= beat.expires_us]
     worst = max(alive, key=lambda beat: _WORST_LAST.index(beat.state), default=None)
     partitions = _latest(alive or beats[:1])
-    return {
-        "function": function_name,
-        "state": worst.state.value if worst else NOT_RUNNING,
-        "healthy": worst is not None and worst.state.value in HEALTHY,
-        "reason": worst.reason if worst else _silence(beats, now_us),
-        "since": write_moment(worst.since_us) if worst else None,
-        "behind_messages": sum(max(0, each.end - each.committed) for each in partitions),
-        "behind_seconds": max((beat.behind_seconds for beat in alive), default=0.0),
-        "partitions": [_partition(each) for each in partitions],
-        "workers": [_worker(beat) for beat in alive],
-    }
+    return FunctionHealth(
+        function_name,
+        worst.state.value if worst else NOT_RUNNING,
+        worst is not None and worst.state in HEALTHY,
+        worst.reason if worst else _silence(beats, now_us),
+        from_us(worst.since_us) if worst else None,
+        sum(max(0, each.end - each.committed) for each in partitions),
+        max((beat.behind_seconds for beat in alive), default=0.0),
+        tuple(partitions),
+        tuple(_worker(beat) for beat in alive),
+    )
 
 
 def _silence(beats: Sequence[Heartbeat], now_us: int) -> str:
@@ -70,17 +96,7 @@ def _latest(beats: Sequence[Heartbeat]) -> list[PartitionProgress]:
     return [found[partition] for partition in sorted(found)]
 
 
-def _partition(progress: PartitionProgress) -> dict[str, Any]:
-    names = ("partition", "end", "delivered", "acknowledged", "committed")
-    return {name: getattr(progress, name) for name in names}
-
-
-def _worker(beat: Heartbeat) -> dict[str, Any]:
-    return {
-        "worker": beat.worker,
-        "trigger": beat.trigger,
-        "state": beat.state.value,
-        "reason": beat.reason,
-        "since": write_moment(beat.since_us),
-        "last_beat": write_moment(beat.beat_us),
-    }
+def _worker(beat: Heartbeat) -> WorkerHealth:
+    return WorkerHealth(
+        beat.worker, beat.trigger, beat.state, beat.reason, from_us(beat.since_us), from_us(beat.beat_us)
+    )
