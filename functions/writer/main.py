@@ -1,4 +1,4 @@
-"""The writer: what apps report becomes results, metrics, the status of endpoints and alerts."""
+"""The writer: what apps report becomes results, metrics, the status of endpoints and incidents."""
 
 from __future__ import annotations
 

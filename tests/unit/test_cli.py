@@ -481,7 +481,7 @@ class TestStatus:
             "endpoints",
             "results",
             "metrics",
-            "alerts",
+            "incidents",
             "applications",
             "totals",
             "lag",

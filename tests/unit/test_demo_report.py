@@ -16,8 +16,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from rich.console import Console
 
-from modelmon.demo.alerts import AlertLines, summary
 from modelmon.demo.data import HourOfRequests
+from modelmon.demo.incidents import IncidentLines, courses, summary
 from modelmon.demo.outcome import outcomes
 from modelmon.demo.place import clear
 from modelmon.demo.replay import replay
@@ -27,6 +27,7 @@ from modelmon.function_spec.folders import lock_file
 from modelmon.local.running import lock_project
 from modelmon.model import ResultStatusApp
 from modelmon.views.endpoints import EndpointSummary
+from modelmon.views.incidents import Incident
 from modelmon.views.results import Result
 
 APP = "histogram-data-drift"
@@ -130,23 +131,48 @@ def test_a_bar_is_as_high_as_its_value(value, bar):
     assert line([(value, ResultStatusApp.no_detection)]).plain == bar
 
 
-def test_the_first_alert_of_a_kind_is_shown_as_it_comes():
+def test_each_step_of_an_incident_is_told_as_it_comes():
     console = Console(file=io.StringIO(), width=200)
-    lines = AlertLines(console)
-    for number in range(3):
-        lines.tell("warning", f"modelmon-writer: x: data-drift-detected (high): week {number}")
-    lines.tell("warning", "modelmon-writer: x: data-drift-suspected (medium): delay")
+    lines = IncidentLines(console)
+    lines.tell("warning", "modelmon-writer: incident 1 raised: data-drift-suspected (medium): delay")
+    lines.tell("warning", "modelmon-writer: incident 1 escalated: data-drift-detected (high): delay")
     lines.tell("error", "modelmon-stream crashed")
-    text = console.file.getvalue()
-    assert "data-drift-detected (high): week 0" in text
-    assert "week 1" not in text
-    assert "modelmon-stream crashed" in text
+    assert console.file.getvalue().splitlines() == [
+        "  incident 1 raised: data-drift-suspected (medium): delay",
+        "  incident 1 escalated: data-drift-detected (high): delay",
+        "  modelmon-stream crashed",
+    ]
 
 
-def test_alerts_are_counted_as_the_stores_have_them():
-    kinds = ["data-drift-suspected", *["data-drift-detected"] * 3]
-    assert summary({"kind": kind} for kind in kinds) == "3 data-drift-detected, 1 data-drift-suspected"
-    assert summary([]) == "none"
+def incident(number: int, first: str, detected: str, ended: str, windows: int) -> Incident:
+    first_day, detected_day, ended_day = (
+        datetime.fromisoformat(f"2013-{day}T00:00:00+00:00") if day else None
+        for day in (first, detected, ended)
+    )
+    return Incident(
+        number, "result-status", "", "", "", "", "", "e", "delay", APP, "feature_drift", 0.719,
+        '{"feature":"pressure"}', first_day, detected_day, first_day, ended_day, windows, 0, first_day,
+        first_day, ended_day,
+    )  # fmt: skip
+
+
+def test_an_incident_is_a_line_with_when_it_was_suspected_detected_and_ended():
+    found = [
+        incident(3, "11-07", "11-07", "", 2),
+        incident(2, "03-21", "04-11", "11-14", 34),
+        incident(1, "02-28", "", "03-07", 1),
+    ]
+    lines = [line.split() for line in shown(courses(found)).splitlines() if line.strip()]
+    assert ["What", "came", "of", "it:", "3", "incidents,", "2", "detected"] in lines
+    assert lines[-3:] == [
+        ["1", "delay", "28", "Feb", "never", "07", "Mar", "1", "pressure", "0.72"],
+        ["2", "delay", "21", "Mar", "11", "Apr", "14", "Nov", "34", "pressure", "0.72"],
+        ["3", "delay", "never", "07", "Nov", "still", "open", "2", "pressure", "0.72"],
+    ]
+
+
+def test_a_calm_year_has_no_incident():
+    assert summary([]) == "no incident"
 
 
 # The folder

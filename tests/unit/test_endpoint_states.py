@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from modelmon.model import from_us
-from modelmon.views.alert_rows import Alarm, findings, words_of_alert
 from modelmon.views.endpoint_facts import AppStanding, Counts, Facts
 from modelmon.views.endpoint_states import standing_of, trouble
+from modelmon.views.incidents import Alarm
 from modelmon.views.next_window import NextWindow
 from modelmon.views.verdicts import Verdict
 from modelmon.wire import read_moment
@@ -48,13 +48,6 @@ def verdict(status: int, value: float = 0.5, **changes: Any) -> Verdict:
 def alarm(state: str = "detected", value: float | None = 0.9, **changes: Any) -> Alarm:
     found = {"application_name": "drift", "result_name": "feature_drift", "state": state, "value": value}
     return Alarm(**found | {"detail": '{"feature":"rain"}'} | changes)
-
-
-def alert(kind: str = "data-drift-detected", value: float | None = 0.9, **changes: Any) -> dict[str, Any]:
-    found = {"endpoint_id": "e", "endpoint_name": "m", "application_name": "drift", "kind": kind}
-    found |= {"severity": "high" if kind.endswith(("detected", "failed")) else "medium"}
-    found |= {"result_name": "feature_drift", "result_value": value, "detail": '{"feature":"rain"}'}
-    return found | {"start_infer_time": HOUR.format(1), "resolved": None} | changes
 
 
 FAILED = [AppStanding("drift", None, ("failed",), "KeyError: 'x'\nTraceback")]
@@ -109,7 +102,7 @@ ACCURACY = verdict(1, 0.6, application_name="mine", result_name="accuracy", resu
         (endpoint(), [], "waiting", "for its first window"),
         (endpoint(waits=NEXT), [], "waiting", "window due at 10:00:30"),
         (endpoint(verdict(0), ACCURACY), [], "suspected", "accuracy 0.60 of mine"),
-        # an alert that is open stands, whatever the newest window could not say
+        # an incident that is open stands, whatever the newest window could not say
         (endpoint(verdict(-1), states=("incomplete",)), [alarm()], "detected", "rain 0.90, feature_drift"),
         (endpoint(verdict(1)), [alarm()], "detected", "rain 0.90, feature_drift"),
         # and is as old as the newest word on its result, or the data
@@ -158,21 +151,5 @@ def test_endpoints_are_sorted_by_the_value_that_is_told() -> None:
         ('{"feature":"rain"}', "rain 0.90, feature_drift"),
     ],
 )
-def test_an_alert_of_a_partial_window_says_so(extra: str, expected: str) -> None:
-    assert words_of_alert(alert("data-drift-suspected", detail=extra)) == expected
-
-
-def test_alerts_of_one_result_are_one_finding_with_its_worst_window() -> None:
-    alerts = [
-        alert(value=0.8, start_infer_time=HOUR.format(3)),
-        alert(value=0.95, start_infer_time=HOUR.format(2), detail='{"feature":"worst"}'),
-        alert("data-drift-suspected", 0.99, start_infer_time=HOUR.format(1)),
-        alert(value=0.7, start_infer_time=HOUR.format(5), resolved=HOUR.format(7), endpoint_id="other"),
-        alert(value=0.7, start_infer_time=HOUR.format(4), resolved=HOUR.format(6), endpoint_id="other"),
-    ]
-    still, over = findings(alerts)
-    assert (still["kind"], still["windows"], words_of_alert(still)) == (
-        "data-drift-detected", 2, "worst 0.95, feature_drift",
-    )  # fmt: skip
-    assert (still["first"], still["last"], still["milder"]) == (HOUR.format(2), HOUR.format(3), 1)
-    assert (over["windows"], over["resolved"]) == (2, HOUR.format(7))
+def test_an_incident_of_a_partial_window_says_so(extra: str, expected: str) -> None:
+    assert alarm("suspected", detail=extra).words() == expected

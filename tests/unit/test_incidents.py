@@ -15,17 +15,16 @@ from modelmon.incidents import (
     Episode,
     Event,
     Finding,
-    Reason,
     Said,
     State,
     Watch,
     event_kind,
     follow,
+    following,
     severity,
     what_failed,
     what_result,
 )
-from modelmon.incidents import following
 from modelmon.incidents.episodes import episodes
 from modelmon.model import ValuePoint
 
@@ -307,7 +306,7 @@ def test_a_course_has_each_window_once_in_order_with_what_it_said_last(both):
     windows = [
         (run.first_us + number * run.length_us, run.said, run.revision)
         for run in course.runs
-        for number in range(run.count)
+        for number in range(run.windows)
     ]
     assert windows == [(start, said[start].said, said[start].revision) for start in sorted(said)]
 
@@ -323,7 +322,7 @@ def test_windows_of_another_length_are_told_apart_wherever_they_lie():
     course = Course()
     for start, end in [(0, 10), (10, 20), (20, 30), (15, 30), (40, 100), (5, 10)]:
         course = course.note(Finding(start, end, Said.CALM))
-    assert [(run.first_us, run.length_us, run.count) for run in course.runs] == [
+    assert [(run.first_us, run.length_us, run.windows) for run in course.runs] == [
         (0, 10, 1), (5, 5, 1), (10, 10, 1), (15, 15, 1), (20, 10, 1), (40, 60, 1),
     ]  # fmt: skip
 

@@ -104,17 +104,17 @@ def test_a_window_is_asked_for_as_a_whole_when_the_time_reaches_into_it(chain):
     assert chain.judge(20, 30).windows == 1
 
 
-def test_a_failed_window_is_judged_after_the_fix_and_its_alert_ends(chain):
+def test_a_failed_window_is_judged_after_the_fix_and_its_incident_is_withdrawn(chain):
     chain.serve(at(0), at(11), now=at(11))
     for second in range(100):
         chain.tick(at(11, second))
         chain.answer(with_=failed)
     assert chain.windows()[0].check_us is None
-    assert [each.kind for each in chain.alerts()] == ["mm-app-failed"]
+    assert [(each.rule, each.reason) for each in chain.incidents()] == [("app-failed", "")]
     assert chain.judge(0, 10) == asked_for(1)
     chain.tick(at(10_000_000))
     assert chain.answer() == [(E1, 0, 2)]
-    assert [each.resolved_us for each in chain.alerts()] != [None]
+    assert [each.reason for each in chain.incidents()] == ["withdrawn"]
 
 
 def test_a_window_that_is_judged_again_replaces_its_verdict_and_is_sent_once(chain):

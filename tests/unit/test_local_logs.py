@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from modelmon.local.logs import LogFile
 from modelmon.local.reports import Report, Reporter, make_logger
-from modelmon.local.telling import MOST, MOST_ALERTS, Telling
+from modelmon.local.telling import MOST, MOST_INCIDENTS, Telling
 from modelmon.nuclio.bridge import bridge_logging
 
 WRITER = """
@@ -92,25 +92,25 @@ def test_ids_and_numbers_aside_the_same_words_are_told_once_a_minute() -> None:
     assert len(terminal.lines) == 3
 
 
-def test_every_alert_is_told_whatever_its_model_its_window_and_its_value() -> None:
+def test_every_incident_is_told_whatever_its_model_its_window_and_its_value() -> None:
     terminal = Terminal()
-    for number in range(MOST_ALERTS):
+    for number in range(MOST_INCIDENTS):
         text = f"data-drift-detected (high): m{number % 2}, window 0{number % 7}:00: drift = 0.{number}"
-        terminal.tell("writer", "warning", text, is_alert=True)
-    assert len(set(terminal.lines)) == MOST_ALERTS
+        terminal.tell("writer", "warning", text, is_incident=True)
+    assert len(set(terminal.lines)) == MOST_INCIDENTS
     terminal.tell("writer", "warning", "waiting for the records")
     assert terminal.lines[-1] == "writer: waiting for the records"
 
 
-def test_of_very_many_alerts_the_rest_is_counted() -> None:
+def test_of_very_many_incidents_the_rest_is_counted() -> None:
     terminal = Terminal()
-    for number in range(MOST_ALERTS + 7):
-        terminal.tell("writer", "warning", f"data-drift-detected (high): m, {number}", is_alert=True)
-    assert len(terminal.lines) == MOST_ALERTS
+    for number in range(MOST_INCIDENTS + 7):
+        terminal.tell("writer", "warning", f"data-drift-detected (high): m, {number}", is_incident=True)
+    assert len(terminal.lines) == MOST_INCIDENTS
     terminal.now = 61.0
-    terminal.tell("writer", "warning", "data-drift-detected (high): m, 107", is_alert=True)
-    assert terminal.lines[MOST_ALERTS:] == [
-        "writer: raised 7 alerts more, `modelmon status` has all",
+    terminal.tell("writer", "warning", "data-drift-detected (high): m, 107", is_incident=True)
+    assert terminal.lines[MOST_INCIDENTS:] == [
+        "writer: told of incidents 7 times more, `modelmon incidents` has all",
         "writer: data-drift-detected (high): m, 107",
     ]
 
@@ -122,12 +122,12 @@ def test_models_whose_names_differ_in_digits_are_different_words() -> None:
     assert len(terminal.lines) == 4
 
 
-def test_an_alert_of_the_writer_reaches_the_supervisor_as_one() -> None:
+def test_an_incident_of_the_writer_reaches_the_supervisor_as_one() -> None:
     reading, writing = os.pipe()
     try:
         bridge_logging(make_logger(Reporter(writing, "writer", "reports", 0)))
         logger = logging.getLogger("modelmon.stages.writer")
-        logger.warning("data-drift-detected", extra={"with": {"alert": "data-drift-detected"}})
+        logger.warning("data-drift-detected", extra={"with": {"incident": 1}})
         logger.warning("waiting")
         reports = [msgspec.json.decode(line, type=Report) for line in os.read(reading, 2**16).splitlines()]
     finally:
@@ -137,7 +137,7 @@ def test_an_alert_of_the_writer_reaches_the_supervisor_as_one() -> None:
         logging.getLogger("nuclio_sdk").handlers.clear()
         os.close(reading)
         os.close(writing)
-    assert [(report.message.rpartition(" ")[2], report.is_alert) for report in reports] == [
+    assert [(report.message.rpartition(" ")[2], report.is_incident) for report in reports] == [
         ("data-drift-detected", True), ("waiting", False),
     ]  # fmt: skip
 

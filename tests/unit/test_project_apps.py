@@ -17,10 +17,11 @@ from typer.testing import CliRunner
 from modelmon.apps import HistogramDataDriftApplication
 from modelmon.errors import ConfigError
 from modelmon.function_spec.function_yaml import read_function
-from modelmon.ledger import heartbeats, registry
+from modelmon.ledger import answers, heartbeats, outbox, registry
+from modelmon.ledger.incident_schema import incidents
 from modelmon.ledger.records import open_records
-from modelmon.ledger.schema import alerts
-from modelmon.model import Heartbeat, WorkerState
+from modelmon.ledger.reports import Report
+from modelmon.model import Answer, Heartbeat, WindowKey, WorkerState
 from modelmon.model_monitoring.locating import opened
 from modelmon.project import Project
 from modelmon.streams import open_stream
@@ -252,19 +253,21 @@ def test_what_an_app_last_said_is_forgotten_when_it_is_removed(project: Project)
     records.close()
 
 
-def test_the_alerts_of_an_app_that_is_removed_do_not_stay_open(project: Project) -> None:
+def test_the_incidents_of_an_app_that_is_removed_do_not_stay_open(project: Project) -> None:
     for name in ("one", "two"):
         project.set_model_monitoring_function(name, "rows_app.py").deploy()
     records = open_records(project.settings)
-    row = {"endpoint_id": "e", "start_us": 0, "name": "", "kind": "mm-app-failed", "severity": "high"}
-    row |= {"value": None, "revision": 1, "detail": "", "raised_us": 1, "resolved_us": None}
     with records.write() as connection:
-        connection.execute(alerts.insert(), [row | {"application_name": name} for name in ("one", "two")])
+        for name in ("one", "two"):
+            report = Report(WindowKey("e", name, 0), "m", 60_000_000, 1, answer=Answer("failed", "it broke"))
+            answers.apply(connection, report, 1, 3)
     project.remove_model_monitoring_function("one")
     with records.read() as connection:
-        found = connection.execute(select(alerts)).all()
+        found = {each.application_name: each.reason for each in connection.execute(select(incidents))}
+        (fact,) = [entry.fact for entry in outbox.read(connection, "me", 9)]
     records.close()
-    assert {each.application_name for each in found if each.resolved_us is None} == {"two"}
+    assert found == {"one": "app gone", "two": ""}
+    assert (fact.kind, fact.body["reason"]) == ("incident-resolved", "app gone")
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from modelmon.ledger import batches
 from modelmon.model import UNKNOWN_ENDPOINT
 from modelmon.stages.controller import ProjectStreams
 from modelmon.streams import BACKENDS
-from modelmon.views import alert_rows, results
+from modelmon.views import results
 from modelmon.views.encoding import to_json
 from modelmon.views.endpoints import EndpointQuery
 from modelmon.views.left_to_do import left_to_do
@@ -167,18 +167,15 @@ def test_more_values_than_are_read_at_once_are_said_to_be_left_out(chain, monkey
     assert (len(shown["results"]), shown["totals"]["values_complete"]) == (2, False)
 
 
-def test_of_alerts_that_ended_the_newest_are_shown_and_every_open_one(chain, monkeypatch):
-    monkeypatch.setattr(alert_rows, "ENDED", 2)
-    chain.serve(*[at(minute) for minute in range(0, 71, 5)], now=at(71))
+def test_of_incidents_that_ended_the_newest_are_shown_and_every_open_one(chain):
+    chain.serve(*[at(minute) for minute in range(0, 75, 5)], at(71), now=at(71))
     chain.tick(at(71))
-    *raising, calm, last = chain.app_events()
-    for event in raising:
-        chain.report(result(event, 2), done(event), now=at(71))
-    chain.report(result(calm, 0), done(calm), now=at(72))
-    chain.report(result(last, 1), done(last), now=at(73))
-    shown = read(chain, at(73))["alerts"]
-    assert [each["resolved"] is None for each in shown] == [True, False, False]
-    assert len(read(chain, at(73), since=0)["alerts"]) == len(raising) + 1
+    for event, found in zip(chain.app_events(), (2, 0, 2, 0, 2, 0, 1), strict=True):
+        chain.report(result(event, found), done(event), now=at(71))
+    shown = read(chain, at(73))["incidents"]
+    assert [each["first"][11:16] for each in shown] == ["23:20", "23:00", "22:40", "22:20"]
+    assert [each["resolved"] is None for each in shown] == [True, False, False, False]
+    assert len(read(chain, at(73), since=at(40))["incidents"]) == 2
 
 
 def test_a_waiting_window_says_until_when_and_why(chain):
@@ -456,17 +453,18 @@ def test_no_data_does_not_hide_what_was_found(chain):
     assert read(chain, at(100))["endpoints"][0]["status"] == {"data_drift": 2}
 
 
-def test_alerts_are_shown_with_when_they_were_raised_and_resolved(chain):
+def test_incidents_are_shown_with_when_they_were_raised_and_resolved(chain):
     chain.serve(at(0), at(11), at(21), now=at(21))
     chain.tick(at(21))
     first, second = chain.app_events()
     chain.report(result(first, 1), done(first), now=at(22))
     chain.report(result(second, 0), done(second), now=at(23))
-    (alert,) = read(chain, at(24))["alerts"]
-    assert (alert["kind"], alert["severity"], alert["endpoint_name"]) == (
+    (incident,) = read(chain, at(24))["incidents"]
+    assert (incident["kind"], incident["severity"], incident["endpoint_name"]) == (
         "data-drift-suspected", "medium", f"{E1}-name",
     )  # fmt: skip
-    assert alert["raised"] < alert["resolved"] == "2023-11-14 22:43:00.000000+00:00"
+    assert (incident["state"], incident["reason"]) == ("resolved", "calm")
+    assert incident["raised"] < incident["resolved"] == "2023-11-14 22:43:00.000000+00:00"
 
 
 def test_lag_of_a_stream_that_does_not_answer_is_a_reason(tmp_path, monkeypatch):
@@ -497,7 +495,7 @@ def test_dead_letters_are_counted(chain):
 
 def test_a_project_without_anything_can_be_shown(chain):
     shown = read(chain, at(0))
-    assert shown["endpoints"] == shown["results"] == shown["alerts"] == []
+    assert shown["endpoints"] == shown["results"] == shown["incidents"] == []
 
 
 # --- idle

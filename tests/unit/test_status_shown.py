@@ -23,7 +23,7 @@ from modelmon.model import Endpoint
 from unit.window_support import Chain, at, done, failed, result
 
 SPEC = "project: flights\napp_attempts: 1\ngrace_seconds: 30\n"
-NAMES = {"e0": "wind-farm", "e1": "broken", "e2": "silent", "e3": "calm"}
+NAMES = {"e0": "wind-farm", "e1": "broken", "e2": "silent", "e3": "quiet"}
 FUNCTIONS = {"e0": "web", "e1": "scoring", "e2": "web", "e3": "scoring"}
 NOW = at(22)
 
@@ -125,7 +125,7 @@ def test_each_endpoint_is_one_line_the_worst_first(project: Project) -> None:
         ["wind-farm", "detected", "wind 0.88, feature_drift of drift", "22", "22:41 UTC"],
         ["broken", "failed", "KeyError: 'no [such] thing'", "22", "22:41 UTC"],
         ["silent", "no data", "since 2023-11-14 22:21 UTC", "1", "22:21 UTC"],
-        ["calm", "no detection", "feature_drift 0.10", "22", "22:41 UTC"],
+        ["quiet", "no detection", "feature_drift 0.10", "22", "22:41 UTC"],
     ]
 
 
@@ -156,11 +156,13 @@ def test_names_are_whole_in_every_terminal_and_an_endpoint_stays_one_line(
         assert max(map(cell_len, named)) <= width
 
 
-def test_alerts_name_the_feature_and_count_the_windows_of_one_result(project: Project) -> None:
+def test_incidents_name_the_feature_and_say_how_they_go_on(project: Project) -> None:
     shown = project.status()
-    assert "data-drift-detected: wind-farm, wind 0.88, feature_drift\n    2 windows from " in shown
+    assert "data-drift-detected: wind-farm, wind 0.88, feature_drift\n    " in shown
+    assert re.search(r": raised, 2 windows from 2023-11-14 22:20 to 2023-11-14 22:30 UTC, app drift\n", shown)
     assert "mm-app-failed: broken, KeyError: 'no [such] thing'" in shown
-    assert shown.index("Open alerts") < shown.index("Alerts that ended") < shown.index("rain 0.60")
+    assert shown.index("Open incidents") < shown.index("Incidents that ended") < shown.index("rain 0.60")
+    assert "resolved (calm), 1 window from 2023-11-14 22:20 UTC, app drift\n" in shown
 
 
 @pytest.mark.parametrize(
@@ -168,7 +170,7 @@ def test_alerts_name_the_feature_and_count_the_windows_of_one_result(project: Pr
     [
         (["--state", "detected", "--state", "no-data"], ["wind-farm", "silent"]),
         (["--endpoint", "*n*"], ["wind-farm", "broken", "silent"]),
-        (["--endpoint", "e3", "--state", "no detection"], ["calm"]),
+        (["--endpoint", "e3", "--state", "no detection"], ["quiet"]),
         (["--function", "web"], ["wind-farm", "silent"]),
         (["--app", "mine", "--endpoint", "wind-farm"], ["wind-farm"]),
     ],
@@ -179,7 +181,7 @@ def test_filters_choose_endpoints_and_what_belongs_to_them(
     found = project.json(*arguments)
     assert {entry["endpoint_name"] for entry in found["endpoints"]} == set(names)
     assert (found["totals"]["endpoints"], found["totals"]["matching"]) == (4, len(names))
-    for part in ("alerts", "results", "metrics"):
+    for part in ("incidents", "results", "metrics"):
         assert {each["endpoint_name"] for each in found[part]} <= set(names)
     shown = project.status(*arguments)
     assert [name in shown for name in NAMES.values()] == [name in names for name in NAMES.values()]
@@ -190,7 +192,7 @@ def test_of_one_app_an_endpoint_is_as_that_app_sees_it(project: Project) -> None
     (entry,) = found["endpoints"]
     assert (entry["state"], entry["why"]) == ("no detection", "accuracy 0.90")
     assert {each["application_name"] for each in found["results"]} == {"mine"}
-    assert found["alerts"] == []
+    assert found["incidents"] == []
 
 
 def test_a_page_goes_on_where_the_one_before_ended_and_says_how_many_there_are(project: Project) -> None:
@@ -201,7 +203,7 @@ def test_a_page_goes_on_where_the_one_before_ended_and_says_how_many_there_are(p
         "by_state": {"detected": 1, "failed": 1, "no data": 1, "no detection": 1},
     }  # fmt: skip
     last = project.json("--limit", "3", "--after", "e2")
-    assert [each["endpoint_name"] for each in last["endpoints"]] == ["calm"]
+    assert [each["endpoint_name"] for each in last["endpoints"]] == ["quiet"]
     assert last["totals"]["after"] == ""
     shown = project.status("--limit", "3")
     assert "3 of 4 are shown. The next: `modelmon status --after e2`" in shown
@@ -211,9 +213,9 @@ def test_a_page_goes_on_where_the_one_before_ended_and_says_how_many_there_are(p
 @pytest.mark.parametrize(
     ("order", "names"),
     [
-        ("name", ["broken", "calm", "silent", "wind-farm"]),
-        ("received", ["broken", "calm", "wind-farm", "silent"]),
-        ("last-request", ["wind-farm", "broken", "calm", "silent"]),
+        ("name", ["broken", "quiet", "silent", "wind-farm"]),
+        ("received", ["broken", "quiet", "wind-farm", "silent"]),
+        ("last-request", ["wind-farm", "broken", "quiet", "silent"]),
     ],
 )
 def test_endpoints_are_sorted_as_asked(project: Project, order: str, names: list[str]) -> None:
@@ -244,7 +246,7 @@ def test_what_does_not_exist_is_named_with_what_does(
 
 def test_an_app_that_has_judged_nothing_yet_can_be_chosen(project: Project) -> None:
     project.chain.register("new")
-    (entry,) = project.json("--app", "new", "--endpoint", "calm")["endpoints"]
+    (entry,) = project.json("--app", "new", "--endpoint", "quiet")["endpoints"]
     assert (entry["state"], entry["why"]) == ("waiting", "for its first window")
 
 

@@ -101,9 +101,9 @@ def test_a_report_that_comes_twice_changes_nothing(chain):
     event = window()
     envelopes = (result(event, 2), metric(event), stats(event, {}), done(event))
     chain.report(*envelopes, now=1)
-    before = (chain.values(), chain.verdicts(), chain.windows(), chain.alerts())
+    before = (chain.values(), chain.verdicts(), chain.windows(), chain.incidents(), chain.facts())
     chain.report(*envelopes, now=2)
-    assert (chain.values(), chain.verdicts(), chain.windows(), chain.alerts()) == before
+    assert (chain.values(), chain.verdicts(), chain.windows(), chain.incidents(), chain.facts()) == before
 
 
 # --- revisions
@@ -125,7 +125,7 @@ def test_a_lower_revision_that_comes_later_changes_nothing(chain):
     chain.report(result(window(), 2, 0.9), metric(window()), done(window()))
     assert stored(chain) == [(0, "drift", 0.1, 2)]
     assert shown(chain) == [("app", "drift", 0, 2)]
-    assert chain.alerts() == []
+    assert chain.incidents() == []
     assert chain.windows()[0].answered == 2
 
 
@@ -196,8 +196,8 @@ def test_whatever_the_order_of_arrival_the_highest_revision_stands_in_the_end(tm
         chain.write(group)
     assert stored(chain) == [(0, "b", 3.0, 3), (0, "c", 3.0, 3)]
     assert shown(chain) == [("app", "b", 2, 3), ("app", "c", 1, 3)]
-    assert {(row.name, row.revision) for row in chain.alerts() if row.resolved_us is None} == {
-        ("b", 3), ("c", 3),
+    assert {(row.result_name, row.value) for row in chain.incidents() if row.resolved_us is None} == {
+        ("b", 3.0), ("c", 3.0),
     }  # fmt: skip
     chain.close()
 
@@ -221,10 +221,13 @@ def test_any_order_with_repetitions_ends_in_the_same_state(tmp_path_factory, dat
             event = window(number, revision)
             envelopes = [result(event, status, 0.5, name) for name, status in results.items()]
             chain.report(*envelopes, done(event))
-        alarms = [(row.start_us, row.name, row.kind) for row in chain.alerts() if row.resolved_us is None]
-        newest = [alarm for alarm in alarms if alarm[0] == at(20)]
+        alarms = sorted(
+            (row.result_name, row.state, row.status, row.first_us, row.last_us, row.detected_us,
+             row.ended_us, row.windows, row.detected, row.worst_us, row.value)
+            for row in chain.incidents() if row.reason != "withdrawn"
+        )  # fmt: skip
         answers = [(row.answered, row.outcome) for row in chain.windows()]
-        ends.append((stored(chain), shown(chain), newest, answers))
+        ends.append((stored(chain), shown(chain), alarms, answers))
         chain.close()
     assert ends[0] == ends[1]
 
@@ -484,11 +487,11 @@ def test_an_unknown_envelope_is_set_aside(chain):
         ({}, ""),
     ],
 )
-def test_the_line_of_an_alert_names_the_feature_and_a_partial_window(chain, caplog, said, about):
+def test_the_line_of_an_incident_names_the_feature_and_a_partial_window(chain, caplog, said, about):
     event = window()
     found = json.dumps(said)
     drift = result(event, 1, 0.652, "feature_drift", extra_data=found)
     chain.report(drift, done(event))
     (record,) = [record for record in caplog.records if "data-drift" in record.getMessage()]
     assert record.getMessage().endswith(f": feature_drift = 0.652{about}")
-    assert getattr(record, "with") == {"alert": "data-drift-suspected"}  # by which a terminal knows it
+    assert getattr(record, "with") == {"incident": 1}  # by which a terminal knows it

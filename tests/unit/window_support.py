@@ -14,10 +14,13 @@ from sqlalchemy import or_, select
 
 from modelmon import wire
 from modelmon.errors import UnavailableError
-from modelmon.ledger import batches, endpoints, registry
+from modelmon.incidents.episodes import episodes
+from modelmon.ledger import batches, endpoints, outbox, registry
 from modelmon.ledger.endpoint_apps import COUNTERS
+from modelmon.ledger.incident_rows import key_of, read_incident, read_watch
+from modelmon.ledger.incident_schema import incidents, watches
 from modelmon.ledger.records import open_records
-from modelmon.ledger.schema import alerts, endpoint_apps, traffic, verdicts, windows
+from modelmon.ledger.schema import endpoint_apps, traffic, verdicts, windows
 from modelmon.model import Answer, BatchRange, Endpoint, Message, Stats, ValuePoint, to_us
 from modelmon.settings import Settings
 from modelmon.stages.controller import Controller
@@ -60,6 +63,7 @@ class Chain:
 
     def close(self) -> None:
         self._counts_hold()
+        self._incidents_hold()
         asyncio.run(self.controller.close())
         self.events.close()
         self.database.close()
@@ -85,6 +89,18 @@ class Chain:
                     a + b for a, b in zip(sums, bits, strict=True)
                 ]
         assert kept == {(*pair, *sums) for pair, sums in counts.items() if any(sums)}
+
+    def _incidents_hold(self) -> None:
+        """Whatever a test did, the incidents are the episodes of the windows in their order."""
+        kept: dict[Any, list[Any]] = {}
+        for row in self.rows(select(incidents).where(incidents.c.reason.in_(["", "calm"]))):
+            kept.setdefault(key_of(row), []).append(read_incident(row).episode)
+        found = {}
+        for row in self.rows(select(watches)):
+            key, watch = key_of(row), read_watch(row)
+            if episodes_found := episodes(watch.course.runs, watch.carried):
+                found[key] = episodes_found
+        assert {key: sorted(each, key=lambda one: one.first_us) for key, each in kept.items()} == found
 
     # --- the project and its stream function
 
@@ -210,8 +226,14 @@ class Chain:
     def verdicts(self) -> list[Any]:
         return self.rows(select(verdicts).order_by(verdicts.c.application_name, verdicts.c.name))
 
-    def alerts(self) -> list[Any]:
-        return self.rows(select(alerts).order_by(alerts.c.start_us, alerts.c.name))
+    def incidents(self) -> list[Any]:
+        return self.rows(select(incidents).order_by(incidents.c.incident_id))
+
+    def facts(self, about: str = "incident") -> list[outbox.Fact]:
+        """What the outbox has to tell of this."""
+        with self.database.read() as connection:
+            found = [entry.fact for entry in outbox.read(connection, "a test", 1000)]
+        return [fact for fact in found if fact.kind.startswith(about)]
 
     def values(self) -> list[Any]:
         return read_values(self.database, self.series, [E1, E2], 0, at(1_000_000)).points

@@ -13,7 +13,7 @@ import typer
 from rich.markup import escape
 
 from modelmon.cli.output import AsJson, ProjectDir, console, load_settings, print_json, print_table
-from modelmon.cli.showing import COLOURS, print_findings, print_waiting
+from modelmon.cli.showing import COLOURS, print_incidents, print_waiting
 from modelmon.counting import count
 from modelmon.settings import Settings
 
@@ -32,7 +32,7 @@ def endpoint(
     project_dir: ProjectDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show one endpoint: history, features before and after, windows, alerts.
+    """Show one endpoint: history, features before and after, windows, incidents.
 
     Before is what the model was trained on, now is the newest window.
 
@@ -73,7 +73,7 @@ def _show(found: EndpointView) -> None:
     print_history(found.history)
     print_features(found.features)
     _print_windows(found.windows)
-    print_findings(found.alerts, [found.endpoint])
+    print_incidents(found.incidents, [found.endpoint])
 
 
 def _print_head(entry: EndpointSummary) -> None:

@@ -1,11 +1,11 @@
-"""How endpoints and alerts look in a terminal: one line an endpoint, the worst first."""
+"""How endpoints and incidents look in a terminal: one line an endpoint, the worst first."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 from rich.markup import escape
@@ -16,6 +16,7 @@ from modelmon.counting import count
 
 if TYPE_CHECKING:
     from modelmon.views.endpoints import EndpointSummary
+    from modelmon.views.incidents import Incident
     from modelmon.views.next_window import NextWindow
     from modelmon.views.project_status import ProjectStatus
 
@@ -28,7 +29,6 @@ LEAST, WIDE, GAP = 20, 100, "  "
 """Cells that the reason has at least; from how many on rows are shown too; between the columns."""
 UNDECIDED = ("waiting", "incomplete", "warming up", "no verdict", "no data")
 OPEN, ENDED, FEW = 10, 3, 3
-Entry = Mapping[str, Any]
 
 
 def print_project(found: ProjectStatus) -> None:
@@ -53,22 +53,19 @@ def print_project(found: ProjectStatus) -> None:
         )  # fmt: skip
 
 
-def print_findings(alerts: Iterable[Entry], shown: Sequence[EndpointSummary]) -> None:
-    """The open alerts of these endpoints, and the newest that ended: one for each result, however many
-    windows it lasted."""
-    from modelmon.views.alert_rows import findings
-
-    found, names = findings(alerts), told_apart(shown)
+def print_incidents(found: Sequence[Incident], shown: Sequence[EndpointSummary]) -> None:
+    """The open incidents of these endpoints, and the newest that ended."""
+    names = told_apart(shown)
     for title, chosen, most in (
-        ("Open alerts", [each for each in found if each["resolved"] is None], OPEN),
-        ("Alerts that ended", [each for each in found if each["resolved"] is not None], ENDED),
+        ("Open incidents", [each for each in found if each.resolved is None], OPEN),
+        ("Incidents that ended", [each for each in found if each.resolved is not None], ENDED),
     ):
         if chosen:
             output.console.print(f"\n[bold]{title}[/bold]", highlight=False)
-        for finding in chosen[:most]:
-            _print_finding(finding, names[finding["endpoint_id"]])
+        for incident in chosen[:most]:
+            print_incident(incident, names[incident.endpoint_id])
         if len(chosen) > most:
-            output.console.print(f"  and {len(chosen) - most:,} more: `modelmon status --json`", style="dim")
+            output.console.print(f"  and {len(chosen) - most:,} more: `modelmon incidents list`", style="dim")
 
 
 def print_waiting(shown: Sequence[EndpointSummary], now: datetime) -> None:
@@ -153,24 +150,30 @@ def _print_line(cells: Mapping[str, Text], widths: Mapping[str, int]) -> None:
     output.console.print(line, soft_wrap=True)
 
 
-def _print_finding(finding: Entry, name: str) -> None:
-    from modelmon.views.alert_rows import minute, words_of_alert
-
-    colour = "red" if finding["severity"] == "high" else "yellow"
+def print_incident(incident: Incident, name: str) -> None:
+    """What was found, and below it how it went on."""
+    colour = "red" if incident.severity == "high" else "yellow"
     output.console.print(
-        f"  [{colour}]{finding['kind']}[/]: [bold]{escape(name)}[/bold], "
-        f"{escape(words_of_alert(finding))}",
+        f"  [{colour}]{incident.kind}[/]: [bold]{escape(name)}[/bold], {escape(incident.words)}",
         highlight=False, soft_wrap=True,
     )  # fmt: skip
-    windows = count(finding["windows"], "window")
-    spans = minute(finding["first"])
-    if finding["last"] != finding["first"]:
-        spans += f" to {minute(finding['last'])}"
-    milder = f", {finding['milder']:,} more suspected" if finding["milder"] else ""
     output.console.print(
-        f"    {windows} from {spans} UTC{milder}, app {escape(finding['application_name'])}",
+        f"    {incident.incident_id}: {_course(incident)}, app {escape(incident.application_name)}",
         style="dim", highlight=False, soft_wrap=True,
     )  # fmt: skip
+
+
+def _course(incident: Incident) -> str:
+    """Its state, in how many windows it was found, and from when to when."""
+    state = incident.state + (f" ({incident.reason})" if incident.reason else "")
+    spans = f"{incident.first:%Y-%m-%d %H:%M}"
+    if incident.last != incident.first:
+        spans += f" to {incident.last:%Y-%m-%d %H:%M}"
+    detected = ""
+    if incident.first_detected is not None and incident.detected_windows < incident.windows:
+        since = f"{incident.first_detected:%Y-%m-%d %H:%M}"
+        detected = f", {incident.detected_windows:,} detected from {since} UTC on"
+    return f"{state}, {count(incident.windows, 'window')} from {spans} UTC{detected}"
 
 
 def _waits(waits: NextWindow, now: datetime) -> str:

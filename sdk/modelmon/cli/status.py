@@ -15,7 +15,7 @@ from rich.markup import escape
 
 from modelmon.cli.deployed import NOT_RUNNING, deployed_functions, full_disk
 from modelmon.cli.output import AsJson, ProjectDir, console, load_settings, print_json
-from modelmon.cli.showing import print_findings, print_lost, print_project, print_waiting
+from modelmon.cli.showing import print_incidents, print_lost, print_project, print_waiting
 from modelmon.function_spec.platforms import EMBEDDED
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def status(
     project_dir: ProjectDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the endpoints, one a line, the worst first; alerts, lag, functions that do not run.
+    """Show the endpoints, one a line, the worst first; incidents, lag, functions that do not run.
 
     Works whether the project is up or not. Each filter may be given several times; --endpoint takes
     names, ids and patterns like 'churn*'.
@@ -108,7 +108,7 @@ def _show(settings: Settings, found: ProjectStatus, functions: list[dict[str, An
     shown = found.endpoints
     print_project(found)
     print_waiting(shown, found.now)
-    print_findings(found.alerts, shown)
+    print_incidents(found.incidents, shown)
     console.print()
     print_lost(shown)
     _print_lag(found.lag)

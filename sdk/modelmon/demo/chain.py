@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from modelmon.demo.alerts import AlertLines, summary
 from modelmon.demo.data import (
     FEATURES,
     LABEL,
@@ -23,6 +22,7 @@ from modelmon.demo.data import (
     requests_by_hour,
     training_set,
 )
+from modelmon.demo.incidents import IncidentLines, courses, summary
 from modelmon.demo.outcome import Outcome, outcomes
 from modelmon.demo.place import PROJECT, SETTINGS, clear
 from modelmon.demo.replay import replay
@@ -36,6 +36,7 @@ from modelmon.settings import Settings
 if TYPE_CHECKING:
     import pandas as pd
 
+    from modelmon.views.incidents import Incident
     from modelmon.views.project_status import ProjectStatus
 
 WEEK_MINUTES = 7 * 24 * 60
@@ -59,10 +60,10 @@ def run_chain(project_dir: Path, console: Console, months: int = 12) -> int:
     traffic = {model: list(requests_by_hour(replayed, model)) for model in FEATURES}
     settings = serve_and_watch(project_dir, traffic, console)
     stored = read_status(settings)
-    console.print(f"Alerts raised: {summary(stored.alerts)}.")
+    console.print(f"The year came to {summary(stored.incidents)}.")
     found = outcomes(stored.endpoints, stored.results, APP)
     seconds = time.monotonic() - began
-    show(found, console)
+    show(found, stored.incidents, console)
     problems = list(_problems(found, traffic))
     for problem in problems:
         console.print(problem, style="red")
@@ -92,7 +93,7 @@ def deploy(project_dir: Path, flights: pd.DataFrame, console: Console) -> None:
 
 def serve_and_watch(project_dir: Path, traffic: Traffic, console: Console) -> Settings:
     """Run the functions, send them the year, and wait until each week is judged."""
-    lines = AlertLines(console)
+    lines = IncidentLines(console)
     with Runner(project_dir, tell=lines.tell) as runner:
         with console.status("Starting the functions …"):
             runner.wait_until_ready()
@@ -107,7 +108,7 @@ def serve_and_watch(project_dir: Path, traffic: Traffic, console: Console) -> Se
 
 
 def read_status(settings: Settings) -> ProjectStatus:
-    """What the stores know of both endpoints, with every alert there was."""
+    """What the stores know of both endpoints, with every incident there was."""
     from modelmon.ledger.records import open_records
     from modelmon.stores.series import open_series
     from modelmon.views.project_status import project_status
@@ -120,7 +121,7 @@ def read_status(settings: Settings) -> ProjectStatus:
         records.close()
 
 
-def show(found: Sequence[Outcome], console: Console) -> None:
+def show(found: Sequence[Outcome], incidents: Sequence[Incident], console: Console) -> None:
     """The report."""
     console.print()
     for outcome in found:
@@ -131,6 +132,7 @@ def show(found: Sequence[Outcome], console: Console) -> None:
         style="dim",
         highlight=False,
     )
+    console.print(courses(incidents))
     console.print(findings(found))
     console.print(worst_features(found))
 
@@ -165,7 +167,7 @@ def _say_times(seconds: float, console: Console) -> None:
 def _say_what_next(project_dir: Path, console: Console) -> None:
     command = "modelmon" if which("modelmon") else f"{os.path.relpath(Path(sys.executable).parent)}/modelmon"
     next_things = {
-        f"{command} status --project-dir {project_dir}": "endpoints and alerts; --json for scripts",
+        f"{command} status --project-dir {project_dir}": "endpoints and incidents; --json for scripts",
         f"{command} endpoint delay-weather --project-dir {project_dir}": "its year, its features",
         f"{project_dir}/.modelmon/samples/": "every row as Parquet, for pandas or DuckDB",
         f"{project_dir}/.modelmon/functions/": "the function folders that ran, as they go to Nuclio",

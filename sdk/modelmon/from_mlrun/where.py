@@ -35,6 +35,7 @@ _OPENING = dict.fromkeys(
     "modelmon.project",
 )
 MODULES: Mapping[str, Mapping[str, str]] = {
+    "alerts": {},
     "artifacts": {"PlotlyArtifact": "modelmon.apps.artifacts"},
     "common": {},
     "common.schemas": _SCHEMAS,

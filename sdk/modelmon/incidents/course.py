@@ -24,6 +24,11 @@ class Said(IntEnum):
     def is_bad(self) -> bool:
         return self in (Said.SUSPECTED, Said.DETECTED, Said.PARTLY)
 
+    @property
+    def is_evidence(self) -> bool:
+        """Whether it is bad, or may become so."""
+        return self.is_bad or self is Said.FAILING
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -36,17 +41,17 @@ class Finding:
 
 
 class Run(NamedTuple):
-    """`count` windows that follow each other without a gap and say the same."""
+    """So many windows, one after the other without a gap, that say the same."""
 
     first_us: int
     length_us: int
-    count: int
+    windows: int
     said: Said
     revision: int
 
     @property
     def end_us(self) -> int:
-        return self.first_us + self.count * self.length_us
+        return self.first_us + self.windows * self.length_us
 
     @property
     def last_us(self) -> int:
@@ -59,7 +64,7 @@ class Course:
     """Every window that was found something of, in order; a calm year is one run.
 
     >>> course = Course().note(Finding(0, 10, Said.CALM)).note(Finding(10, 20, Said.CALM))
-    >>> [(run.first_us, run.count) for run in course.runs]
+    >>> [(run.first_us, run.windows) for run in course.runs]
     [(0, 2)]
     """
 
@@ -86,12 +91,14 @@ class Course:
         if place < 0:
             return Course((*_joined([new, *self.runs[:1]]), *self.runs[1:]))
         left, right = _split(self.runs[place], new.first_us)
-        around = [*self.runs[max(0, place - 1) : place], *left, new, *right, *self.runs[place + 1 : place + 2]]
+        around = [
+            *self.runs[max(0, place - 1) : place],
+            *left,
+            new,
+            *right,
+            *self.runs[place + 1 : place + 2],
+        ]
         return Course((*self.runs[: max(0, place - 1)], *_joined(around), *self.runs[place + 2 :]))
-
-    def after(self, start_us: int) -> Course:
-        """The course from the run of this start on."""
-        return Course(self.runs[max(0, self.place(start_us)) :])
 
 
 def _replaces(finding: Finding, known: Run) -> bool:
@@ -104,11 +111,11 @@ def _replaces(finding: Finding, known: Run) -> bool:
 
 def _split(run: Run, start_us: int) -> tuple[list[Run], list[Run]]:
     """The windows of the run that begin before this, and those that begin after it."""
-    before = min(run.count, -(-(start_us - run.first_us) // run.length_us))
-    is_in = before < run.count and run.first_us + before * run.length_us == start_us
-    after = run.count - before - is_in
-    left = [run._replace(count=before)] if before else []
-    right = [run._replace(first_us=run.end_us - after * run.length_us, count=after)] if after else []
+    before = min(run.windows, -(-(start_us - run.first_us) // run.length_us))
+    is_in = before < run.windows and run.first_us + before * run.length_us == start_us
+    after = run.windows - before - is_in
+    left = [run._replace(windows=before)] if before else []
+    right = [run._replace(first_us=run.end_us - after * run.length_us, windows=after)] if after else []
     return left, right
 
 
@@ -116,7 +123,7 @@ def _joined(runs: Sequence[Run]) -> list[Run]:
     found: list[Run] = []
     for run in runs:
         if found and _continues(found[-1], run):
-            found[-1] = found[-1]._replace(count=found[-1].count + run.count)
+            found[-1] = found[-1]._replace(windows=found[-1].windows + run.windows)
         else:
             found.append(run)
     return found

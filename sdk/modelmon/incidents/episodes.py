@@ -69,8 +69,8 @@ def _worse(episode: Episode | None, run: Run) -> Episode:
         last_us=run.last_us,
         state=_state(known, status),
         status=status,
-        windows=known.windows + run.count,
-        detected=known.detected + run.count * is_detected,
+        windows=known.windows + run.windows,
+        detected=known.detected + run.windows * is_detected,
         detected_us=run.first_us if is_detected and known.detected_us is None else known.detected_us,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from modelmon.incidents.course import Course, Finding, Said
@@ -47,7 +47,8 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What became of an incident. `after` None: it was pending, and came right."""
+    """What became of an incident. `after` None: it was pending, and came right; the same as before: its
+    evidence has changed alone."""
 
     before: Incident | None
     after: Incident | None
@@ -59,7 +60,7 @@ class Watch:
     """All that a rule knows of its subject. What came before `horizon_us` changes nothing any more; `carried`
     is the episode that was open there. `incidents` are those that did not end before the finding's window."""
 
-    course: Course = Course()
+    course: Course = field(default_factory=Course)
     horizon_us: int = 0
     carried: Episode | None = None
     incidents: tuple[Incident, ...] = ()
@@ -98,11 +99,17 @@ def _changes(
     left = {each.episode.first_us: each for each in known if each.episode.first_us in gone}
     changes = []
     for episode in reversed([each for each in after if each not in before]):
-        shared = max((first_us for first_us, each in left.items() if _meet(each.episode, episode)), default=None)
+        shared = max(
+            (first_us for first_us, each in left.items() if _meet(each.episode, episode)), default=None
+        )
         incident = None if shared is None else left.pop(shared)
         changes.append(_go_on(incident, episode, finding, why))
     changes += [_withdraw(each, finding) for each in left.values()]
-    return changes[::-1]
+    return changes[::-1] or [Change(each, each) for each in known if _is_in(finding, each.episode)]
+
+
+def _is_in(finding: Finding, episode: Episode) -> bool:
+    return finding.said.is_bad and episode.first_us <= finding.start_us <= episode.last_us
 
 
 def _meet(one: Episode, other: Episode) -> bool:

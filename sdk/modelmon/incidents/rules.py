@@ -34,7 +34,7 @@ def what_result(result: ValuePoint, *, whole: bool) -> Said:
     >>> what_result(drift, whole=True).name, what_result(drift, whole=False).name
     ('DETECTED', 'PARTLY')
     """
-    said = _SAID[ResultStatusApp(result.status)]
+    said = Said.SILENT if result.status is None else _SAID[ResultStatusApp(result.status)]
     return Said.PARTLY if said.is_bad and not whole else said
 
 

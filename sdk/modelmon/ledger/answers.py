@@ -1,4 +1,4 @@
-"""The ledger of the answers: what apps reported of each window, what an endpoint is shown with, alerts.
+"""The ledger of the answers: what apps reported of each window, what an endpoint is shown with, incidents.
 
 Written by the writer. Everything may be applied again, in any order of revisions: a report on a lower
 revision than the one answered changes nothing.
@@ -7,7 +7,6 @@ revision than the one answered changes nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -27,9 +26,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.elements import ColumnElement
 
-from modelmon.alerts import Alert
+from modelmon.ledger import incidents
 from modelmon.ledger.acknowledged import note_reported
-from modelmon.ledger.alerts import settle_alerts
+from modelmon.ledger.incidents import Told
 from modelmon.ledger.reports import Report
 from modelmon.ledger.schema import app_stats, verdicts, windows
 from modelmon.ledger.window_keys import is_key, key_values
@@ -70,16 +69,8 @@ _LOWER = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Raised:
-    """An alert that was not there before."""
-
-    report: Report
-    alert: Alert
-
-
-def apply(connection: Connection, report: Report, now_us: int, attempts: int) -> list[Raised]:
-    """Record a report: the answer, what the endpoint is shown with, alerts; returns the new alerts.
+def apply(connection: Connection, report: Report, now_us: int, attempts: int) -> list[Told]:
+    """Record a report: the answer, what the endpoint is shown with, incidents; returns what there is to tell.
 
     `attempts` is how often an app may try a window before it counts as failed.
     """
@@ -96,10 +87,8 @@ def apply(connection: Connection, report: Report, now_us: int, attempts: int) ->
     if report.answer is None or window is None:
         note_reported(connection, report.key, report.revision)
     final = _is_final(window, report, attempts)
-    raised = settle_alerts(
-        connection, report, final=final, newest=newest, whole=_is_whole(window, report), now_us=now_us
-    )
-    return [Raised(report, alert) for alert in raised]
+    whole = _is_whole(window, report)
+    return incidents.settle(connection, report, final=final, whole=whole, now_us=now_us)
 
 
 def _answer(connection: Connection, report: Report, answer: Answer) -> None:

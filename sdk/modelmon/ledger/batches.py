@@ -15,14 +15,13 @@ import msgspec
 from sqlalchemy import Connection, select, update
 from sqlalchemy.engine import Row
 
-from modelmon.ledger import dead_letters, schema
+from modelmon.ledger import dead_letters, outbox, schema
 from modelmon.ledger.endpoints import register_discovered
+from modelmon.ledger.metadata import NAME
 from modelmon.ledger.publishers import lock_numbers, note_numbers
 from modelmon.model import BatchRange, DeadLetter, Endpoint, SampleFile
 from modelmon.sql.statements import chunks, insert_missing, upsert
 from modelmon.windows import MINUTE_US
-
-NAME = schema.NAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,12 +174,13 @@ def commit_batch(
         return False
     _mark_dirty(connection, derived)  # first, as the controller does: else they would wait for each other
     upsert(connection, schema.files, [_file_row(file, now_us) for file in derived.files])
-    register_discovered(connection, derived.discovered, now_us)
+    facts = register_discovered(connection, derived.discovered, now_us)
     for endpoint_id, names in sorted(derived.names.items(), key=itemgetter(0)):
         _learn_names(connection, endpoint_id, names, now_us)
     _count(connection, derived, note_numbers(connection, derived.numbers, numbers, now_us), now_us)
     dead_letters.keep(connection, derived.dead_letters, limits)
     _record_schema(connection, derived, now_us)
+    outbox.write(connection, facts, now_us)
     return True
 
 

@@ -14,6 +14,9 @@ from sqlalchemy import delete as delete_from
 
 from modelmon.columns import stored_names
 from modelmon.errors import ConfigError, RejectedError
+from modelmon.ledger import outbox
+from modelmon.ledger.facts import endpoint_fact
+from modelmon.ledger.outbox import Fact
 from modelmon.ledger.schema import endpoints
 from modelmon.model import Endpoint, from_us, to_us
 from modelmon.sql.statements import chunks, insert_missing, upsert
@@ -52,16 +55,28 @@ def find(
 
 
 def put(connection: Connection, endpoint: Endpoint, now_us: int) -> None:
-    """Insert or replace an endpoint; the time of its creation stays.
+    """Insert or replace an endpoint, and tell the outbox; the time of its creation stays.
 
     Raises ConfigError for values that JSON can't hold and for names that no sample column can have.
     """
-    upsert(connection, endpoints, [_row(endpoint, now_us)], keep=["created_us"])
+    row = _row(endpoint, now_us)
+    known = connection.execute(
+        select(endpoints).where(endpoints.c.endpoint_id == endpoint.endpoint_id)
+    ).one_or_none()
+    upsert(connection, endpoints, [row], keep=["created_us"])
+    if known is None:
+        outbox.write(connection, [endpoint_fact(outbox.ENDPOINT_ADDED, endpoint)], now_us)
+    elif any(getattr(known, name) != row[name] for name in (*_PLAIN, *_JSON)):
+        outbox.write(connection, [endpoint_fact(outbox.ENDPOINT_CHANGED, endpoint)], now_us)
 
 
-def register_discovered(connection: Connection, found: Collection[Endpoint], now_us: int) -> None:
-    """Insert endpoints that nobody registered; those that are known already stay as they are."""
-    insert_missing(connection, endpoints, [_row(endpoint, now_us) for endpoint in found])
+def register_discovered(connection: Connection, found: Collection[Endpoint], now_us: int) -> list[Fact]:
+    """Insert endpoints that nobody registered; those that are known already stay as they are. Returns what
+    the outbox is to be told at the end of the transaction."""
+    known = get_many(connection, [endpoint.endpoint_id for endpoint in found])
+    new = [endpoint for endpoint in found if endpoint.endpoint_id not in known]
+    insert_missing(connection, endpoints, [_row(endpoint, now_us) for endpoint in new])
+    return [endpoint_fact(outbox.ENDPOINT_ADDED, endpoint) for endpoint in new]
 
 
 def delete(connection: Connection, endpoint_id: str) -> bool:

@@ -26,11 +26,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import CreateColumn
 
+from modelmon.ledger.incident_schema import INCIDENT_TABLES
+from modelmon.ledger.incidents_from_alerts import incidents_from_alerts
+from modelmon.ledger.metadata import NAME, metadata
 from modelmon.sql.schema import Schema
 from modelmon.sql.types import BIG, BYTES, REAL, LongText, Name, make_exact
-
-metadata = MetaData()
-NAME = 255  # characters of a name: MySQL's longest key of four such names still fits
 
 schema_versions = Table(
     "schema_versions",
@@ -322,22 +322,6 @@ app_stats = Table(  # current_stats and drift_measures of the newest window
     Column("revision", BIG, nullable=False),
 )  # fmt: skip
 
-alerts = Table(
-    "alerts", metadata,
-    Column("endpoint_id", Name(64), primary_key=True),
-    Column("application_name", Name(NAME), primary_key=True),
-    Column("name", Name(NAME), primary_key=True),  # of the result; "" when the app itself failed
-    Column("start_us", BIG, primary_key=True),  # of the window
-    Column("kind", Name(64), nullable=False),  # data-drift-suspected, …, mm-app-failed
-    Column("severity", Name(16), nullable=False),
-    Column("value", REAL),
-    Column("revision", BIG, nullable=False),
-    Column("detail", LongText, nullable=False),
-    Column("raised_us", BIG, nullable=False),
-    Column("resolved_us", BIG),
-    Index("alerts_open", "endpoint_id", "application_name", "resolved_us", "name"),
-)  # fmt: skip
-
 heartbeats = Table(  # what each worker of a function last said of itself
     "heartbeats", metadata,
     Column("function_name", Name(NAME), primary_key=True),
@@ -440,6 +424,11 @@ def _use_exact_types(connection: Connection) -> None:
             make_exact(connection, table, there)
 
 
+def _make_incidents(connection: Connection) -> None:
+    metadata.create_all(connection, INCIDENT_TABLES)
+    incidents_from_alerts(connection)
+
+
 MIGRATIONS: dict[int, Callable[[Connection], None]] = {
     1: _create_all,
     2: _create_all,
@@ -454,6 +443,7 @@ MIGRATIONS: dict[int, Callable[[Connection], None]] = {
     11: _use_exact_types,
     12: _create_tables(erasures),
     13: _add_columns(publishers.c.noted_us, void_ranges.c.noted_us),
+    14: _make_incidents,
 }
 """Version to the step that makes it from the version before; forward only. 2 added `heartbeats`; since 7 the
 series have a schema of their own (`stores/series/schema.py`), which takes over their old tables."""

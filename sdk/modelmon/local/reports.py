@@ -19,8 +19,8 @@ MAX_MESSAGE_CHARACTERS = 600
 class Report(msgspec.Struct, frozen=True, omit_defaults=True):
     """One line to the supervisor. `level` is "" when the worker says that it is ready.
 
-    `is_alert`: the message is an alert on a model, and not a trouble of the function. `is_last`: it says why
-    the worker ends.
+    `is_incident`: the message is of an incident of a model, and not a trouble of the function. `is_last`: it
+    says why the worker ends.
     """
 
     function: str
@@ -29,7 +29,7 @@ class Report(msgspec.Struct, frozen=True, omit_defaults=True):
     pid: int
     level: str = ""
     message: str = ""
-    is_alert: bool = False
+    is_incident: bool = False
     is_last: bool = False
 
 
@@ -44,8 +44,8 @@ class Reporter:
     def ready(self) -> None:
         self._write(Report(*self._source))
 
-    def warn(self, level: str, message: str, *, is_alert: bool = False, is_last: bool = False) -> None:
-        self._write(Report(*self._source, level, message[:MAX_MESSAGE_CHARACTERS], is_alert, is_last))
+    def warn(self, level: str, message: str, *, is_incident: bool = False, is_last: bool = False) -> None:
+        self._write(Report(*self._source, level, message[:MAX_MESSAGE_CHARACTERS], is_incident, is_last))
 
     def _write(self, report: Report) -> None:
         line = msgspec.json.encode(report) + b"\n"
@@ -81,5 +81,5 @@ class _Warnings(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         first_line = record.getMessage().partition("\n")[0]
-        is_alert = "alert" in getattr(record, FIELDS, {})
-        self._reporter.warn(record.levelname.lower(), first_line, is_alert=is_alert)
+        is_incident = "incident" in getattr(record, FIELDS, {})
+        self._reporter.warn(record.levelname.lower(), first_line, is_incident=is_incident)

@@ -159,7 +159,7 @@ class Supervisor:
         deployment = self._deployments.get(report.function)
         worker = deployment.worker_of(report) if deployment else None
         if report.level:
-            self._tell_of(report.function, report.level, report.message, report.is_alert)
+            self._tell_of(report.function, report.level, report.message, report.is_incident)
             if worker is not None and report.is_last:
                 worker.last_error = report.message
         elif worker is not None:

@@ -12,7 +12,7 @@ Tell = Callable[[str, str], None]
 REPEAT_SECONDS = 60.0
 """Within so long the same words stand in the log alone, and of one function no more than MOST."""
 MOST = 20
-MOST_ALERTS = 100
+MOST_INCIDENTS = 100
 _NUMBERS = re.compile(r"\b[0-9a-f]{8,}\b|(?<![\w-])\d[\d.,:-]*")
 """Ids, numbers and times. Digits that belong to a name (m2, churn-2) tell one thing from another."""
 
@@ -20,7 +20,7 @@ _NUMBERS = re.compile(r"\b[0-9a-f]{8,}\b|(?<![\w-])\d[\d.,:-]*")
 class Telling:
     """Passes on what each function says; ids and numbers aside, the same words count as the same.
 
-    Two alerts are never the same: each is of another model, window or value.
+    Two lines of incidents are never the same: each is of another incident, or a step of it.
     """
 
     def __init__(self, tell: Tell, clock: Callable[[], float] = monotonic) -> None:
@@ -29,13 +29,13 @@ class Telling:
         self._told: dict[str, set[str]] = {}
         self._left_out: dict[str, int] = {}
         self._began: dict[str, float] = {}
-        self._alerts: dict[str, int] = {}
+        self._incidents: dict[str, int] = {}
 
-    def __call__(self, function: str, level: str, text: str, is_alert: bool = False) -> None:
+    def __call__(self, function: str, level: str, text: str, is_incident: bool = False) -> None:
         """Tell it, unless this minute has had it or has had enough of the function."""
         told = self._of_this_minute(function)
-        if is_alert:
-            self._tell_alert(function, level, text)
+        if is_incident:
+            self._tell_incident(function, level, text)
             return
         words = _NUMBERS.sub("#", text)
         if words in told or len(told) > MOST:
@@ -47,9 +47,9 @@ class Telling:
         else:
             self._tell(level, f"{function}: {text}")
 
-    def _tell_alert(self, function: str, level: str, text: str) -> None:
-        raised = self._alerts[function] = self._alerts[function] + 1
-        if raised <= MOST_ALERTS:
+    def _tell_incident(self, function: str, level: str, text: str) -> None:
+        raised = self._incidents[function] = self._incidents[function] + 1
+        if raised <= MOST_INCIDENTS:
             self._tell(level, f"{function}: {text}")
 
     def _of_this_minute(self, function: str) -> set[str]:
@@ -57,10 +57,12 @@ class Telling:
         if now - self._began.get(function, -REPEAT_SECONDS) >= REPEAT_SECONDS:
             self._began[function] = now
             self._told[function] = set()
-            more = self._alerts.get(function, 0) - MOST_ALERTS
-            self._alerts[function] = 0
+            more = self._incidents.get(function, 0) - MOST_INCIDENTS
+            self._incidents[function] = 0
             if more > 0:
-                self._tell("info", f"{function}: raised {more:,} alerts more, `modelmon status` has all")
+                self._tell(
+                    "info", f"{function}: told of incidents {more:,} times more, `modelmon incidents` has all"
+                )
             left_out = self._left_out.pop(function, 0)
             if left_out:
                 self._tell("info", f"{function}: said {left_out:,} times more of the same, see its log")

@@ -10,7 +10,8 @@ from typing import Any
 from modelmon.errors import ConfigError
 from modelmon.from_mlrun import is_hub_model_server, refuse
 from modelmon.function_spec.function_yaml import FILE
-from modelmon.ledger import alerts, registry
+from modelmon.ledger import incidents, outbox, registry
+from modelmon.ledger.facts import incident_fact
 from modelmon.model_monitoring.api import Labels
 from modelmon.model_monitoring.api import list_model_endpoints as find_endpoints
 from modelmon.model_monitoring.artifacts import ModelArtifact, model_keys, read_model
@@ -247,7 +248,8 @@ class Project(MLRunProject):
         return judge_windows(self.settings, application_name, start, end, names)
 
     def remove_model_monitoring_function(self, name: str | Collection[str]) -> None:
-        """Stop these apps and remove them from the project; what they found stays, their open alerts end."""
+        """Stop these apps and remove them from the project; what they found stays, their open incidents
+        are resolved."""
         names = [name] if isinstance(name, str) else name
         if not isinstance(names, Collection):
             raise ConfigError(f"name: must be an app's name or a list of names, got {name!r}")
@@ -260,8 +262,8 @@ class Project(MLRunProject):
         for each in names:
             functions.withdraw(self.settings, each, forget=True)
         with opened(self.settings) as database, database.write() as connection:
-            for each in names:
-                alerts.resolve_app(connection, each, now_us())
+            told = [told for each in names for told in incidents.resolve_app(connection, each, now_us())]
+            outbox.write(connection, [incident_fact(each) for each in told], now_us())
 
     delete_model_monitoring_function = remove_model_monitoring_function
 

@@ -15,7 +15,7 @@ from modelmon.ledger.schema import endpoint_apps, endpoints, traffic, windows
 from modelmon.ledger.window_ledger import project_period
 from modelmon.model import from_us
 from modelmon.settings import Settings
-from modelmon.views.alert_rows import Alarm, open_alarms
+from modelmon.views.incidents import Alarm, open_alarms
 from modelmon.views.next_window import NextWindow
 from modelmon.views.selection import of_endpoints
 from modelmon.views.verdicts import (

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from modelmon.ledger import endpoints, registry
 from modelmon.model import WindowKey, from_us, to_us
@@ -13,18 +11,18 @@ from modelmon.settings import Settings
 from modelmon.sql.database import Database
 from modelmon.stores.series.base import SeriesStore
 from modelmon.stores.series.reading import read_windows
-from modelmon.views.alert_rows import read_alerts
 from modelmon.views.endpoint_facts import Looking
 from modelmon.views.endpoints import EndpointSummary, find_endpoint
 from modelmon.views.features import FeatureView, read_features
 from modelmon.views.history import Line, lines_of
+from modelmon.views.incidents import Incident, ended_incidents, open_incidents
 from modelmon.views.windows import WindowView, list_windows
 
 
 @dataclass(frozen=True, slots=True)
 class EndpointView:
     """What `modelmon endpoint` shows. `windows`, the newest first; `history`, a line for each metric and
-    result over these windows; `features`, the most changed first; `alerts`, the newest first."""
+    result over these windows; `features`, the most changed first; `incidents`, open ones first."""
 
     project: str
     now: datetime
@@ -32,7 +30,7 @@ class EndpointView:
     history: tuple[Line, ...]
     windows: tuple[WindowView, ...]
     features: tuple[FeatureView, ...]
-    alerts: tuple[Mapping[str, Any], ...]
+    incidents: tuple[Incident, ...]
 
 
 def read_endpoint(
@@ -52,10 +50,11 @@ def read_endpoint(
         ]
         record = endpoints.get(connection, endpoint_id)
         features = read_features(connection, endpoint_id, record)
-        alerts = read_alerts(connection, {endpoint_id: summary.endpoint_name}, endpoint_id=endpoint_id)
+        ids = [endpoint_id]
+        incidents = (*open_incidents(connection, ids), *ended_incidents(connection, ids))
     keys = [WindowKey(endpoint_id, each.application_name, to_us(each.start_infer_time)) for each in windows]
     windows.sort(key=lambda each: each.start_infer_time, reverse=True)
     return EndpointView(
         settings.project, from_us(now_us), summary,
-        lines_of(read_windows(database, series, keys)), tuple(windows), features, tuple(alerts),
+        lines_of(read_windows(database, series, keys)), tuple(windows), features, incidents,
     )  # fmt: skip

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from modelmon.counting import count
 from modelmon.model import from_us
-from modelmon.views.alert_rows import Alarm
 from modelmon.views.endpoint_facts import Facts
+from modelmon.views.incidents import Alarm
 from modelmon.views.results_in_words import extra_data, first_line, words
 from modelmon.views.verdicts import INCOMPLETE, NO_DATA, PARTLY, WARMING_UP, AnyVerdict
 from modelmon.windows import FAILED, UNAVAILABLE
@@ -21,7 +21,7 @@ WORST_FIRST = (
     NO_DETECTION,
 )  # fmt: skip
 """States of an endpoint. `suspected` and `detected` are the result statuses potential_detection and
-detected, in the words of the alerts."""
+detected, in the words of the incidents."""
 _RANK = {state: place for place, state in enumerate(WORST_FIRST)}
 _ALARMS = {1: SUSPECTED, 2: DETECTED}
 _CALM = 0
@@ -39,7 +39,7 @@ class Standing(NamedTuple):
 def standing_of(facts: Facts) -> Standing:
     """The worst that is known of an endpoint.
 
-    An alarm stands before everything else, also when it is an open alert of a window before the newest.
+    An alarm stands before everything else, also when it is an open incident of a window before the newest.
     """
     # Of one state the last counts: what is newer takes the place of what is older.
     found = {each.state: each for each in _candidates(facts)}
@@ -87,15 +87,11 @@ def _obstacles(facts: Facts, verdicts: Sequence[AnyVerdict]) -> Iterator[Standin
 
 
 def _of_alarm(alarm: Alarm, facts: Facts) -> str:
-    if not alarm.result_name or alarm.value is None:  # an app that failed
-        return first_line(alarm.detail)
-    marks = [PARTLY] * (extra_data(alarm.detail).get("state") == PARTLY)
-    marks += ["stale"] * _is_stale(alarm, facts)
-    return words(alarm.result_name, alarm.value, alarm.detail, *marks)
+    return alarm.words(*["stale"] * _is_stale(alarm, facts))
 
 
 def _is_stale(alarm: Alarm, facts: Facts) -> bool:
-    """An alert is as old as the newest word on its result; without one, as the endpoint's data."""
+    """An incident is as old as the newest word on its result; without one, as the endpoint's data."""
     place = alarm.application_name, alarm.result_name
     newest = (each.stale for each in facts.verdicts if (each.application_name, each.result_name) == place)
     return next(newest, NO_DATA in facts.states)

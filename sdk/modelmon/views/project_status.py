@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection
 
@@ -14,10 +13,10 @@ from modelmon.model import from_us
 from modelmon.settings import Settings
 from modelmon.sql.database import Database
 from modelmon.stores.series.base import SeriesStore
-from modelmon.views.alert_rows import read_alerts
 from modelmon.views.clock import Clock, read_clock
 from modelmon.views.endpoint_facts import Looking
 from modelmon.views.endpoints import EndpointPage, EndpointQuery, EndpointSummary, list_endpoints
+from modelmon.views.incidents import Incident, ended_incidents, open_incidents
 from modelmon.views.lag import Lagging, PartitionLag, UnknownLag, read_lag
 from modelmon.views.results import Metric, Result, Values, newest_values, values_since
 
@@ -46,7 +45,7 @@ class ProjectStatus:
     endpoints: tuple[EndpointSummary, ...]
     results: tuple[Result, ...]
     metrics: tuple[Metric, ...]
-    alerts: tuple[Mapping[str, Any], ...]
+    incidents: tuple[Incident, ...]
     lag: tuple[PartitionLag, ...]
     unavailable: tuple[UnknownLag, ...]
     dead_letters: int
@@ -67,14 +66,14 @@ def project_status(
     """Read it all; `streams` is consumer group to the stream it reads.
 
     `results` and `metrics` of the endpoints on the page: of the newest window that each app has judged, with
-    `since_us` of the windows that start then or later; none without `values`. `alerts` of them, the newest
-    window first: the open ones, and of those that ended the newest, or those since.
+    `since_us` of the windows that start then or later; none without `values`. `incidents` of them, the newest
+    first: the open ones, and of those that ended the newest, or those since.
     """
     looking = Looking(now_us, settings)
     with database.read() as connection:
         page = list_endpoints(connection, looking, query)
         judging = tuple(app.name for app in registry.active_apps(connection))
-        alerts = _alerts(connection, page, query, since_us)
+        incidents = _incidents(connection, page, query, since_us)
         letters = dead_letters.count(connection)
         clock = read_clock(connection, now_us)
     found = _values(database, series, page.endpoints, since_us, query) if values else Values()
@@ -82,20 +81,17 @@ def project_status(
     totals = Totals(page.total, page.matching, page.by_state, page.after, found.complete)
     return ProjectStatus(
         settings.project, from_us(now_us), judging, totals, page.endpoints, found.results, found.metrics,
-        alerts, lag, unknown, letters, clock,
+        incidents, lag, unknown, letters, clock,
     )  # fmt: skip
 
 
-def _alerts(
+def _incidents(
     connection: Connection, page: EndpointPage, query: EndpointQuery | None, since_us: int | None
-) -> tuple[Mapping[str, Any], ...]:
-    names = {each.endpoint_id: each.endpoint_name for each in page.endpoints}
+) -> tuple[Incident, ...]:
+    ids = [each.endpoint_id for each in page.endpoints]
     apps = query.apps if query else ()
-    return tuple(
-        alert
-        for alert in read_alerts(connection, names, since_us)
-        if alert["endpoint_id"] in names and (not apps or alert["application_name"] in apps)
-    )
+    found = [*open_incidents(connection, ids), *ended_incidents(connection, ids, since_us=since_us)]
+    return tuple(each for each in found if not apps or each.application_name in apps)
 
 
 def _values(

@@ -7,10 +7,13 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import closing
+from typing import Any
 
-from modelmon.alerts import Alert
-from modelmon.ledger.answers import Raised
+from sqlalchemy import Row
+
+from modelmon.incidents import State
 from modelmon.ledger.dead_letters import Limits
+from modelmon.ledger.incidents import Told
 from modelmon.ledger.records import open_records
 from modelmon.model import Message, from_us
 from modelmon.settings import Settings
@@ -122,14 +125,14 @@ class Writer:
             messages, self._held, self._held_bytes = self._held, [], 0
             if not messages:
                 return
-            raised = await when_available(
+            told = await when_available(
                 lambda: self._apply(messages), self._settings, "the records and the series"
             )
-            _announce(raised)
+            _announce(told)
             for partition, offset in _last_offsets(messages).items():
                 await self._acknowledge(partition, offset)
 
-    def _apply(self, messages: Sequence[Message]) -> list[Raised]:
+    def _apply(self, messages: Sequence[Message]) -> list[Told]:
         now_us = self._clock()
         reading = read_messages(messages, self._settings.writer_stream, self._stream_id, now_us)
         attempts, min_rows = self._settings.app_attempts, self._settings.app_min_rows
@@ -149,20 +152,26 @@ def _last_offsets(messages: Sequence[Message]) -> dict[int, int]:
     return {message.partition: message.offset for message in messages}
 
 
-def _announce(raised: Sequence[Raised]) -> None:
-    for each in raised:
-        alert, report = each.alert, each.report
-        found = alert.detail if alert.value is None else f"{alert.name} = {alert.value:.3g}{_about(alert)}"
-        logger.warning(
-            "%s (%s): %s, app %s, window %s to %s: %s",
-            alert.kind, alert.severity, report.endpoint_name, report.key.application_name,
-            from_us(report.key.start_us), from_us(report.end_us), found,
-            extra={"with": {"alert": alert.kind}},
+def _announce(told: Sequence[Told]) -> None:
+    """One line an event; those that the person at the terminal should read are warnings."""
+    for each in told:
+        row, after = each.incident, each.event.after
+        is_worse = after in (State.RAISED, State.ESCALATED) and row.resolved_us is None
+        start_us, end_us = each.window or (row.first_us, row.last_us)
+        logger.log(
+            logging.WARNING if is_worse else logging.INFO,
+            "incident %d %s: %s (%s): %s, app %s, window %s to %s: %s",
+            row.incident_id, after.value, each.kind, each.severity, each.endpoint_name, row.application_name,
+            from_us(start_us), from_us(end_us), _found(row),
+            extra={"with": {"incident": row.incident_id}},
         )  # fmt: skip
 
 
-def _about(alert: Alert) -> str:
-    """What it is about, where the app has said so, and whether its window is a partial one."""
-    said = extra_data(alert.detail)
-    about = [said.get("feature"), PARTLY if said.get("state") == PARTLY else ""]
-    return f" ({', '.join(filter(None, about))})" if any(about) else ""
+def _found(row: Row[Any]) -> str:
+    """The value in its worst window, what it is about, where the app has said so, and whether that window is
+    a partial one; or the error."""
+    if row.value is None:
+        return str(row.detail)
+    said = extra_data(row.detail)
+    about = [*filter(None, [said.get("feature"), PARTLY if said.get("state") == PARTLY else ""])]
+    return f"{row.result_name} = {row.value:.3g}" + (f" ({', '.join(about)})" if about else "")

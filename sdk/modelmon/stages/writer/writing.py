@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from operator import attrgetter
 
-from modelmon.ledger import answers, dead_letters
-from modelmon.ledger.answers import Raised
+from modelmon.ledger import answers, dead_letters, outbox
 from modelmon.ledger.endpoint_apps import count_again
+from modelmon.ledger.facts import incident_fact
+from modelmon.ledger.incidents import Told
 from modelmon.sql.database import Database
 from modelmon.stages.writer.reading import Reading
 from modelmon.stores.series.base import SeriesStore
@@ -20,9 +21,9 @@ def write(
     attempts: int,
     min_rows: int,
     limits: dead_letters.Limits = dead_letters.DEFAULT,
-) -> list[Raised]:
-    """Write what was read; returns the alerts that were not there before. An app may try a window `attempts`
-    times; below `min_rows` its verdict stands on too few.
+) -> list[Told]:
+    """Write what was read; returns what there is to tell of incidents, which the outbox has then. An app may
+    try a window `attempts` times; below `min_rows` its verdict stands on too few.
 
     Whoever reads the series asks the ledger which revision of a window counts: what is written here of a
     lower one, or by a writer that slept and was replaced, is never shown. Raises UnavailableError; then some
@@ -33,6 +34,7 @@ def write(
     with database.write() as connection:
         dead_letters.keep(connection, reading.letters, limits)
         in_order = sorted(reading.reports, key=attrgetter("key"))  # as others do who lock several windows
-        raised = [each for report in in_order for each in answers.apply(connection, report, now_us, attempts)]
+        told = [each for report in in_order for each in answers.apply(connection, report, now_us, attempts)]
         count_again(connection, {report.key for report in reading.reports}, min_rows)
-    return raised
+        outbox.write(connection, [incident_fact(each) for each in told], now_us)
+    return told

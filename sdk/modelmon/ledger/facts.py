@@ -1,0 +1,60 @@
+"""What the outbox tells of: incidents and endpoints. Names and shapes are documented and stable."""
+
+from __future__ import annotations
+
+from modelmon.incidents import State
+from modelmon.ledger import outbox
+from modelmon.ledger.incidents import Told
+from modelmon.ledger.outbox import Fact
+from modelmon.model import Endpoint
+from modelmon.wire import write_moment
+
+_KINDS = {
+    State.RAISED: outbox.INCIDENT_RAISED,
+    State.ESCALATED: outbox.INCIDENT_ESCALATED,
+    State.EASED: outbox.INCIDENT_EASED,
+    State.RESOLVED: outbox.INCIDENT_RESOLVED,
+}
+
+
+def incident_fact(told: Told) -> Fact:
+    """The fact of an event of an incident."""
+    row, window = told.incident, told.window
+    body = {
+        "incident_id": row.incident_id,
+        "rule": row.rule,
+        "kind": told.kind,
+        "severity": told.severity,
+        "state": told.event.after.value,
+        "reason": row.reason,
+        "why": told.event.why,
+        "endpoint_id": row.endpoint_id,
+        "endpoint_name": told.endpoint_name,
+        "application_name": row.application_name,
+        "result_name": row.result_name,
+        "result_value": row.value,
+        "detail": row.detail,
+        "start_infer_time": _moment(window[0] if window else None),
+        "end_infer_time": _moment(window[1] if window else None),
+        "first": _moment(row.first_us),
+        "first_detected": _moment(row.detected_us),
+        "last": _moment(row.last_us),
+        "windows": row.windows,
+    }
+    return Fact(_KINDS[told.event.after], row.endpoint_id, body)
+
+
+def endpoint_fact(kind: str, endpoint: Endpoint) -> Fact:
+    """That an endpoint was added, or changed."""
+    body = {
+        "endpoint_id": endpoint.endpoint_id,
+        "endpoint_name": endpoint.name,
+        "project": endpoint.project,
+        "function_name": endpoint.function_name,
+        "discovered": endpoint.discovered,
+    }
+    return Fact(kind, endpoint.endpoint_id, body)
+
+
+def _moment(microseconds: int | None) -> str | None:
+    return None if microseconds is None else write_moment(microseconds)

@@ -1,0 +1,58 @@
+"""Rows of the ledger as the incidents' pure values, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Row
+
+from modelmon.incidents import Course, Episode, Incident, IncidentKey, Reason, State, Watch
+from modelmon.incidents.course import Run
+from modelmon.ledger.incident_schema import incidents
+
+KEY = IncidentKey._fields
+_SPAN = ("first_us", "last_us", "detected_us", "ended_us", "status", "windows", "detected")
+
+
+def key_of(row: Row[Any]) -> IncidentKey:
+    """The key of a row of any of the tables."""
+    return IncidentKey(row.rule, row.endpoint_id, row.application_name, row.result_name)
+
+
+def read_watch(row: Row[Any]) -> Watch:
+    """The watch of a row, without its incidents."""
+    runs = msgspec.json.decode(row.runs, type=list[Run])
+    carried = msgspec.json.decode(row.carried, type=Episode) if row.carried else None
+    return Watch(Course(tuple(runs)), row.horizon_us, carried)
+
+
+def watch_values(key: IncidentKey, watch: Watch) -> dict[str, Any]:
+    """The row of a watch."""
+    carried = "" if watch.carried is None else msgspec.json.encode(watch.carried).decode()
+    runs = msgspec.json.encode(watch.course.runs).decode()
+    return {**key._asdict(), "runs": runs, "horizon_us": watch.horizon_us, "carried": carried}
+
+
+def read_incident(row: Row[Any]) -> Incident:
+    """The incident of a row."""
+    state = State(row.state)
+    reason = Reason(row.reason) if row.reason else None
+    episode = Episode(state=state, **{name: getattr(row, name) for name in _SPAN})
+    return Incident(row.incident_id, episode, state, reason)
+
+
+def incident_values(incident: Incident) -> dict[str, Any]:
+    """What the row of an incident takes from it."""
+    reason = "" if incident.reason is None else incident.reason.value
+    spans = {name: getattr(incident.episode, name) for name in _SPAN}
+    return {"state": incident.state.value, "reason": reason, **spans}
+
+
+def insert_incident(connection: Connection, values: Mapping[str, Any]) -> int:
+    """Insert an incident; returns its number."""
+    added = connection.execute(incidents.insert().values(values)).inserted_primary_key
+    assert added is not None, "a single row was inserted"
+    number: int = added[0]
+    return number
