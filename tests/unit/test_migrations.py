@@ -23,7 +23,7 @@ from services.mariadb import NEEDS_MARIADB, shared_mariadb
 from services.postgres import NEEDS_POSTGRES, shared_postgres
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "schemas"
-MOVED = {"traffic_series": "series_traffic", "value_series": "series_values"}
+MOVED = {"traffic_series": "series_traffic", "value_series": "series_values", "alerts": "incidents"}
 ENDED = {"compactions"}  # what was under way in an upgrade, which the next tick begins anew
 
 
