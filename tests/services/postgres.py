@@ -50,8 +50,10 @@ def install_postgres() -> bool:
 class Postgres:
     """A server that runs until `stop`. `kill` is `kill -9`; `start` brings it back with what it had."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, durable: bool = False) -> None:
+        """`durable`: a commit waits for the disk; tests cut no power."""
         install_postgres()
+        self._durable = durable
         found = programs()
         assert found is not None
         self._programs = found
@@ -98,7 +100,7 @@ class Postgres:
         command = [
             str(self._programs / "postgres"), "-D", self._data, "-c", "listen_addresses=127.0.0.1",
             "-p", str(self.port), "-k", str(self._folder), "-c", "max_connections=200",
-            "-c", "fsync=off",  # no power cut in tests
+            "-c", f"fsync={'on' if self._durable else 'off'}",
         ]  # fmt: skip
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
