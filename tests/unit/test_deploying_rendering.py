@@ -91,6 +91,7 @@ def test_no_secret_stands_in_a_function_yaml(platform: str, tmp_path: Path) -> N
     (tmp_path / "ca.pem").touch()
     settings = {**SERVERS, **SASL, "stream_path": "kafka://a:1", "project_dir": str(tmp_path)}
     settings["kafka_ssl_cafile"] = str(tmp_path / "ca.pem")
+    settings["sql_password"] = "hunter3"
     document = rendered("stream", platform, **settings)
     assert "hunter" not in yaml.safe_dump(document)
     spec, annotations = document["spec"], document["metadata"]["annotations"]
@@ -108,7 +109,7 @@ def test_no_secret_stands_in_a_function_yaml(platform: str, tmp_path: Path) -> N
     (volume,) = spec["volumes"]
     assert volume["volumeMount"]["mountPath"] == "/etc/modelmon/secrets"
     names = {entry["name"] for entry in spec["env"] if "valueFrom" in entry}
-    secret = {"MODELMON_RECORDS_URL", "MODELMON_KAFKA_SASL_PASSWORD"}
+    secret = {"MODELMON_RECORDS_URL", "MODELMON_SQL_PASSWORD", "MODELMON_KAFKA_SASL_PASSWORD"}
     assert names == (secret if platform == KUBE else set())
     assert set(secret_variables(make_plan(Settings().changed(**settings), platform))) == secret
     if platform == KUBE:
