@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -26,7 +27,9 @@ if not TYPE_CHECKING:
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
-ENDPOINT_ID = re.compile(r"[a-zA-Z0-9_-]+")
+LONGEST_ID = 64
+ENDPOINT_ID = re.compile(rf"[a-zA-Z0-9_-]{{1,{LONGEST_ID}}}")
+APP_NAME = re.compile(r"[a-zA-Z0-9_-]+")
 UNKNOWN_ENDPOINT = "(unknown)"
 """The endpoint that undecodable messages are counted under."""
 
@@ -48,6 +51,11 @@ class ResultStatusApp(IntEnum):
     no_detection = 0
     potential_detection = 1
     detected = 2
+
+
+def wall_clock_us() -> int:
+    """The time now, in whole microseconds since the epoch."""
+    return time.time_ns() // 1000
 
 
 def to_us(moment: datetime) -> int:
@@ -153,7 +161,7 @@ class Endpoint:
     def __post_init__(self) -> None:
         if self.endpoint_id != UNKNOWN_ENDPOINT and not ENDPOINT_ID.fullmatch(self.endpoint_id):
             raise ValueError(
-                f"an endpoint id has only letters, digits, '_' and '-', got {self.endpoint_id!r}"
+                f"an endpoint id has 1 to {LONGEST_ID} letters, digits, '_' and '-', got {self.endpoint_id!r}"
             )
 
     @property

@@ -15,10 +15,10 @@ SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 SECRET_NAME = re.compile(r"secret|pas+w|pass(?![a-z])|passphrase|pwd|token|key|credential", re.IGNORECASE)
 _KINDS_OF_MISTAKE: dict[type[Exception], str] = {
     yaml.reader.ReaderError: "a character that YAML does not allow",
-    yaml.scanner.ScannerError: "something that YAML can't read there",
+    yaml.scanner.ScannerError: "a character or a line that YAML can't read there",
     yaml.parser.ParserError: "something that YAML does not expect there",
-    yaml.composer.ComposerError: "an alias or an anchor (* or &) that is none",
-    yaml.constructor.ConstructorError: "a tag (!) or a key that is none",
+    yaml.composer.ComposerError: "an alias (*) without its anchor (&), or an anchor that is there twice",
+    yaml.constructor.ConstructorError: "a tag (!) that is unknown, or a key that can't be one",
 }
 
 
@@ -48,7 +48,7 @@ def yaml_mistake(error: Exception) -> str:
 
     YAML's own message quotes it. Errors of reading single values (a date, a number) know no place.
     """
-    kind = _KINDS_OF_MISTAKE.get(type(error), "a value that is none, for example a date")
+    kind = _KINDS_OF_MISTAKE.get(type(error), "a value that can't be read, like a date that no calendar has")
     mark = getattr(error, "problem_mark", None)
     place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark is not None else ""
     return f'{place}{kind}; put texts with special characters in quotes, "like this"'

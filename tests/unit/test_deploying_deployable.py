@@ -40,9 +40,9 @@ def errors(found: list[Finding]) -> list[str]:
 
 
 NO_DOCUMENT = [
-    ("date", "metadata:\n  name: a\nspec: 2001-13-45\n", 3, "a value that is none"),
-    ("date-key", "metadata:\n  name: a\nspec:\n  2001-13-45: a\n", 4, "a value that is none"),
-    ("number", "spec:\n  minReplicas: 0x_\n", 2, "a value that is none"),
+    ("date", "metadata:\n  name: a\nspec: 2001-13-45\n", 3, "a value that can't be read"),
+    ("date-key", "metadata:\n  name: a\nspec:\n  2001-13-45: a\n", 4, "a value that can't be read"),
+    ("number", "spec:\n  minReplicas: 0x_\n", 2, "a value that can't be read"),
     ("deep-list", "spec: " + "[" * 3000 + "]" * 3000, 1, "nested too deeply"),
     ("deep-mapping", "spec: " + "{a: " * 3000 + "}" * 3000, 1, "nested too deeply"),
 ]

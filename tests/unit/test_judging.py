@@ -278,7 +278,7 @@ def test_what_can_not_be_asked_for_is_one_line(chain, app_name, start, end, name
 )
 def test_a_new_app_is_asked_for_the_windows_that_are_open(chain, monkeypatch, now, starts):
     hour(chain)
-    monkeypatch.setattr(judging, "now_us", lambda: now)
+    monkeypatch.setattr(judging, "wall_clock_us", lambda: now)
     chain.register("new")
     before = chain.windows()
     for _ in range(2):  # deployed twice

@@ -131,7 +131,9 @@ class TestSettings:
         assert value[0].isalnum() or "line " in said or "quote it" in said, said
 
     def test_a_mistake_in_yaml_has_its_line_column_and_kind(self, tmp_path: Path) -> None:
-        with pytest.raises(ConfigError, match="line 2, column 22: something that YAML can't read there"):
+        with pytest.raises(
+            ConfigError, match="line 2, column 22: a character or a line that YAML can't read there"
+        ):
             Settings.load(project(tmp_path, "project: p\nkafka_sasl_password: @S3CRET\n"), {})
 
     @pytest.mark.parametrize("text", ["kafka_sasl_password:S3CRET:", "kafka_sasl_password S3CRET: x"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import time
 import traceback
 from collections.abc import Awaitable, Callable
 from contextlib import closing
@@ -19,7 +18,7 @@ from modelmon.errors import RejectedError, UnavailableError
 from modelmon.ledger import endpoints, window_ledger
 from modelmon.ledger.dead_letters import Limits, keep, letter_of
 from modelmon.ledger.records import open_records
-from modelmon.model import Endpoint, Message, to_us
+from modelmon.model import Endpoint, Message, to_us, wall_clock_us
 from modelmon.settings import Settings
 from modelmon.stores.reading import read_sample
 from modelmon.stores.samples import open_samples
@@ -174,7 +173,7 @@ class AppStage:
 
     def _set_aside(self, message: Message, error: RejectedError) -> None:
         stream = self._settings.app_stream.format(name=self._name)
-        letter = letter_of(message, error, stream, self._stream_id(), time.time_ns() // 1000)
+        letter = letter_of(message, error, stream, self._stream_id(), wall_clock_us())
         with self._database.write() as connection:
             keep(connection, [letter], Limits.of(self._settings))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
@@ -24,7 +23,7 @@ from modelmon.cli.output import (
     print_table,
 )
 from modelmon.errors import ConfigError
-from modelmon.model import UNKNOWN_ENDPOINT, DeadLetter
+from modelmon.model import UNKNOWN_ENDPOINT, DeadLetter, wall_clock_us
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -190,7 +189,7 @@ def delete(
         raise ConfigError(
             "name the ids to delete, or say which: --endpoint, --reason, --older-than; --all for all"
         )
-    before_us = time.time_ns() // 1000 - _age_us(older_than) if older_than else None
+    before_us = wall_clock_us() - _age_us(older_than) if older_than else None
     chosen = Chosen(endpoint_id=endpoint or None, reason=reason or None, before_us=before_us)
     with _records(load_settings(project_dir)) as records:
         deleted = _delete_named(records, letters) if letters else _delete_chosen(records, chosen, yes)
@@ -311,7 +310,7 @@ def _resend(settings: Settings, records: Database, letters: list[DeadLetter], bo
                 again = _numbered(letter, again)
             streams[letter.stream].publish([(key, again)])
             with records.write() as connection:
-                dead_letters.mark_resent(connection, letter, time.time_ns() // 1000)
+                dead_letters.mark_resent(connection, letter, wall_clock_us())
     finally:
         for stream in streams.values():
             stream.close()

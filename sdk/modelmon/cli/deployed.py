@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.function_spec.platforms import EMBEDDED
+from modelmon.model import wall_clock_us
 from modelmon.settings import Settings
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def _heard(settings: Settings, names: Sequence[str]) -> Mapping[str, Mapping[str
     try:
         records = open_records(settings)
         try:
-            health = every_health(records, names, time.time_ns() // 1000)
+            health = every_health(records, names, wall_clock_us())
         finally:
             records.close()
     except (ConfigError, UnavailableError) as error:

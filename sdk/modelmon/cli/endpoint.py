@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import datetime
@@ -15,6 +14,7 @@ from rich.markup import escape
 from modelmon.cli.output import AsJson, ProjectDir, console, load_settings, print_json, print_table
 from modelmon.cli.showing import COLOURS, print_incidents, print_waiting
 from modelmon.counting import count
+from modelmon.model import wall_clock_us
 from modelmon.settings import Settings
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def read_endpoint(settings: Settings, name: str, windows: int) -> EndpointView:
         records, series = open_records(settings), open_series(settings)
         stack.callback(records.close)
         stack.callback(series.close)
-        now_us = time.time_ns() // 1000
+        now_us = wall_clock_us()
         return endpoint_page.read_endpoint(records, series, settings, name, now_us, windows)
 
 

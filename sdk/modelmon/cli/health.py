@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +9,7 @@ import typer
 from rich.markup import escape
 
 from modelmon.cli.output import AsJson, ProjectDir, console, load_settings, print_json, print_table
+from modelmon.model import wall_clock_us
 from modelmon.settings import Settings
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def read_health(settings: Settings, names: list[str]) -> list[FunctionHealth]:
 
     records = open_records(settings)
     try:
-        found = every_health(records, beating_functions(settings), time.time_ns() // 1000)
+        found = every_health(records, beating_functions(settings), wall_clock_us())
     finally:
         records.close()
     # One that crashed leaves its last word behind, be it that its folder is removed.

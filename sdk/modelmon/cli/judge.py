@@ -37,13 +37,12 @@ def judge(
 
       modelmon judge --app drift --endpoint churn --from 2026-11-29T20:00
     """
-    from modelmon.model import from_us
+    from modelmon.model import from_us, wall_clock_us
     from modelmon.model_monitoring.judging import judge_windows
-    from modelmon.model_monitoring.locating import now_us
     from modelmon.model_monitoring.moments import moment_us
 
     settings = load_settings(project_dir)
-    first, last = moment_us(start, "--from", 0), moment_us(end, "--to", now_us())
+    first, last = moment_us(start, "--from", 0), moment_us(end, "--to", wall_clock_us())
     asked = judge_windows(settings, app, from_us(first), from_us(last), endpoint)
     if as_json:
         print_json(asdict(asked))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import uuid
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from modelmon.errors import ConfigError
+from modelmon.file_locks import try_lock
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +99,8 @@ def progress(folder: Path, file: str, stream_id: str, *, anew: bool) -> Iterator
     name = sha256(f"{Path(file).resolve()}\0{stream_id}".encode()).hexdigest()[:32]
     path = folder / f"{name}.jsonl"
     with path.open("a+b") as kept:
-        try:
-            fcntl.flock(kept, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ConfigError(f"{file} is being published on this stream by another command") from None
+        if not try_lock(kept.fileno()):
+            raise ConfigError(f"{file} is being published on this stream by another command")
         kept.seek(0)
         yield Progress(file, kept, None if anew else _last(kept.read()))
         path.unlink(missing_ok=True)

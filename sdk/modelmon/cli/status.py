@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import ExitStack
@@ -17,6 +16,7 @@ from modelmon.cli.deployed import NOT_RUNNING, deployed_functions, full_disk
 from modelmon.cli.output import AsJson, ProjectDir, console, load_settings, print_json
 from modelmon.cli.showing import print_incidents, print_lost, print_project, print_waiting
 from modelmon.function_spec.platforms import EMBEDDED
+from modelmon.model import wall_clock_us
 
 if TYPE_CHECKING:
     from modelmon.settings import Settings
@@ -93,7 +93,7 @@ def read_status(
         stack.callback(series.close)
         streams, unopened = stack.enter_context(open_streams(settings))
         since_us = to_us(since) if since else None
-        now_us = time.time_ns() // 1000
+        now_us = wall_clock_us()
         found = project_status(records, series, streams, now_us, settings, query, since_us, values=values)
     unknown = (UnknownLag(name, reason) for name, reason in unopened.items())
     return replace(found, unavailable=(*found.unavailable, *unknown))

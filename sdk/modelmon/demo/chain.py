@@ -29,6 +29,7 @@ from modelmon.demo.replay import replay
 from modelmon.demo.report import findings, worst_features, year
 from modelmon.demo.training import train
 from modelmon.local import Runner
+from modelmon.model import wall_clock_us
 from modelmon.project import get_or_create_project
 from modelmon.project.telling import quietly
 from modelmon.settings import Settings
@@ -115,7 +116,7 @@ def read_status(settings: Settings) -> ProjectStatus:
 
     records, series = open_records(settings), open_series(settings)
     try:
-        return project_status(records, series, {}, time.time_ns() // 1000, settings, since_us=0)
+        return project_status(records, series, {}, wall_clock_us(), settings, since_us=0)
     finally:
         series.close()
         records.close()

@@ -6,7 +6,6 @@ deploy or delete it meanwhile. It does not notice that who deployed is gone: the
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from modelmon.deploying.plan import Plan
 from modelmon.errors import UnavailableError
+from modelmon.file_locks import try_lock
 from modelmon.settings import STATE_FOLDER
 from modelmon.sources import make_folder
 
@@ -67,12 +67,9 @@ def _locked(plan: Plan, name: str) -> Iterator[int]:
     except OSError as error:
         raise UnavailableError(f"{path} can't be written: {error.strerror}") from error
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not try_lock(lock):
+            raise UnavailableError(f"{name} is being deployed by {_holder(lock)}: wait until that has ended")
         yield lock
-    except BlockingIOError:
-        raise UnavailableError(
-            f"{name} is being deployed by {_holder(lock)}: wait until that has ended"
-        ) from None
     finally:
         os.close(lock)
 

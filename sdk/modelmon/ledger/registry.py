@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, delete, select, update
 
 from modelmon.errors import ConfigError
 from modelmon.ledger.schema import apps, functions, project_values
-from modelmon.settings import APP_NAME
+from modelmon.model import APP_NAME
 from modelmon.sql.statements import upsert
 
 KINDS = ("infra", "app", "serving")

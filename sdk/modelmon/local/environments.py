@@ -23,6 +23,7 @@ import msgspec
 
 from modelmon.errors import ConfigError, ModelMonError, UnavailableError
 from modelmon.extras import install
+from modelmon.file_locks import try_lock
 from modelmon.function_spec.requirements import FILE, OURS, write_requirements
 from modelmon.local.installed import unmet
 from modelmon.local.needs import Needs
@@ -186,10 +187,8 @@ def _lock(environment: Environment, folder: Path, stopped: Callable[[], bool]) -
         raise UnavailableError(f"{folder.parent} can't be written: {error.strerror}") from error
     while not stopped():
         made = environment.is_made
-        with suppress(BlockingIOError):
-            fcntl.flock(lock, (fcntl.LOCK_SH if made else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-            if environment.is_made or not made:
-                return lock
+        if try_lock(lock, fcntl.LOCK_SH if made else fcntl.LOCK_EX) and (environment.is_made or not made):
+            return lock
         time.sleep(LOOK_SECONDS)  # somebody else makes it, or has just removed it
     os.close(lock)
     raise UnavailableError(STOPPED)
@@ -199,10 +198,7 @@ def _lock(environment: Environment, folder: Path, stopped: Callable[[], bool]) -
 def _locked_now(folder: Path) -> Iterator[bool]:
     lock = os.open(_lock_file(folder), os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield True
-    except BlockingIOError:
-        yield False
+        yield try_lock(lock)
     finally:
         os.close(lock)
 

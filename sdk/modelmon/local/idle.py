@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from types import TracebackType
 from typing import Any
@@ -13,6 +12,7 @@ from modelmon.function_spec.project_streams import streams_of
 from modelmon.function_spec.topics import open_topic
 from modelmon.function_spec.triggers import CronTrigger
 from modelmon.local.deployment import Deployment
+from modelmon.model import wall_clock_us
 from modelmon.nuclio.lifecycle import WRONG_CONFIGURATION
 from modelmon.settings import Settings
 from modelmon.streams import Stream
@@ -94,7 +94,7 @@ class Idle:
         from modelmon.views.left_to_do import left_to_do
 
         self._records = self._records or open_records(self._settings)
-        left = left_to_do(self._records, {}, time.time_ns() // 1000, self._settings)
+        left = left_to_do(self._records, {}, wall_clock_us(), self._settings)
         minutes = [f"{count(left.minutes, 'minute')} with new rows to look at"] * bool(left.minutes)
         windows = [f"windows {state.value}: {many:,}" for state, many in left.windows.items()]
         return ", ".join([*minutes, *windows])

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from modelmon.errors import ConfigError
+from modelmon.file_locks import try_lock
 from modelmon.function_spec.folders import lock_file, report_file
 from modelmon.local.deployment import Deployment
 
@@ -27,7 +28,7 @@ def lock_project(project: Path) -> int:
     # The project's folder itself: the state folder may be removed under a runner that still runs.
     folder = os.open(project, os.O_RDONLY | os.O_DIRECTORY)
     for _ in range(LOCK_TRIES):
-        if _flock(folder, fcntl.LOCK_EX):
+        if try_lock(folder):
             lock_file(project).write_text(str(os.getpid()), encoding="utf-8")
             return folder
         time.sleep(LOCK_WAIT_SECONDS)  # somebody may only be looking, see `is_running`
@@ -50,7 +51,7 @@ def is_running(project: Path) -> bool:
     except FileNotFoundError:
         return False
     try:
-        return not _flock(folder, fcntl.LOCK_SH)
+        return not try_lock(folder, fcntl.LOCK_SH)
     finally:
         os.close(folder)
 
@@ -103,11 +104,3 @@ def describe(deployment: Deployment) -> dict[str, Any]:
             for worker in deployment.workers
         ],
     }
-
-
-def _flock(file: int, kind: int) -> bool:
-    try:
-        fcntl.flock(file, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

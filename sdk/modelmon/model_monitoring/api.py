@@ -11,15 +11,15 @@ from sqlalchemy import Connection
 from modelmon.errors import ConfigError
 from modelmon.from_mlrun import missing_name, refuse
 from modelmon.ledger import endpoints
-from modelmon.model import ENDPOINT_ID, Endpoint, endpoint_id_of
+from modelmon.model import ENDPOINT_ID, LONGEST_ID, Endpoint, endpoint_id_of, wall_clock_us
 from modelmon.model_monitoring import endpoints as registered
 from modelmon.model_monitoring.artifacts import ModelArtifact, find_model
-from modelmon.model_monitoring.locating import HasSettings, now_us, opened, settings_of
+from modelmon.model_monitoring.locating import HasSettings, opened, settings_of
 from modelmon.model_monitoring.moments import Time
 from modelmon.model_monitoring.statuses import EndpointList, requested_within, with_status
 from modelmon.settings import Settings
 from modelmon.stats import read_reference
-from modelmon.wire.identity import LONGEST_ID, LONGEST_NAME, split_model
+from modelmon.wire.identity import LONGEST_NAME, split_model
 
 __path__: list[str] = []  # so that `from … import name` is told what MLRun has here and we have not
 if not TYPE_CHECKING:
@@ -67,7 +67,9 @@ def get_or_create_model_endpoint(
                 + (f"none has the id {endpoint_id!r}" if endpoint_id else "no endpoint_id was given either")
             )
         wanted = found or _new(settings, model_endpoint_name, endpoint_id, function_name, monitoring_mode)
-        return registered.register(connection, _described(wanted, model_path, artifact, stats), now_us())
+        return registered.register(
+            connection, _described(wanted, model_path, artifact, stats), wall_clock_us()
+        )
 
 
 def list_model_endpoints(
@@ -120,11 +122,7 @@ def _check(name: str, endpoint_id: str, function_name: str, monitoring_mode: str
 
 def check_endpoint_id(endpoint_id: str) -> None:
     """ "" or an id that everyone takes; ConfigError otherwise."""
-    if endpoint_id != "" and (
-        not isinstance(endpoint_id, str)
-        or len(endpoint_id) > LONGEST_ID
-        or not ENDPOINT_ID.fullmatch(endpoint_id)
-    ):
+    if endpoint_id != "" and (not isinstance(endpoint_id, str) or not ENDPOINT_ID.fullmatch(endpoint_id)):
         raise ConfigError(
             f"endpoint_id: must be at most {LONGEST_ID} letters, digits, '_' and '-', got {endpoint_id!r}"
         )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from modelmon.model import wall_clock_us
 from modelmon.model_monitoring.endpoints import called
-from modelmon.model_monitoring.locating import now_us, opened
+from modelmon.model_monitoring.locating import opened
 from modelmon.settings import Settings
 from modelmon.stores.samples import open_samples
 from modelmon.upkeep.erasing import Erased, erase
@@ -20,4 +21,4 @@ def erase_samples(settings: Settings, endpoint: str, where: Mapping[str, str], d
         with database.read() as connection:
             meant = called(connection, endpoint)
         samples = open_samples(settings)
-        return erase(database, samples, meant.endpoint_id, where, now_us(), dry_run=dry_run)
+        return erase(database, samples, meant.endpoint_id, where, wall_clock_us(), dry_run=dry_run)

@@ -7,9 +7,9 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from modelmon.errors import ConfigError
-from modelmon.model import WindowFeatures
+from modelmon.model import WindowFeatures, wall_clock_us
 from modelmon.model_monitoring.endpoints import called
-from modelmon.model_monitoring.locating import HasSettings, now_us, opened, settings_of
+from modelmon.model_monitoring.locating import HasSettings, opened, settings_of
 from modelmon.model_monitoring.moments import Time, moment_us
 from modelmon.stores.series import open_series
 from modelmon.stores.series import reading as series_reading
@@ -38,7 +38,7 @@ def read_feature_history(
     can't be.
     """
     settings = settings_of(project)
-    end_us = moment_us(end, "end", now_us())
+    end_us = moment_us(end, "end", wall_clock_us())
     start_us = moment_us(start, "start", max(0, end_us - 30 * DAY_US))
     with opened(settings) as database, closing(open_series(settings)) as series:
         with database.read() as connection:
@@ -61,7 +61,7 @@ def compare_features(project: HasSettings | str, endpoint: str, start: Time, end
     from modelmon.stores.samples import open_samples
 
     settings = settings_of(project)
-    start_us, end_us = moment_us(start, "start", 0), moment_us(end, "end", now_us())
+    start_us, end_us = moment_us(start, "start", 0), moment_us(end, "end", wall_clock_us())
     if start_us >= end_us:
         raise ConfigError(f"the end must come after the start {start}, got {end}")
     with opened(settings) as database:

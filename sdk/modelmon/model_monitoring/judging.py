@@ -12,8 +12,8 @@ from modelmon.errors import ConfigError, no_such
 from modelmon.ledger import endpoints, registry
 from modelmon.ledger.registry import RegisteredApp
 from modelmon.ledger.window_ledger import Watched, watched
-from modelmon.model import Endpoint
-from modelmon.model_monitoring.locating import now_us, opened
+from modelmon.model import Endpoint, wall_clock_us
+from modelmon.model_monitoring.locating import opened
 from modelmon.model_monitoring.moments import Time, moment_us
 from modelmon.settings import Settings
 from modelmon.stores.series import open_series
@@ -56,7 +56,7 @@ def judge_windows(
     The controller sends them with its next ticks; their answers replace older ones. Raises ConfigError for
     an app, endpoint or time that can't be and for more than MOST_WINDOWS windows, before anything is asked.
     """
-    now = now_us()
+    now = wall_clock_us()
     span = _span(start, end, now)
     with opened(settings) as database, closing(open_series(settings)) as series:
         with database.read() as connection:
@@ -93,7 +93,7 @@ def _asked(application_name: str, found: Sequence[Found], new: int) -> Asked:
 def ask_for_open_windows(settings: Settings, application_name: str) -> bool:
     """Ask an app that has just been registered for the windows that are not due yet and have rows already:
     nothing new may come to bring them to it. Returns whether there are rows that it could be asked for."""
-    now, grace_us = now_us(), round(settings.grace_seconds * 1e6)
+    now, grace_us = wall_clock_us(), round(settings.grace_seconds * 1e6)
     span = Span(max(0, now - grace_us), now + 1)
     with opened(settings) as database, closing(open_series(settings)) as series:
         with database.read() as connection:

@@ -8,8 +8,7 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from modelmon.from_mlrun.views import EndpointStatus
-from modelmon.model import Endpoint
-from modelmon.model_monitoring.locating import now_us
+from modelmon.model import Endpoint, wall_clock_us
 from modelmon.model_monitoring.moments import Time, moment_us
 from modelmon.settings import Settings
 from modelmon.views.endpoint_facts import Looking
@@ -30,7 +29,7 @@ class EndpointList(list[Endpoint]):
 def with_status(connection: Connection, found: Iterable[Endpoint], settings: Settings) -> EndpointList:
     """The same endpoints, each with its status of now."""
     endpoints = list(found)
-    looking, ids = Looking(now_us(), settings), [endpoint.endpoint_id for endpoint in endpoints]
+    looking, ids = Looking(wall_clock_us(), settings), [endpoint.endpoint_id for endpoint in endpoints]
     summaries = read_summaries(connection, looking, ids)
     return EndpointList(
         replace(endpoint, status=_status(endpoint, summary))

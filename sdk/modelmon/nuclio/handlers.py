@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import inspect
 import sys
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from nuclio_sdk import QualifiedOffset, Response
 
 from modelmon.errors import ConfigError
-from modelmon.model import Message
+from modelmon.model import Message, wall_clock_us
 from modelmon.nuclio.bridge import bridge_logging
 from modelmon.nuclio.health import answer_health, asks_health, health_reply, is_http
 from modelmon.nuclio.heartbeat import StreamPulse, TickPulse
@@ -118,7 +117,7 @@ def tick_handlers(
             return await answer_health(event)
         try:
             stage = await context.user_data.making
-            done = await stage.tick(time.time_ns() // 1000)
+            done = await stage.tick(wall_clock_us())
         except FAILURES as error:
             await context.user_data.pulse.ticked({"the tick": told(error)})
             return failure(event, error)

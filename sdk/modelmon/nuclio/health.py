@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Mapping
 from typing import Any
 
 from nuclio_sdk import Response
 
 from modelmon.errors import UnavailableError
-from modelmon.model import WorkerState
+from modelmon.model import WorkerState, wall_clock_us
 from modelmon.nuclio.lifecycle import FAILURES
 from modelmon.nuclio.pulse import function_name
 from modelmon.nuclio.replies import failure, reply
@@ -51,7 +50,7 @@ def _look(settings: Settings) -> Mapping[str, Any]:
     try:
         database = open_records(settings)
         try:
-            found: Mapping[str, Any] = to_json(health(database, name, time.time_ns() // 1000))
+            found: Mapping[str, Any] = to_json(health(database, name, wall_clock_us()))
             return found
         finally:
             database.close()

@@ -10,7 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from modelmon.errors import ConfigError, UnavailableError
-from modelmon.model import Heartbeat, WorkerState
+from modelmon.model import Heartbeat, WorkerState, wall_clock_us
 from modelmon.nuclio.progress import Progress
 from modelmon.settings import Settings
 from modelmon.waiting import away, back
@@ -61,7 +61,7 @@ class Pulse:
         """Write that the worker is so; it will be heard again within `seconds`."""
         from modelmon.ledger import heartbeats
 
-        now_us = time.time_ns() // 1000
+        now_us = wall_clock_us()
         if self._told is None or self._told[0] is not state:
             self._told = state, now_us
         beat = Heartbeat(
@@ -95,7 +95,7 @@ class Pulse:
         """Why the worker in whose place this one is stopped, if it said so not long ago; else ""."""
         from modelmon.ledger import heartbeats
 
-        now_us = time.time_ns() // 1000
+        now_us = wall_clock_us()
         with suppress(ConfigError, UnavailableError), self._turn, self._records().read() as connection:
             for beat in heartbeats.by_function(connection).get(function_name(), ()):
                 if beat.worker == self._worker and beat.state is WorkerState.FAILED:

@@ -17,10 +17,11 @@ from modelmon.function_spec.function_yaml import FILE
 from modelmon.function_spec.platforms import EMBEDDED
 from modelmon.ledger import registry
 from modelmon.ledger.window_ledger import project_period
+from modelmon.model import wall_clock_us
 from modelmon.model_monitoring.artifacts import check_json
 from modelmon.model_monitoring.folders import copy_into
 from modelmon.model_monitoring.judging import ask_for_open_windows
-from modelmon.model_monitoring.locating import HasSettings, now_us, opened
+from modelmon.model_monitoring.locating import HasSettings, opened
 from modelmon.project import functions
 from modelmon.project.base_images import settle_image
 from modelmon.project.from_mlrun import MLRunFunction
@@ -130,7 +131,7 @@ class AppFunction(MLRunFunction):
         )
         self.save(deployed=True)
         with opened(settings) as database, database.write() as connection:
-            registry.register_app(connection, self.name, self.spec.base_period, now_us())
+            registry.register_app(connection, self.name, self.spec.base_period, wall_clock_us())
         has_past = ask_for_open_windows(settings, self.name)
         tell(f"Deployed the app {self.name}: it judges the windows that are due from now on.")
         if has_past:

@@ -19,8 +19,9 @@ from modelmon.function_spec.function_yaml import FILE
 from modelmon.function_spec.topics import open_topic
 from modelmon.ledger import heartbeats, registry
 from modelmon.ledger.registry import RegisteredFunction
+from modelmon.model import wall_clock_us
 from modelmon.model_monitoring.folders import copy_into, remove_folder, replace_folder
-from modelmon.model_monitoring.locating import now_us, opened
+from modelmon.model_monitoring.locating import opened
 from modelmon.project.names import refuse_spelling
 from modelmon.project.preparing import prepare_environment
 from modelmon.project.telling import tell
@@ -193,7 +194,7 @@ def record(settings: Settings, name: str, kind: str, spec: Mapping[str, Any], *,
                 f"name: {name!r} is a function of kind {found.kind} already; choose another name"
             )
         deployed = deployed or (found is not None and found.deployed)
-        registry.put_function(connection, name, kind, spec, deployed=deployed, now_us=now_us())
+        registry.put_function(connection, name, kind, spec, deployed=deployed, now_us=wall_clock_us())
 
 
 def recorded(settings: Settings, name: str) -> RegisteredFunction | None:
@@ -206,7 +207,7 @@ def withdraw(settings: Settings, name: str, *, forget: bool) -> bool:
     it is unknown."""
     if is_deployed(settings, name):
         delete_function(settings, name, tell)
-    removed = remove_folder(deployed_folder(settings, name))
+    removed, now_us = remove_folder(deployed_folder(settings, name)), wall_clock_us()
     with opened(settings) as database, database.write() as connection:
         found = registry.get_function(connection, name)
         if found is not None and found.kind == "app":
@@ -215,7 +216,7 @@ def withdraw(settings: Settings, name: str, *, forget: bool) -> bool:
         if found is not None and forget:
             registry.remove_function(connection, name)
         elif found is not None:
-            registry.put_function(connection, name, found.kind, found.spec, deployed=False, now_us=now_us())
+            registry.put_function(connection, name, found.kind, found.spec, deployed=False, now_us=now_us)
     return removed or found is not None
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection
 
 from modelmon.errors import ConfigError
-from modelmon.settings import APP_NAME
+from modelmon.model import APP_NAME
 
 STREAM, CONTROLLER, WRITER = "modelmon-stream", "modelmon-controller", "modelmon-writer"
 INFRASTRUCTURE = {STREAM: "stream", CONTROLLER: "controller", WRITER: "writer"}

@@ -12,11 +12,12 @@ from modelmon.from_mlrun import is_hub_model_server, refuse
 from modelmon.function_spec.function_yaml import FILE
 from modelmon.ledger import incidents, outbox, registry
 from modelmon.ledger.facts import incident_fact
+from modelmon.model import wall_clock_us
 from modelmon.model_monitoring.api import Labels
 from modelmon.model_monitoring.api import list_model_endpoints as find_endpoints
 from modelmon.model_monitoring.artifacts import ModelArtifact, model_keys, read_model
 from modelmon.model_monitoring.judging import Asked, judge_windows
-from modelmon.model_monitoring.locating import now_us, opened
+from modelmon.model_monitoring.locating import opened
 from modelmon.model_monitoring.moments import Time
 from modelmon.model_monitoring.statuses import EndpointList
 from modelmon.project import functions, monitoring
@@ -262,8 +263,10 @@ class Project(MLRunProject):
         for each in names:
             functions.withdraw(self.settings, each, forget=True)
         with opened(self.settings) as database, database.write() as connection:
-            told = [told for each in names for told in incidents.resolve_app(connection, each, now_us())]
-            outbox.write(connection, [incident_fact(each) for each in told], now_us())
+            told = [
+                told for each in names for told in incidents.resolve_app(connection, each, wall_clock_us())
+            ]
+            outbox.write(connection, [incident_fact(each) for each in told], wall_clock_us())
 
     delete_model_monitoring_function = remove_model_monitoring_function
 

@@ -12,12 +12,12 @@ import msgspec
 from modelmon.errors import ConfigError
 from modelmon.from_mlrun import class_here, refuse
 from modelmon.from_mlrun.where import ROUTERS, SKLEARN_SERVER
-from modelmon.model import Endpoint
+from modelmon.model import Endpoint, wall_clock_us
 from modelmon.model_monitoring import endpoints as registered
 from modelmon.model_monitoring.api import check_endpoint_id
 from modelmon.model_monitoring.artifacts import ModelArtifact, check_json, find_model
 from modelmon.model_monitoring.folders import copy_into
-from modelmon.model_monitoring.locating import HasSettings, now_us, opened
+from modelmon.model_monitoring.locating import HasSettings, opened
 from modelmon.project import functions
 from modelmon.project.base_images import settle_image
 from modelmon.project.from_mlrun import MLRunFunction
@@ -223,7 +223,7 @@ class ServingFunction(MLRunFunction):
         if self.spec.tracking.enabled:
             with opened(settings) as database, database.write() as connection:
                 for each in wanted:
-                    registered.register(connection, each.endpoint, now_us())
+                    registered.register(connection, each.endpoint, wall_clock_us())
         functions.write_function(
             settings, self.name, lambda folder: self._fill(folder, wanted), self.environment
         )

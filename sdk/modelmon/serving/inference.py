@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelmon.errors import RejectedError
+from modelmon.model import wall_clock_us
 from modelmon.serving import protocol
 from modelmon.serving.model_server import V2ModelServer
 from modelmon.serving.recorder import Call, Recorder, Ticket
@@ -24,7 +25,7 @@ logger = logging.getLogger(__name__)
 class Clock:
     """Where times and ids come from; a test gives its own."""
 
-    now_us: Callable[[], int] = lambda: time.time_ns() // 1000
+    now_us: Callable[[], int] = wall_clock_us
     timer_us: Callable[[], int] = lambda: time.perf_counter_ns() // 1000
     new_id: Callable[[], str] = lambda: os.urandom(16).hex()
 

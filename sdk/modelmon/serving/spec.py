@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 
 from modelmon.errors import ConfigError
-from modelmon.model import ENDPOINT_ID, endpoint_id_of
+from modelmon.model import ENDPOINT_ID, LONGEST_ID, endpoint_id_of
 from modelmon.serving.tracking import Tracking
-from modelmon.wire.identity import LONGEST_ID, LONGEST_NAME
+from modelmon.wire.identity import LONGEST_NAME
 
 FILE_NAME = "serving.json"
 
@@ -52,9 +52,7 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             raise ConfigError(f"model {self.key}: class_name must be `module.Class` or `Class`")
         if len(self.endpoint_name) > LONGEST_NAME or "\x00" in self.endpoint_name:
             raise ConfigError(f"model key: at most {LONGEST_NAME} characters, no NUL, got {self.key!r}")
-        if self.endpoint_id and not (
-            len(self.endpoint_id) <= LONGEST_ID and ENDPOINT_ID.fullmatch(self.endpoint_id)
-        ):
+        if self.endpoint_id and not ENDPOINT_ID.fullmatch(self.endpoint_id):
             raise ConfigError(
                 f"model {self.key}: endpoint_id has only letters, digits, '_' and '-', at most {LONGEST_ID}, "
                 f"got {self.endpoint_id!r}"

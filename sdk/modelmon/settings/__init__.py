@@ -1,11 +1,10 @@
 """Settings of a project: `Settings.load()`."""
 
 from modelmon.settings.addresses import KAFKA, check_stream_address
-from modelmon.settings.project import APP_NAME, Settings, every_setting, is_secret, secret_settings
+from modelmon.settings.project import Settings, every_setting, is_secret, secret_settings
 from modelmon.sources import CREDENTIALS_NAME, FILE_NAME, PREFIX, STATE_FOLDER
 
 __all__ = [
-    "APP_NAME",
     "CREDENTIALS_NAME",
     "FILE_NAME",
     "KAFKA",

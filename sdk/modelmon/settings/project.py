@@ -34,7 +34,6 @@ _EMBEDDED = {
 }
 PROJECT_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 NAME = re.compile(r"[\w-]{1,64}")
-APP_NAME = re.compile(r"[a-zA-Z0-9_-]+")
 STREAM_SETTINGS = ("stream_path", "events_stream", "app_stream", "writer_stream")
 
 

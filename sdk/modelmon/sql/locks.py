@@ -6,7 +6,6 @@ work: connect to PostgreSQL itself, or to a pool by session.
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 from sqlalchemy import Connection, text
 
 from modelmon.errors import UnavailableError
+from modelmon.file_locks import try_lock
 
 MIGRATION, CONTROLLER = "migration", "controller"
 _NUMBERS = {MIGRATION: 7_310_589_411, CONTROLLER: 7_310_589_412}  # that no other program takes for its own
@@ -27,7 +27,7 @@ def file_lock(path: Path) -> Iterator[bool]:
     except OSError as error:
         raise UnavailableError(f"the lock {path} can't be taken: {error.strerror}") from error
     with file:
-        yield _take(file.fileno())  # closing the file gives it back
+        yield try_lock(file.fileno())  # closing the file gives it back
 
 
 @contextmanager
@@ -50,11 +50,3 @@ def server_lock(connection: Connection, name: str, wait_seconds: float) -> Itera
     finally:
         if mine:
             connection.execute(text(give), values)
-
-
-def _take(file: int) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

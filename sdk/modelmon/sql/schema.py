@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, MetaData, Table, inspect, select
 
 from modelmon.errors import ConfigError
+from modelmon.model import wall_clock_us
 
 
 def _nothing(connection: Connection) -> None:
@@ -59,4 +59,4 @@ def migrate(connection: Connection, schema: Schema) -> None:
 
 
 def _note(connection: Connection, schema: Schema, version: int) -> None:
-    connection.execute(schema.versions.insert().values(version=version, migrated_us=time.time_ns() // 1000))
+    connection.execute(schema.versions.insert().values(version=version, migrated_us=wall_clock_us()))

@@ -9,7 +9,6 @@ import errno
 import os
 import re
 import sys
-import time
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Sequence
@@ -17,6 +16,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, BinaryIO
 
 from modelmon.errors import ConfigError, UnavailableError
+from modelmon.model import wall_clock_us
 from modelmon.sources import make_folder
 from modelmon.sql.statements import chunks
 
@@ -123,7 +123,7 @@ class LocalFiles(Files):
                         yield "/".join((*inside, name))
 
     def _begin(self, folder: str) -> tuple[str, int]:
-        hidden = f"{folder}/.{time.time_ns() // 1000}-{uuid.uuid4().hex}.tmp"
+        hidden = f"{folder}/.{wall_clock_us()}-{uuid.uuid4().hex}.tmp"
         for attempt in range(MAKE_TRIES):
             try:
                 if self._durable and folder not in self._settled:

@@ -15,6 +15,7 @@ from urllib.parse import quote
 from uuid import uuid4
 
 from modelmon.errors import ConfigError, UnavailableError
+from modelmon.file_locks import try_lock
 
 GROUPS_FOLDER = "groups"
 
@@ -103,11 +104,11 @@ def _lock(path: Path, flags: int, kind: int = fcntl.LOCK_EX) -> int | None:
     """The open file, locked; None when another one holds the lock."""
     file = os.open(path, flags, 0o644)
     try:
-        fcntl.flock(file, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(file)
-        return None
+        mine = try_lock(file, kind)
     except OSError:
         os.close(file)
         raise
+    if not mine:
+        os.close(file)
+        return None
     return file

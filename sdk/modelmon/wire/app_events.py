@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from modelmon.errors import RejectedError
-from modelmon.model import Window, WindowKey, to_us
+from modelmon.model import APP_NAME, Window, WindowKey, to_us
 from modelmon.wire.decoding import LARGEST_INTEGER, decode_any
 from modelmon.wire.identity import check_endpoint_id, check_name, check_text, shown
 from modelmon.wire.moments import read_window, window_fields
@@ -78,7 +78,7 @@ def read_app_event(body: bytes) -> AppEvent:
 def read_application_name(value: dict[str, Any]) -> str:
     """The name of the app that a message is for or from."""
     name = check_name(value.get("application_name"), "application_name")
-    if not name.replace("-", "_").replace("_", "a").isalnum() or not name.isascii():
+    if not APP_NAME.fullmatch(name):
         raise RejectedError(f"has only letters, digits, '_' and '-', got {shown(name)}", "application_name")
     return name
 

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from modelmon.errors import RejectedError
+from modelmon.model import LONGEST_ID
 from modelmon.wire.decoding import (
     LARGEST_INTEGER,
     RawEvent,
@@ -17,7 +18,6 @@ from modelmon.wire.decoding import (
     decode_to_identify,
 )
 from modelmon.wire.identity import (
-    LONGEST_ID,
     Sender,
     check_endpoint_id,
     check_name,

@@ -8,9 +8,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from modelmon.errors import RejectedError
-from modelmon.model import ENDPOINT_ID, UNKNOWN_ENDPOINT, endpoint_id_of
+from modelmon.model import ENDPOINT_ID, LONGEST_ID, UNKNOWN_ENDPOINT, endpoint_id_of
 
-LONGEST_ID = 64
 LONGEST_NAME = 255
 LONGEST_TEXT = 512
 """Characters of a text that says who sent an event: senders are remembered, so none may be of any size."""
@@ -31,7 +30,7 @@ def shown(value: object) -> str:
 
 def check_endpoint_id(value: object, field: str = "endpoint_id") -> str:
     """The id, or RejectedError."""
-    if type(value) is str and len(value) <= LONGEST_ID and _is_endpoint_id(value):
+    if type(value) is str and _is_endpoint_id(value):
         return value
     raise RejectedError(f"must be 1 to {LONGEST_ID} letters, digits, '_' or '-', got {shown(value)}", field)
 

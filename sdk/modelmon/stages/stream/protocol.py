@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import gc
-import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import contextmanager
@@ -25,7 +24,7 @@ from modelmon.ledger.batches import (
 )
 from modelmon.ledger.dead_letters import Limits
 from modelmon.ledger.publishers import Applied, Key, applied_numbers
-from modelmon.model import BatchRange, SampleFile
+from modelmon.model import BatchRange, SampleFile, wall_clock_us
 from modelmon.settings import Settings
 from modelmon.sql.database import Database
 from modelmon.stages.stream.aside import set_sparse_aside
@@ -49,10 +48,6 @@ class Wait(Protocol):
     """Gives the result of a blocking action, once what it needs is there: `when_available`."""
 
     def __call__(self, action: Callable[[], T], settings: Settings, what: str) -> Awaitable[T]: ...
-
-
-def wall_clock_us() -> int:
-    return time.time_ns() // 1000
 
 
 @dataclass(frozen=True, slots=True)

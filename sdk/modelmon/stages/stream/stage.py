@@ -16,11 +16,11 @@ from modelmon.errors import ConfigError
 from modelmon.ledger.batches import Position, read_position, take_over
 from modelmon.ledger.clock import STEP_US
 from modelmon.ledger.records import open_records
-from modelmon.model import Message
+from modelmon.model import Message, wall_clock_us
 from modelmon.settings import Settings
 from modelmon.stages.stream.files import writer_threads
 from modelmon.stages.stream.partition import PartitionBuffer
-from modelmon.stages.stream.protocol import Parts, apply_batch, wall_clock_us
+from modelmon.stages.stream.protocol import Parts, apply_batch
 from modelmon.stores.samples import open_samples
 from modelmon.stores.series import open_series
 from modelmon.streams import open_stream

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import closing
 from typing import Any
@@ -15,7 +14,7 @@ from modelmon.incidents import State
 from modelmon.ledger.dead_letters import Limits
 from modelmon.ledger.incidents import Told
 from modelmon.ledger.records import open_records
-from modelmon.model import Message, from_us
+from modelmon.model import Message, from_us, wall_clock_us
 from modelmon.settings import Settings
 from modelmon.sql.database import Database
 from modelmon.stages.writer.reading import read_messages
@@ -35,10 +34,6 @@ MAX_BYTES = 16 * 2**20
 Acknowledge = Callable[[int, int], Awaitable[None]]
 
 
-def _wall_clock() -> int:
-    return time.time_ns() // 1000
-
-
 class Writer:
     """Applies the writer's stream to series and records.
 
@@ -53,7 +48,7 @@ class Writer:
         database: Database,
         series: SeriesStore,
         stream_id: str,
-        clock: Callable[[], int] = _wall_clock,
+        clock: Callable[[], int] = wall_clock_us,
     ) -> None:
         self._settings = settings
         self._acknowledge = acknowledge
