@@ -1,9 +1,10 @@
-"""The exactly-once protocol under random interleavings: kills, zombies, replays, compaction, sweep.
+"""The exactly-once protocol under random interleavings: kills, zombies, replays, compaction, erasing,
+sweep.
 
 Real code throughout: where batches are cut (PartitionBuffer), `apply_batch` and its steps in the order of the
-stream function's graph, the ledger on SQLite, the SQL series, compaction, sweep and reader. Only the files
-are in memory. Actors are threads that run one at a time and can be stopped for good, or for long, before each
-transaction and file.
+stream function's graph, the ledger on SQLite, the SQL series, compaction, erasing, sweep and reader. Only
+the files are in memory. Actors are threads that run one at a time and can be stopped for good, or for long,
+before each transaction and file.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from modelmon.stores.series.schema import series_traffic
 from modelmon.stores.series.sql import SqlSeries
 from modelmon.upkeep import asking
 from modelmon.upkeep.compaction import compact
+from modelmon.upkeep.erasing import erase
 from modelmon.upkeep.sweep import sweep
 from modelmon.windows import Period, Span
 from repeating import times
@@ -52,7 +54,8 @@ ENDPOINTS = ("a", "b")
 MESSAGES = 6
 WRITTEN = (
     schema.positions, schema.void_ranges, schema.files, schema.traffic, series_traffic,
-    schema.endpoints, schema.dirty, schema.dead_letters, schema.rewrites, schema.column_types,
+    schema.endpoints, schema.dirty, schema.dead_letters, schema.rewrites, schema.erasures,
+    schema.column_types,
 )  # fmt: skip
 GRID = [Period(0, 10)]
 Place = tuple[int, int, int]  # offset, item, row
@@ -244,6 +247,7 @@ class World:
         )  # fmt: skip
         self.steps = steps_of(graph(self.parts))
         self.committed = 0
+        self.forgotten: set[int] = set()
         self.sweep: Callable[..., Any] = sweep
 
     # --- actors -----------------------------------------------------------------------------------
@@ -318,10 +322,21 @@ class World:
             self.database, self.series, "app", GRID, Watched(endpoint_id, False, None),
             Span(0, 2 * NOW_US), MESSAGES,
         )  # fmt: skip
-        missed = {to_us(time) for time in table.column("timestamp").to_pylist()}
+        rows = table.select(["timestamp", "stream_offset"]).to_pylist()
+        missed = {to_us(row["timestamp"]) for row in rows if row["stream_offset"] not in self.forgotten}
         for span in found.kept:
             missed = {time_us for time_us in missed if not span.start_us <= time_us < span.end_us}
         assert not missed, f"rows that no window was found for: {missed}"
+
+    def forget(self) -> None:
+        """Somebody has the rows of one message erased."""
+        offset = self.random.randrange(MESSAGES)
+        self.forgotten.add(offset)
+        self.erase(self.database, offset)
+
+    def erase(self, database: Any, offset: int) -> None:
+        where = {"stream_offset": str(offset)}
+        erase(database, self.samples, ENDPOINTS[offset % 3 == 0], where, LATER_US)
 
     # --- the course of things ---------------------------------------------------------------------
 
@@ -330,7 +345,7 @@ class World:
         actors: list[Actor] = []
         for _ in range(self.random.randint(20, 70)):
             if len(actors) < 4 and self.random.random() < 0.25:
-                body = self.random.choice((*(self.own, self.tidy) * 3, self.read, self.ask))
+                body = self.random.choice((*(self.own, self.tidy) * 3, self.read, self.ask, self.forget))
                 actors.append(Actor(body).begin())
             if not actors:
                 continue
@@ -357,6 +372,8 @@ class World:
         self.own()
         with self.plain.write() as connection:
             connection.execute(delete(schema.rewrites))  # as after an hour
+        for offset in self.forgotten:  # what was killed halfway is run again, and more may have come since
+            self.erase(self.plain, offset)
         self.sweep(self.plain, self.samples, LATER_US, NO_DEADLINE)
 
     def check(self) -> None:
@@ -371,9 +388,10 @@ class World:
         assert (position.applied, position.open) == (MESSAGES - 1, None)
         stored = [place for path, _ in listed for place in places_of(self.samples.files[path])]
         expected = {place for place in PLACES if place[0] not in aside}
-        assert Counter(stored) == Counter(expected)
+        kept = {place for place in expected if place[0] not in self.forgotten}
+        assert Counter(stored) == Counter(kept)
         assert len(set(aside)) == len(aside)
-        assert sum(rows for _, rows in listed) == len(expected)
+        assert sum(rows for _, rows in listed) == len(kept)
         assert set(self.samples.files) == {path for path, _ in listed}, "files at rest that nobody lists"
         assert sum(row.stored for row in traffic) == len(expected)
         assert sum(row.rejected for row in traffic) == len(aside)
