@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -28,7 +29,7 @@ from modelmon.stages.stream import StreamStage
 from modelmon.stages.stream import stage as stage_module
 from modelmon.stores.base import SampleStore
 from modelmon.stores.series import open_series
-from streaming import Bed, event, feed, graph, run
+from streaming import Bed, event, feed, graph, run, written
 
 
 def bodies(count: int, first: int = 0) -> list[bytes]:
@@ -323,6 +324,12 @@ def test_an_owner_that_is_replaced_between_open_and_commit_changes_nothing(tmp_p
     run(feed(bed, messages))
     assert ranges(bed) == [(0, 3)]
     assert bed.table("traffic", "received") == [4]
+
+
+def test_the_collector_sees_everything_again_once_a_batch_is_applied(tmp_path: Path) -> None:
+    before = gc.get_freeze_count()
+    assert len(written(tmp_path, event(), b"rubbish", event()).sample()) == 2
+    assert (gc.isenabled(), gc.get_freeze_count()) == (True, before)
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,13 @@ from modelmon.wire.moments import EXAMPLE, LATEST_US, read_moment
 
 Int64s = npt.NDArray[np.int64]
 
-_PARTS = {"year": 0, "month": 5, "day": 8, "hour": 11, "minute": 14, "second": 17, "fraction": 20}
-"""Where each number of EXAMPLE begins; a character that is none comes between them."""
-_DATE_END, _END = 10, 26
+_DATE_END = 10
 _FORM = np.frombuffer(EXAMPLE.encode(), np.uint8)
-_IS_DIGIT = np.array([character.isdigit() for character in EXAMPLE[:_END]] + [False] * (len(EXAMPLE) - _END))
-_DATE_AND_TIME = np.frombuffer(b" T", np.uint8)
+_PAIRS = np.array([0, 2, 5, 8, 11, 14, 17, 20, 22, 24])
+"""Where two digits stand: of year twice, month, day, hour, minute, second, and of their fraction thrice."""
+_LEAST = np.array([0, 0, 1, 1, 0, 0, 0, 0, 0, 0])
+_MOST = np.array([99, 99, 12, 31, 23, 59, 59, 99, 99, 99])
+_REST = np.setdiff1d(np.arange(len(EXAMPLE)), [*_PAIRS, *(_PAIRS + 1), _DATE_END])
 
 
 def read_moments(texts: Sequence[str], field: str) -> Int64s:
@@ -35,30 +36,25 @@ def _read_alike(texts: Sequence[str]) -> Int64s | None:
     if set(map(len, texts)) != {len(EXAMPLE)} or not joined.isascii():
         return None
     characters = np.frombuffer(joined.encode(), np.uint8).reshape(len(texts), len(EXAMPLE))
-    is_other = (characters != _FORM) & ~_IS_DIGIT
-    is_other[:, _DATE_END] = ~np.isin(characters[:, _DATE_END], _DATE_AND_TIME)
-    digits = characters - np.uint8(ord("0"))  # what stands before "0" becomes more than 9
-    if is_other.any() or digits[:, _IS_DIGIT].max() > 9:
+    date_end = characters[:, _DATE_END]
+    if (characters[:, _REST] != _FORM[_REST]).any() or not ((date_end == 32) | (date_end == 84)).all():
+        return None  # 32 and 84: " " and "T"
+    digits = characters - np.uint8(48)  # what stands before "0" becomes more than 9
+    tens, ones = digits[:, _PAIRS], digits[:, _PAIRS + 1]
+    pairs = tens.astype(np.int64) * 10 + ones
+    if max(tens.max(), ones.max()) > 9 or ((pairs < _LEAST) | (pairs > _MOST)).any():
         return None
-    return _microseconds(*(_number(digits, start) for start in _PARTS.values()))
+    return _microseconds(*pairs.T)
 
 
-def _number(digits: npt.NDArray[np.uint8], start: int) -> Int64s:
-    number = np.zeros(len(digits), np.int64)
-    while start < _END and _IS_DIGIT[start]:
-        number = number * 10 + digits[:, start]
-        start += 1
-    return number
-
-
-def _microseconds(
-    year: Int64s, month: Int64s, day: Int64s, hour: Int64s, minute: Int64s, second: Int64s, fraction: Int64s
-) -> Int64s | None:
-    """Since the epoch; None where one of them is no time that there is, or too early or too late."""
-    months = ((year - 1970) * 12 + month - 1).astype("datetime64[M]")
+def _microseconds(century: Int64s, year: Int64s, month: Int64s, day: Int64s, *rest: Int64s) -> Int64s | None:
+    """Since the epoch; None where there is no such day, or one is too early or too late."""
+    months = ((century * 100 + year - 1970) * 12 + month - 1).astype("datetime64[M]")
     days = months.astype("datetime64[D]") + (day - 1)
-    is_day = (month >= 1) & (month <= 12) & (day >= 1) & (days.astype("datetime64[M]") == months)
-    is_time = (hour <= 23) & (minute <= 59) & (second <= 59)
+    hour, minute, second, *fraction = rest
     seconds = ((days.astype(np.int64) * 24 + hour) * 60 + minute) * 60 + second
-    moments: Int64s = seconds * 1_000_000 + fraction
-    return moments if (is_day & is_time & (moments >= 0) & (moments < LATEST_US)).all() else None
+    moments: Int64s = seconds
+    for two_digits in fraction:
+        moments = moments * 100 + two_digits
+    is_day = (days.astype("datetime64[M]") == months).all()
+    return moments if is_day and moments.min() >= 0 and moments.max() < LATEST_US else None

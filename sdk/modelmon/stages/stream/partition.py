@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
+from operator import attrgetter
 
 from modelmon.ledger.batches import OpenBatch, Position
 from modelmon.model import BatchRange, Message
 from modelmon.settings import Settings
+
+_body_of = attrgetter("body")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,17 +124,14 @@ class PartitionBuffer:
         """The next batch; its messages stay held until `done`. Only when `can_cut`."""
         if self._replay is not None:
             return self._cut_replay(self._replay)
-        count, size = 0, 0
-        for message in self._messages[: self._most_messages]:
-            count, size = count + 1, size + len(message.body)
-            if size >= self._most_bytes:
-                break
-        taken = self._messages[:count]
+        taken = self._messages[: self._most_messages]
+        sizes = list(accumulate(map(len, map(_body_of, taken))))
+        taken = taken[: bisect_left(sizes, self._most_bytes) + 1]
         return Cut(OpenBatch(taken[0].offset, taken[-1].offset, 1, 0), taken)
 
     def done(self, cut: Cut, now: float) -> int:
         """The batch is applied: let its messages go; returns their bytes."""
-        freed = sum(len(message.body) for message in cut.messages)
+        freed = sum(map(len, map(_body_of, cut.messages)))
         self._messages = self._messages[len(cut.messages) :]
         self.bytes -= freed
         self.applied, self._replay, self.since = cut.open.last, None, now

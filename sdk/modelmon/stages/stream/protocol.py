@@ -87,10 +87,14 @@ async def apply_batch(
     batch was applied with another partition meanwhile, and it goes through once more.
     """
     batch = await begin(parts, position, cut, now_us)
-    is_applied: bool | None = None if batch else False
-    while batch and is_applied is None:
-        is_applied = await through(batch)
-    return bool(is_applied)
+    if batch is None:
+        return False
+    try:
+        while (is_applied := await through(batch)) is None:
+            pass
+    finally:
+        gc.unfreeze()  # what `_collector_paused` has set apart
+    return is_applied
 
 
 async def begin(parts: Parts, position: Position, cut: Cut, now_us: int) -> Batch | None:
@@ -196,11 +200,15 @@ def _look_up(parts: Parts, decoded: Decoded) -> tuple[dict[str, KnownNames], dic
 
 @contextmanager
 def _collector_paused() -> Iterator[None]:
-    """A batch is many new objects at once, and walking them costs the collector more than making them."""
+    """A batch is many new objects at once, and walking them costs the collector more than making them.
+
+    What was made is set apart until the batch is applied.
+    """
     was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
+        gc.freeze()
         if was_enabled:
             gc.enable()
