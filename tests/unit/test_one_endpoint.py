@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from modelmon.cli import main, output
+from modelmon.model import BatchRange, TrafficPoint
 from unit.window_support import E1, E2, Chain, at, done, failed, metric, result, stats
 
 NUMBERS = {"count": 90, "mean": 4.5, "hist": [[60, 30], [0.0, 5.0, 10.0]], "kind": "numeric", "missing": 10}
@@ -84,6 +85,25 @@ def test_history_has_a_point_for_each_window_the_oldest_first(
     assert [point["status"] for point in drift["points"]] == [0, 0, 0, 2]
     starts = [point["start"] for point in drift["points"]]
     assert starts == sorted(starts)
+
+
+def test_traffic_is_shown_from_the_first_window_on(chain: Chain, shown: Callable[..., str]) -> None:
+    judge(chain)
+    points = [
+        TrafficPoint(
+            E1, at(minute), 3, 3, latency_count=3, latency_us_sum=3_000, latency_us_max=1_500,
+            latency_us_histogram=(0,) * 10 + (2, 1),
+        )
+        for minute in range(-10, 53)
+    ]  # fmt: skip
+    chain.series.write_traffic(BatchRange("s", 0, 0, 0), points)
+    traffic = json.loads(shown(E1, "--json"))["traffic"]
+    assert traffic[0]["start"] == "2023-11-14 22:20:00.000000+00:00"
+    assert sum(bucket["requests"] for bucket in traffic) == 3 * 53
+    assert traffic[0]["latency"]["highest_ms"] == 1.5
+    text = shown(E1)
+    assert "Traffic from 2023-11-14 22:20 UTC" in text
+    assert "159 requests; 95 of 100 within 1.5 ms at worst" in text
 
 
 def test_only_so_many_windows_back_are_read(chain: Chain, shown: Callable[..., str]) -> None:

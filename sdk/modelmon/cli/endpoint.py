@@ -66,11 +66,12 @@ def read_endpoint(settings: Settings, name: str, windows: int) -> EndpointView:
 
 
 def _show(found: EndpointView) -> None:
-    from modelmon.cli.features import print_features, print_history
+    from modelmon.cli.features import print_features, print_history, print_traffic
 
     _print_head(found.endpoint)
     print_waiting([found.endpoint], found.now)
     print_history(found.history)
+    print_traffic(found.traffic)
     print_features(found.features)
     _print_windows(found.windows)
     print_incidents(found.incidents, [found.endpoint])

@@ -18,6 +18,7 @@ from modelmon.model import ResultStatusApp
 if TYPE_CHECKING:
     from modelmon.views.features import FeatureView
     from modelmon.views.history import Line, Point
+    from modelmon.views.traffic import TrafficBucket
 
 FEATURES, BINS = 20, 10
 NOTHING = "–"
@@ -52,6 +53,19 @@ def _bars(points: Sequence[Point], values: NDArray[np.float64]) -> Text:
         return Text("".join(BARS[min(int(share * 8), 7)] for share in shares), "cyan")
     statuses = [ResultStatusApp(point.status or 0) for point in points]
     return line([*zip(shares.tolist(), statuses, strict=True)])
+
+
+def print_traffic(traffic: Sequence[TrafficBucket]) -> None:
+    """How many requests there were over time, and how long they took."""
+    if not traffic:
+        return
+    highest = max(bucket.requests for bucket in traffic) or 1
+    bars = "".join(_bar(bucket.requests / highest) for bucket in traffic)
+    slow = [bucket.latency.p95_ms for bucket in traffic if bucket.latency]
+    took = f"; 95 of 100 within {_number(max(slow))} ms at worst" if slow else ""
+    text = f"  {bars}  {sum(bucket.requests for bucket in traffic):,} requests{took}"
+    console.print(f"\n[bold]Traffic[/bold] from {traffic[0].start:%Y-%m-%d %H:%M} UTC", highlight=False)
+    console.print(text, highlight=False, soft_wrap=True)
 
 
 def print_features(features: Sequence[FeatureView]) -> None:

@@ -1,9 +1,10 @@
-"""One endpoint as a person looks at it: its history, its windows, its features before and after."""
+"""One endpoint as a person looks at it: history, traffic, windows, its features before and after."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from modelmon.ledger import endpoints, registry
 from modelmon.model import WindowKey, from_us, to_us
@@ -16,18 +17,23 @@ from modelmon.views.endpoints import EndpointSummary, find_endpoint
 from modelmon.views.features import FeatureView, read_features
 from modelmon.views.history import Line, lines_of
 from modelmon.views.incidents import Incident, ended_incidents, open_incidents
+from modelmon.views.traffic import TrafficBucket, read_traffic_buckets
 from modelmon.views.windows import WindowView, list_windows
+
+BUCKETS = 60
 
 
 @dataclass(frozen=True, slots=True)
 class EndpointView:
     """What `modelmon endpoint` shows. `windows`, the newest first; `history`, a line for each metric and
-    result over these windows; `features`, the most changed first; `incidents`, open ones first."""
+    result over these windows; `traffic` in the time from the first of them on; `features`, the most changed
+    first; `incidents`, open ones first."""
 
     project: str
     now: datetime
     endpoint: EndpointSummary
     history: tuple[Line, ...]
+    traffic: tuple[TrafficBucket, ...]
     windows: tuple[WindowView, ...]
     features: tuple[FeatureView, ...]
     incidents: tuple[Incident, ...]
@@ -56,5 +62,16 @@ def read_endpoint(
     windows.sort(key=lambda each: each.start_infer_time, reverse=True)
     return EndpointView(
         settings.project, from_us(now_us), summary,
-        lines_of(read_windows(database, series, keys)), tuple(windows), features, incidents,
+        lines_of(read_windows(database, series, keys)), _traffic(database, series, summary, windows),
+        tuple(windows), features, incidents,
     )  # fmt: skip
+
+
+def _traffic(
+    database: Database, series: SeriesStore, endpoint: EndpointSummary, windows: Sequence[WindowView]
+) -> tuple[TrafficBucket, ...]:
+    if endpoint.first_request is None or endpoint.last_request is None:
+        return ()
+    starts = [window.start_infer_time for window in windows] or [endpoint.first_request]
+    end = endpoint.last_request + timedelta(minutes=1)
+    return read_traffic_buckets(database, series, endpoint.endpoint_id, min(starts), end, most=BUCKETS)
