@@ -561,3 +561,45 @@ class TestBundle:
         done = modelmon("bundle", "--wheel", "nothing.whl")
         assert done.code == 2
         assert done.err.startswith("error: nothing.whl is no wheel of ModelMon; leave out --wheel")
+
+
+class TestDisk:
+    def test_each_part_is_shown_with_what_goes_when(self, modelmon: Any, project: Path) -> None:
+        open_stream(Settings.load(project).events_url, 2).publish([("k", b"x")] * 7)
+        shown = modelmon("disk", "--json").json
+        parts = {each["part"]: each for each in shown["parts"]}
+        assert parts["stream events"]["count"] == 7
+        assert parts["stream events"]["held_by"] == "group modelmon-stream has 7 messages to read"
+        assert "there is no such stream" in shown["unavailable"]["writer"]
+        text = modelmon("disk").out
+        assert "records and series" in text
+        assert "group modelmon-stream has 7 messages to read" in text
+
+
+class TestForgetting:
+    @pytest.fixture
+    def endpoint(self, project: Path) -> str:
+        from modelmon.ledger import endpoints
+        from modelmon.ledger.records import open_records
+        from modelmon.model import Endpoint
+
+        records = open_records(Settings.load(project))
+        with records.write() as connection:
+            endpoints.put(connection, Endpoint("abc", "flights", "churn:v1"), 1)
+        records.close()
+        return "abc"
+
+    def test_an_endpoint_is_forgotten_by_its_name(self, modelmon: Any, endpoint: str) -> None:
+        gone = modelmon("endpoint", "churn:v1", "--delete", "--yes", "--json").json
+        assert gone == {
+            "endpoint_id": endpoint,
+            "endpoint_name": "churn:v1",
+            "deleted": {"files": 0, "rows": 0, "windows": 0},
+        }
+        assert modelmon("endpoint", "churn:v1").code == 2
+
+    def test_nothing_is_forgotten_without_a_yes(self, modelmon: Any, endpoint: str) -> None:
+        done = modelmon("endpoint", endpoint, "--delete")
+        assert (done.code, "--yes" in done.err) == (2, True)
+        assert modelmon("endpoint", endpoint, "--json").code == 0
+        assert modelmon("endpoint", "other", "--delete", "--yes").code == 2

@@ -16,9 +16,10 @@ import yaml
 import modelmon
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.function_spec.function_yaml import read_function
-from modelmon.ledger import registry
+from modelmon.ledger import endpoints, registry
 from modelmon.ledger.records import open_records
 from modelmon.ledger.window_ledger import project_period
+from modelmon.model import Endpoint
 from modelmon.project import Project, get_or_create_project, load_project
 from modelmon.project.opening import edited
 from modelmon.streams import open_stream
@@ -383,3 +384,18 @@ def test_another_process_sees_what_was_deployed(project: Project) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == ["['histogram-data-drift']", "['delay:v1']", "50.0"]
+
+
+def test_an_endpoint_is_deleted_by_name_and_function_or_by_id(project: Project) -> None:
+    records = open_records(project.settings)
+    with records.write() as connection:
+        for endpoint_id, function_name in (("a", "one"), ("b", "two"), ("c", "two")):
+            made = Endpoint(endpoint_id, project.name, "churn:v1", function_name=function_name)
+            endpoints.put(connection, made, 1)
+    for wrong in ({"name": "other"}, {"name": "churn:v1"}, {"name": "other", "endpoint_id": "a"}):
+        with pytest.raises(ConfigError, match="endpoint"):
+            project.delete_model_endpoint(**wrong)
+    project.delete_model_endpoint("churn:v1", "one")
+    project.delete_model_endpoint("churn:v1", endpoint_id="c")
+    assert [each.endpoint_id for each in project.list_model_endpoints()] == ["b"]
+    records.close()

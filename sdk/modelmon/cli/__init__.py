@@ -19,6 +19,7 @@ from modelmon.cli import (
     check,
     deadletters,
     deploy,
+    disk,
     endpoint,
     erase,
     functions,
@@ -55,6 +56,7 @@ app.command()(running.up)
 app.command()(status.status)
 app.command()(endpoint.endpoint)
 app.command()(health.health)
+app.command()(disk.disk)
 app.command()(judge.judge)
 app.command()(erase.erase)
 app.command()(publish.publish)

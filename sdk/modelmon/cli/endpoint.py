@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import asdict
 from datetime import datetime
 from datetime import time as time_of_day
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from modelmon.cli.output import AsJson, ProjectDir, console, load_settings, print_json, print_table
+from modelmon.cli.output import AsJson, ProjectDir, confirm, console, load_settings, print_json, print_table
 from modelmon.cli.showing import COLOURS, print_incidents, print_waiting
 from modelmon.counting import count
 from modelmon.model import wall_clock_us
@@ -29,6 +30,8 @@ MIDNIGHT = time_of_day()
 def endpoint(
     name: Annotated[str, typer.Argument(help="Its name or id.")],
     windows: Annotated[int, typer.Option(min=1, help="How many windows back, of each app.")] = 50,
+    delete: Annotated[bool, typer.Option("--delete", help="Forget it, with all that is of it.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --delete: don't ask.")] = False,
     project_dir: ProjectDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -36,19 +39,49 @@ def endpoint(
 
     Before is what the model was trained on, now is the newest window.
 
+    With --delete it is forgotten: samples, series, windows, incidents, counts,
+    its record last, so that a command that was killed can be given again.
+    What still comes for it registers it anew.
+
     Examples:
 
       modelmon endpoint churn
 
       modelmon endpoint churn --windows 200 --json
+
+      modelmon endpoint churn --delete
     """
     from modelmon.views.encoding import to_json
 
-    found = read_endpoint(load_settings(project_dir), name, windows)
+    settings = load_settings(project_dir)
+    if delete:
+        _delete(settings, name, yes, as_json)
+        return
+    found = read_endpoint(settings, name, windows)
     if as_json:
         print_json(to_json(found))
     else:
         _show(found)
+
+
+def _delete(settings: Settings, name: str, yes: bool, as_json: bool) -> None:
+    from modelmon.model_monitoring.endpoints import called
+    from modelmon.model_monitoring.erasing import forget_endpoint
+    from modelmon.model_monitoring.locating import opened
+
+    with opened(settings) as records, records.read() as connection:
+        found = called(connection, name)
+    if not yes:
+        confirm(f"Forget {found.name} ({found.endpoint_id}) and everything of it, for good?")
+    gone = forget_endpoint(settings, found.endpoint_id)
+    if as_json:
+        print_json({"endpoint_id": found.endpoint_id, "endpoint_name": found.name, "deleted": asdict(gone)})
+        return
+    console.print(
+        f"{escape(found.name)} is forgotten: {count(gone.rows, 'row')} in {count(gone.files, 'file')}, "
+        f"{count(gone.windows, 'window')}",
+        highlight=False,
+    )
 
 
 def read_endpoint(settings: Settings, name: str, windows: int) -> EndpointView:

@@ -16,6 +16,8 @@ from modelmon.model import wall_clock_us
 from modelmon.model_monitoring.api import Labels
 from modelmon.model_monitoring.api import list_model_endpoints as find_endpoints
 from modelmon.model_monitoring.artifacts import ModelArtifact, model_keys, read_model
+from modelmon.model_monitoring.endpoints import called
+from modelmon.model_monitoring.erasing import forget_endpoint
 from modelmon.model_monitoring.judging import Asked, judge_windows
 from modelmon.model_monitoring.locating import opened
 from modelmon.model_monitoring.moments import Time
@@ -439,6 +441,20 @@ class Project(MLRunProject):
         function_name = function_name or others.pop("function", None)
         refuse("list_model_endpoints", **{k: v for k, v in others.items() if k not in READING})
         return find_endpoints(self, names, model_name, function_name, labels, uids, start=start, end=end)
+
+    def delete_model_endpoint(
+        self, name: str, function_name: str | None = None, endpoint_id: str = ""
+    ) -> None:
+        """Forget an endpoint: its samples, series, windows, incidents, counts and its record, for good.
+
+        `endpoint_id` chooses among several of one name. What still comes for it registers it anew. A call
+        that was interrupted can be made again.
+        """
+        with opened(self.settings) as database, database.read() as connection:
+            found = called(connection, endpoint_id or name, function_name)
+        if name and found.name != name:
+            raise ConfigError(f"endpoint: {endpoint_id} is {found.name!r}, not {name!r}")
+        forget_endpoint(self.settings, found.endpoint_id)
 
     def _own_code(self, name: str) -> Path | None:
         folders = (self.context / "functions" / each for each in (name, ServingFunction.kind))

@@ -57,11 +57,7 @@ def maintain(database: Database, settings: Settings, now_us: int) -> dict[str, A
         finished and all_folded and all_forgotten and not state["sweep_after"] and time.monotonic() < deadline
     )
     with database.write() as connection:
-        registry.set_value(
-            connection,
-            STATE,
-            {**state, "rested_us": now_us if finished and time.monotonic() < deadline else -REST_US},
-        )
+        registry.set_value(connection, STATE, {**state, "rested_us": now_us if finished else -REST_US})
     return {"pruned_files": pruned, "merged_files": merged, "swept_files": swept, "folded_points": folded}
 
 

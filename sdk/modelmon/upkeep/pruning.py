@@ -105,10 +105,10 @@ def _of_retention(database: Database, before_us: int) -> list[Some]:
     silent = select(traffic.c.endpoint_id).where(traffic.c.last_request_us < before_us)
     return [
         *(_old_windows(name, before_us) for name in names),
-        _rows(reported, reported.c.start_us < before_us),
-        _rows(column_types, column_types.c.endpoint_id.in_(silent)),
-        _rows(schema_changes, schema_changes.c.first_seen_us < before_us),
-        _rows(void_ranges, void_ranges.c.noted_us < before_us - DAY_US),
+        some_rows(reported, reported.c.start_us < before_us),
+        some_rows(column_types, column_types.c.endpoint_id.in_(silent)),
+        some_rows(schema_changes, schema_changes.c.first_seen_us < before_us),
+        some_rows(void_ranges, void_ranges.c.noted_us < before_us - DAY_US),
     ]
 
 
@@ -161,8 +161,8 @@ def _old_notes(now_us: int) -> Iterator[Some]:
         .having(func.max(publishers.c.noted_us) < now_us - NOTES_KEPT_US)
         .limit(CHUNK)
     )
-    yield _rows(publishers, publishers.c.publisher_id.in_(silent))
-    yield _rows(heartbeats, heartbeats.c.beat_us < now_us - NOTES_KEPT_US)
+    yield some_rows(publishers, publishers.c.publisher_id.in_(silent))
+    yield some_rows(heartbeats, heartbeats.c.beat_us < now_us - NOTES_KEPT_US)
 
 
 def _date_publishers(now_us: int) -> Some:
@@ -178,10 +178,11 @@ def _date_publishers(now_us: int) -> Some:
 def _of_nobody(table: Table) -> Some:
     """What a batch that was under way noted of an endpoint that was deleted meanwhile."""
     known = exists().where(endpoints.c.endpoint_id == table.c.endpoint_id)
-    return _rows(table, ~known)
+    return some_rows(table, ~known)
 
 
-def _rows(table: Table, condition: ColumnElement[bool]) -> Some:
+def some_rows(table: Table, condition: ColumnElement[bool]) -> Some:
+    """Deletes some of the rows under this condition."""
     key = list(table.primary_key)
 
     def forget(connection: Connection) -> int:

@@ -50,7 +50,11 @@ class StreamRetention:
     def _prune(
         self, readers: Sequence[Subscription], retention: Retention, now_us: int, deadline: float
     ) -> int:
-        stream, groups = self._streams.open(readers[0]), [each.group for each in readers]
+        try:
+            stream = self._streams.open(readers[0])
+        except ConfigError:
+            return 0  # it is not there, so it keeps nothing; whoever reads it says so
+        groups = [each.group for each in readers]
         try:
             return prune_stream(self._database, stream, groups, retention, now_us, deadline)
         except (ConfigError, UnavailableError):

@@ -1,0 +1,71 @@
+"""`modelmon disk`: what takes how much room, and what is deleted when."""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+
+from modelmon.cli.output import AsJson, ProjectDir, console, load_settings, print_json, print_table
+
+if TYPE_CHECKING:
+    from modelmon.settings import Settings
+    from modelmon.views.disk import Room
+
+
+def disk(project_dir: ProjectDir = None, as_json: AsJson = False) -> None:
+    """Show what takes how much room, what is deleted of it when, and who holds it.
+
+    A stream keeps what a group has not read, whatever its age: who that is stands beside it.
+
+    Example:
+
+      modelmon disk
+    """
+    from modelmon.views.encoding import to_json
+
+    settings = load_settings(project_dir)
+    found, unavailable = _read(settings)
+    if as_json:
+        shown = {"project": settings.project, "parts": found, "unavailable": unavailable}
+        print_json(to_json(shown))
+        return
+    _show(found)
+    for name, reason in unavailable.items():
+        console.print(f"[yellow]stream {escape(name)}[/yellow]: {escape(reason)}", soft_wrap=True)
+
+
+def _read(settings: Settings) -> tuple[list[Room], dict[str, str]]:
+    from modelmon.errors import ConfigError, UnavailableError
+    from modelmon.ledger import registry
+    from modelmon.ledger.records import open_records
+    from modelmon.stages.controller.streams import ProjectStreams
+    from modelmon.views.disk import rooms
+
+    with closing(open_records(settings)) as records, closing(ProjectStreams(settings)) as streams:
+        with records.read() as connection:
+            names = [app.name for app in registry.active_apps(connection)]
+        opened, unavailable = [], {}
+        for url, readers in streams.readers(names).items():
+            try:
+                opened.append((streams.open(readers[0]), readers))
+            except (ConfigError, UnavailableError) as error:
+                unavailable[url.rpartition("/")[2]] = str(error)
+        return rooms(records, opened, settings, time.time_ns() // 1000), unavailable
+
+
+def _show(found: list[Room]) -> None:
+    from modelmon.views.disk import size
+
+    rows = [
+        (
+            escape(each.part), "" if each.bytes is None else size(each.bytes),
+            "" if each.count is None else f"{each.count:,}",
+            "" if each.next is None else f"{each.next:%Y-%m-%d %H:%M}",
+            escape(f"{each.deleted}; {each.held_by}" if each.held_by else each.deleted),
+        )
+        for each in found
+    ]  # fmt: skip
+    print_table("Disk", ["=part", "#size", "#holds", "=next deletion (UTC)", "+deleted"], rows)

@@ -1,0 +1,68 @@
+"""An endpoint is forgotten: its samples, series, windows, verdicts and counts, its record last.
+
+Killed anywhere, it is found by its name still, and forgetting it again does the rest. What comes for it
+later, or was on its way, registers it anew, as an endpoint that nobody has heard of.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, delete, select
+
+from modelmon.ledger.schema import endpoints, erasures, files, metadata, windows
+from modelmon.sql.database import Database
+from modelmon.sql.statements import CHUNK
+from modelmon.stores.base import SampleStore
+from modelmon.stores.series.base import SeriesStore
+from modelmon.upkeep.pruning import some_rows
+
+_KEPT = (erasures,)
+"""Who was asked to erase what stays known."""
+_OF_ENDPOINTS = [
+    table for table in metadata.sorted_tables if "endpoint_id" in table.c and table not in (*_KEPT, endpoints)
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """How many files with how many rows went, and how many windows."""
+
+    files: int
+    rows: int
+    windows: int
+
+
+def forget(database: Database, samples: SampleStore, series: SeriesStore, endpoint_id: str) -> Forgotten:
+    """Forget everything of an endpoint. Raises UnavailableError; what went until then is gone."""
+    number = rows = 0
+    while True:
+        with database.write() as connection:
+            found = _unlist(connection, endpoint_id)
+        if not found:
+            break
+        samples.delete(list(found))  # killed before this, the sweep finds them
+        number, rows = number + len(found), rows + sum(found.values())
+    series.forget(endpoint_id)
+    forgotten, more = 0, 1
+    forget_some = some_rows(windows, windows.c.endpoint_id == endpoint_id)
+    while more:
+        with database.write() as connection:
+            more = forget_some(connection)
+        forgotten += more
+    with database.write() as connection:
+        late: dict[str, int] = {}  # of batches that were applied meanwhile
+        while found := _unlist(connection, endpoint_id):
+            late |= found
+        for table in (*_OF_ENDPOINTS, endpoints):
+            connection.execute(delete(table).where(table.c.endpoint_id == endpoint_id))
+    samples.delete(list(late))
+    return Forgotten(number + len(late), rows + sum(late.values()), forgotten)
+
+
+def _unlist(connection: Connection, endpoint_id: str) -> dict[str, int]:
+    """Path to rows of some files, which no reader opens any more."""
+    query = select(files.c.path, files.c.rows).where(files.c.endpoint_id == endpoint_id).limit(CHUNK)
+    found = {row.path: row.rows for row in connection.execute(query)}
+    connection.execute(delete(files).where(files.c.path.in_(list(found))))
+    return found

@@ -1,0 +1,124 @@
+"""An endpoint is forgotten with all that is of it, and nothing else is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, Table, select
+
+from modelmon.ledger import endpoints as registered
+from modelmon.ledger.schema import endpoints, erasures, files, metadata
+from modelmon.model import BatchRange, Endpoint, TrafficPoint, ValuePoint
+from modelmon.sql.types import LongText
+from modelmon.stores.samples import open_samples
+from modelmon.upkeep.forgetting import Forgotten, forget
+from modelmon.upkeep.sweep import sweep
+from sample_house import NOW, House, Killed, Mortal
+from series_files import series_in
+from unit.window_support import E1, Chain, at
+
+OF_ENDPOINTS = [table for table in metadata.sorted_tables if "endpoint_id" in table.c]
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    house = House(tmp_path)
+    fill(house)
+    return house
+
+
+def fill(house: House) -> None:
+    """A row of each of two endpoints in every table that knows endpoints, and files."""
+    for endpoint_id in "ef":
+        house.fill(3, endpoint_id=endpoint_id)
+        with house.database.write() as connection:
+            for table in OF_ENDPOINTS:
+                if table is not files:
+                    connection.execute(table.insert(), [_row(table, endpoint_id)])
+        series = series_in(house.database)
+        series.write_traffic(BatchRange("s", 0, 0, 1), [TrafficPoint(endpoint_id, 0)])
+        series.write_values([ValuePoint(endpoint_id, "app", 0, 1, "m", 1.0, 1)])
+
+
+def _row(table: Table, endpoint_id: str) -> dict[str, Any]:
+    samples = {bool: True, int: 1, float: 1.0, bytes: b"x"}
+    texts = {False: endpoint_id, True: "[]"}
+    row = {
+        column.name: samples.get(_kind(column), texts[isinstance(column.type, LongText)])
+        for column in table.columns
+    }
+    return {**row, "endpoint_id": endpoint_id}
+
+
+def _kind(column: Any) -> type:
+    try:
+        kind: type = column.type.python_type
+    except NotImplementedError:
+        kind = str
+    return kind
+
+
+def left(connection: Connection, endpoint_id: str) -> set[str]:
+    return {
+        table.name
+        for table in OF_ENDPOINTS
+        if connection.execute(select(table.c.endpoint_id).where(table.c.endpoint_id == endpoint_id)).first()
+    }
+
+
+def test_nothing_is_left_of_it_and_everything_of_others(house: House) -> None:
+    series = series_in(house.database)
+    assert forget(house.database, house.samples, series, "e") == Forgotten(files=3, rows=9, windows=1)
+    with house.database.read() as connection:
+        assert left(connection, "e") == {erasures.name}  # who asked for what stays known
+        assert left(connection, "f") == {table.name for table in OF_ENDPOINTS}
+    assert house.on_disk() == house.listed()
+    assert len(house.listed()) == 3
+    assert [point.endpoint_id for point in series.read_traffic(["e", "f"], 0, 1)] == ["f"]
+
+
+def test_killed_at_any_step_it_is_found_by_its_name_and_done_again(house: House) -> None:
+    counting = Mortal()
+    forget(*house.stores(counting), series_in(house.database), "e")
+    for step in range(1, counting.steps + 1):
+        place = House(house.folder / str(step))
+        fill(place)
+        with pytest.raises(Killed):
+            forget(*place.stores(Mortal(step)), series_in(place.database), "e")
+        with place.database.read() as connection:
+            known = registered_id(connection, "e")
+            assert known or left(connection, "e") == {erasures.name}
+        place.read("f")  # never an error
+        forget(*place.stores(), series_in(place.database), "e")
+        sweep(place.database, place.samples, NOW, float("inf"))
+        assert place.on_disk() == place.listed()
+        with place.database.read() as connection:
+            assert left(connection, "e") == {erasures.name}
+
+
+def registered_id(connection: Connection, endpoint_id: str) -> bool:
+    query = select(endpoints.c.endpoint_id).where(endpoints.c.endpoint_id == endpoint_id)
+    return connection.execute(query).first() is not None
+
+
+def test_what_comes_for_it_later_registers_it_anew(tmp_path: Path) -> None:
+    chain = Chain(tmp_path, samples_path=str(tmp_path / "samples"))
+    chain.endpoint(E1, labels={"known": "long"})
+    chain.serve(at(0), at(11), now=at(11))
+    chain.tick(at(11))
+    forget(chain.database, open_samples(chain.settings), chain.series, E1)
+    chain.tick(at(12))
+    chain.serve(at(20), at(31), now=at(31))
+    chain.tick(at(31))
+    with chain.database.read() as connection:
+        found = registered.get(connection, E1)
+    assert found is not None
+    assert replace(found, created=None, updated=None) == Endpoint(
+        E1, "flights", f"{E1}-name", discovered=True
+    )
+    assert chain.traffic().received == 2
+    assert [each.start_us for each in chain.windows()] == [at(20), at(30)]
+    chain.close()
