@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,10 @@ import pytest
 
 from deploying import make_project
 from modelmon.cli import main, publish
+from modelmon.ledger import registry
+from modelmon.model import to_us
 from modelmon.settings import Settings
+from modelmon.stages.controller import Controller
 from modelmon.streams import open_stream
 from modelmon.streams.partitioned import PartitionedStream
 from streaming import Bed, feed, run
@@ -290,3 +294,34 @@ def test_a_console_that_is_not_utf_8_shows_what_it_lacks_as_escapes(project: Pat
         capture_output=True, cwd=project, env=environment, check=True,
     )  # fmt: skip
     assert json.loads(asked.stdout)["project"]
+
+
+def test_a_file_that_is_complete_closes_the_windows_of_its_endpoints(
+    publishing: Any, project: Path, tmp_path: Path
+) -> None:
+    times = [f"2026-01-01 00:{minute:02}:00+00:00" for minute in range(0, 40, 5)]
+    lines = [line(number, when=when) for number, when in enumerate(times)]
+    (project / "f").write_text("\n".join([*lines, line(9, "other")]))
+    told = json.loads(publishing("f", "--complete", "--json")[1])
+    assert (told["published"], told["completed"]) == (9, ["e", "other"])
+    bed = Bed(tmp_path / "bed")
+    bed.clock_us = to_us(datetime(2026, 1, 1, 0, 41, tzinfo=UTC))
+    bed.register(endpoint_id="e", mode="batch")
+    with bed.records.write() as connection:
+        registry.register_app(connection, "app", None, 0)
+    open_stream(bed.settings.app_url("app"), 1, bed.settings)
+    controller = Controller.open(bed.settings)
+    messages = bed.publish(*sorted(bodies(project), key=lambda body: b"batch_complete" in body))
+    run(feed(bed, messages[:-2]))
+    before = controller.tick_blocking(bed.clock_us)["sent"]
+    run(feed(bed, messages[-2:]))
+    after = controller.tick_blocking(bed.clock_us)["sent"]
+    assert (before["new"], after["new"]) == (0, 5)
+    run(controller.close())
+    bed.close()
+
+
+def test_only_the_events_stream_has_jobs_that_are_complete(publishing: Any, project: Path) -> None:
+    (project / "f").write_text(TEXT)
+    code, _, err = publishing("f", "--stream", "writer", "--complete")
+    assert (code, "--complete" in err) == (2, True)

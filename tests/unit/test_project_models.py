@@ -172,6 +172,14 @@ def test_an_endpoint_is_made_once_with_the_id_a_server_would_use(project: Projec
     assert by_name == by_id == made == project.list_model_endpoints()[0]
 
 
+def test_the_endpoint_of_a_batch_job_says_so_and_keeps_it(project: Project) -> None:
+    made = get_or_create_model_endpoint(project, model_endpoint_name="scores", mode="batch")
+    assert made.mode == "batch"
+    assert get_or_create_model_endpoint(project, endpoint_id=made.endpoint_id).mode == "batch"
+    with pytest.raises(ConfigError, match="mode: must be one of real_time, batch, got 'nightly'"):
+        get_or_create_model_endpoint(project, model_endpoint_name="other", mode="nightly")
+
+
 def test_a_reference_is_given_or_the_logged_models_and_is_kept(project: Project) -> None:
     logged = project.log_model("delay", training_set=frame(), label_column="late")
     of_model = get_or_create_model_endpoint(project, logged.uri, "one")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +31,9 @@ def publish(
     anew: Annotated[
         bool, typer.Option("--anew", help="From the beginning, where an earlier command was interrupted.")
     ] = False,
+    complete: Annotated[
+        bool, typer.Option("--complete", help="The file is all there is: its windows close at once.")
+    ] = False,
     project_dir: ProjectDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -40,11 +44,14 @@ def publish(
     Blank lines are skipped. A line that is not JSON ends the command and is
     named; the lines before it are published. A command that was interrupted
     or killed goes on where it was when it is given again: no event counts
-    twice, none is missing.
+    twice, none is missing. With --complete it is announced at the end that
+    the batch job of each endpoint is complete.
 
     Examples:
 
       modelmon publish recorded.jsonl
+
+      modelmon publish scored-in-june.jsonl --complete
 
       zcat old.jsonl.gz | modelmon publish - --stream events
     """
@@ -54,6 +61,9 @@ def publish(
     settings = load_settings(project_dir)
     opened = open_topic(settings, _topic(settings, stream))
     is_events = settings.stream_url(_topic(settings, stream)) == settings.events_url
+    if complete and not is_events:
+        raise ConfigError("--complete: only batch jobs of the events stream can be complete")
+    completed: list[str] = []
     try:
         with (
             recorded(file) as (source, size),
@@ -62,15 +72,34 @@ def publish(
         ):
             numbering = Numbering(way.reached.publisher_id) if is_events else None
             _publish(opened, _batches(file, source, way, numbering), size, way)
+            if complete and numbering:
+                completed = _complete(opened, numbering, settings)
     finally:
         opened.close()
     name = opened.url.rpartition("/")[2]  # not the URL: it may hold a password
     published = way.reached.messages - way.before
     if as_json:
-        print_json({"stream": name, "published": published, "published_before": way.before})
+        told = {"completed": completed} if complete else {}
+        print_json({"stream": name, "published": published, "published_before": way.before, **told})
     else:
         earlier = f", {way.before:,} before" if way.before else ""
-        console.print(f"published on {name}: {count(published, 'message')}{earlier}", highlight=False)
+        ended = f"; complete: {count(len(completed), 'endpoint')}" if complete else ""
+        console.print(f"published on {name}: {count(published, 'message')}{earlier}{ended}", highlight=False)
+
+
+def _complete(stream: Stream, numbering: Numbering, settings: Settings) -> list[str]:
+    """Announce that the batch jobs of the file are complete, behind their events: the key is the same."""
+    from modelmon.wire import write_batch_complete
+
+    now_us = time.time_ns() // 1000
+    found = numbering.completions()
+    stream.publish(
+        [
+            (each.endpoint_id, write_batch_complete(each, project=settings.project, completed_us=now_us))
+            for each in found
+        ]
+    )
+    return [each.endpoint_id for each in found]
 
 
 def _topic(settings: Settings, stream: str) -> str:

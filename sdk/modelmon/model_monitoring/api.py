@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from modelmon.errors import ConfigError
 from modelmon.from_mlrun import missing_name, refuse
 from modelmon.ledger import endpoints
+from modelmon.ledger.window_ledger import BATCH
 from modelmon.model import ENDPOINT_ID, LONGEST_ID, Endpoint, endpoint_id_of, wall_clock_us
 from modelmon.model_monitoring import endpoints as registered
 from modelmon.model_monitoring.artifacts import ModelArtifact, find_model
@@ -29,6 +30,8 @@ if not TYPE_CHECKING:
 
 
 MONITORING_MODES = ("enabled", "disabled")
+REAL_TIME = "real_time"
+ENDPOINT_MODES = (REAL_TIME, BATCH)
 Labels = Mapping[str, str | None] | Collection[str] | str
 
 
@@ -42,6 +45,7 @@ def get_or_create_model_endpoint(
     sample_set_statistics: Mapping[str, Any] | None = None,
     monitoring_mode: str = "enabled",
     function_tag: str = "",
+    mode: str = REAL_TIME,
     **others: Any,
 ) -> Endpoint:
     """The endpoint of this id, or of this name and function; made when there is none.
@@ -49,12 +53,16 @@ def get_or_create_model_endpoint(
     `project` is a project or its name, then found in the folder `context` or from the current folder upward.
     The reference comes from `sample_set_statistics` (in the shape `modelmon.stats.describe` makes), else
     from the logged model that `model_path` means; an endpoint that has one keeps it. Without `endpoint_id` a
-    new endpoint has the id that its model server would compute. Events may come in by any way. `function_tag`
-    means nothing here. Raises ConfigError for a wrong value, or a name that several endpoints have.
+    new endpoint has the id that its model server would compute. Events may come in by any way.
+
+    Windows of a new endpoint of `mode` "batch" close when its job says that it is complete, and not before
+    (`modelmon publish --complete`); those of "real_time" close by time too. An endpoint that is there keeps its
+    mode. `function_tag` means nothing here. Raises ConfigError for a wrong value, or a name that several
+    endpoints have.
     """
     refuse("get_or_create_model_endpoint", **others)
     settings = settings_of(project, context)
-    _check(model_endpoint_name, endpoint_id, function_name, monitoring_mode)
+    _check(model_endpoint_name, endpoint_id, function_name, monitoring_mode, mode)
     artifact = find_model(settings, model_path)
     stats = _reference(sample_set_statistics, artifact)
     with opened(settings) as database, database.write() as connection:
@@ -66,7 +74,9 @@ def get_or_create_model_endpoint(
                 "model_endpoint_name: is needed to make an endpoint, and "
                 + (f"none has the id {endpoint_id!r}" if endpoint_id else "no endpoint_id was given either")
             )
-        wanted = found or _new(settings, model_endpoint_name, endpoint_id, function_name, monitoring_mode)
+        wanted = found or replace(
+            _new(settings, model_endpoint_name, endpoint_id, function_name, monitoring_mode), mode=mode
+        )
         return registered.register(
             connection, _described(wanted, model_path, artifact, stats), wall_clock_us()
         )
@@ -102,7 +112,7 @@ def list_model_endpoints(
         return requested_within(with_status(connection, found, settings), start, end)
 
 
-def _check(name: str, endpoint_id: str, function_name: str, monitoring_mode: str) -> None:
+def _check(name: str, endpoint_id: str, function_name: str, monitoring_mode: str, endpoint_mode: str) -> None:
     for argument, text in (
         ("model_endpoint_name", name),
         ("endpoint_id", endpoint_id),
@@ -113,6 +123,8 @@ def _check(name: str, endpoint_id: str, function_name: str, monitoring_mode: str
                 f"{argument}: must be a text of at most {LONGEST_NAME} characters, got {text!r}"
             )
     check_endpoint_id(endpoint_id)
+    if endpoint_mode not in ENDPOINT_MODES:
+        raise ConfigError(f"mode: must be one of {', '.join(ENDPOINT_MODES)}, got {endpoint_mode!r}")
     mode = getattr(monitoring_mode, "value", monitoring_mode)
     if mode not in MONITORING_MODES:
         raise ConfigError(
