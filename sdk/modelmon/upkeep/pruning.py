@@ -159,7 +159,6 @@ def _old_notes(now_us: int) -> Iterator[Some]:
         select(publishers.c.publisher_id)
         .group_by(publishers.c.publisher_id)
         .having(func.max(publishers.c.noted_us) < now_us - NOTES_KEPT_US)
-        .limit(CHUNK)
     )
     yield some_rows(publishers, publishers.c.publisher_id.in_(silent))
     yield some_rows(heartbeats, heartbeats.c.beat_us < now_us - NOTES_KEPT_US)

@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
+from conformance.store_backends import RECORDS
 from modelmon.errors import RejectedError
 from modelmon.ledger.dead_letters import Chosen, Limits, count, find, keep, letter_of, remove_some
-from modelmon.ledger.records import records_at
 from modelmon.model import DeadLetter, Message
 
 LIMITS = Limits(of_message=3, bytes_of_message=100, in_all=10, bytes_in_all=500)
 
 
-@pytest.fixture
-def connection(tmp_path: Path) -> Iterator[Connection]:
-    database = records_at(f"sqlite:///{tmp_path}/records.db", durability="process")
+@pytest.fixture(params=RECORDS)
+def connection(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Connection]:
+    database = request.param(tmp_path)
     with database.write() as connection:
         yield connection
     database.close()

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from sqlalchemy import func, insert, select
 
+from conformance.store_backends import RECORDS
 from modelmon.ledger import endpoints
 from modelmon.ledger.publishers import lock_numbers, note_numbers
-from modelmon.ledger.records import records_at
 from modelmon.ledger.schema import (
     column_types,
     dead_letters,
@@ -40,9 +40,9 @@ def settings(tmp_path: Path) -> Settings:
     )  # fmt: skip
 
 
-@pytest.fixture
-def database(settings: Settings) -> Iterator[Database]:
-    database = records_at(settings.records_url, durability="process")
+@pytest.fixture(params=RECORDS)
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    database = request.param(tmp_path)
     yield database
     database.close()
 
