@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,10 @@ import pytest
 from sqlalchemy import func, insert, select
 
 from conformance.store_backends import RECORDS
-from modelmon.ledger import endpoints
+from modelmon.ledger import endpoints, outbox
+from modelmon.ledger.incident_schema import incident_events, incident_windows, incidents
+from modelmon.ledger.incident_schema import outbox as outbox_table
+from modelmon.ledger.outbox import Fact
 from modelmon.ledger.publishers import lock_numbers, note_numbers
 from modelmon.ledger.schema import (
     column_types,
@@ -144,6 +148,81 @@ def test_with_the_data_goes_what_is_noted_of_them(database: Database, settings: 
     assert left(database, column_types.c.endpoint_id) == ["talks"]
     assert left(database, schema_changes.c.column) == ["b"]
     assert left(database, void_ranges.c.first) == [1, 49, 51]
+
+
+def test_incidents_go_once_they_were_resolved_for_so_long_and_their_evidence_with_its_windows(
+    database: Database, settings: Settings
+) -> None:
+    for name, resolved_us in (("old", 10), ("new", 90), ("open", None)):
+        _incident(database, name, None if resolved_us is None else resolved_us * DAY_US)
+        for day in (10, 90):
+            _evidence(database, name, day * DAY_US)
+    with closing(open_series(settings)) as series:
+        prune(database, open_samples(settings), series, NOW - 50 * DAY_US, FAR)
+    assert left(database, incidents.c.result_name) == ["new", "open"]
+    assert left(database, incident_events.c.why) == ["new", "open"]
+    with database.read() as connection:
+        found = connection.execute(
+            select(incident_windows.c.result_name, incident_windows.c.start_us).order_by(
+                incident_windows.c.result_name, incident_windows.c.start_us
+            )
+        )
+        assert [(name, start_us // DAY_US) for name, start_us in found] == [
+            ("new", 90), ("old", 90), ("open", 10), ("open", 90),
+        ]  # fmt: skip
+
+
+KEY = {"rule": "drift", "endpoint_id": "e", "application_name": "app"}
+
+
+def _incident(database: Database, name: str, resolved_us: int | None) -> None:
+    numbers = dict.fromkeys(
+        (
+            "kind",
+            "status",
+            "first_us",
+            "last_us",
+            "windows",
+            "detected",
+            "worst_us",
+            "raised_us",
+            "changed_us",
+        ),
+        0,
+    )
+    texts = {"state": "raised", "reason": "", "detail": ""}
+    with database.write() as connection:
+        row = {**KEY, **numbers, **texts, "result_name": name, "resolved_us": resolved_us}
+        made = connection.execute(insert(incidents).values(row)).inserted_primary_key
+        assert made is not None
+        event = {
+            "incident_id": made[0],
+            "at_us": 0,
+            "before": "",
+            "after": "raised",
+            "status": 0,
+            "window_us": 0,
+        }
+        connection.execute(insert(incident_events).values({**event, "why": name}))
+
+
+def _evidence(database: Database, name: str, start_us: int) -> None:
+    numbers = {"start_us": start_us, "end_us": start_us + 1, "rows": 1, "revision": 1, "value": None}
+    texts = {"said": "detected", "detail": "", "stats": ""}
+    fill(database, incident_windows, {**KEY, **numbers, **texts, "result_name": name})
+
+
+def test_facts_go_once_they_are_old_and_every_reader_has_settled_them(
+    database: Database, settings: Settings
+) -> None:
+    for day in (1, 60, 99):
+        with database.write() as connection:
+            outbox.write(connection, [Fact("incident-raised", "e", {})], day * DAY_US)
+    with database.write() as connection:
+        outbox.join(connection, "slow")
+        outbox.settle(connection, "slow", 1)
+    prune_notes(database, settings, NOW, FAR)
+    assert [at_us // DAY_US for at_us in left(database, outbox_table.c.at_us)] == [60, 99]
 
 
 def test_pruning_stops_when_its_time_is_over(database: Database, settings: Settings) -> None:

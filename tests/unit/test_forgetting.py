@@ -10,7 +10,10 @@ import pytest
 from sqlalchemy import Connection, Table, select
 
 from modelmon.ledger import endpoints as registered
-from modelmon.ledger.schema import endpoints, erasures, files, metadata
+from modelmon.ledger import outbox
+from modelmon.ledger.incident_schema import incident_events
+from modelmon.ledger.metadata import metadata
+from modelmon.ledger.schema import endpoints, erasures, files
 from modelmon.model import BatchRange, Endpoint, TrafficPoint, ValuePoint
 from modelmon.sql.types import LongText
 from modelmon.stores.samples import open_samples
@@ -18,7 +21,7 @@ from modelmon.upkeep.forgetting import Forgotten, forget
 from modelmon.upkeep.sweep import sweep
 from sample_house import NOW, House, Killed, Mortal
 from series_files import series_in
-from unit.window_support import E1, Chain, at
+from unit.window_support import E1, Chain, at, done, result
 
 OF_ENDPOINTS = [table for table in metadata.sorted_tables if "endpoint_id" in table.c]
 
@@ -49,6 +52,7 @@ def _row(table: Table, endpoint_id: str) -> dict[str, Any]:
     row = {
         column.name: samples.get(_kind(column), texts[isinstance(column.type, LongText)])
         for column in table.columns
+        if column.autoincrement is not True
     }
     return {**row, "endpoint_id": endpoint_id}
 
@@ -71,7 +75,7 @@ def left(connection: Connection, endpoint_id: str) -> set[str]:
 
 def test_nothing_is_left_of_it_and_everything_of_others(house: House) -> None:
     series = series_in(house.database)
-    assert forget(house.database, house.samples, series, "e") == Forgotten(files=3, rows=9, windows=1)
+    assert forget(house.database, house.samples, series, "e", NOW) == Forgotten(files=3, rows=9, windows=1)
     with house.database.read() as connection:
         assert left(connection, "e") == {erasures.name}  # who asked for what stays known
         assert left(connection, "f") == {table.name for table in OF_ENDPOINTS}
@@ -82,17 +86,17 @@ def test_nothing_is_left_of_it_and_everything_of_others(house: House) -> None:
 
 def test_killed_at_any_step_it_is_found_by_its_name_and_done_again(house: House) -> None:
     counting = Mortal()
-    forget(*house.stores(counting), series_in(house.database), "e")
+    forget(*house.stores(counting), series_in(house.database), "e", NOW)
     for step in range(1, counting.steps + 1):
         place = House(house.folder / str(step))
         fill(place)
         with pytest.raises(Killed):
-            forget(*place.stores(Mortal(step)), series_in(place.database), "e")
+            forget(*place.stores(Mortal(step)), series_in(place.database), "e", NOW)
         with place.database.read() as connection:
             known = registered_id(connection, "e")
             assert known or left(connection, "e") == {erasures.name}
         place.read("f")  # never an error
-        forget(*place.stores(), series_in(place.database), "e")
+        forget(*place.stores(), series_in(place.database), "e", NOW)
         sweep(place.database, place.samples, NOW, float("inf"))
         assert place.on_disk() == place.listed()
         with place.database.read() as connection:
@@ -109,7 +113,7 @@ def test_what_comes_for_it_later_registers_it_anew(tmp_path: Path) -> None:
     chain.endpoint(E1, labels={"known": "long"})
     chain.serve(at(0), at(11), now=at(11))
     chain.tick(at(11))
-    forget(chain.database, open_samples(chain.settings), chain.series, E1)
+    forget(chain.database, open_samples(chain.settings), chain.series, E1, NOW)
     chain.tick(at(12))
     chain.serve(at(20), at(31), now=at(31))
     chain.tick(at(31))
@@ -121,4 +125,19 @@ def test_what_comes_for_it_later_registers_it_anew(tmp_path: Path) -> None:
     )
     assert chain.traffic().received == 2
     assert [each.start_us for each in chain.windows()] == [at(20), at(30)]
+    chain.close()
+
+
+def test_whoever_was_told_of_an_incident_is_told_that_it_is_over(tmp_path: Path) -> None:
+    chain = Chain(tmp_path, samples_path=str(tmp_path / "samples"))
+    chain.serve(at(0), at(11), now=at(11))
+    chain.tick(at(11))
+    (event,) = chain.app_events()
+    chain.report(result(event, status=2, value=0.9), done(event))
+    forget(chain.database, open_samples(chain.settings), chain.series, E1, at(12))
+    with chain.database.read() as connection:
+        told = [entry.fact.kind for entry in outbox.read(connection, "anybody", 100)]
+        assert left(connection, E1) == set()
+        assert connection.execute(select(incident_events)).all() == []
+    assert told[-1] == outbox.INCIDENT_RESOLVED
     chain.close()

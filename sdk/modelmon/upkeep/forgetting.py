@@ -10,7 +10,12 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, select
 
-from modelmon.ledger.schema import endpoints, erasures, files, metadata, windows
+from modelmon.ledger import outbox
+from modelmon.ledger.facts import incident_fact
+from modelmon.ledger.incident_schema import incident_events, incidents
+from modelmon.ledger.incidents import resolve_endpoint
+from modelmon.ledger.metadata import metadata
+from modelmon.ledger.schema import endpoints, erasures, files, windows
 from modelmon.sql.database import Database
 from modelmon.sql.statements import CHUNK
 from modelmon.stores.base import SampleStore
@@ -33,8 +38,13 @@ class Forgotten:
     windows: int
 
 
-def forget(database: Database, samples: SampleStore, series: SeriesStore, endpoint_id: str) -> Forgotten:
-    """Forget everything of an endpoint. Raises UnavailableError; what went until then is gone."""
+def forget(
+    database: Database, samples: SampleStore, series: SeriesStore, endpoint_id: str, now_us: int
+) -> Forgotten:
+    """Forget everything of an endpoint; whoever was told of an open incident is told that it is over.
+
+    Raises UnavailableError; what went until then is gone.
+    """
     number = rows = 0
     while True:
         with database.write() as connection:
@@ -54,8 +64,12 @@ def forget(database: Database, samples: SampleStore, series: SeriesStore, endpoi
         late: dict[str, int] = {}  # of batches that were applied meanwhile
         while found := _unlist(connection, endpoint_id):
             late |= found
+        told = resolve_endpoint(connection, endpoint_id, now_us)
+        mine = select(incidents.c.incident_id).where(incidents.c.endpoint_id == endpoint_id)
+        connection.execute(delete(incident_events).where(incident_events.c.incident_id.in_(mine)))
         for table in (*_OF_ENDPOINTS, endpoints):
             connection.execute(delete(table).where(table.c.endpoint_id == endpoint_id))
+        outbox.write(connection, [incident_fact(each) for each in told], now_us)
     samples.delete(list(late))
     return Forgotten(number + len(late), rows + sum(late.values()), forgotten)
 

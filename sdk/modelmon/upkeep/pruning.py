@@ -17,8 +17,10 @@ from sqlalchemy import (
     update,
 )
 
-from modelmon.ledger import dead_letters, endpoint_apps
+from modelmon.incidents import IncidentKey
+from modelmon.ledger import dead_letters, endpoint_apps, outbox
 from modelmon.ledger.dead_letters import Chosen
+from modelmon.ledger.incident_schema import incident_events, incident_windows, incidents
 from modelmon.ledger.schema import (
     column_types,
     endpoints,
@@ -108,8 +110,20 @@ def _of_retention(database: Database, before_us: int) -> list[Some]:
         some_rows(reported, reported.c.start_us < before_us),
         some_rows(column_types, column_types.c.endpoint_id.in_(silent)),
         some_rows(schema_changes, schema_changes.c.first_seen_us < before_us),
+        *_old_incidents(before_us),
         some_rows(void_ranges, void_ranges.c.noted_us < before_us - DAY_US),
     ]
+
+
+def _old_incidents(before_us: int) -> Iterator[Some]:
+    """Those that are resolved and their history; evidence of what is open stays."""
+    old = incidents.c.resolved_us < before_us
+    ids = select(incidents.c.incident_id).where(old)
+    yield some_rows(incident_events, incident_events.c.incident_id.in_(ids))
+    yield some_rows(incidents, old)
+    same = (incidents.c[name] == incident_windows.c[name] for name in IncidentKey._fields)
+    is_open = exists().where(*same, incidents.c.resolved_us.is_(None))
+    yield some_rows(incident_windows, and_(incident_windows.c.start_us < before_us, ~is_open))
 
 
 def _apps_with_windows(connection: Connection) -> Iterator[str]:
@@ -161,6 +175,7 @@ def _old_notes(now_us: int) -> Iterator[Some]:
         .having(func.max(publishers.c.noted_us) < now_us - NOTES_KEPT_US)
     )
     yield some_rows(publishers, publishers.c.publisher_id.in_(silent))
+    yield lambda connection: outbox.prune(connection, now_us - NOTES_KEPT_US)
     yield some_rows(heartbeats, heartbeats.c.beat_us < now_us - NOTES_KEPT_US)
 
 
