@@ -33,4 +33,4 @@ def forget_endpoint(settings: Settings, endpoint_id: str) -> Forgotten:
     Raises UnavailableError.
     """
     with opened(settings) as database, closing(open_series(settings)) as series:
-        return forget(database, open_samples(settings), series, endpoint_id, now_us())
+        return forget(database, open_samples(settings), series, endpoint_id, wall_clock_us())
