@@ -90,7 +90,7 @@ def end_when_hanging(notes: Path, monkeypatch: Any, until: Callable[[], bool] = 
             hanging.rename(notes / "hung")
         return process.poll()
 
-    monkeypatch.setattr("modelmon.deploying.running._wait", wait)
+    monkeypatch.setattr("modelmon.deploying.nuctl_process._wait", wait)
 
 
 def install(folder: Path, monkeypatch: Any) -> Path:

@@ -24,7 +24,7 @@ from modelmon.demo.replay import replay
 from modelmon.demo.report import findings, line, worst_features, year
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.function_spec.folders import lock_file
-from modelmon.local.running import lock_project
+from modelmon.local.runner_state import lock_project
 from modelmon.model import ResultStatusApp
 from modelmon.views.endpoints import EndpointSummary
 from modelmon.views.incidents import Incident

@@ -13,8 +13,8 @@ import pytest
 
 import nuctl_stand_in
 from deploying import HTTP, deploy, eventually, is_alive, make_project
-from modelmon.deploying import progress, steps
-from modelmon.deploying.running import run
+from modelmon.deploying import following, steps
+from modelmon.deploying.nuctl_process import run
 from modelmon.deploying.steps import Prepared, prepare
 from modelmon.deploying.there import FunctionThere, is_not_there, read_functions
 from modelmon.errors import ConfigError, UnavailableError
@@ -263,7 +263,7 @@ class TestHanging:
     ) -> None:
         told: list[str] = []
         again = "  still building its image, for "
-        monkeypatch.setattr(progress, "REMIND_SECONDS", 0.1)
+        monkeypatch.setattr(following, "REMIND_SECONDS", 0.1)
         nuctl_stand_in.end_when_hanging(
             notes, monkeypatch, until=lambda: any(each.startswith(again) for each in told)
         )
@@ -295,7 +295,9 @@ class TestHanging:
             "time.sleep(60)\n"
         )
         told: list[str] = []
-        monkeypatch.setattr("modelmon.deploying.running._wait", lambda *_: eventually(lambda: told) and None)
+        monkeypatch.setattr(
+            "modelmon.deploying.nuctl_process._wait", lambda *_: eventually(lambda: told) and None
+        )
         ended = run([sys.executable, "-c", program], 1, told.append)
         assert ended.code is None
         eventually(lambda: not is_alive(int(told[0])))

@@ -26,12 +26,12 @@ from modelmon.errors import ConfigError, UnavailableError
 from modelmon.function_spec.folders import report_file
 from modelmon.ledger import heartbeats
 from modelmon.ledger.records import open_records
-from modelmon.local.running import lock_project
+from modelmon.local.runner_state import lock_project
 from modelmon.model import Heartbeat, Message, PartitionProgress, WorkerState
 from modelmon.nuclio import heartbeat as beating
 from modelmon.nuclio import http_handlers, message_handlers, tick_handlers
-from modelmon.nuclio.progress import Progress
 from modelmon.nuclio.pulse import Pulse
+from modelmon.nuclio.stream_progress import StreamProgress
 from modelmon.settings import Settings
 from modelmon.sql.database import Database
 from modelmon.streams import open_stream
@@ -47,14 +47,14 @@ BEAT = Heartbeat("modelmon-stream", "host/1", "events", WorkerState.READY, "", 0
 
 
 def test_a_worker_that_keeps_up_is_not_behind() -> None:
-    progress = Progress()
+    progress = StreamProgress()
     for end in range(5):
         progress.observe({0: end}, {0: end}, float(end))
     assert (progress.behind_seconds, progress.uncommitted_seconds) == (0.0, 0.0)
 
 
 def test_behind_is_since_the_end_was_first_seen_where_the_group_is_not_yet() -> None:
-    progress = Progress()
+    progress = StreamProgress()
     progress.observe({0: 10, 1: 4}, {0: 10}, 0.0)
     assert progress.behind_seconds == 0.0
     progress.observe({0: 20, 1: 4}, {0: 15}, 7.0)
@@ -66,7 +66,7 @@ def test_behind_is_since_the_end_was_first_seen_where_the_group_is_not_yet() -> 
 
 
 def test_an_acknowledgement_is_owed_until_the_group_has_committed_it() -> None:
-    progress = Progress()
+    progress = StreamProgress()
     progress.deliver(0, 9)
     progress.acknowledge(0, 4)
     for now in (0.0, 31.0):
@@ -78,7 +78,7 @@ def test_an_acknowledgement_is_owed_until_the_group_has_committed_it() -> None:
 
 
 def test_a_steady_flow_of_commits_a_little_late_owes_little() -> None:
-    progress = Progress()
+    progress = StreamProgress()
     for now in range(1000):
         progress.acknowledge(0, now)
         progress.observe({0: now + 1}, {0: max(0, now - 2)}, float(now))
@@ -90,7 +90,7 @@ def test_a_steady_flow_of_commits_a_little_late_owes_little() -> None:
 def test_positions_in_any_order_never_give_a_negative_time(
     steps: list[tuple[int, int, int]],
 ) -> None:
-    progress, end, committed = Progress(), dict.fromkeys(range(3), 0), {}
+    progress, end, committed = StreamProgress(), dict.fromkeys(range(3), 0), {}
     for now, (partition, produced, done) in enumerate(steps):
         end[partition] += produced
         committed[partition] = min(end[partition], done)
@@ -376,7 +376,7 @@ def test_a_worker_that_has_nothing_to_write_tells_the_log_of_an_outage_and_of_it
     folder.touch()  # a file in the place of the folder: the database can't be opened
     settings = Settings(project="flights", records_url=f"sqlite:///{folder}/records.db")
     context = SimpleNamespace(user_data=SimpleNamespace(settings=settings), trigger=None, worker_id=0)
-    pulse = Pulse(context, Progress())
+    pulse = Pulse(context, StreamProgress())
     for _ in range(2):
         pulse.beat(WorkerState.READY, "", 15.0)
     folder.unlink()
@@ -529,7 +529,7 @@ def test_a_function_that_can_not_start_says_why(environment: Settings) -> None:
 def test_a_beat_that_is_under_way_does_not_take_the_last_word_back(environment: Settings) -> None:
     context = Context(Logger("INFO"), Platform("test"), trigger=TriggerInfo("kafka-cluster", "events"))
     context.user_data.settings = environment
-    pulse = Pulse(context, Progress())
+    pulse = Pulse(context, StreamProgress())
     with ThreadPoolExecutor() as threads:
         with pulse._turn:  # as a beat that writes
             waiting = [threads.submit(pulse.beat, WorkerState.READY, "", 5.0) for _ in range(2)]

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelmon.local.logs import LogFile
-from modelmon.local.reports import Report, Reporter, make_logger
 from modelmon.local.telling import MOST, MOST_INCIDENTS, Telling
+from modelmon.local.worker_reports import Reporter, WorkerReport, make_logger
 from modelmon.nuclio.bridge import bridge_logging
 
 WRITER = """
@@ -129,7 +129,9 @@ def test_an_incident_of_the_writer_reaches_the_supervisor_as_one() -> None:
         logger = logging.getLogger("modelmon.stages.writer")
         logger.warning("data-drift-detected", extra={"with": {"incident": 1}})
         logger.warning("waiting")
-        reports = [msgspec.json.decode(line, type=Report) for line in os.read(reading, 2**16).splitlines()]
+        reports = [
+            msgspec.json.decode(line, type=WorkerReport) for line in os.read(reading, 2**16).splitlines()
+        ]
     finally:
         logging.getLogger().handlers[:] = [
             each for each in logging.getLogger().handlers if "Bridge" not in type(each).__name__

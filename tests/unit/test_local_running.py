@@ -10,7 +10,7 @@ import pytest
 from modelmon.errors import ConfigError
 from modelmon.function_spec.folders import report_file, state_folder
 from modelmon.local import Runner
-from modelmon.local.running import NOBODY, RunnerReport, is_running, lock_project, read_report
+from modelmon.local.runner_state import NOBODY, RunnerReport, is_running, lock_project, read_report
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 import modelmon
 from modelmon.apps.artifacts import _write
 from modelmon.cli import app
-from modelmon.deploying.folders import write_folder
+from modelmon.deploying.bundle_folders import write_folder
 from modelmon.deploying.rendering import Rendered
 from modelmon.function_spec.folders import template
 from modelmon.ledger.records import open_records

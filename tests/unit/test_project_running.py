@@ -9,7 +9,7 @@ import pytest
 
 from modelmon import get_offline_features
 from modelmon.local import Runner
-from modelmon.local.running import read_report
+from modelmon.local.runner_state import read_report
 from modelmon.project import ServingFunction
 from project_support import frame, make
 

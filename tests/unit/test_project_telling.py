@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from modelmon.ledger import schema
-from modelmon.local.running import lock_project, report_file
+from modelmon.local.runner_state import lock_project, report_file
 from modelmon.model_monitoring.locating import opened
 from modelmon.project.telling import quietly
 from project_support import frame, make

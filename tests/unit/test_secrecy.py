@@ -15,15 +15,15 @@ import yaml
 
 import project_support
 from function_yaml_mistakes import RIGHT
+from modelmon.deploying.bundle_folders import write_folder
 from modelmon.deploying.checking.check import check_text
 from modelmon.deploying.checking.target import Target
 from modelmon.deploying.failures import failed, function_failed
-from modelmon.deploying.folders import write_folder
+from modelmon.deploying.nuctl_process import Ended
 from modelmon.deploying.plan import make_plan
 from modelmon.deploying.reasons import LONGEST
 from modelmon.deploying.redaction import without_secrets
 from modelmon.deploying.rendering import Rendered, render_function
-from modelmon.deploying.running import Ended
 from modelmon.deploying.secrets import secret_variables
 from modelmon.errors import ConfigError
 from modelmon.function_spec.folders import template

@@ -18,6 +18,7 @@ from modelmon.cli import (
     bundle,
     check,
     deadletters,
+    demo,
     deploy,
     disk,
     endpoint,
@@ -27,8 +28,8 @@ from modelmon.cli import (
     init,
     judge,
     publish,
-    running,
     status,
+    up,
 )
 from modelmon.cli.output import errors
 from modelmon.errors import ConfigError, ModelMonError
@@ -52,7 +53,7 @@ Commands find it from the folder they are called in, or by --project-dir. Begin 
 """,
 )
 app.command()(init.init)
-app.command()(running.up)
+app.command()(up.up)
 app.command()(status.status)
 app.command()(endpoint.endpoint)
 app.command()(health.health)
@@ -61,7 +62,7 @@ app.command()(judge.judge)
 app.command()(erase.erase)
 app.command()(publish.publish)
 app.add_typer(deadletters.app, name="deadletters")
-app.command()(running.demo)
+app.command()(demo.demo)
 app.add_typer(apps.app, name="app")
 app.command()(functions.functions)
 app.command()(check.check)

@@ -87,7 +87,7 @@ def _is_beating(settings: Settings, folder: Path) -> bool:
 
 def _embedded(settings: Settings) -> Mapping[str, Mapping[str, Any]]:
     from modelmon.function_spec.folders import address_file
-    from modelmon.local.running import read_report
+    from modelmon.local.runner_state import read_report
 
     project, found = Path(settings.project_dir), {}
     for function in read_report(project)["functions"]:

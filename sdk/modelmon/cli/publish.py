@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 import typer
 
 from modelmon.cli.output import AsJson, ProjectDir, console, errors, load_settings, print_json
-from modelmon.cli.progress import Progress, progress
+from modelmon.cli.published import PublishProgress, progress
 from modelmon.cli.recorded import lines, of_line, recorded
 from modelmon.counting import count
 from modelmon.errors import ConfigError, RejectedError, UnavailableError
@@ -119,9 +119,9 @@ def _topic(settings: Settings, stream: str) -> str:
 
 
 @contextmanager
-def _progress(settings: Settings, file: str, stream: Stream, *, anew: bool) -> Iterator[Progress]:
+def _progress(settings: Settings, file: str, stream: Stream, *, anew: bool) -> Iterator[PublishProgress]:
     if file == "-":  # nobody can read it again from its beginning
-        yield Progress(file)
+        yield PublishProgress(file)
         return
     folder = state_folder(Path(settings.project_dir)) / "publishing"
     with progress(folder, file, stream.stream_id, anew=anew) as found:
@@ -135,7 +135,7 @@ def _progress(settings: Settings, file: str, stream: Stream, *, anew: bool) -> I
 
 
 def _publish(
-    stream: Stream, batches: Iterator[tuple[list[Record], int, int]], size: int | None, way: Progress
+    stream: Stream, batches: Iterator[tuple[list[Record], int, int]], size: int | None, way: PublishProgress
 ) -> None:
     from rich import progress as bars
 
@@ -155,7 +155,7 @@ def _publish(
 
 
 @contextmanager
-def _told(way: Progress) -> Iterator[None]:
+def _told(way: PublishProgress) -> Iterator[None]:
     """What stops the command also says how far it has come."""
     try:
         yield
@@ -166,14 +166,14 @@ def _told(way: Progress) -> Iterator[None]:
         raise
 
 
-def _so_far(way: Progress) -> str:
+def _so_far(way: PublishProgress) -> str:
     messages = way.reached.messages
     again = ", the same command goes on there" if way.is_kept and messages else ""
     return f"published before it: {count(messages, 'message')}{again}"
 
 
 def _batches(
-    file: str, source: BinaryIO, way: Progress, numbering: Numbering | None
+    file: str, source: BinaryIO, way: PublishProgress, numbering: Numbering | None
 ) -> Iterator[tuple[list[Record], int, int]]:
     """(records, the last line they come of, bytes read so far) of what is not published yet."""
     from modelmon.cli.numbering import key_of

@@ -12,7 +12,7 @@ import yaml
 
 from modelmon.errors import ConfigError
 from modelmon.function_spec.folders import state_folder
-from modelmon.local.running import is_running
+from modelmon.local.runner_state import is_running
 from modelmon.settings import FILE_NAME
 
 PROJECT = "flights-2013"

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from modelmon.deploying.bundle_folders import refuse_losses, write_folder
 from modelmon.deploying.checking.check import refuse_errors
 from modelmon.deploying.checking.findings import Finding
 from modelmon.deploying.deployable import check_function, render_folder
-from modelmon.deploying.folders import refuse_losses, write_folder
 from modelmon.deploying.plan import Plan
 from modelmon.deploying.ports import port_of
 from modelmon.errors import ConfigError, UnavailableError

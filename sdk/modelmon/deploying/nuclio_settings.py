@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from modelmon.settings.addresses import check_stream_address
 from modelmon.settings.declaring import check, setting
+from modelmon.settings.stream_addresses import check_stream_address
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from modelmon.deploying.attempts import Attempt, attempt, was_interrupted
 from modelmon.deploying.failures import failed, function_failed
+from modelmon.deploying.following import duration, following
+from modelmon.deploying.nuctl_process import Ended, run
 from modelmon.deploying.plan import Plan
-from modelmon.deploying.progress import duration, following
 from modelmon.deploying.redaction import without_secrets
-from modelmon.deploying.running import Ended, run
 from modelmon.deploying.secrets import secret_variables, write_secret_files
 from modelmon.deploying.there import BUILDING, FunctionThere, is_not_there, read_functions
 from modelmon.errors import ConfigError, UnavailableError
@@ -32,7 +32,7 @@ Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class NuctlCall:
     """One call of nuctl. `path` is the folder it deploys, `variables` are added as --env, their values shown
     nowhere; `function` "" makes the project."""
 
@@ -54,7 +54,7 @@ class Call:
         return f"{shlex.join([NUCTL, *self.arguments, *path])}{given}"
 
 
-def calls(plan: Plan, names: Sequence[str], output: Path) -> list[Call]:
+def calls(plan: Plan, names: Sequence[str], output: Path) -> list[NuctlCall]:
     """What nuctl is to do for the functions `names`, whose bundle is in `output`."""
     where, nuclio = _where(plan), plan.nuclio
     registries = (
@@ -63,14 +63,16 @@ def calls(plan: Plan, names: Sequence[str], output: Path) -> list[Call]:
     )
     images = [part for option, value in registries if value for part in (option, value)]
     variables = secret_variables(plan) if plan.platform == LOCAL else {}
-    made = [Call(("create", "project", plan.nuclio_project, *where))]
+    made = [NuctlCall(("create", "project", plan.nuclio_project, *where))]
     for name in names:
         project = ("--project-name", plan.nuclio_project)
-        made.append(Call(("deploy", name, *project, *where, *images), name, output / name, variables))
+        made.append(NuctlCall(("deploy", name, *project, *where, *images), name, output / name, variables))
     return made
 
 
-def deploy(plan: Plan, made: Sequence[Call], tell: Tell, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+def deploy(
+    plan: Plan, made: Sequence[NuctlCall], tell: Tell, timeout_seconds: float = TIMEOUT_SECONDS
+) -> None:
     """Make the calls one after the other, telling each step: an image takes a minute.
 
     A project that is there already is as good as a new one, and a function whose last deployment from here
@@ -107,7 +109,7 @@ def functions_there(
     """Those of the functions `names` that are on Nuclio, in our namespace. Raises as `deploy`."""
     check_there()
     one = (names[0],) if len(names) == 1 else ()
-    call = Call(("get", "function" if one else "functions", *one, *_where(plan), "--output", "json"))
+    call = NuctlCall(("get", "function" if one else "functions", *one, *_where(plan), "--output", "json"))
     ended = _run(call, timeout_seconds, lambda line: None)
     if is_not_there(ended.said):
         return {}
@@ -125,9 +127,9 @@ def how_far(reached: Sequence[str], left: Sequence[str]) -> str:
     return f"deployed: {', '.join(reached) or 'none'}; not deployed: {', '.join(left)}"
 
 
-def question(plan: Plan, name: str) -> Call:
+def question(plan: Plan, name: str) -> NuctlCall:
     """What asks nuctl for the addresses of one function, for people."""
-    return Call(("get", "function", name, *_where(plan), "--output", "yaml"))
+    return NuctlCall(("get", "function", name, *_where(plan), "--output", "yaml"))
 
 
 def delete(plan: Plan, name: str) -> None:
@@ -154,14 +156,14 @@ def check_there() -> None:
         )
 
 
-def _make_project(plan: Plan, call: Call, timeout_seconds: float) -> None:
+def _make_project(plan: Plan, call: NuctlCall, timeout_seconds: float) -> None:
     ended = _run(call, timeout_seconds, lambda line: None)
     if ended.code != 0 and EXISTS not in ended.said:
         raise UnavailableError(failed(plan, str(call), ended, timeout_seconds))
 
 
 def _deploy_function(
-    plan: Plan, call: Call, there: FunctionThere | None, tell: Tell, timeout_seconds: float
+    plan: Plan, call: NuctlCall, there: FunctionThere | None, tell: Tell, timeout_seconds: float
 ) -> None:
     name, log, began = call.function, _log(plan, call), time.monotonic()
     with attempt(plan, name) as ours, following(tell, log) as follow:
@@ -197,11 +199,11 @@ def _refuse_being_deployed(plan: Plan, name: str, there: FunctionThere) -> None:
     )
 
 
-def _deletion(plan: Plan, name: str, *, force: bool) -> Call:
-    return Call(("delete", "function", name, *_where(plan), *(("--force",) if force else ())), name)
+def _deletion(plan: Plan, name: str, *, force: bool) -> NuctlCall:
+    return NuctlCall(("delete", "function", name, *_where(plan), *(("--force",) if force else ())), name)
 
 
-def _run(call: Call, timeout_seconds: float, tell: Tell, ours: Attempt | None = None) -> Ended:
+def _run(call: NuctlCall, timeout_seconds: float, tell: Tell, ours: Attempt | None = None) -> Ended:
     """nuctl writes the function's configuration, secrets included, into the folder it is called in, and the
     files of an image into a temporary one: both are removed with ours, also when it is ended."""
     with tempfile.TemporaryDirectory(prefix="modelmon-nuctl-", ignore_cleanup_errors=True) as folder:
@@ -221,7 +223,7 @@ def _where(plan: Plan) -> tuple[str, ...]:
     return ("--platform", plan.platform, "--namespace", plan.nuclio.nuclio_namespace)
 
 
-def _log(plan: Plan, call: Call) -> Path:
+def _log(plan: Plan, call: NuctlCall) -> Path:
     assert call.path is not None, "a function is deployed from a folder"
     folder = Path(plan.project_dir) / STATE_FOLDER / "logs" if plan.project_dir else call.path.parent
     return folder / f"{call.function}.deploy.log"
@@ -231,7 +233,7 @@ def _shown(line: str, plan: Plan) -> str:
     return without_secrets(line, secret_variables(plan).values())
 
 
-def _check_variables(made: Sequence[Call]) -> None:
+def _check_variables(made: Sequence[NuctlCall]) -> None:
     for call in made:
         for name, value in call.variables.items():
             if not value:
@@ -240,7 +242,7 @@ def _check_variables(made: Sequence[Call]) -> None:
                 raise ConfigError(f"{name}: holds a ' or a newline, which Nuclio can't hand to Docker")
 
 
-def _how_far(made: Sequence[Call], index: int) -> str:
+def _how_far(made: Sequence[NuctlCall], index: int) -> str:
     """A function that is deployed alone may have others before it, of which this call does not know."""
     reached = [each.function for each in made[:index] if each.function]
     left = [each.function for each in made[index:] if each.function]

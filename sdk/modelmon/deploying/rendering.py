@@ -17,8 +17,8 @@ from modelmon.deploying.plan import MOUNTED_PROJECT, Plan, run_as
 from modelmon.deploying.secrets import kafka_annotations, secret_variables, with_secrets
 from modelmon.errors import ConfigError
 from modelmon.function_spec.function_yaml import expect, placeholders, render
+from modelmon.function_spec.nuclio_rules import KAFKA_KINDS
 from modelmon.function_spec.platforms import LOCAL
-from modelmon.function_spec.rules import KAFKA_KINDS
 from modelmon.secrecy import yaml_mistake
 from modelmon.settings import KAFKA, PREFIX, STATE_FOLDER, Settings
 from modelmon.streams.kafka_address import read_address

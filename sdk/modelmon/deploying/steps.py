@@ -31,7 +31,7 @@ class Prepared:
     plan: Plan
     names: tuple[str, ...]
     output: Path
-    calls: tuple[nuctl.Call, ...]
+    calls: tuple[nuctl.NuctlCall, ...]
     findings: tuple[Finding, ...]
     unreachable: tuple[str, ...]
 

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from modelmon.errors import ConfigError
-from modelmon.function_spec.rules import HANDLER, http_triggers_too_many, is_python
+from modelmon.function_spec.nuclio_rules import HANDLER, http_triggers_too_many, is_python
 from modelmon.function_spec.triggers import Trigger, read_trigger
 from modelmon.secrecy import yaml_mistake
 from modelmon.settings import PREFIX, Settings, every_setting, secret_settings

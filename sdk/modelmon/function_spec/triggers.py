@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from modelmon.errors import ConfigError
-from modelmon.function_spec.rules import (
+from modelmon.function_spec.nuclio_rules import (
     ACK_MODES,
     KAFKA_KINDS,
     V3IO_KINDS,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from modelmon.function_spec.schedule import Schedule
 from modelmon.function_spec.triggers import CronTrigger
-from modelmon.local.events import cron_event
+from modelmon.local.nuclio_events import cron_event
 from modelmon.local.worker import Worker
 
 

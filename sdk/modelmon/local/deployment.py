@@ -15,10 +15,10 @@ from modelmon.local.environments import Held, environment_of
 from modelmon.local.needs import needs_of
 from modelmon.local.preparing import Preparation
 from modelmon.local.process import WorkerProcess
-from modelmon.local.reports import Report
 from modelmon.local.telling import Tell
 from modelmon.local.turning_away import FIRST_START_SECONDS
 from modelmon.local.worker import WorkerSpec
+from modelmon.local.worker_reports import WorkerReport
 from modelmon.settings import Settings
 
 IGNORED = ("__pycache__",)
@@ -168,7 +168,7 @@ class Deployment:
             for worker in range(trigger.workers)
         ]
 
-    def worker_of(self, report: Report) -> WorkerProcess | None:
+    def worker_of(self, report: WorkerReport) -> WorkerProcess | None:
         return next((worker for worker in self.workers if worker.pid == report.pid), None)
 
 

@@ -17,20 +17,20 @@ import uvicorn
 
 from modelmon.function_spec.triggers import HttpTrigger
 from modelmon.local import http_requests
-from modelmon.local.answers import Answer
-from modelmon.local.events import http_event
+from modelmon.local.handler_output import HandlerAnswer
 from modelmon.local.http_requests import MALFORMED, TOO_MUCH_HEAD, TOO_SLOW, head_bytes, protocol
 from modelmon.local.http_turns import Turns
 from modelmon.local.listening import BACKLOG
+from modelmon.local.nuclio_events import http_event
 from modelmon.local.worker import Worker
 
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 _TEXT, _LAST = "text/plain; charset=utf-8", {"Connection": "close"}
-TOO_LARGE = Answer(400, MALFORMED.encode(), _TEXT, _LAST)  # so little says Nuclio, too
-TOO_LATE = Answer(408, TOO_SLOW.encode(), _TEXT, _LAST)
-TOO_LONG_A_HEAD = Answer(431, TOO_MUCH_HEAD.encode(), _TEXT, _LAST)
+TOO_LARGE = HandlerAnswer(400, MALFORMED.encode(), _TEXT, _LAST)  # so little says Nuclio, too
+TOO_LATE = HandlerAnswer(408, TOO_SLOW.encode(), _TEXT, _LAST)
+TOO_LONG_A_HEAD = HandlerAnswer(431, TOO_MUCH_HEAD.encode(), _TEXT, _LAST)
 
 
 async def run(worker: Worker) -> None:
@@ -99,7 +99,7 @@ class _Application:
         await send({"type": "http.response.start", "status": answer.status, "headers": pairs})
         await send({"type": "http.response.body", "body": answer.body})
 
-    async def _read_and_answer(self, scope: Mapping[str, Any], receive: Receive) -> Answer:
+    async def _read_and_answer(self, scope: Mapping[str, Any], receive: Receive) -> HandlerAnswer:
         if head_bytes(scope) > self._trigger.max_head_bytes:
             return TOO_LONG_A_HEAD
         try:
@@ -109,7 +109,7 @@ class _Application:
             return TOO_LATE
         return TOO_LARGE if body is None else await self._answer(scope, body)
 
-    async def _answer(self, scope: Mapping[str, Any], body: bytes) -> Answer:
+    async def _answer(self, scope: Mapping[str, Any], body: bytes) -> HandlerAnswer:
         return await self._turns.take(http_event(self._trigger, scope, body))
 
 

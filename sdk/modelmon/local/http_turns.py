@@ -7,15 +7,15 @@ import threading
 from collections import deque
 from typing import Any, NamedTuple
 
-from modelmon.local.answers import Answer, answer_of, failed
+from modelmon.local.handler_output import HandlerAnswer, answer_of, failed
 from modelmon.local.worker import Worker
 
-NO_WORKER = Answer(503, b"", "text/plain", {})
+NO_WORKER = HandlerAnswer(503, b"", "text/plain", {})
 
 
 class _Turn(NamedTuple):
     event: Any
-    answer: asyncio.Future[Answer]
+    answer: asyncio.Future[HandlerAnswer]
     waiting: asyncio.TimerHandle
 
 
@@ -33,13 +33,13 @@ class Turns:
         self._lock = threading.Lock()  # of what is asked, and whether somebody works on it
         self._asked: deque[_Turn] = deque()
         self._is_working = False
-        self._answered: deque[tuple[_Turn, Answer]] = deque()
+        self._answered: deque[tuple[_Turn, HandlerAnswer]] = deque()
         self._is_passing_on = False
 
-    async def take(self, event: Any) -> Answer:
+    async def take(self, event: Any) -> HandlerAnswer:
         """The answer to the event; NO_WORKER when its turn does not come in time."""
         loop = self._server = asyncio.get_running_loop()
-        answer: asyncio.Future[Answer] = loop.create_future()
+        answer: asyncio.Future[HandlerAnswer] = loop.create_future()
         turn: _Turn = _Turn(event, answer, loop.call_later(self._wait_seconds, lambda: self._give_up(turn)))
         with self._lock:
             self._asked.append(turn)
@@ -79,7 +79,7 @@ class Turns:
             self._is_working = bool(self._asked)
             return self._asked.popleft() if self._asked else None
 
-    async def _answer(self, event: Any) -> Answer:
+    async def _answer(self, event: Any) -> HandlerAnswer:
         output = await self._worker.deliver(event)
         try:
             return answer_of(output)

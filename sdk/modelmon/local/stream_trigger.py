@@ -10,8 +10,8 @@ from typing import TypeVar
 
 from modelmon.function_spec.topics import open_topic
 from modelmon.function_spec.triggers import StreamTrigger
-from modelmon.local.answers import EXPLICIT_ONLY, acknowledges
-from modelmon.local.events import now, stream_event
+from modelmon.local.handler_output import EXPLICIT_ONLY, acknowledges
+from modelmon.local.nuclio_events import now, stream_event
 from modelmon.local.worker import Worker
 from modelmon.model import Message
 from modelmon.streams import Consumer, Stream

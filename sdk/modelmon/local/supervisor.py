@@ -18,9 +18,9 @@ from modelmon.function_spec.topics import check_streams
 from modelmon.local.deployment import Deployment, fingerprint
 from modelmon.local.listening import Listening
 from modelmon.local.process import TERMINATION_SECONDS
-from modelmon.local.reports import Report
-from modelmon.local.running import RunnerReport, lock_project
+from modelmon.local.runner_state import RunnerReport, lock_project
 from modelmon.local.telling import Tell, Telling
+from modelmon.local.worker_reports import WorkerReport
 from modelmon.settings import Settings
 from modelmon.sources import make_folder
 
@@ -153,9 +153,9 @@ class Supervisor:
         *lines, self._unread = (self._unread + os.read(self._reports, 2**16)).split(b"\n")
         for line in lines:
             with suppress(msgspec.DecodeError):  # torn by another worker's, where pipes take less at once
-                self._take(msgspec.json.decode(line, type=Report))
+                self._take(msgspec.json.decode(line, type=WorkerReport))
 
-    def _take(self, report: Report) -> None:
+    def _take(self, report: WorkerReport) -> None:
         deployment = self._deployments.get(report.function)
         worker = deployment.worker_of(report) if deployment else None
         if report.level:

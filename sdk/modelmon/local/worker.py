@@ -25,9 +25,9 @@ from nuclio_sdk import Context, Platform, TriggerInfo
 from modelmon.errors import ConfigError
 from modelmon.extras import HOW_TO_BRING
 from modelmon.function_spec.triggers import CronTrigger, HttpTrigger, StreamTrigger, Trigger
-from modelmon.local.answers import check_output, failed, traceback_of
+from modelmon.local.handler_output import check_output, failed, traceback_of
 from modelmon.local.logs import LogFile
-from modelmon.local.reports import Reporter, make_logger
+from modelmon.local.worker_reports import Reporter, make_logger
 from modelmon.model import Message
 from modelmon.nuclio import TAKES_POLLS
 from modelmon.nuclio.lifecycle import die

@@ -16,10 +16,10 @@ from modelmon.nuclio.bridge import bridge_logging
 from modelmon.nuclio.health import answer_health, asks_health, health_reply, is_http
 from modelmon.nuclio.heartbeat import StreamPulse, TickPulse
 from modelmon.nuclio.lifecycle import FAILURES, die, finish, leave_word, prepare, watch
-from modelmon.nuclio.progress import Progress
 from modelmon.nuclio.protocols import Acknowledge, HttpStage, MessageStage, TickStage
 from modelmon.nuclio.pulse import TICKING
 from modelmon.nuclio.replies import body_bytes, failure, reply, told
+from modelmon.nuclio.stream_progress import StreamProgress
 from modelmon.settings import Settings
 
 TAKES_POLLS = "take"
@@ -186,7 +186,7 @@ class _Acknowledgements:
     def __init__(self, platform: Any) -> None:
         self._platform = platform
         self._topic = ""
-        self.progress = Progress()
+        self.progress = StreamProgress()
 
     def see(self, topic: str, messages: Sequence[Message]) -> None:
         """Messages were delivered."""

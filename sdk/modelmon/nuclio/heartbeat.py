@@ -10,8 +10,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from modelmon.model import WorkerState
-from modelmon.nuclio.progress import Progress
 from modelmon.nuclio.pulse import TICKING, WORD_SECONDS, Pulse
+from modelmon.nuclio.stream_progress import StreamProgress
 from modelmon.settings import Settings
 from modelmon.waiting import outages
 
@@ -42,7 +42,7 @@ class StreamPulse:
     or has lived for a while: else a function that fails at each message would be ready between two tries.
     """
 
-    def __init__(self, context: Any, progress: Progress) -> None:
+    def __init__(self, context: Any, progress: StreamProgress) -> None:
         self._making = context.user_data.making
         self._settings: Settings = context.user_data.settings
         self.pulse = Pulse(context, progress)
@@ -115,7 +115,7 @@ class TickPulse:
         self._is_cron = getattr(context.trigger, "kind", "") == "cron"
         self._last: float | None = None
         self._last_exit = _last_exit(context)
-        self.pulse = Pulse(context, Progress(), TICKING)
+        self.pulse = Pulse(context, StreamProgress(), TICKING)
 
     async def begin(self) -> None:
         """The function has started and waits for its first tick."""

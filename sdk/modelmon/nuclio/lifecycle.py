@@ -17,9 +17,9 @@ from typing import Any, NoReturn, TypeVar
 from modelmon.errors import ConfigError
 from modelmon.extras import missing
 from modelmon.nuclio.bridge import bridge_logging
-from modelmon.nuclio.progress import Progress
 from modelmon.nuclio.pulse import TICKING, Pulse
 from modelmon.nuclio.replies import told
+from modelmon.nuclio.stream_progress import StreamProgress
 from modelmon.settings import Settings
 from modelmon.waiting import when_awaitable
 
@@ -129,7 +129,7 @@ def leave_word(context: Any, error: BaseException) -> None:
     if settings is None or speaks_as is None:
         return
     speaking = getattr(context.user_data, "pulse", None)
-    pulse: Pulse = speaking.pulse if speaking else Pulse(context, Progress(), speaks_as)
+    pulse: Pulse = speaking.pulse if speaking else Pulse(context, StreamProgress(), speaks_as)
     writing = threading.Thread(target=pulse.leave_word, args=(_reason(error),), daemon=True)
     try:
         writing.start()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.model import Heartbeat, WorkerState, wall_clock_us
-from modelmon.nuclio.progress import Progress
+from modelmon.nuclio.stream_progress import StreamProgress
 from modelmon.settings import Settings
 from modelmon.waiting import away, back
 
@@ -40,7 +40,7 @@ class Pulse:
     What can't be written is let go: a worker that is not heard any more counts as gone.
     """
 
-    def __init__(self, context: Any, progress: Progress, worker: str = "") -> None:
+    def __init__(self, context: Any, progress: StreamProgress, worker: str = "") -> None:
         self._settings: Settings = context.user_data.settings
         self._create = True  # the stream, where there is none yet
         self._trigger = getattr(context.trigger, "name", "")

@@ -11,7 +11,7 @@ from modelmon.from_mlrun import missing, refuse
 from modelmon.from_mlrun.views import FunctionStatus, Metadata, ProjectSpec, ProjectStatus
 from modelmon.function_spec.folders import address_file
 from modelmon.function_spec.platforms import EMBEDDED
-from modelmon.local.running import read_report
+from modelmon.local.runner_state import read_report
 from modelmon.project import functions, logged, profiles
 from modelmon.settings import Settings
 

@@ -14,7 +14,7 @@ from modelmon.deploying.steps import address
 from modelmon.errors import ConfigError, RejectedError, UnavailableError
 from modelmon.function_spec.folders import address_file
 from modelmon.function_spec.platforms import EMBEDDED
-from modelmon.local.running import is_running
+from modelmon.local.runner_state import is_running
 from modelmon.settings import Settings
 
 JSON = "application/json"

@@ -14,7 +14,7 @@ from modelmon.errors import ConfigError, UnavailableError
 from modelmon.function_spec.platforms import EMBEDDED
 from modelmon.ledger import registry
 from modelmon.ledger.window_ledger import project_period
-from modelmon.local.running import read_report
+from modelmon.local.runner_state import read_report
 from modelmon.model_monitoring.folders import copy_into
 from modelmon.model_monitoring.locating import HasSettings, opened
 from modelmon.project import functions

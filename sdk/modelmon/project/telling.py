@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from pathlib import Path
 
 from modelmon.function_spec.platforms import EMBEDDED
-from modelmon.local.running import read_report
+from modelmon.local.runner_state import read_report
 from modelmon.settings import Settings
 
 _quiet: ContextVar[bool] = ContextVar("modelmon_quiet", default=False)

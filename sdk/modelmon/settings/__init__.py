@@ -1,7 +1,7 @@
 """Settings of a project: `Settings.load()`."""
 
-from modelmon.settings.addresses import KAFKA, check_stream_address
 from modelmon.settings.project import Settings, every_setting, is_secret, secret_settings
+from modelmon.settings.stream_addresses import KAFKA, check_stream_address
 from modelmon.sources import CREDENTIALS_NAME, FILE_NAME, PREFIX, STATE_FOLDER
 
 __all__ = [

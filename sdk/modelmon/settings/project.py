@@ -20,8 +20,8 @@ from typing import Any, TypeVar
 
 from modelmon.errors import ConfigError
 from modelmon.secrecy import may_hold_credential
-from modelmon.settings.addresses import KAFKA, check_stream_address, check_template
 from modelmon.settings.declaring import check, converted, setting, settings_of
+from modelmon.settings.stream_addresses import KAFKA, check_stream_address, check_template
 from modelmon.settings.technologies import technologies
 from modelmon.sources import FILE_NAME, PREFIX, STATE_FOLDER, from_credentials, from_environment, from_file
 

@@ -11,8 +11,8 @@ from modelmon.deploying.checking.document import Node
 from modelmon.deploying.checking.findings import WARNING, Finding, did_you_mean, error, missing, warning
 from modelmon.deploying.checking.target import Target
 from modelmon.errors import ConfigError
+from modelmon.function_spec.nuclio_rules import HANDLER, KAFKA_KINDS, V3IO_KINDS
 from modelmon.function_spec.platforms import LOCAL
-from modelmon.function_spec.rules import HANDLER, KAFKA_KINDS, V3IO_KINDS
 from modelmon.settings import PREFIX, Settings, every_setting
 
 NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")

@@ -9,8 +9,7 @@ from modelmon.deploying.checking.document import Node
 from modelmon.deploying.checking.findings import ERROR, WARNING, Finding, error, missing, warning
 from modelmon.deploying.checking.rules import Rule, is_stream, kinds_of, triggers
 from modelmon.deploying.checking.target import Target
-from modelmon.function_spec.platforms import LOCAL
-from modelmon.function_spec.rules import (
+from modelmon.function_spec.nuclio_rules import (
     KAFKA_KINDS,
     V3IO_KINDS,
     goes_by_key,
@@ -18,6 +17,7 @@ from modelmon.function_spec.rules import (
     needs_static_workers,
     one_clock,
 )
+from modelmon.function_spec.platforms import LOCAL
 from modelmon.function_spec.schedule import Schedule, seconds_of
 from modelmon.streams.kafka_address import TOPIC
 

@@ -14,7 +14,7 @@ from modelmon.deploying.checking.kinds import (
     ListOf,
     MapOf,
 )
-from modelmon.function_spec.rules import ACK_MODES, KAFKA_KINDS, V3IO_KINDS
+from modelmon.function_spec.nuclio_rules import ACK_MODES, KAFKA_KINDS, V3IO_KINDS
 
 TRIGGER: dict[str, Kind] = {
     **dict.fromkeys(

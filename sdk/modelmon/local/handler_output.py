@@ -17,7 +17,7 @@ _encode = nuclio_sdk.json_encoder.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HandlerAnswer:
     """An HTTP answer; a stream trigger looks at the headers only."""
 
     status: int
@@ -47,11 +47,11 @@ def acknowledges(ack_mode: str, output: Any) -> bool:
     return ack_mode != EXPLICIT_ONLY
 
 
-def answer_of(output: Any) -> Answer:
+def answer_of(output: Any) -> HandlerAnswer:
     """Read a handler's return value: text, dict, (status, body), bytes or nuclio_sdk.Response."""
     read = Response.from_entrypoint_output(_encode, output)
     body = read["body"]
-    return Answer(
+    return HandlerAnswer(
         status=read["status_code"],
         body=base64.b64decode(body) if read["body_encoding"] == "base64" else body.encode(),
         content_type=read["content_type"],

@@ -27,7 +27,7 @@ class Reached:
     sha256: str = ""
 
 
-class Progress:
+class PublishProgress:
     """One file's way onto one stream. `reached` is what an earlier command has left, or begins anew.
 
     Without a `kept` file nothing is remembered.
@@ -90,7 +90,7 @@ class Progress:
 
 
 @contextmanager
-def progress(folder: Path, file: str, stream_id: str, *, anew: bool) -> Iterator[Progress]:
+def progress(folder: Path, file: str, stream_id: str, *, anew: bool) -> Iterator[PublishProgress]:
     """The progress of a file; forgotten when the block ends without an error.
 
     Raises ConfigError while another command publishes the same file on the same stream.
@@ -102,7 +102,7 @@ def progress(folder: Path, file: str, stream_id: str, *, anew: bool) -> Iterator
         if not try_lock(kept.fileno()):
             raise ConfigError(f"{file} is being published on this stream by another command")
         kept.seek(0)
-        yield Progress(file, kept, None if anew else _last(kept.read()))
+        yield PublishProgress(file, kept, None if anew else _last(kept.read()))
         path.unlink(missing_ok=True)
 
 

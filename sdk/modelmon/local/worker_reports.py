@@ -16,7 +16,7 @@ MAX_LINE_BYTES = 4096  # a pipe takes this much whole or not at all, whoever els
 MAX_MESSAGE_CHARACTERS = 600
 
 
-class Report(msgspec.Struct, frozen=True, omit_defaults=True):
+class WorkerReport(msgspec.Struct, frozen=True, omit_defaults=True):
     """One line to the supervisor. `level` is "" when the worker says that it is ready.
 
     `is_incident`: the message is of an incident of a model, and not a trouble of the function. `is_last`: it
@@ -42,12 +42,14 @@ class Reporter:
         self._source = (function, trigger, worker, os.getpid())
 
     def ready(self) -> None:
-        self._write(Report(*self._source))
+        self._write(WorkerReport(*self._source))
 
     def warn(self, level: str, message: str, *, is_incident: bool = False, is_last: bool = False) -> None:
-        self._write(Report(*self._source, level, message[:MAX_MESSAGE_CHARACTERS], is_incident, is_last))
+        self._write(
+            WorkerReport(*self._source, level, message[:MAX_MESSAGE_CHARACTERS], is_incident, is_last)
+        )
 
-    def _write(self, report: Report) -> None:
+    def _write(self, report: WorkerReport) -> None:
         line = msgspec.json.encode(report) + b"\n"
         if len(line) <= MAX_LINE_BYTES:
             try:

@@ -10,7 +10,7 @@ from modelmon.model import PartitionProgress
 KEPT_ENDS = 1_000
 
 
-class Progress:
+class StreamProgress:
     """Counts what the platform delivered and what was acknowledged, and compares it with the stream.
 
     Times are seconds of any clock that only goes forward.

@@ -1,4 +1,4 @@
-"""`modelmon up` and `modelmon demo`: functions at work."""
+"""`modelmon up`: a project's functions at work."""
 
 from __future__ import annotations
 
@@ -72,21 +72,6 @@ def _check_platform(settings: Settings) -> None:
             "up` would run them a second time; `modelmon deploy` deploys them, with platform: embedded they "
             "run here"
         )
-
-
-def demo(
-    folder: Annotated[
-        Path | None,
-        typer.Argument(help="Where its project goes; made anew each time.", show_default="modelmon-demo"),
-    ] = None,
-) -> None:
-    """Monitor a year of real flights through two models: which drifts, and why.
-
-    Takes about two minutes, and ends by saying what to look at next.
-    """
-    from modelmon.demo import FOLDER, run
-
-    raise typer.Exit(run(folder or FOLDER))
 
 
 def _tell(level: str, text: str) -> None:
