@@ -271,6 +271,22 @@ def test_pruning_forgets_what_is_older_and_keeps_the_rest(series: SeriesStore) -
     assert len(series.read_values(windows)) == 2
 
 
+def test_pruning_finds_every_endpoint_and_app_with_something_old(series: SeriesStore) -> None:
+    keys = [
+        WindowKey(endpoint, app, minute * MINUTE)
+        for endpoint in ("e1", "e2", "e3")
+        for app in ("a", "b", "c")
+        for minute in (1, 2)
+        if (endpoint, app, minute) not in {("e1", "a", 1), ("e2", "c", 1)} and endpoint + app != "e3b"
+    ]
+    series.write_values([ValuePoint(*key, LATEST_US, "n", 1.0, 1) for key in keys])
+    series.write_features([replace(FEATURES, key=key) for key in keys])
+    series.prune(2 * MINUTE)
+    stays = [key for key in keys if key.start_us == 2 * MINUTE]
+    assert [point.key for point in series.read_values(dict.fromkeys(keys, 1))] == stays
+    assert [each.key for each in series.read_features(dict.fromkeys(keys, 2))] == stays
+
+
 def test_an_endpoint_is_forgotten_and_the_others_stay(series: SeriesStore) -> None:
     for endpoint in "ef":
         series.write_traffic(BATCH, [replace(POINT, endpoint_id=endpoint)])

@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import Any
 
 import msgspec
-from sqlalchemy import Column, Connection, Select, Table, bindparam, delete, func, select
+from sqlalchemy import Column, ColumnElement, Connection, Select, Table, bindparam, delete, select
 
 from modelmon.model import BatchRange, TrafficPoint, ValuePoint, WindowFeatures, WindowKey
 from modelmon.settings import Settings
@@ -21,6 +21,7 @@ from modelmon.stores.series.base import (
     check_traffic,
     check_values,
 )
+from modelmon.stores.series.old_points import old_parts
 from modelmon.stores.series.schema import SCHEMA, series_features, series_traffic, series_values
 from modelmon.stores.series.traffic import Fold, Stored, folds, summed
 from modelmon.windows import MINUTE_US
@@ -37,6 +38,7 @@ _TIMES = (
     (series_features, series_features.c.window_start),
 )
 _FOLDED_AT_ONCE = 1_000  # minutes of one transaction
+_PRUNED_AT_ONCE = 20  # endpoints, or endpoints and apps, of one
 _TRAFFIC_KEY = tuple(series_traffic.primary_key)
 _FORGET = delete(series_traffic).where(*(column == bindparam(f"a_{column.name}") for column in _TRAFFIC_KEY))
 
@@ -117,13 +119,13 @@ class SqlSeries(SeriesStore):
         return sorted(found, key=attrgetter("key"))
 
     def prune(self, before_us: int) -> None:
-        # One endpoint a transaction: no long write lock, and a kill in between costs nothing.
+        # A few parts a transaction: no long write lock, and a kill in between costs nothing.
         for table, time in _TIMES:
-            for endpoint_id in self._endpoints(table):
+            with self._database.read() as connection:
+                parts = old_parts(connection, table, time, _bound(before_us))
+            for page in chunks(parts, _PRUNED_AT_ONCE):
                 with self._database.write() as connection:
-                    connection.execute(
-                        delete(table).where(table.c.endpoint_id == endpoint_id, time < _bound(before_us))
-                    )
+                    _delete(connection, table, page, time < _bound(before_us))
 
     def forget(self, endpoint_id: str) -> None:
         for table, _ in _TIMES:
@@ -149,17 +151,6 @@ class SqlSeries(SeriesStore):
                     if windows.get(key) == revision:
                         yield key, revision, rest
 
-    def _endpoints(self, table: Table) -> Iterator[str]:
-        """Every endpoint of a table, by one look-up each: a `distinct` would read all of it."""
-        column, last = table.c.endpoint_id, ""
-        while True:
-            with self._database.read() as connection:
-                found = connection.scalar(select(func.min(column)).where(column > last))
-            if found is None:
-                return
-            yield found
-            last = found
-
     def _fold(
         self,
         endpoint_id: str,
@@ -179,14 +170,18 @@ class SqlSeries(SeriesStore):
 
 def _replace(connection: Connection, page: Sequence[Fold]) -> None:
     upsert(connection, series_traffic, [_traffic_row(fold.instead) for fold in page])
-    keys = [
-        {f"a_{name}": value for name, value in _traffic_key(each).items()}
-        for fold in page
-        for each in fold.of
-        if each.batch != fold.instead.batch
-    ]
-    if keys:
-        connection.execute(_FORGET, keys)
+    gone = [_traffic_key(each) for fold in page for each in fold.of if each.batch != fold.instead.batch]
+    _delete(connection, series_traffic, gone)
+
+
+def _delete(
+    connection: Connection, table: Table, parts: Sequence[Mapping[str, Any]], *conditions: ColumnElement[bool]
+) -> None:
+    """Delete the rows that have the values of one of these parts, in the same columns each."""
+    if parts:
+        same = (table.c[name] == bindparam(f"a_{name}") for name in parts[0])
+        values = [{f"a_{name}": value for name, value in part.items()} for part in parts]
+        connection.execute(delete(table).where(*same, *conditions), values)
 
 
 def _bound(moment_us: int) -> int:
