@@ -94,6 +94,14 @@ def test_a_stream_that_nobody_reads_is_named_with_its_place(place: Place) -> Non
     assert room.deleted.startswith("nothing: no function reads it; /")
 
 
+def test_a_stream_that_does_not_answer_hides_no_other_part(place: Place) -> None:
+    read = [(place.streams.open(each[0]), each) for each in place.streams.readers(["drift"]).values()]
+    read[0][0].close()
+    found = {room.part: room for room in rooms(place.records, read, place.settings, NOW)}
+    assert (found["stream events"].bytes, found["stream events"].deleted[:10]) == (None, "not known:")
+    assert found["stream writer"].count == 0
+
+
 def test_samples_go_when_their_retention_is_over(tmp_path: Path) -> None:
     place = Place(tmp_path, retention_days=7)
     samples = open_samples(place.settings)

@@ -139,5 +139,5 @@ def test_whoever_was_told_of_an_incident_is_told_that_it_is_over(tmp_path: Path)
         told = [entry.fact.kind for entry in outbox.read(connection, "anybody", 100)]
         assert left(connection, E1) == set()
         assert connection.execute(select(incident_events)).all() == []
-    assert told[-1] == outbox.INCIDENT_RESOLVED
+    assert told[-2:] == [outbox.INCIDENT_RESOLVED, outbox.ENDPOINT_REMOVED]
     chain.close()

@@ -45,7 +45,7 @@ def incident_fact(told: Told) -> Fact:
 
 
 def endpoint_fact(kind: str, endpoint: Endpoint) -> Fact:
-    """That an endpoint was added, or changed."""
+    """That an endpoint was added, changed or removed."""
     body = {
         "endpoint_id": endpoint.endpoint_id,
         "endpoint_name": endpoint.name,

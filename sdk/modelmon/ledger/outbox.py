@@ -20,6 +20,7 @@ from modelmon.sql.statements import insert_missing, upsert
 INCIDENT_RAISED, INCIDENT_ESCALATED = "incident-raised", "incident-escalated"
 INCIDENT_EASED, INCIDENT_RESOLVED = "incident-eased", "incident-resolved"
 ENDPOINT_ADDED, ENDPOINT_CHANGED = "endpoint-added", "endpoint-changed"
+ENDPOINT_REMOVED = "endpoint-removed"
 _NAME = "outbox"
 
 

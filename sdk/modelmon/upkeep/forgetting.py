@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, select
 
-from modelmon.ledger import outbox
-from modelmon.ledger.facts import incident_fact
+from modelmon.ledger import endpoints, outbox
+from modelmon.ledger.facts import endpoint_fact, incident_fact
 from modelmon.ledger.incident_schema import incident_events, incidents
 from modelmon.ledger.incidents import resolve_endpoint
 from modelmon.ledger.metadata import metadata
-from modelmon.ledger.schema import endpoints, erasures, files, windows
+from modelmon.ledger.schema import erasures, files, windows
 from modelmon.sql.database import Database
 from modelmon.sql.statements import CHUNK
 from modelmon.stores.base import SampleStore
@@ -24,9 +24,7 @@ from modelmon.upkeep.pruning import some_rows
 
 _KEPT = (erasures,)
 """Who was asked to erase what stays known."""
-_OF_ENDPOINTS = [
-    table for table in metadata.sorted_tables if "endpoint_id" in table.c and table not in (*_KEPT, endpoints)
-]
+_OF_ENDPOINTS = [table for table in metadata.sorted_tables if "endpoint_id" in table.c and table not in _KEPT]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +62,15 @@ def forget(
         late: dict[str, int] = {}  # of batches that were applied meanwhile
         while found := _unlist(connection, endpoint_id):
             late |= found
-        told = resolve_endpoint(connection, endpoint_id, now_us)
+        facts = [incident_fact(each) for each in resolve_endpoint(connection, endpoint_id, now_us)]
+        if (known := endpoints.get(connection, endpoint_id)) is not None:
+            facts.append(endpoint_fact(outbox.ENDPOINT_REMOVED, known))
         mine = select(incidents.c.incident_id).where(incidents.c.endpoint_id == endpoint_id)
         connection.execute(delete(incident_events).where(incident_events.c.incident_id.in_(mine)))
-        for table in (*_OF_ENDPOINTS, endpoints):
+        for table in _OF_ENDPOINTS:
             connection.execute(delete(table).where(table.c.endpoint_id == endpoint_id))
-        outbox.write(connection, [incident_fact(each) for each in told], now_us)
+        endpoints.delete(connection, endpoint_id)
+        outbox.write(connection, facts, now_us)
     samples.delete(list(late))
     return Forgotten(number + len(late), rows + sum(late.values()), forgotten)
 

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, func, select
 from sqlalchemy.engine import make_url
 
 from modelmon.counting import count
+from modelmon.errors import ConfigError, UnavailableError
 from modelmon.ledger.schema import dead_letters, files, stream_marks
 from modelmon.model import from_us
 from modelmon.settings import Settings
@@ -46,15 +47,25 @@ def rooms(
     settings: Settings,
     now_us: int,
 ) -> list[Room]:
-    """The parts of a project. `streams` are those that are read, each with who reads it.
+    """The parts of a project. `streams` are those that are read, each with who reads it; of one that does not
+    answer it is said why.
 
-    Raises UnavailableError for a stream or database that does not answer.
+    Raises UnavailableError for a database that does not answer.
     """
     with database.read() as connection:
-        found = [_stream(connection, stream, readers, settings) for stream, readers in streams]
+        found = [_stream_or_why_not(connection, stream, readers, settings) for stream, readers in streams]
         found += _unread_streams(settings, [stream.url for stream, _ in streams])
         found += [_samples(connection, settings), _dead_letters(connection, settings)]
     return [*found, *_databases(settings), *_folders(settings)]
+
+
+def _stream_or_why_not(
+    connection: Connection, stream: Stream, readers: Sequence[Subscription], settings: Settings
+) -> Room:
+    try:
+        return _stream(connection, stream, readers, settings)
+    except (ConfigError, UnavailableError) as error:
+        return Room(f"stream {_name(stream.url)}", None, None, f"not known: {error}")
 
 
 def _stream(
