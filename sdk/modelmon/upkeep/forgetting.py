@@ -10,21 +10,23 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, select
 
-from modelmon.ledger import endpoints, outbox
+from modelmon.ledger import endpoints, outbox, schema
 from modelmon.ledger.facts import endpoint_fact, incident_fact
 from modelmon.ledger.incident_schema import incident_events, incidents
 from modelmon.ledger.incidents import resolve_endpoint
 from modelmon.ledger.metadata import metadata
-from modelmon.ledger.schema import erasures, files, windows
+from modelmon.ledger.schema import files, windows
 from modelmon.sql.database import Database
 from modelmon.sql.statements import CHUNK
 from modelmon.stores.base import SampleStore
 from modelmon.stores.series.base import SeriesStore
 from modelmon.upkeep.pruning import some_rows
 
-_KEPT = (erasures,)
-"""Who was asked to erase what stays known."""
-_OF_ENDPOINTS = [table for table in metadata.sorted_tables if "endpoint_id" in table.c and table not in _KEPT]
+_OTHERS = (schema.erasures, schema.endpoints)
+"""Who was asked to erase what stays known; the record goes last."""
+_OF_ENDPOINTS = [
+    table for table in metadata.sorted_tables if "endpoint_id" in table.c and table not in _OTHERS
+]
 
 
 @dataclass(frozen=True, slots=True)
