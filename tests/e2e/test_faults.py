@@ -12,19 +12,23 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from chain import APP, FUNCTIONS, Chain, moments
+from chain import APP, ENDPOINT, FUNCTIONS, Chain, moments
 from deploying import eventually, is_alive, log_of, workers_of
 from modelmon.errors import ConfigError
+from modelmon.ledger.records import open_records
 from modelmon.streams import open_stream
+from modelmon.views.windows import WindowView, list_windows
+from modelmon.windows import State
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 EVENTS = 3000
+FAILED = (State.FAILED, State.RETRYING)
 PIECES = 30
 
 
@@ -223,19 +227,17 @@ def test_a_corrupt_sample_file_fails_its_window_and_names_the_file(tmp_path: Pat
         victim.write_bytes(b"PAR1 nothing of use PAR1")
         aside.rename(deployed)
         failed = eventually(
-            lambda: [row for row in windows_of(chain) if row["outcome"] == "failed"], within=90
+            lambda: [window for window in windows_of(chain) if window.state in FAILED], within=90
         )
-    assert any(victim.name in row["error"] for row in failed)
+    assert any(victim.name in window.error for window in failed)
 
 
-def windows_of(chain: Chain) -> list[dict[str, object]]:
-    from modelmon.ledger.records import open_records
-
+def windows_of(chain: Chain) -> Sequence[WindowView]:
     database = open_records(chain.settings)
     with database.read() as connection:
-        rows = [dict(row) for row in connection.exec_driver_sql("SELECT * FROM windows").mappings()]
+        page = list_windows(connection, chain.settings, ENDPOINT, APP)
     database.close()
-    return rows
+    return page.windows
 
 
 def test_a_stream_that_was_made_anew_is_said_and_its_events_count_on(tmp_path: Path) -> None:

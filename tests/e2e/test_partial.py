@@ -53,7 +53,7 @@ def judged(folder: Path) -> tuple[dict[str, Any], set[tuple[str, bool]]]:
     found = read_status(Settings.load(folder))
     (endpoint,) = to_json(found.endpoints)
     verdicts = {each["result_name"]: each for each in endpoint["verdicts"]}
-    alerts = {(each["kind"], each["resolved"] is None) for each in found.alerts}
+    alerts = {(each.kind, each.resolved is None) for each in found.incidents}
     return verdicts.get(RESULT, {}), alerts
 
 
@@ -90,4 +90,6 @@ def test_a_burst_and_silence_are_suspected_and_later_data_reopen_the_window(tmp_
     assert again["window_revision"] > first["window_revision"]
     assert (again["result_status"], "state" in json.loads(again["result_extra_data"])) == (2, False)
     assert found["endpoints"][0]["windows"]["partial"] == 0
-    assert {each["kind"] for each in found["alerts"] if each["resolved"] is None} == {"data-drift-detected"}
+    assert {each["kind"] for each in found["incidents"] if each["resolved"] is None} == {
+        "data-drift-detected"
+    }
