@@ -17,11 +17,13 @@ from modelmon.errors import ConfigError
 from modelmon.ledger import endpoints
 from modelmon.ledger.schema import dirty, erasures, files, rewrites, windows
 from modelmon.model import Endpoint
+from modelmon.settings import Settings
 from modelmon.stores.matching import is_meant, matching
 from modelmon.stores.reaching import DAY_US, start_of
 from modelmon.upkeep.compaction import CLOSED_AFTER_US, compact
 from modelmon.upkeep.cutting import cut_months
 from modelmon.upkeep.erasing import Erased, erase
+from modelmon.upkeep.maintenance import maintain
 from modelmon.upkeep.sweep import sweep
 from sample_files import add_file
 from sample_house import House, Killed, Mortal
@@ -252,6 +254,19 @@ def test_days_that_are_too_old_are_cut_off_a_month_once_a_day(house: House) -> N
     assert house.listed() == cut
     _cut(house, MONTH + 9 * DAY_US)  # all of it is too old, which is for the pruning
     assert house.listed() == cut
+
+
+def test_maintenance_cuts_off_what_retention_no_longer_keeps(house: House) -> None:
+    _fill(house)
+    _merge(house)
+    settings = Settings(
+        records_url=house.url, samples_path=str(house.folder / "samples"), stream_path="memory://x",
+        artifacts_path="x", durability="process", maintenance_seconds=60.0,
+        retention_days=(MONTH_OVER - MONTH) / DAY_US - 2,
+    )  # fmt: skip
+    maintain(house.database, settings, MONTH_OVER)
+    assert house.read()["x"] == [10 * day + number for day in range(2, 6) for number in (1, 2, 3)]
+    assert house.listed() == house.on_disk()
 
 
 def test_killed_at_any_step_a_cut_loses_nothing_newer(house: House) -> None:

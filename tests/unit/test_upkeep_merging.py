@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from modelmon.ledger import endpoints
 from modelmon.ledger.schema import files, rewrites
@@ -222,6 +222,32 @@ def test_two_compactors_of_one_month_leave_one_file(house: House) -> None:
     assert made == [0, 1]
     assert house.read() == before
     assert house.on_disk() == house.listed()
+
+
+def test_a_merge_that_comes_too_late_says_nothing_and_one_of_a_missing_file_names_it(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    _three_days(house)
+
+    class Overtaken(ParquetSamples):
+        def read(
+            self, path: str, columns: Sequence[str] | None = None, span: tuple[int, int] | None = None
+        ) -> pa.Table:
+            with house.database.write() as connection:
+                connection.execute(delete(rewrites))  # it is taken for dead
+            _compact(house, MONTH_OVER)
+            return super().read(path, columns, span)
+
+    samples = Overtaken(str(house.folder / "samples"))
+    assert compact(house.database, samples, MONTH_OVER, time.monotonic() + 60, min_files=8) == (0, True)
+    assert caplog.text == ""
+    assert _reaches(house) == [("month", MONTH)]
+    _fill(house, [MONTH + HOUR_US], first=50)
+    (gone, _) = house.listed()
+    house.samples.delete([gone])
+    assert _compact(house, MONTH_OVER) == 0
+    assert gone in caplog.text
+    assert house.count(rewrites) == 0
 
 
 @pytest.mark.parametrize("columns", [None, ["x"]])

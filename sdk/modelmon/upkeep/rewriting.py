@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, delete, insert
+from sqlalchemy import Connection, Row, delete, func, insert, select
 
 from modelmon.errors import ConfigError
 from modelmon.ledger.schema import files, rewrites
@@ -89,7 +89,7 @@ def carry_out(
             also(connection)
     except (ConfigError, FileNotFoundError, _OvertakenError) as error:
         _give_up(database, samples, rewrite)
-        if isinstance(error, _OvertakenError):
+        if isinstance(error, _OvertakenError) or not _stands(database, rewrite):
             return False
         raise
     samples.delete(rewrite.source_paths)
@@ -135,6 +135,16 @@ def _row(rewrite: Rewrite, table: pa.Table, size_bytes: int) -> dict[str, Any]:
         "columns": table.num_columns,
         "committed_us": max(source.committed_us for source in rewrite.sources),
     }
+
+
+def _stands(database: Database, rewrite: Rewrite) -> bool:
+    """Whether all sources are listed as they were."""
+    with database.read() as connection:
+        listed = sum(
+            connection.scalar(select(func.count()).where(files.c.path.in_(chunk))) or 0
+            for chunk in chunks(rewrite.source_paths)
+        )
+    return listed == len(rewrite.sources)
 
 
 def _give_up(database: Database, samples: SampleStore, rewrite: Rewrite) -> None:
