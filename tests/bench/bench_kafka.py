@@ -1,6 +1,7 @@
 """From a Kafka topic to Parquet: the stream function on a real broker, one worker and two.
 
 The limit is a function on the same platform and topic that does nothing but acknowledge each 500th message.
+It gets the messages as ours does, all of a poll at once where the platform can.
 The topic is full before a function starts; measured is from a tenth of it committed to all of it. On real
 Nuclio processors too where NUCLIO_PROCESSOR and NUCLIO_PYTHON_WRAPPER_PATH name them.
 """
@@ -32,12 +33,20 @@ WORKERS = (1, 2)
 START_US = 1_700_000_000_000_000
 DEADLINE_SECONDS = 300.0
 ACKNOWLEDGES = """
-from nuclio_sdk import QualifiedOffset
+from modelmon.nuclio import message_handlers
+from modelmon.streams.subscriptions import events_of
 
-async def handler(context, event):
-    if event.offset % 500 == 499 or event.offset == %d:
-        await context.platform.explicit_ack(QualifiedOffset.from_event(event))
-    return ""
+class Acknowledging:
+    def __init__(self, settings, acknowledge):
+        self.subscription, self.acknowledge = events_of(settings), acknowledge
+    async def accept(self, *messages):
+        for message in messages:
+            if message.offset % 500 == 499 or message.offset == LAST:
+                await self.acknowledge(message.partition, message.offset)
+    async def drain(self): pass
+    async def close(self): pass
+
+init_context, handler = message_handlers(Acknowledging)
 """
 
 
@@ -115,7 +124,7 @@ def _ours(project: Path, settings: Settings, workers: int, _last: int) -> None:
 
 
 def _acknowledging(project: Path, settings: Settings, workers: int, messages: int) -> None:
-    _deploy(project, settings, workers, ACKNOWLEDGES.replace("%d", str(messages - 1)))
+    _deploy(project, settings, workers, ACKNOWLEDGES.replace("LAST", str(messages - 1)))
 
 
 def _deploy(project: Path, settings: Settings, workers: int, main: str) -> None:
