@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 
 from conformance.stream_backends import BACKENDS, Backend
 from modelmon.errors import ConfigError, RejectedError, UnavailableError
+from modelmon.ledger.records import records_at
 from modelmon.model import Message
 from modelmon.streams import Consumer, open_stream
+from modelmon.upkeep.stream_retention import HOUR_US, Retention, Slowest, prune_stream, slowest
 
 PATIENCE_SECONDS = 30.0
 
@@ -547,3 +549,22 @@ def test_a_stream_takes_more_the_more_it_keeps(backend):
     assert full - empty >= 200_000
     stream.prune({0: 200})
     assert stream.size_bytes() - empty < 20_000
+
+
+def test_retention_deletes_what_every_group_has_read_once_it_is_old(backend, tmp_path):
+    stream = backend.open(partitions=2)
+    stream.publish([("k", b"%d" % i) for i in range(10)], partition=1)
+    for group, offset in (("g", 8), ("somebody else", 6)):
+        consumer = stream.consumer(group)
+        read(consumer, 10)
+        consumer.commit({1: offset})
+        consumer.close()
+    day = Retention(24, 0)
+    with closing(records_at(f"sqlite:///{tmp_path}/records.db", durability="process")) as records:
+        gone = [
+            prune_stream(records, stream, ["g"], day, hours * HOUR_US, float("inf"))
+            for hours in (0, 20, 25, 26)
+        ]
+    assert gone == [0, 0, 6, 0]
+    assert stream.begin_offsets() == {0: 0, 1: 6}
+    assert slowest(stream, ["g"])[1] == Slowest("somebody else", 6)
