@@ -237,6 +237,17 @@ def test_windows_that_wait_for_a_batch_job_are_read_once_and_no_more(chain):
     assert chain.tick(at(330))["sent"]["new"] == 25
 
 
+def test_what_a_batch_job_goes_on_to_send_makes_nobody_look_at_its_windows_again(chain):
+    chain.endpoint(E1, mode="batch")
+    chain.serve(*[at(minute) for minute in range(0, 250, 5)], now=at(3))
+    chain.tick(at(300))
+    for minute in range(250, 300, 10):
+        chain.serve(at(minute), now=at(301))
+        assert chain.tick(at(301))["sent"]["looked_at"] == 1
+    chain.complete(at(105), now=at(302))
+    assert chain.tick(at(302))["sent"] == {"looked_at": 11, "new": 11, "again": 0, "unavailable": {}}
+
+
 def test_a_completion_closes_windows_of_any_endpoint_without_a_wait(chain):
     chain.serve(*[at(minute) for minute in range(0, 25, 5)], now=at(31))
     chain.complete(at(20), now=at(31))

@@ -225,10 +225,21 @@ def want_resumed(connection: Connection, endpoint_ids: Collection[str], now_us: 
     return wanted
 
 
-def hear_news(connection: Connection, endpoint_ids: Collection[str]) -> None:
-    """The windows of these endpoints wait for the watermark no longer: what came may have closed them."""
-    for chunk in chunks(endpoint_ids):
-        waiting = (windows.c.endpoint_id.in_(chunk), windows.c.watermark_us > 0)
+def hear_news(connection: Connection, found: Collection[Watched]) -> None:
+    """The windows of these endpoints wait for the watermark no longer: what came may have closed them. Those
+    of a batch job wait for its completion, whatever else comes."""
+    for chunk in chunks(found):
+        _wait_no_longer(connection, [each.endpoint_id for each in chunk if not each.batch])
+        completed = select(traffic.c.completed_us).where(traffic.c.endpoint_id == windows.c.endpoint_id)
+        is_over = windows.c.start_us <= completed.scalar_subquery()
+        _wait_no_longer(connection, [each.endpoint_id for each in chunk if each.batch], is_over)
+
+
+def _wait_no_longer(
+    connection: Connection, endpoint_ids: Sequence[str], *conditions: ColumnElement[bool]
+) -> None:
+    if endpoint_ids:
+        waiting = (windows.c.endpoint_id.in_(endpoint_ids), windows.c.watermark_us > 0, *conditions)
         connection.execute(update(windows).where(*waiting).values(watermark_us=0))
 
 

@@ -57,7 +57,7 @@ def take_over(connection: Connection, settings: Settings, now_us: int, limit: in
     grace_us = round(settings.grace_seconds * 1e6)
     changes = [_change(each, bool(sent.get(each.key)), rows, now_us, grace_us) for each in touched]
     ledger.want(connection, changes, now_us)
-    ledger.hear_news(connection, list(endpoints))
+    ledger.hear_news(connection, endpoints.values())
     resumed = ledger.want_resumed(connection, list(endpoints), now_us, grace_us)
     ledger.forget_dirty(connection, dirty)
     return TakenOver(len(dirty), len(touched) + resumed, sum(late_rows.values()))
