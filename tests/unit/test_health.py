@@ -30,6 +30,7 @@ from modelmon.local.runner_state import lock_project
 from modelmon.model import Heartbeat, Message, PartitionProgress, WorkerState
 from modelmon.nuclio import heartbeat as beating
 from modelmon.nuclio import http_handlers, message_handlers, tick_handlers
+from modelmon.nuclio.kept import kept
 from modelmon.nuclio.pulse import Pulse
 from modelmon.nuclio.stream_progress import StreamProgress
 from modelmon.settings import Settings
@@ -375,7 +376,8 @@ def test_a_worker_that_has_nothing_to_write_tells_the_log_of_an_outage_and_of_it
     folder = tmp_path / "store"
     folder.touch()  # a file in the place of the folder: the database can't be opened
     settings = Settings(project="flights", records_url=f"sqlite:///{folder}/records.db")
-    context = SimpleNamespace(user_data=SimpleNamespace(settings=settings), trigger=None, worker_id=0)
+    context = SimpleNamespace(user_data=SimpleNamespace(), trigger=None, worker_id=0)
+    kept(context).settings = settings
     pulse = Pulse(context, StreamProgress())
     for _ in range(2):
         pulse.beat(WorkerState.READY, "", 15.0)
@@ -498,11 +500,11 @@ def test_whoever_asks_for_the_health_does_not_tick(environment: Settings, reques
 
 def test_a_cron_that_stops_is_missed_after_three_ticks_and_a_minute(environment: Settings) -> None:
     context = Context(Logger("INFO"), Platform("test"), trigger=TriggerInfo("cron", "tick"), worker_id="0")
-    context.user_data.settings = environment  # base period: 10 minutes
+    kept(context).settings = environment  # base period: 10 minutes
     pulse = beating.TickPulse(context)
     assert [pulse._until_missed(now) for now in (0.0, 5.0, 55.0)] == [1200.0, 60.0, 150.0]
     by_request = Context(Logger("INFO"), Platform("test"), trigger=TriggerInfo("http", "http"), worker_id="0")
-    by_request.user_data.settings = environment
+    kept(by_request).settings = environment
     pulse = beating.TickPulse(by_request)
     assert [pulse._until_missed(now) for now in (0.0, 5.0)] == [1200.0, 1200.0]
 
@@ -528,7 +530,7 @@ def test_a_function_that_can_not_start_says_why(environment: Settings) -> None:
 
 def test_a_beat_that_is_under_way_does_not_take_the_last_word_back(environment: Settings) -> None:
     context = Context(Logger("INFO"), Platform("test"), trigger=TriggerInfo("kafka-cluster", "events"))
-    context.user_data.settings = environment
+    kept(context).settings = environment
     pulse = Pulse(context, StreamProgress())
     with ThreadPoolExecutor() as threads:
         with pulse._turn:  # as a beat that writes

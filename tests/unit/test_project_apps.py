@@ -23,6 +23,7 @@ from modelmon.ledger.records import open_records
 from modelmon.ledger.reports import Report
 from modelmon.model import Answer, Heartbeat, WindowKey, WorkerState
 from modelmon.model_monitoring.locating import opened
+from modelmon.nuclio.kept import kept
 from modelmon.project import Project
 from modelmon.streams import open_stream
 from project_support import APP, again, deployed, make, write
@@ -93,7 +94,7 @@ def started_app(project: Project, name: str, monkeypatch: pytest.MonkeyPatch) ->
 
     async def start() -> Any:
         await main.init_context(context)
-        stage = await context.user_data.making
+        stage = await kept(context).stage()
         await stage.close()
         return stage._app
 

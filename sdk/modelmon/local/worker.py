@@ -30,6 +30,7 @@ from modelmon.local.logs import LogFile
 from modelmon.local.worker_reports import Reporter, make_logger
 from modelmon.model import Message
 from modelmon.nuclio import TAKES_POLLS
+from modelmon.nuclio.kept import kept
 from modelmon.nuclio.lifecycle import die
 from modelmon.settings import Settings
 
@@ -74,8 +75,9 @@ class Worker:
             worker_id=str(spec.worker),
             trigger=TriggerInfo(spec.trigger.kind, spec.trigger.name),
         )
-        self.context.user_data.last_exit = spec.last_exit
-        self.context.user_data.settings = self.settings  # so that a failed import leaves word, too
+        ours = kept(self.context)
+        ours.last_exit = spec.last_exit
+        ours.settings = self.settings  # so that a failed import leaves word, too
         self._handler: Callable[[Any, Any], Any] = lambda context, event: None
 
     async def start(self) -> None:

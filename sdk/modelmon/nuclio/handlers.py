@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from nuclio_sdk import QualifiedOffset, Response
@@ -15,6 +15,7 @@ from modelmon.model import Message, wall_clock_us
 from modelmon.nuclio.bridge import bridge_logging
 from modelmon.nuclio.health import answer_health, asks_health, health_reply, is_http
 from modelmon.nuclio.heartbeat import StreamPulse, TickPulse
+from modelmon.nuclio.kept import kept
 from modelmon.nuclio.lifecycle import FAILURES, die, finish, leave_word, prepare, watch
 from modelmon.nuclio.protocols import Acknowledge, HttpStage, MessageStage, TickStage
 from modelmon.nuclio.pulse import TICKING
@@ -44,18 +45,17 @@ def message_handlers(
     """
 
     async def init_context(context: Any) -> None:
-        data = context.user_data
         if is_http(context):
             bridge_logging(context.logger)
             return
-        data.acknowledge = _Acknowledgements(context.platform)
-        data.turn = asyncio.Lock()  # the platform may drain while a message waits
-        await _start(context, lambda settings: make(settings, data.acknowledge), speaks_as="")
-        data.pulse = StreamPulse(context, data.acknowledge.progress)
-        await data.pulse.begin()
+        ours = kept(context)
+        acknowledge = ours.acknowledge = _Acknowledgements(context.platform)
+        await _start(context, lambda settings: make(settings, acknowledge), speaks_as="")
+        pulse = ours.pulse = StreamPulse(context, acknowledge.progress)
+        await pulse.begin()
         context.platform.set_drain_callback(lambda: finish(context, "drain"))
         context.platform.set_termination_callback(lambda: _end(context, "drain", "close"))
-        data.watching = asyncio.ensure_future(watch(context))
+        ours.watching = asyncio.ensure_future(watch(context))
 
     async def handler(context: Any, event: Any) -> Response:
         partition = event.shard_id
@@ -71,11 +71,11 @@ def message_handlers(
         return Response(body="")
 
     async def take(context: Any, topic: str, messages: Sequence[Message]) -> None:
-        data = context.user_data
+        ours = kept(context)
         try:
-            data.acknowledge.see(topic, messages)
-            stage = await data.making
-            async with data.turn:
+            ours.acknowledge.see(topic, messages)
+            stage = await ours.stage()
+            async with ours.turn:  # the platform may drain while a message waits
                 await stage.accept(*messages)
         except FAILURES as error:
             die(error, context)
@@ -108,7 +108,7 @@ def tick_handlers(
 
     async def init_context(context: Any) -> None:
         await _start(context, make, speaks_as=TICKING)
-        pulse = context.user_data.pulse = TickPulse(context)
+        pulse = kept(context).pulse = TickPulse(context)
         await pulse.begin()
         context.platform.set_termination_callback(lambda: _end(context, "close"))
 
@@ -116,13 +116,13 @@ def tick_handlers(
         if asks_health(event):
             return await answer_health(event)
         try:
-            stage = await context.user_data.making
+            stage = await kept(context).stage()
             done = await stage.tick(wall_clock_us())
         except FAILURES as error:
-            await context.user_data.pulse.ticked({"the tick": told(error)})
+            await _ticked(context, {"the tick": told(error)})
             return failure(event, error)
         if "unavailable" in done:
-            await context.user_data.pulse.ticked(done["unavailable"])
+            await _ticked(context, done["unavailable"])
         return reply(200, done)
 
     return _of_the_caller(init_context, handler)
@@ -139,7 +139,7 @@ def http_handlers(
 
     async def handler(context: Any, event: Any) -> Response:
         try:
-            stage = await context.user_data.making
+            stage = await kept(context).stage()
             if asks_health(event):
                 return health_reply(stage.health())
             headers = {name.lower(): value for name, value in event.headers.items()}
@@ -167,7 +167,7 @@ def _of_the_caller(init_context: InitContext, handler: Handler) -> tuple[InitCon
 
 async def _start(context: Any, make: Callable[[Settings], Any], *, speaks_as: str) -> None:
     """`prepare`, and a start that fails is in the function's health, as said by the worker of this name."""
-    context.user_data.speaks_as = speaks_as
+    kept(context).speaks_as = speaks_as
     try:
         await prepare(context, make)
     except FAILURES as error:
@@ -177,7 +177,15 @@ async def _start(context: Any, make: Callable[[Settings], Any], *, speaks_as: st
 
 async def _end(context: Any, *steps: str) -> None:
     await finish(context, *steps)
-    await context.user_data.pulse.end()
+    pulse = kept(context).pulse
+    if pulse is not None:
+        await pulse.end()
+
+
+async def _ticked(context: Any, unavailable: Mapping[str, str]) -> None:
+    pulse = kept(context).pulse
+    if isinstance(pulse, TickPulse):
+        await pulse.ticked(unavailable)
 
 
 class _Acknowledgements:

@@ -10,9 +10,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from modelmon.model import WorkerState
+from modelmon.nuclio.kept import kept
 from modelmon.nuclio.pulse import TICKING, WORD_SECONDS, Pulse
 from modelmon.nuclio.stream_progress import StreamProgress
-from modelmon.settings import Settings
 from modelmon.waiting import outages
 
 if TYPE_CHECKING:
@@ -43,8 +43,7 @@ class StreamPulse:
     """
 
     def __init__(self, context: Any, progress: StreamProgress) -> None:
-        self._making = context.user_data.making
-        self._settings: Settings = context.user_data.settings
+        self._making, self._settings = kept(context).begun(), kept(context).known_settings()
         self.pulse = Pulse(context, progress)
         self._progress = progress
         self._began = time.monotonic()
@@ -110,7 +109,7 @@ class TickPulse:
     """
 
     def __init__(self, context: Any) -> None:
-        settings: Settings = context.user_data.settings
+        settings = kept(context).known_settings()
         self._longest = 2 * max(settings.base_period * 60.0, settings.controller_interval_seconds)
         self._is_cron = getattr(context.trigger, "kind", "") == "cron"
         self._last: float | None = None
@@ -147,7 +146,7 @@ class TickPulse:
 
 def _last_exit(context: Any) -> str:
     # Told by a platform that knows it: who is killed can't say so itself.
-    last_exit = getattr(context.user_data, "last_exit", "")
+    last_exit = kept(context).last_exit
     return f"its last worker {last_exit}, see the function's log" if last_exit else ""
 
 

@@ -17,6 +17,7 @@ from typing import Any, NoReturn, TypeVar
 from modelmon.errors import ConfigError
 from modelmon.extras import missing
 from modelmon.nuclio.bridge import bridge_logging
+from modelmon.nuclio.kept import kept
 from modelmon.nuclio.pulse import TICKING, Pulse
 from modelmon.nuclio.replies import told
 from modelmon.nuclio.stream_progress import StreamProgress
@@ -37,14 +38,15 @@ INIT_SECONDS = 5.0  # how long a start waits for a dependency before it goes on 
 
 
 async def prepare(context: Any, make: Callable[[Settings], Awaitable[T] | T]) -> None:
-    """Load the settings and start making the stage; handlers await `context.user_data.making`.
+    """Load the settings and start making the stage; handlers await `kept(context).stage()`.
 
     A wrong setting or a bug fails the start. A dependency that is down does not: the events wait.
     """
     bridge_logging(context.logger)
-    settings = context.user_data.settings = Settings.load()
+    ours = kept(context)
+    settings = ours.settings = Settings.load()
     making = asyncio.ensure_future(when_awaitable(lambda: _made(make, settings), settings, "the start"))
-    context.user_data.making = making
+    ours.making = making
     await asyncio.wait({making}, timeout=INIT_SECONDS)
     if making.done():
         making.result()
@@ -57,11 +59,12 @@ async def _made(make: Callable[[Settings], Awaitable[T] | T], settings: Settings
 
 async def finish(context: Any, *steps: str) -> None:
     """Call these methods of the stage, those that it has, in order; their exceptions end the process."""
-    making = context.user_data.making
-    if not making.done():
+    ours = kept(context)
+    making = ours.making
+    if making is None or not making.done():
         return  # no stage yet, so nothing is held
     try:
-        async with getattr(context.user_data, "turn", None) or asyncio.Lock():
+        async with ours.turn:
             for step in steps:
                 action = getattr(making.result(), step, None)
                 if action is not None:
@@ -73,7 +76,7 @@ async def finish(context: Any, *steps: str) -> None:
 async def watch(context: Any) -> None:
     """End the process when a task of the stage's own fails, even if no message ever comes again."""
     try:
-        failed = getattr(await context.user_data.making, "failed", None)
+        failed = getattr(await kept(context).stage(), "failed", None)
         if failed is not None:
             await failed()
     except FAILURES as error:
@@ -124,12 +127,10 @@ def leave_word(context: Any, error: BaseException) -> None:
     Its word stands for a while, or until the next worker in its place gets on. Records that hang are left
     alone. Functions that answer requests for themselves have no heartbeat, so they leave no word.
     """
-    settings, kind = getattr(context.user_data, "settings", None), getattr(context.trigger, "kind", "")
-    speaks_as = getattr(context.user_data, "speaks_as", {"http": None, "cron": TICKING}.get(kind, ""))
-    if settings is None or speaks_as is None:
+    ours, speaks_as = kept(context), _speaks_as(context)
+    if ours.settings is None or speaks_as is None:
         return
-    speaking = getattr(context.user_data, "pulse", None)
-    pulse: Pulse = speaking.pulse if speaking else Pulse(context, StreamProgress(), speaks_as)
+    pulse = ours.pulse.pulse if ours.pulse else Pulse(context, StreamProgress(), speaks_as)
     writing = threading.Thread(target=pulse.leave_word, args=(_reason(error),), daemon=True)
     try:
         writing.start()
@@ -137,6 +138,13 @@ def leave_word(context: Any, error: BaseException) -> None:
         pulse.leave_word(_reason(error))
     else:
         writing.join(LEAVE_SECONDS)
+
+
+def _speaks_as(context: Any) -> str | None:
+    """Where the start did not come so far as to say it, by the trigger."""
+    said = kept(context).speaks_as
+    kind = getattr(context.trigger, "kind", "")
+    return {"http": None, "cron": TICKING}.get(kind, "") if said is None else said
 
 
 def _reason(error: BaseException) -> str:

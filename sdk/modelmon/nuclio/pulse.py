@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.model import Heartbeat, WorkerState, wall_clock_us
+from modelmon.nuclio.kept import kept
 from modelmon.nuclio.stream_progress import StreamProgress
-from modelmon.settings import Settings
 from modelmon.waiting import away, back
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Pulse:
     """
 
     def __init__(self, context: Any, progress: StreamProgress, worker: str = "") -> None:
-        self._settings: Settings = context.user_data.settings
+        self._settings = kept(context).known_settings()
         self._create = True  # the stream, where there is none yet
         self._trigger = getattr(context.trigger, "name", "")
         # The same for the worker that is started in the place of one that has ended.
