@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from itertools import cycle
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -61,6 +65,15 @@ def on_sqlite(folder: Path) -> Results:
     return results(chain)
 
 
+def modelmon(chain: Chain, *arguments: str) -> dict[str, Any]:
+    """What a command answers, as JSON."""
+    command = [sys.executable, "-m", "modelmon.cli", *arguments, "--project-dir", str(chain.project)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
 def test_the_server_and_every_function_may_be_killed_under_load(
     postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -91,6 +104,8 @@ def test_the_server_and_every_function_may_be_killed_under_load(
     state.assert_every_window_is_answered(chain.minutes)
     assert results(chain) == on_sqlite(tmp_path / "embedded")
     assert {app for app, _, _ in results(chain)} == {APP}
+    (endpoint,) = modelmon(chain, "status", "--json")["endpoints"]
+    assert (endpoint["received"], endpoint["stored"], endpoint["windows"]["done"]) == (EVENTS, EVENTS, 6)
     assert not (tmp_path / "project" / ".modelmon" / "records.db").exists()
     for path in (tmp_path / "project").rglob("*"):
         assert not (path.is_file() and PASSWORD.encode() in path.read_bytes()), path

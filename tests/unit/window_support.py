@@ -72,7 +72,8 @@ class Chain:
         """Whatever a test did, what is kept of each app is what its windows say."""
         columns = [endpoint_apps.c[name] for name in COUNTERS]
         key = (endpoint_apps.c.endpoint_id, endpoint_apps.c.application_name)
-        kept = {tuple(row) for row in self.rows(select(*key, *columns).where(or_(*columns)))}
+        counted = or_(*(column != 0 for column in columns))
+        kept = {tuple(row) for row in self.rows(select(*key, *columns).where(counted))}
         min_rows, counts = self.settings.app_min_rows, {}
         for row in self.rows(select(windows)):
             is_done = row.outcome == "done" and row.answered >= row.sent >= row.wanted
