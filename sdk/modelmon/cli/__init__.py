@@ -25,6 +25,7 @@ from modelmon.cli import (
     erase,
     functions,
     health,
+    incidents,
     init,
     judge,
     publish,
@@ -56,6 +57,7 @@ app.command()(init.init)
 app.command()(up.up)
 app.command()(status.status)
 app.command()(endpoint.endpoint)
+app.add_typer(incidents.app, name="incidents")
 app.command()(health.health)
 app.command()(disk.disk)
 app.command()(judge.judge)

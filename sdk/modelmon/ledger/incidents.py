@@ -143,9 +143,9 @@ def resolve_endpoint(connection: Connection, endpoint_id: str, now_us: int) -> l
 
 def reset(connection: Connection, incident_id: int, now_us: int) -> list[Told]:
     """Resolve an open incident because a person says so: what was found so far is done with, a window that
-    comes after it raises a new one. Nothing is told where there is none, or it is resolved already."""
+    comes after it raises a new one. Nothing changes where there is none, or it is pending or resolved."""
     row = connection.execute(_ONE, {"an_id": incident_id}).one_or_none()
-    if row is None or row.resolved_us is not None:
+    if row is None or row.state in (State.PENDING.value, State.RESOLVED.value):
         return []
     key = key_of(row)
     same = and_(*(watches.c[name] == value for name, value in key._asdict().items()))

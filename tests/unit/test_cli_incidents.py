@@ -1,0 +1,155 @@
+"""`modelmon incidents`: what is open, what ended, and the history of one."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from modelmon.cli import main, output
+from modelmon.model import from_us
+from modelmon.views.incidents import ended_incidents, histograms_of, open_incidents
+from unit.window_support import E1, E2, Chain, at, done, failed, result, stats
+
+
+@pytest.fixture
+def chain(tmp_path: Path) -> Iterator[Chain]:
+    (tmp_path / "modelmon.yaml").write_text("project: flights\n")
+    (tmp_path / ".modelmon").mkdir()
+    chain = Chain(tmp_path, records_url=f"sqlite:///{tmp_path}/.modelmon/records.db")
+    yield chain
+    chain.close()
+
+
+@pytest.fixture
+def incidents(
+    chain: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Any]:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(output.console, "width", 100)
+
+    def run(*arguments: str, code: int = 0) -> Any:
+        monkeypatch.setattr(sys, "argv", ["modelmon", "incidents", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        captured = capsys.readouterr()
+        assert (ended.value.code or 0) == code, captured.err
+        if "--json" in arguments:
+            return json.loads(captured.out)
+        return captured.out if code == 0 else captured.err
+
+    return run
+
+
+def judge(chain: Chain, *statuses: int, endpoint_id: str = E1) -> None:
+    """Let the app say this of the endpoint's windows of ten minutes, one after the other."""
+    chain.serve(
+        *[at(10 * number + 1) for number in range(len(statuses) + 1)],
+        now=at(10 * len(statuses) + 1), endpoint_id=endpoint_id,
+    )  # fmt: skip
+    chain.tick(at(10 * len(statuses) + 1))
+    for event, status in zip(chain.app_events(), statuses, strict=True):
+        found = '{"feature":"wind"}' if status else "{}"
+        drift = result(event, status, 0.5 + status / 5, "feature_drift", extra_data=found)
+        chain.report(drift, stats(event, {"wind": {"hist": [status]}}), done(event), now=event_end(event))
+
+
+def event_end(event: Any) -> int:
+    return round(event.window.end.timestamp() * 1e6)
+
+
+def test_a_project_without_any_says_so(incidents: Any) -> None:
+    assert incidents("list") == "No incident.\n"
+    assert incidents("list", "--json") == {"incidents": []}
+
+
+def test_open_ones_are_listed_before_those_that_ended(chain: Chain, incidents: Any) -> None:
+    judge(chain, 1, 2, 0, 2)
+    assert incidents("list").splitlines() == [
+        f"  data-drift-detected: {E1}-name, wind 0.90, feature_drift",
+        "    2: raised, 1 window from 2023-11-14 22:50 UTC, app app",
+        f"  data-drift-detected: {E1}-name, wind 0.90, feature_drift",
+        "    1: resolved (calm), 2 windows from 2023-11-14 22:20 to 2023-11-14 22:30 UTC, "
+        "1 detected from 2023-11-14 22:30 UTC on, app app",
+    ]
+    assert [each["incident_id"] for each in incidents("list", "--open", "--json")["incidents"]] == [2]
+
+
+def test_those_of_an_endpoint_are_chosen_by_its_name(chain: Chain, incidents: Any) -> None:
+    judge(chain, 1)
+    judge(chain, 2, endpoint_id=E2)
+    found = incidents("list", "--endpoint", f"{E2}-name", "--json")["incidents"]
+    assert [each["endpoint_id"] for each in found] == [E2]
+    assert incidents("list", "--endpoint", "nobody", code=2).startswith(
+        "error: endpoint: there is no 'nobody'"
+    )
+
+
+def test_one_is_shown_with_its_history_and_its_windows(chain: Chain, incidents: Any) -> None:
+    judge(chain, 1, 2, 0)
+    found = incidents("show", "1", "--json")
+    assert found["incident"]["state"] == "resolved"
+    assert [(each["before"], each["after"], each["status"], each["why"]) for each in found["events"]] == [
+        ("", "raised", "suspected", ""),
+        ("raised", "escalated", "detected", ""),
+        ("escalated", "resolved", "detected", "calm"),
+    ]
+    assert [(each["said"], each["result_value"], each["rows"]) for each in found["windows"]] == [
+        ("detected", 0.9, 100), ("suspected", 0.7, 100),
+    ]  # fmt: skip
+    shown = incidents("show", "1")
+    lines = [line.split() for line in shown.splitlines()]
+    assert ["escalated", "detected", "2023-11-14", "22:30"] in [line[2:] for line in lines]
+    assert ["2023-11-14", "22:20", "2023-11-14", "22:30", "suspected", "0.7", "100"] in lines
+
+
+def test_the_histograms_of_the_windows_that_raised_and_escalated_can_be_read(chain: Chain) -> None:
+    judge(chain, 1, 2, 2)
+    with chain.database.read() as connection:
+        read = [histograms_of(connection, 1, from_us(at(10 * number))) for number in range(3)]
+        assert histograms_of(connection, 2, from_us(at(0))) == {}
+    assert read == [
+        {"current_stats": {"wind": {"hist": [1]}}}, {"current_stats": {"wind": {"hist": [2]}}}, {},
+    ]  # fmt: skip
+
+
+def test_one_that_is_reset_is_resolved_and_told_of(chain: Chain, incidents: Any) -> None:
+    judge(chain, 2)
+    assert incidents("reset", "1") == "Incident 1 is resolved.\n"
+    assert incidents("reset", "1") == "Incident 1 was resolved before (reset): nothing to do.\n"
+    assert incidents("reset", "1", "--json") == {"incident_id": 1, "reset": False}
+    assert [(fact.kind, fact.body["reason"]) for fact in chain.facts()] == [
+        ("incident-raised", ""), ("incident-resolved", "reset"),
+    ]  # fmt: skip
+
+
+def test_what_is_pending_is_left_alone(chain: Chain, incidents: Any) -> None:
+    chain.serve(at(1), at(11), now=at(11))
+    chain.tick(at(11))
+    (event,) = chain.app_events()
+    chain.report(failed(event))
+    assert incidents("reset", "1") == "Incident 1 is pending: nothing to do.\n"
+
+
+@pytest.mark.parametrize("command", ["show", "reset"])
+def test_a_number_that_there_is_not_is_an_error(incidents: Any, command: str) -> None:
+    assert incidents(command, "7", code=2) == (
+        "error: there is no incident 7; `modelmon incidents list` shows which there are\n"
+    )
+
+
+def test_pages_follow_each_other_without_a_gap(chain: Chain) -> None:
+    judge(chain, 2, 0, 2, 0, 2, 0)
+    judge(chain, 1, endpoint_id=E2)
+    with chain.database.read() as connection:
+        pages, last = [], None
+        while page := ended_incidents(connection, before=last, limit=2):
+            pages.append([each.incident_id for each in page])
+            last = page[-1]
+        assert pages == [[3, 2], [1]]
+        assert [each.incident_id for each in open_incidents(connection, before=5)] == [4]
+        assert open_incidents(connection, before=4) == []
