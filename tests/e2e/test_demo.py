@@ -110,12 +110,25 @@ def test_the_page_says_what_was_found_how_long_it_took_and_what_to_look_at_next(
         assert words in page
 
 
-def test_the_alerts_of_the_year_are_in_the_status_after_it(folder, page):
+def test_the_year_came_to_three_incidents_each_with_its_course(page):
+    assert "The year came to 3 incidents, 1 detected." in page
+    assert "incident 2 escalated: data-drift-detected (high): delay-weather" in " ".join(page.split())
+    lines = [line.split() for line in page.splitlines()]
+    for course in ("1 delay-weather 28 Feb never 07 Mar 1 pressure 0.65",
+                   "2 delay-weather 21 Mar 11 Apr 07 Nov 33 temperature 1.00",
+                   "3 delay-weather 14 Nov never 21 Nov 1 temperature 0.54"):  # fmt: skip
+        assert course.split() in lines
+
+
+def test_the_incidents_of_the_year_are_in_the_status_after_it(folder, page):
     shown = modelmon(folder, "status", "--project-dir", "modelmon-demo")
     assert re.search(r"^delay-weather +no data +since 2014-01-01", shown, re.MULTILINE)
-    assert "Alerts that ended\n  data-drift-detected: delay-weather, temperature 1.00, feature_drift" in shown
-    assert "28 windows from 2013-04-11 00:00" in shown
-    assert "7 more suspected" in shown
+    assert "Incidents that ended\n" in shown
+    assert "  data-drift-detected: delay-weather, temperature 1.00, feature_drift\n" in shown
+    assert (
+        "2: resolved (calm), 33 windows from 2013-03-21 00:00 to 2013-10-31 00:00 UTC, "
+        "28 detected from 2013-04-11 00:00 UTC on"
+    ) in shown
 
 
 def test_run_again_it_starts_afresh(folder, status):

@@ -49,12 +49,12 @@ def requests(random: np.random.Generator, start: datetime, count: int) -> list[B
 
 
 def judged(folder: Path) -> tuple[dict[str, Any], set[tuple[str, bool]]]:
-    """The newest verdict on the burst, and kinds of alerts with whether they are open."""
+    """The newest verdict on the burst, and kinds of incidents with whether they are open."""
     found = read_status(Settings.load(folder))
     (endpoint,) = to_json(found.endpoints)
     verdicts = {each["result_name"]: each for each in endpoint["verdicts"]}
-    alerts = {(each.kind, each.resolved is None) for each in found.incidents}
-    return verdicts.get(RESULT, {}), alerts
+    incidents = {(each.kind, each.resolved is None) for each in found.incidents}
+    return verdicts.get(RESULT, {}), incidents
 
 
 def test_a_burst_and_silence_are_suspected_and_later_data_reopen_the_window(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_a_burst_and_silence_are_suspected_and_later_data_reopen_the_window(tmp_
         runner.wait_until_ready(PATIENCE_SECONDS)
         for body in requests(random, start, REQUESTS):
             serving.invoke("/v2/models/burst/infer", body)
-        first, alerts = eventually(
+        first, incidents = eventually(
             lambda: judged(tmp_path),
             # the window is partial before its new verdict has come
             lambda found: found[0].get("states") == ["partial"] and found[0]["result_status"] != -1,
@@ -75,7 +75,7 @@ def test_a_burst_and_silence_are_suspected_and_later_data_reopen_the_window(tmp_
         assert first["result_status"] == 1
         evidence = json.loads(first["result_extra_data"])
         assert (evidence["state"], evidence["rows"]) == ("partial", REQUESTS)
-        assert alerts == {("data-drift-suspected", True)}
+        assert incidents == {("data-drift-suspected", True)}
 
         for body in requests(random, start + timedelta(minutes=10), 10):
             serving.invoke("/v2/models/burst/infer", body)

@@ -26,7 +26,7 @@ from modelmon.wheel import pack_wheel
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-OWN, APP, NUCLIO = "An alert on your own model, in a minute", "Write an app", "Deploy to Nuclio"
+OWN, APP, NUCLIO = "An incident of your own model, in a minute", "Write an app", "Deploy to Nuclio"
 FILE = re.compile(r"# ([\w.]+\.(?:py|yaml))\b")
 
 
@@ -163,7 +163,7 @@ def test_deploying_again_goes_on_and_deploys_serving_once(reader: Reader) -> Non
     assert reader.seen["again"].count("Deployed serving") == 1
 
 
-def test_the_replay_raises_an_alert_that_both_terminals_show(reader: Reader) -> None:
+def test_the_replay_raises_an_incident_that_both_terminals_show(reader: Reader) -> None:
     assert "The last answer: [" in reader.seen["python replay.py"]
     line = next(line for line in reader.seen["found"].splitlines() if line.startswith("churn  "))
     assert re.match(r"churn +detected +spent 0\.\d\d, feature_drift +2,400 +\d\d:\d\d UTC$", line)
