@@ -81,6 +81,9 @@ class StreamStage:
 
     async def accept(self, *messages: Message) -> None:
         """Hold messages, and write what is then ready; waits while too many bytes are held."""
+        if len(messages) == 1:  # Nuclio's way, and each microsecond counts
+            await self._take(messages)
+            return
         for _, run in groupby(messages, key=attrgetter("partition")):
             rest: Sequence[Message] = tuple(run)
             while rest:
@@ -102,8 +105,9 @@ class StreamStage:
             buffer.delivered = message.offset
             await self._make_room(len(message.body))
         before, now = buffer.bytes, _monotonic()
-        most_bytes = self._settings.buffer_max_bytes - self._held_bytes
-        count = buffer.fill(messages, most_bytes, now)
+        count = 0
+        if len(messages) > 1:
+            count = buffer.fill(messages, self._settings.buffer_max_bytes - self._held_bytes, now)
         is_held = count > 0 or buffer.add(message, now)
         count = count or 1
         buffer.delivered = messages[count - 1].offset
