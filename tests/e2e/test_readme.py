@@ -6,105 +6,28 @@ own; `nuctl`, which a stand-in plays; Kafka, for which streams of SQLite stand i
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
-import tomllib
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import NamedTuple
 
 import pandas as pd
 import pytest
 
 import nuctl_stand_in
-from deploying import eventually
 from modelmon.testing import run_app
 from modelmon.wheel import pack_wheel
+from reader import Block, Reader
+from reader import blocks as reader_blocks
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 OWN, APP, NUCLIO = "An incident of your own model, in a minute", "Write an app", "Deploy to Nuclio"
-FILE = re.compile(r"# ([\w.]+\.(?:py|yaml))\b")
-
-
-class Block(NamedTuple):
-    language: str
-    text: str
 
 
 def blocks(section: str) -> list[Block]:
     (text,) = re.findall(rf"^## {re.escape(section)}\n(.*?)(?=^## )", README, re.DOTALL | re.MULTILINE)
-    return [Block(*found) for found in re.findall(r"^```(\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)]
-
-
-class Reader:
-    """Somebody at two terminals."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.environ = {name: value for name, value in os.environ.items() if name != "MODELMON_PROJECT_DIR"}
-        self.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        self.seen: dict[str, str] = {}  # a command and what it printed
-        self.instead_of_kafka = ""
-        self.up: subprocess.Popen[str] | None = None
-
-    def follow(self, block: Block) -> None:
-        named = FILE.match(block.text)
-        if block.language == "sh":
-            for line in block.text.splitlines():
-                self.type(line)
-        else:
-            assert named, f"a reader would not know where to put this:\n{block.text}"
-            (self.folder / named.group(1)).write_text(block.text, encoding="utf-8")
-
-    def type(self, line: str) -> None:
-        command = line.partition("#")[0].strip()
-        if command.startswith("pip install"):
-            check_installation(command)
-        elif command.startswith("mkdir"):
-            self.run(command)
-            self.folder /= command.rpartition(" ")[2]
-        elif command == "modelmon up":
-            self.start(command)
-        else:
-            self.seen[command] = self.run(command)
-
-    def run(self, command: str) -> str:
-        environ = self.environ
-        if self.instead_of_kafka and "deploy.py" in command:
-            environ = environ | {"MODELMON_STREAM_PATH": self.instead_of_kafka}
-        done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", command], cwd=self.folder, env=environ, text=True,
-            capture_output=True, check=False, timeout=240,
-        )  # fmt: skip
-        assert done.returncode == 0, f"$ {command}\n{done.stdout}{done.stderr}"
-        assert "Traceback" not in done.stderr, done.stderr
-        return done.stdout + done.stderr
-
-    def start(self, command: str) -> None:
-        with (self.folder / "up.log").open("w") as log:
-            self.up = subprocess.Popen(
-                command.split(), cwd=self.folder, env=self.environ, text=True, stderr=log, stdout=log
-            )
-        eventually(lambda: "serving at http://" in self.told, within=60)
-
-    def status_with(self, word: str) -> str:
-        return eventually(
-            lambda: self.run("modelmon status"), lambda shown: word in shown, within=120, every=1
-        )
-
-    def end(self) -> None:
-        if self.up is not None and self.up.poll() is None:
-            self.up.terminate()
-            self.up.wait(60)
-
-    @property
-    def told(self) -> str:
-        """What the second terminal shows."""
-        return (self.folder / "up.log").read_text()
+    return reader_blocks(text)
 
 
 class Answering(BaseHTTPRequestHandler):
@@ -118,15 +41,6 @@ class Answering(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
-
-
-def check_installation(command: str) -> None:
-    """The extras exist; the packages are what the scripts import."""
-    (extras,) = re.findall(r"checkout\[([\w,]+)\]", command)
-    known = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    assert set(extras.split(",")) <= set(known)
-    assert "kafka" in extras  # what Nuclio's section needs
-    assert "scikit-learn" in command
 
 
 @pytest.fixture(scope="module")

@@ -297,6 +297,7 @@ def test_no_request_goes_without_an_answer_while_a_function_is_deployed_anew(
     stopped = threading.Event()
     with ThreadPoolExecutor() as pool:
         asking = [pool.submit(lambda: any(iter(ask, None))) for _ in range(4)]
+        eventually(lambda: answers)
         for value in "123":
             (folder / "function.yaml").write_text(text.replace("'0'", f"'{value}'"))
             eventually(lambda: answers[-1]["value"] if answers else "", lambda found, v=value: found == v)

@@ -1,0 +1,65 @@
+"""Pages that are followed word for word: the first tutorial, and how a model served elsewhere is monitored."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from reader import ROOT, Reader, blocks
+
+PAGE = (ROOT / "docs/tutorials/first-incident.md").read_text(encoding="utf-8")
+ELSEWHERE = (ROOT / "docs/how-to/monitor-a-model-served-elsewhere.md").read_text(encoding="utf-8")
+AWAITED = {
+    "python traffic.py 3": "no data",
+    "python traffic.py 2 seconds": "Open incidents",
+    "python traffic.py 1": "resolved (calm)",
+}
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Reader:
+    reader = Reader(tmp_path_factory.mktemp("tutorial"))
+    try:
+        for block in blocks(PAGE):
+            reader.follow(block)
+            for command, word in AWAITED.items():
+                if command in block.text:
+                    reader.seen[f"{command}, then"] = reader.status_with(word)
+    finally:
+        reader.end()
+    return reader
+
+
+def test_good_traffic_raises_nothing(reader: Reader) -> None:
+    assert "ncident" not in reader.seen["python traffic.py 3, then"]
+
+
+def test_the_wrong_unit_raises_one_incident_of_the_feature_that_has_it(reader: Reader) -> None:
+    shown = reader.seen["python traffic.py 2 seconds, then"]
+    assert re.search(r"^delay +detected +delay_minutes 1\.00, feature_drift", shown, re.MULTILINE)
+    assert shown.count("data-drift-detected: delay, delay_minutes 1.00, feature_drift") == 1
+    assert "data-drift-detected (high): delay" in reader.told
+
+
+def test_good_traffic_ends_it(reader: Reader) -> None:
+    shown = reader.seen["python traffic.py 1, then"]
+    assert re.search(r"^delay +no detection", shown, re.MULTILINE)
+    assert "Open incidents" not in shown
+
+
+def test_what_the_page_shows_of_the_features_is_what_the_reader_sees(reader: Reader) -> None:
+    shown = reader.seen["modelmon endpoint delay"]
+    assert re.search(
+        r"^ delay_minutes +1\.00 +[▁▂▃▄▅▆▇█·]{10} +[▁▂▃▄▅▆▇█·]{10} +15\.8 → ", shown, re.MULTILINE
+    )
+
+
+def test_a_model_served_elsewhere_is_monitored_as_the_page_says(tmp_path: Path) -> None:
+    reader = Reader(tmp_path)
+    for block in blocks(ELSEWHERE):
+        reader.follow(block)
+    assert re.search(r"^delay +no data +since .* +3,000 +", reader.seen["modelmon status"], re.MULTILINE)
+    assert "Its id: 1c7e129f6c3a6f4845194965fac6362e" in reader.seen["python register.py"]
