@@ -1,8 +1,9 @@
-"""Pages that are followed word for word: the first tutorial, and how a model served elsewhere is monitored."""
+"""Pages followed word for word: the first tutorial, and how a model served elsewhere is monitored."""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
