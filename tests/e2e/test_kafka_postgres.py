@@ -106,6 +106,7 @@ def test_the_server_and_every_function_may_be_killed_under_load(
     assert {app for app, _, _ in results(chain)} == {APP}
     (endpoint,) = modelmon(chain, "status", "--json")["endpoints"]
     assert (endpoint["received"], endpoint["stored"], endpoint["windows"]["done"]) == (EVENTS, EVENTS, 6)
+    assert "deadlock detected" not in postgres.log
     assert not (tmp_path / "project" / ".modelmon" / "records.db").exists()
     for path in (tmp_path / "project").rglob("*"):
         assert not (path.is_file() and PASSWORD.encode() in path.read_bytes()), path
