@@ -137,7 +137,8 @@ def test_golden_messages_with_a_value_changed(golden: bytes, data: st.DataObject
     check(json.dumps(value).encode())
 
 
-@settings(max_examples=500, deadline=None)
+@pytest.mark.long
+@settings(max_examples=times(500, few=100), deadline=None)
 @given(
     st.sampled_from(GOLDEN),
     st.integers(0, 2000),

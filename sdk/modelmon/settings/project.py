@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import Field, dataclass
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,6 +20,7 @@ from typing import Any, TypeVar
 from modelmon.errors import ConfigError
 from modelmon.secrecy import may_hold_credential
 from modelmon.settings.declaring import check, converted, setting, settings_of
+from modelmon.settings.refusing import refuse_empty, unknown_setting
 from modelmon.settings.stream_addresses import KAFKA, check_stream_address, check_template
 from modelmon.settings.technologies import technologies
 from modelmon.sources import FILE_NAME, PREFIX, STATE_FOLDER, from_credentials, from_environment, from_file
@@ -33,7 +33,6 @@ _EMBEDDED = {
     "artifacts_path": ("", "artifacts"),
 }
 PROJECT_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-NAME = re.compile(r"[\w-]{1,64}")
 STREAM_SETTINGS = ("stream_path", "events_stream", "app_stream", "writer_stream")
 
 
@@ -276,12 +275,12 @@ class Settings:
             **overrides,
         }
         if folder and not written and "project" not in values:
-            _refuse_empty(Path(folder, FILE_NAME))
+            refuse_empty(Path(folder, FILE_NAME))
         if folder:
             values["project_dir"] = str(Path(folder).resolve())
         unknown = sorted(str(name) for name in values if name not in known)
         if unknown:
-            raise ConfigError(_unknown(unknown[0], Path(folder, FILE_NAME) if folder else None, known))
+            raise ConfigError(unknown_setting(unknown[0], Path(folder, FILE_NAME) if folder else None, known))
         return _made({name: converted(known[name], value) for name, value in values.items()})
 
     def of(self, technology: type[Technology]) -> Technology:
@@ -383,19 +382,3 @@ def _made(values: Mapping[str, Any]) -> Settings:
 
     others = tuple(kind(**own(kind)) for kind in technologies())
     return Settings(**own(Settings), technologies=tuple(each for each in others if each != type(each)()))
-
-
-def _refuse_empty(file: Path) -> None:
-    """ConfigError for a modelmon.yaml that has lost what it said: its project would become another one."""
-    if file.is_file():
-        raise ConfigError(f"{file} is empty; write `project: NAME` into it, the project's name")
-
-
-def _unknown(name: str, file: Path | None, known: Iterable[str]) -> str:
-    """What is said of a setting that does not exist; `file` is where settings are written, if anywhere."""
-    where = f"{file}: " if file is not None and file.is_file() else ""
-    if not NAME.fullmatch(name):  # `password:secret` without a space is a name to YAML
-        return f"{where}unknown setting: a line without `name: value`"
-    close = get_close_matches(name.lower(), known, n=1)
-    mend = f"did you mean {close[0]}?" if close else "docs/reference/settings.md lists them"
-    return f"{where}unknown setting {name!r}; {mend}"
