@@ -15,10 +15,14 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, MetaData, Table, create_engine, inspect, select
 
+from modelmon.ledger import answers
 from modelmon.ledger.records import records_at
+from modelmon.ledger.reports import Report
 from modelmon.ledger.schema import SCHEMA as RECORDS_SCHEMA
+from modelmon.model import Answer, ValuePoint, WindowKey
 from modelmon.sql.database import Database
 from modelmon.stores.series.schema import SCHEMA as SERIES_SCHEMA
+from modelmon.views.incidents import ended_incidents, history_of, open_incidents
 from services.mariadb import NEEDS_MARIADB, shared_mariadb
 from services.postgres import NEEDS_POSTGRES, shared_postgres
 
@@ -134,3 +138,46 @@ def test_every_step_is_written_down_once(
     open_both(url)
     found = [row["version"] for row in content(url).rows["schema_versions"]]
     assert found == list(range(1, RECORDS_SCHEMA.version + 1))
+
+
+HOUR_US = 3_600_000_000
+COLUMNS = "endpoint_id, application_name, name, start_us, kind, severity, value, revision, detail, raised_us"
+
+
+def alert(hour: int, found: str, value: str, raised: int, resolved: str, name: str = "drift") -> str:
+    """An alert of 0.1.0's writer: one window, raised and resolved at these moments of the wall clock."""
+    row = (
+        f"'e', 'app', '{name}', {hour * HOUR_US}, '{found}', 'high', {value}, 1, '{{}}', {raised}, {resolved}"
+    )
+    return f"INSERT INTO alerts ({COLUMNS}, resolved_us) VALUES ({row});\n"
+
+
+def test_alerts_of_one_trouble_become_one_incident_and_open_ones_stay_open(tmp_path: Path) -> None:
+    script = (FIXTURES / "sqlite-4.sql").read_text(encoding="utf-8")
+    alerts = [
+        "DELETE FROM alerts;\n",
+        alert(1, "data-drift-suspected", "0.6", 10, "20"),  # calm came at 20
+        alert(3, "data-drift-suspected", "0.6", 30, "40"),  # replaced, at 40, by
+        alert(4, "data-drift-detected", "0.9", 40, "NULL"),
+        alert(5, "data-drift-detected", "0.8", 50, "NULL"),
+        alert(5, "mm-app-failed", "NULL", 50, "NULL", name=""),
+    ]
+    body, _, end = script.rpartition("COMMIT;")
+    url = sqlite(tmp_path, body + "".join(alerts) + "COMMIT;" + end)
+    open_both(url)
+    database = records_at(url)
+    with database.read() as connection:
+        ended, found = ended_incidents(connection), open_incidents(connection)
+        histories = [history_of(connection, each.incident_id) for each in found]
+    assert [(each.state, each.windows) for each in ended] == [("resolved", 1)]
+    assert {(each.kind, each.state, each.result_value, each.windows) for each in found} == {
+        ("data-drift-detected", "escalated", 0.9, 3), ("mm-app-failed", "raised", None, 1),
+    }  # fmt: skip
+    assert sorted(len(each.windows) for each in histories if each) == [1, 3]
+    calm = Report(WindowKey("e", "app", 6 * HOUR_US), "m", 7 * HOUR_US, 1, answer=Answer("done"), values=(
+        ValuePoint("e", "app", 6 * HOUR_US, 7 * HOUR_US, "drift", 0.1, 1, kind=0, status=0),
+    ))  # fmt: skip
+    with database.write() as connection:
+        answers.apply(connection, calm, 60, 3)
+        assert open_incidents(connection) == []
+    database.close()
