@@ -73,3 +73,31 @@ def reference_pages() -> Any:
 def test_the_pages_that_the_code_writes_are_as_the_code_is(page: str) -> None:
     written = reference_pages().PAGES[page]().rstrip() + "\n"
     assert text(f"docs/reference/{page}") == written, "run `make reference` and look at what changed"
+
+
+ARCHITECTURE = text("docs/explanation/architecture.md")
+PACKAGE = ROOT / "sdk" / "modelmon"
+
+
+def place(named: str) -> Path:
+    """The file or folder that the page names."""
+    return (ROOT if named.startswith(("functions/", "tests/", "sdk/")) else PACKAGE) / named
+
+
+def test_every_path_that_the_architecture_names_is_there() -> None:
+    named = re.findall(r"`([\w/]+(?:/|\.py))`", ARCHITECTURE)
+    assert len(named) > 40
+    assert [each for each in named if not place(each).exists()] == []
+
+
+def test_every_step_of_a_walk_stands_in_the_file_that_is_named_for_it() -> None:
+    steps = re.findall(r"`([\w/]+\.py)` \(`(\w+)`\)", ARCHITECTURE)
+    steps += [
+        ("stages/stream/protocol.py", name) for name in re.findall(r"^\d\. `(\w+)`", ARCHITECTURE, re.M)
+    ]
+    assert len(steps) > 30
+    for path, name in steps:
+        found = re.search(
+            rf"^(?:async )?(?:def|class) {name}\b", place(path).read_text(encoding="utf-8"), re.M
+        )
+        assert found, f"{name} is not in {path}"
