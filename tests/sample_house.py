@@ -10,7 +10,8 @@ from typing import Any
 import pyarrow as pa
 from sqlalchemy import Connection, func, insert, select, update
 
-from modelmon.ledger.schema import SCHEMA, files, positions
+from modelmon.ledger.migrations import SCHEMA
+from modelmon.ledger.schema import files, positions
 from modelmon.sql.database import Database
 from modelmon.stores.reading import read_sample
 from modelmon.stores.samples import ParquetSamples

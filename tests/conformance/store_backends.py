@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from sqlalchemy import inspect
 
+from modelmon.ledger.migrations import SCHEMA as RECORDS_SCHEMA
 from modelmon.ledger.records import records_at
-from modelmon.ledger.schema import SCHEMA as RECORDS_SCHEMA
 from modelmon.settings import Settings
 from modelmon.sql.database import Database
 from modelmon.sql.schema import Schema

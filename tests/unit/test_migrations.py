@@ -16,9 +16,9 @@ import pytest
 from sqlalchemy import Connection, MetaData, Table, create_engine, inspect, select
 
 from modelmon.ledger import answers
+from modelmon.ledger.migrations import SCHEMA as RECORDS_SCHEMA
 from modelmon.ledger.records import records_at
 from modelmon.ledger.reports import Report
-from modelmon.ledger.schema import SCHEMA as RECORDS_SCHEMA
 from modelmon.model import Answer, ValuePoint, WindowKey
 from modelmon.sql.database import Database
 from modelmon.stores.series.schema import SCHEMA as SERIES_SCHEMA

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import exc, text
 
 from modelmon.errors import ConfigError, UnavailableError
-from modelmon.ledger import registry, schema
+from modelmon.ledger import migrations, registry, schema
 from modelmon.ledger.records import open_records, records_at
 from modelmon.settings import Settings
 from modelmon.sql import database as module
@@ -71,7 +71,7 @@ def test_three_processes_that_read_and_write_lose_no_update(tmp_path: Path) -> N
 def test_processes_that_make_the_database_together_all_find_it_made(tmp_path: Path) -> None:
     processes = [_start(OPEN, _url(tmp_path)) for _ in range(4)]
     assert [process.wait(120) for process in processes] == [0] * 4
-    assert _versions(records_at(_url(tmp_path))) == [schema.SCHEMA.version]
+    assert _versions(records_at(_url(tmp_path))) == [migrations.SCHEMA.version]
 
 
 @pytest.mark.slow
@@ -118,7 +118,7 @@ def test_a_migration_that_fails_half_way_leaves_the_version_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     records_at(_url(tmp_path)).close()
-    following = schema.SCHEMA.version + 1
+    following = migrations.SCHEMA.version + 1
 
     def broken(connection) -> None:
         connection.execute(text("CREATE TABLE half (x INTEGER)"))
@@ -126,7 +126,7 @@ def test_a_migration_that_fails_half_way_leaves_the_version_before(
         connection.execute(text("this is no SQL"))
 
     with monkeypatch.context() as newer:
-        newer.setitem(schema.MIGRATIONS, following, broken)
+        newer.setitem(migrations.MIGRATIONS, following, broken)
         with pytest.raises(exc.OperationalError, match="syntax"):
             records_at(_url(tmp_path))
     with records_at(_url(tmp_path)).read() as connection:
@@ -137,10 +137,10 @@ def test_a_migration_that_fails_half_way_leaves_the_version_before(
 def test_a_migration_runs_once_and_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     records_at(_url(tmp_path)).close()
     ran: list[int] = []
-    expected = [schema.SCHEMA.version + 1, schema.SCHEMA.version + 2]
+    expected = [migrations.SCHEMA.version + 1, migrations.SCHEMA.version + 2]
     for version in expected:
         monkeypatch.setitem(
-            schema.MIGRATIONS, version, lambda connection, version=version: ran.append(version)
+            migrations.MIGRATIONS, version, lambda connection, version=version: ran.append(version)
         )
     records_at(_url(tmp_path)).close()
     records_at(_url(tmp_path)).close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modelmon.ledger.schema import SCHEMA
+from modelmon.ledger.migrations import SCHEMA
 from modelmon.settings import Settings
 from modelmon.sql.database import TIMEOUT_SECONDS, Database, database_of
 

@@ -1,4 +1,4 @@
-"""The tables of the records and the ledger, and how one version becomes the next.
+"""The tables of the records and the ledger; `migrations.py` says how one version becomes the next.
 
 Times are whole microseconds since the epoch (`…_us`), JSON is text. Each table has one writer, named
 beside it; a column with another writer says so.
@@ -6,31 +6,10 @@ beside it; a column with another writer says so.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from sqlalchemy import Boolean, Column, Index, Integer, Table, text
 
-from sqlalchemy import (
-    Boolean,
-    Column,
-    Connection,
-    Index,
-    Integer,
-    MetaData,
-    Table,
-    and_,
-    exists,
-    func,
-    inspect,
-    select,
-    text,
-)
-from sqlalchemy.schema import CreateColumn
-
-from modelmon.ledger.incident_schema import INCIDENT_TABLES
-from modelmon.ledger.incidents_from_alerts import incidents_from_alerts
 from modelmon.ledger.metadata import NAME, metadata
-from modelmon.sql.schema import Schema
-from modelmon.sql.types import BIG, BYTES, REAL, LongText, Name, make_exact
+from modelmon.sql.types import BIG, BYTES, REAL, LongText, Name
 
 schema_versions = Table(
     "schema_versions",
@@ -335,117 +314,3 @@ heartbeats = Table(  # what each worker of a function last said of itself
     Column("behind_seconds", REAL, nullable=False),
     Column("partitions", LongText, nullable=False),
 )  # fmt: skip
-
-
-def _create_all(connection: Connection) -> None:
-    metadata.create_all(connection)
-
-
-def _create_tables(*tables: Table) -> Callable[[Connection], None]:
-    """A step that makes tables that a step before may have made."""
-    return lambda connection: metadata.create_all(connection, tables)
-
-
-def _add_columns(*columns: Column[Any]) -> Callable[[Connection], None]:
-    """A step that adds columns; a table that a step before has just made has them."""
-
-    def add(connection: Connection) -> None:
-        for column in columns:
-            table = column.table.name
-            if column.name in {found["name"] for found in inspect(connection).get_columns(table)}:
-                continue
-            definition = CreateColumn(column).compile(dialect=connection.dialect)
-            connection.execute(text(f"ALTER TABLE {table} ADD COLUMN {definition}"))
-
-    return add
-
-
-def _create_indexes(connection: Connection, *names: str) -> None:
-    """Indexes of the windows, whose columns a step has made by now."""
-    for index in windows.indexes:
-        if index.name in names:
-            index.create(connection, checkfirst=True)
-
-
-def _count_windows(connection: Connection) -> None:
-    """How each app stands with each endpoint, counted once over all windows."""
-    from modelmon.ledger.endpoint_apps import count_everything
-
-    _add_columns(windows.c.counted)(connection)
-    endpoint_apps.create(connection, checkfirst=True)
-    _create_indexes(connection, "windows_under_way")
-    count_everything(connection)
-
-
-def _know_what_was_reported(connection: Connection) -> None:
-    """Values that apps reported of windows that they never ended counted by being there."""
-    reported.create(connection, checkfirst=True)
-    if not inspect(connection).has_table("value_series"):
-        return
-    values = Table("value_series", MetaData(), autoload_with=connection)
-    key = (values.c.endpoint_id, values.c.application_name, values.c.start_us)
-    same = and_(*(column == windows.c[column.name] for column in key))
-    ended = exists().where(same, windows.c.answered > 0)
-    spoken_of = select(*key, func.max(values.c.revision)).where(~ended).group_by(*key)
-    connection.execute(reported.insert().from_select(list(reported.c.keys()), spoken_of))
-    for name in ("traffic_series", "value_series"):
-        table = Table(name, MetaData(), autoload_with=connection)
-        if not connection.scalar(select(exists().select_from(table))):
-            table.drop(connection)  # the series are elsewhere
-
-
-def _note_reach(connection: Connection) -> None:
-    """Files that reach over more than an hour, and `rewrites` instead of `compactions`, none of which lives
-    through an upgrade."""
-    _add_columns(files.c.reach, files.c.columns, files.c.committed_us)(connection)
-    before = MetaData()
-    Index("files_by_time", Table("files", before, Column("endpoint_id")).c.endpoint_id).drop(
-        connection, checkfirst=True
-    )
-    Table("compactions", before).drop(connection, checkfirst=True)
-    for index in files.indexes:
-        index.create(connection, checkfirst=True)
-    rewrites.create(connection, checkfirst=True)
-
-
-def _wait_for_watermark(connection: Connection) -> None:
-    """What a window waits for beside the clock, and the indexes that find it by that."""
-    _add_columns(windows.c.watermark_us)(connection)
-    before = Table("windows", MetaData(), Column("check_us"))
-    Index("windows_to_check", before.c.check_us).drop(connection, checkfirst=True)
-    _create_indexes(connection, "windows_due", "windows_waiting")
-
-
-def _use_exact_types(connection: Connection) -> None:
-    """On a server the columns had its own collation, on MySQL numbers of 4 bytes and texts of 64 KB, too."""
-    for table in metadata.sorted_tables:
-        if inspect(connection).has_table(table.name):
-            there = {found["name"] for found in inspect(connection).get_columns(table.name)}
-            make_exact(connection, table, there)
-
-
-def _make_incidents(connection: Connection) -> None:
-    metadata.create_all(connection, INCIDENT_TABLES)
-    incidents_from_alerts(connection)
-
-
-MIGRATIONS: dict[int, Callable[[Connection], None]] = {
-    1: _create_all,
-    2: _create_all,
-    3: _add_columns(publishers.c.gaps, traffic.c.repeated),
-    4: _add_columns(traffic.c.last_error_us),
-    5: _create_tables(stream_marks),
-    6: _count_windows,
-    7: _know_what_was_reported,
-    8: _note_reach,
-    9: _wait_for_watermark,
-    10: _add_columns(dead_letters.c.not_kept),
-    11: _use_exact_types,
-    12: _create_tables(erasures),
-    13: _add_columns(publishers.c.noted_us, void_ranges.c.noted_us),
-    14: _make_incidents,
-}
-"""Version to the step that makes it from the version before; forward only. 2 added `heartbeats`; since 7 the
-series have a schema of their own (`stores/series/schema.py`), which takes over their old tables."""
-
-SCHEMA = Schema(metadata, schema_versions, MIGRATIONS)
