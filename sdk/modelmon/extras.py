@@ -6,10 +6,8 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from modelmon.errors import ConfigError
 
@@ -47,6 +45,9 @@ def missing(error: ModuleNotFoundError) -> ConfigError | None:
 
 def installed_from() -> Path | None:
     """The checkout or file that ModelMon was installed from, if that is known and still there."""
+    from importlib.metadata import PackageNotFoundError, distribution  # both load HTTP and mail
+    from urllib.request import url2pathname
+
     try:
         recorded = distribution(DISTRIBUTION).read_text("direct_url.json")
     except PackageNotFoundError:
@@ -58,6 +59,8 @@ def installed_from() -> Path | None:
 
 def _packages(extra: str) -> Iterator[str]:
     """The requirements of an extra, those of the extras that it names in turn included."""
+    from importlib.metadata import PackageNotFoundError, distribution
+
     try:
         lines = distribution(DISTRIBUTION).requires or []
     except PackageNotFoundError:

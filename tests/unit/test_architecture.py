@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ast
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
+
+from modelmon.function_spec.folders import functions_folder
 
 ROOT = Path(__file__).parents[2]
 FUNCTIONS = sorted(path.parent for path in ROOT.glob("functions/**/function.yaml"))
@@ -90,10 +93,11 @@ def test_names_say_what_they_are() -> None:
         assert not words & {"utils", "helpers", "common", "manager"}, path
 
 
+OTHER_DATABASES = {"sqlalchemy.dialects.mysql", "sqlalchemy.dialects.postgresql", "psycopg", "pymysql"}
 IMPORT_BUDGETS = [
     ("modelmon.serving", {"pandas", "pyarrow", "scipy", "storey", "sqlalchemy"}),
-    ("modelmon.stages.writer", {"pandas", "pyarrow", "scipy", "storey"}),
-    ("modelmon.stages.controller", {"pandas", "pyarrow", "scipy", "storey"}),
+    ("modelmon.stages.writer", {"pandas", "pyarrow", "scipy", "storey", *OTHER_DATABASES}),
+    ("modelmon.stages.controller", {"pandas", "pyarrow", "scipy", "storey", *OTHER_DATABASES}),
     ("modelmon.apps", {"pandas", "pyarrow", "scipy", "storey"}),
     ("modelmon.deploying.steps", {"pandas", "pyarrow", "scipy", "storey", "sqlalchemy", "numpy"}),
     ("modelmon.cli", {"pandas", "pyarrow", "scipy", "storey", "sqlalchemy", "numpy"}),
@@ -107,3 +111,24 @@ def test_a_light_user_pays_for_nothing_heavy(module: str, forbidden: set[str]) -
     code = f"import sys, {module}; print(*sorted(set(sys.modules) & {forbidden!r}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+def test_status_pays_for_nothing_that_it_does_not_show(tmp_path: Path) -> None:
+    forbidden = {
+        "kafka", "modelmon.local.worker", "numpy", "nuclio_sdk", "packaging", "pandas", "pyarrow", "pydantic",
+        "scipy", "storey", "urllib.request", *OTHER_DATABASES,
+    }  # fmt: skip
+    (tmp_path / "modelmon.yaml").write_text("project: flights\n", encoding="utf-8")
+    shutil.copytree(ROOT / "functions" / "writer", functions_folder(tmp_path) / "writer")
+    code = f"""
+import sys
+from modelmon.cli import app
+try:
+    app()
+finally:
+    print(*sorted(set(sys.modules) & {forbidden!r}), file=sys.stderr)
+"""
+    status = [sys.executable, "-c", code, "status", "--project-dir", str(tmp_path)]
+    done = subprocess.run(status, capture_output=True, text=True, check=True)
+    assert "Not running: " in done.stdout
+    assert done.stderr.split() == []

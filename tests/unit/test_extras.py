@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -75,7 +76,7 @@ def test_a_worker_that_lacks_one_says_so_too(tmp_path: Path) -> None:
 @pytest.fixture
 def installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """An installation of a folder that is there; tests change what is recorded of it."""
-    found = extras.distribution("modelmon")
+    found = metadata.distribution("modelmon")
     record = tmp_path / "record.json"
     record.write_text(json.dumps({"url": tmp_path.as_uri(), "dir_info": {}}))
 
@@ -85,7 +86,7 @@ def installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         def read_text(self, name: str) -> str | None:
             return record.read_text() or None
 
-    monkeypatch.setattr(extras, "distribution", lambda name: Recorded())
+    monkeypatch.setattr(metadata, "distribution", lambda name: Recorded())
     return record
 
 

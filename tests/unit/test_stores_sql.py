@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy import create_mock_engine
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from modelmon.ledger import schema
@@ -83,3 +84,16 @@ def test_a_primary_key_fits_into_mysqls_longest() -> None:
 
     for table in TABLES:
         assert sum(map(key_bytes, table.primary_key)) <= 3072, table.name
+
+
+@pytest.mark.parametrize("database", ["postgresql+psycopg", "sqlite"])
+def test_windows_that_wait_for_nothing_are_in_no_index_of_those_that_do(database: str) -> None:
+    made: list[str] = []
+
+    def execute(statement: Any, *_: Any, **__: Any) -> None:
+        made.append(str(statement.compile(dialect=engine.dialect)))
+
+    engine = create_mock_engine(f"{database}://", execute)
+    schema.metadata.create_all(engine, checkfirst=False)
+    (index,) = [each for each in made if "windows_waiting" in each]
+    assert index.endswith("(endpoint_id, watermark_us) WHERE watermark_us > 0")

@@ -23,8 +23,11 @@ NOT_RUNNING, NOT_KNOWN, PREPARING = "not running", "not known", "preparing"
 NOT_THERE = "not on Nuclio"
 
 
-def deployed_functions(settings: Settings, *, ask_nuctl: bool = False) -> list[dict[str, Any]]:
-    """Every deployed function, as `modelmon functions --json` prints it.
+def deployed_functions(
+    settings: Settings, *, ask_nuctl: bool = False, environments: bool = True
+) -> list[dict[str, Any]]:
+    """Every deployed function, as `modelmon functions --json` prints it; without `environments` it is not
+    looked at what each needs installed, which takes a moment.
 
     The embedded runner says of its functions how they are, if it is up; of Nuclio's that do their heartbeats
     in the records. With `ask_nuctl` it is asked for addresses, and for functions without a heartbeat.
@@ -36,7 +39,10 @@ def deployed_functions(settings: Settings, *, ask_nuctl: bool = False) -> list[d
         running = _embedded(settings)
     else:
         running = _on_nuclio(settings, folders, ask_nuctl=ask_nuctl)
-    return [_described(settings, folder, running.get(name, {})) for name, folder in folders.items()]
+    return [
+        _described(settings, folder, running.get(name, {}), environments=environments)
+        for name, folder in folders.items()
+    ]
 
 
 def beating_functions(settings: Settings) -> list[str]:
@@ -155,7 +161,9 @@ def _worker(beat: WorkerHealth) -> dict[str, Any]:
     return {**told, "pid": None, "restarts": None, "last_exit": None, "failure": None}
 
 
-def _described(settings: Settings, folder: Path, running: Mapping[str, Any]) -> dict[str, Any]:
+def _described(
+    settings: Settings, folder: Path, running: Mapping[str, Any], *, environments: bool
+) -> dict[str, Any]:
     from modelmon.function_spec.function_yaml import read_function
 
     mistake, workers = "", running.get("workers", [])
@@ -165,7 +173,8 @@ def _described(settings: Settings, folder: Path, running: Mapping[str, Any]) -> 
     try:
         read = read_function(folder, settings)
         triggers = [{"name": trigger.name, "kind": trigger.kind} for trigger in read.triggers]
-        environment = _environment(settings, read)
+        if environments:
+            environment = _environment(settings, read)
     except ConfigError as problem:
         mistake = str(problem)
     return {

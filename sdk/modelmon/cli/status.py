@@ -65,7 +65,7 @@ def status(
         _sort(sort), limit, after,
     )  # fmt: skip
     found = read_status(settings, query, since.replace(tzinfo=UTC) if since else None, values=as_json)
-    functions = deployed_functions(settings)
+    functions = deployed_functions(settings, environments=as_json)
     if as_json:
         print_json({**to_json(found), "functions": functions})
     else:

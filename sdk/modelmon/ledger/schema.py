@@ -9,6 +9,7 @@ from __future__ import annotations
 from sqlalchemy import Boolean, Column, Index, Integer, Table, text
 
 from modelmon.ledger.metadata import NAME, metadata
+from modelmon.sql.schema import partial_index
 from modelmon.sql.types import BIG, BYTES, REAL, LongText, Name
 
 schema_versions = Table(
@@ -213,7 +214,6 @@ periods = Table(  # the grid of an app: from this boundary on its windows have t
     Column("minutes", Integer, nullable=False),
 )  # fmt: skip
 
-_WAITS = text("watermark_us > 0")
 windows = Table(
     "windows", metadata,
     Column("endpoint_id", Name(64), primary_key=True),
@@ -244,7 +244,7 @@ windows = Table(
     Column("counted", Integer, nullable=False, server_default="0"),  # how `endpoint_apps` counts it
     Index("windows_due", "watermark_us", "check_us", "endpoint_id", "application_name", "start_us"),
     # Most windows wait for none: where the database can, they are not in it.
-    Index("windows_waiting", "endpoint_id", "watermark_us", sqlite_where=_WAITS, postgresql_where=_WAITS),
+    partial_index("windows_waiting", "endpoint_id", "watermark_us", where=text("watermark_us > 0")),
     Index("windows_incomplete", "endpoint_id", "incomplete"),
     Index("windows_by_outcome", "endpoint_id", "application_name", "outcome", "start_us"),
     Index("windows_by_end", "application_name", "end_us"),

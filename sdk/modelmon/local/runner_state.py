@@ -7,14 +7,16 @@ import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from modelmon.errors import ConfigError
 from modelmon.file_locks import try_lock
 from modelmon.function_spec.folders import lock_file, report_file
-from modelmon.local.deployment import Deployment
+
+if TYPE_CHECKING:
+    from modelmon.local.deployment import Deployment
 
 LOCK_TRIES, LOCK_WAIT_SECONDS = 5, 0.05
 NOBODY: dict[str, Any] = {"pid": None, "functions": []}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, MetaData, Table, inspect, select
+from sqlalchemy import Connection, Index, MetaData, Table, TextClause, event, inspect, select
 
 from modelmon.errors import ConfigError
 from modelmon.model import wall_clock_us
@@ -30,6 +31,18 @@ class Schema:
     @property
     def version(self) -> int:
         return max(self.steps)
+
+
+def partial_index(name: str, *columns: str, where: TextClause) -> Index:
+    """An index of the rows that are so; of all rows where the database has no such index."""
+    index = Index(name, *columns, sqlite_where=where)
+
+    @event.listens_for(index, "before_create")
+    def _on_postgresql(target: Any, connection: Connection, **_: Any) -> None:
+        if connection.dialect.name == "postgresql":  # said before, it would import that dialect everywhere
+            target.dialect_options["postgresql"]["where"] = where
+
+    return index
 
 
 def version_of(connection: Connection, schema: Schema) -> int:

@@ -11,7 +11,6 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, case, literal_column, or_
-from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 Row = Mapping[str, Any]
 Item = TypeVar("Item")
@@ -55,7 +54,7 @@ def insert_missing(connection: Connection, table: Table, rows: Sequence[Row]) ->
     if _is_mysql(connection):
         # Not INSERT IGNORE, which also swallows values that don't fit.
         key = next(iter(table.primary_key)).name
-        connection.execute(mysql.insert(table).on_duplicate_key_update({key: table.c[key]}), rows)
+        connection.execute(_insert(connection, table).on_duplicate_key_update({key: table.c[key]}), rows)
     else:
         statement = _insert(connection, table)
         connection.execute(statement.on_conflict_do_nothing(index_elements=list(table.primary_key)), rows)
@@ -146,8 +145,15 @@ def _is_mysql(connection: Connection) -> bool:
 
 
 def _insert(connection: Connection, table: Table) -> Any:
+    """The dialect's own INSERT; who speaks to one database does not pay for importing the others."""
     if _is_mysql(connection):
+        from sqlalchemy.dialects import mysql
+
         return mysql.insert(table)
     if connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql
+
         return postgresql.insert(table)
+    from sqlalchemy.dialects import sqlite
+
     return sqlite.insert(table)

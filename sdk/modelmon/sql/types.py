@@ -22,7 +22,6 @@ from sqlalchemy import (
     Table,
     Text,
 )
-from sqlalchemy.dialects import mysql, postgresql
 from sqlalchemy.schema import CreateColumn
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -33,7 +32,19 @@ BIG = BigInteger().with_variant(Integer(), "sqlite")
 """A whole number of 64 bits, which SQLite counts up by itself only when it is called so."""
 REAL: TypeEngine[float] = Double().with_variant(Float(), "sqlite")
 """A number of 8 bytes: what Python calls float."""
-BYTES = LargeBinary().with_variant(mysql.LONGBLOB(), *MYSQL)
+
+
+class _Bytes(TypeDecorator[bytes]):
+    impl = LargeBinary
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name in MYSQL:
+            return dialect.type_descriptor(_mysql().LONGBLOB())
+        return super().load_dialect_impl(dialect)
+
+
+BYTES = _Bytes()
 """Bytes of any number."""
 
 
@@ -61,10 +72,10 @@ class Name(_Exact):
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         if dialect.name in MYSQL:
-            exact = mysql.VARCHAR(self.length, charset=CHARACTERS, collation=_exact(dialect))
+            exact = _mysql().VARCHAR(self.length, charset=CHARACTERS, collation=_exact(dialect))
             return dialect.type_descriptor(exact)
         if dialect.name == "postgresql":
-            return dialect.type_descriptor(postgresql.VARCHAR(self.length, collation="C"))
+            return dialect.type_descriptor(String(self.length, collation="C"))
         return super().load_dialect_impl(dialect)
 
 
@@ -76,10 +87,10 @@ class LongText(_Exact):
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         if dialect.name in MYSQL:
-            exact = mysql.LONGTEXT(charset=CHARACTERS, collation=_exact(dialect))
+            exact = _mysql().LONGTEXT(charset=CHARACTERS, collation=_exact(dialect))
             return dialect.type_descriptor(exact)
         if dialect.name == "postgresql":
-            return dialect.type_descriptor(postgresql.TEXT(collation="C"))
+            return dialect.type_descriptor(Text(collation="C"))
         return super().load_dialect_impl(dialect)
 
 
@@ -100,6 +111,12 @@ def make_exact(connection: Connection, table: Table, names: Collection[str]) -> 
         changes = []
     if changes:
         connection.exec_driver_sql(f"ALTER TABLE {table.name} {', '.join(changes)}")
+
+
+def _mysql() -> Any:
+    from sqlalchemy.dialects import mysql  # when first used: a twelfth of what a process costs to start
+
+    return mysql
 
 
 def _without_nul(value: str | None) -> str | None:
