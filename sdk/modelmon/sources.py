@@ -104,7 +104,7 @@ def _warn_of_unknown(variable: str, settings: tuple[str, ...]) -> None:
 
     known = [PREFIX + name.upper() for name in settings]
     close = get_close_matches(variable, known, n=1, cutoff=0.7)
-    mend = f"did you mean {close[0]}?" if close else "docs/reference/settings.md lists them"
+    mend = f"did you mean {close[0]}?" if close else "'Settings' in the docs lists them"
     logger.warning("the environment variable %s is no setting and is ignored; %s", variable, mend)
 
 

@@ -1,6 +1,6 @@
 """Faults of the whole chain, under load: what is lost is nothing, or said clearly.
 
-docs/how-to/operate.md has the table of these; each row names its test.
+'Faults tried' in the docs has the table of these; each row names its test.
 """
 
 from __future__ import annotations

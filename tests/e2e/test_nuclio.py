@@ -1,6 +1,6 @@
 """The whole chain on Kafka, one process a function: on the embedded runner, and on real Nuclio processors.
 
-Each fault prints what was sent, stored, stored twice and lost; docs/how-to/operate.md has the table.
+Each fault prints what was sent, stored, stored twice and lost; 'Faults tried' in the docs has the table.
 """
 
 from __future__ import annotations

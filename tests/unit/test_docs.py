@@ -23,7 +23,7 @@ def text(name: str) -> str:
 
 def test_every_stream_scheme_is_documented() -> None:
     for scheme in BACKENDS:
-        assert f"{scheme}://" in text("docs/reference/backends.md")
+        assert f"{scheme}://" in text("docs/reference/streams.md")
 
 
 def test_every_make_target_that_the_documents_name_exists() -> None:
@@ -101,3 +101,25 @@ def test_every_step_of_a_walk_stands_in_the_file_that_is_named_for_it() -> None:
             rf"^(?:async )?(?:def|class) {name}\b", place(path).read_text(encoding="utf-8"), re.M
         )
         assert found, f"{name} is not in {path}"
+
+
+def test_each_state_of_an_incident_and_each_word_of_a_status_is_in_the_glossary() -> None:
+    from modelmon.incidents import State
+
+    defined = re.findall(r"^\| ([^|]+) \|", text("docs/explanation/concepts.md"), re.MULTILINE)
+    assert {state.value for state in State} <= set(defined)
+    assert {"watermark", "dead letter", "prediction", "actual", "outbox", "view", "verdict"} <= set(defined)
+
+
+def test_the_code_names_pages_by_their_titles_and_each_is_there() -> None:
+    # Who has installed ModelMon has no docs folder: a title is found on the site and in a checkout.
+    titles = {page.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ") for page in DOCS}
+    files = [*PACKAGE.rglob("*.py"), *(ROOT / "functions").rglob("*.py"), *(ROOT / "functions").rglob("*.md")]
+    said = [(file.name, " ".join(file.read_text(encoding="utf-8").split())) for file in sorted(files)]
+    assert [name for name, code in said if re.search(r"docs/[\w/-]+\.md", code)] == []
+    ends = [
+        code[: found.start()] for _, code in said for found in re.finditer(r"' in (?:\" f?\")?the docs", code)
+    ]
+    assert len(ends) > 25
+    for before in ends:
+        assert any(before.endswith(f"'{title}") for title in titles), before[-60:]

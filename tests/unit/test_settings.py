@@ -47,7 +47,7 @@ def test_an_empty_file_will_do_where_the_environment_names_the_project(tmp_path:
     [
         ("base_periode: 10", r"modelmon.yaml: unknown setting 'base_periode'; did you mean base_period\?$"),
         ("Durability: power", r"unknown setting 'Durability'; did you mean durability\?$"),
-        ("colour: red", r"unknown setting 'colour'; docs/reference/settings.md lists them$"),
+        ("colour: red", r"unknown setting 'colour'; 'Settings' in the docs lists them$"),
         ("base_period: ten", "base_period: expected int, got 'ten'"),
         ("base_period: 10.7", "base_period: expected int, got 10.7"),
         ("base_period: 0", "base_period: must be a number of at least 1, got 0"),

@@ -39,7 +39,7 @@ def deploy(
     What nuctl says is shown as it comes. It stops at the first function that fails or takes longer than
     --timeout and says how far it got; calling it again is safe. A function of another project in the
     namespace is not replaced. Options that are left out are the settings nuclio_…
-    (docs/reference/settings.md).
+    ('Settings' in the docs).
 
     Examples:
 

@@ -35,7 +35,7 @@ def erase(
     """Erase a person's rows from an endpoint's samples. There is no way back.
 
     Counts, series and verdicts stay, no window is judged again. What it does not
-    reach stands in docs/how-to/erase-a-persons-rows.md. Killed halfway, run it again.
+    reach: 'Erase a person's rows' in the docs. Killed halfway, run it again.
 
     Examples:
 

@@ -15,7 +15,7 @@ from modelmon.settings import FILE_NAME, STATE_FOLDER, Settings
 from modelmon.sources import make_folder
 
 CONTENT = """\
-# A ModelMon project. Every setting of docs/reference/settings.md may stand here as `name: value`;
+# A ModelMon project. Every setting ('Settings' in the docs) may stand here as `name: value`;
 # MODELMON_<NAME> in the environment wins over this file.
 project: {project}
 

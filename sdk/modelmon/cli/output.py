@@ -34,7 +34,7 @@ ProjectDir = Annotated[
         show_default=False,
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts (docs/reference/cli.md).")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts ('JSON' in the docs).")]
 
 
 def load_settings(project_dir: Path | None) -> Settings:

@@ -172,7 +172,7 @@ def _say_what_next(project_dir: Path, console: Console) -> None:
         f"{command} endpoint delay-weather --project-dir {project_dir}": "its year, its features",
         f"{project_dir}/.modelmon/samples/": "every row as Parquet, for pandas or DuckDB",
         f"{project_dir}/.modelmon/functions/": "the function folders that ran, as they go to Nuclio",
-        "docs/how-to/write-an-app.md": "how to write an app of your own",
+        "'Write an app' in the docs": "how to write an app of your own",
     }
     console.print("\nWhat to look at next:")
     for what, why in next_things.items():

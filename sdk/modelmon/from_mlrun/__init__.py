@@ -2,7 +2,7 @@
 
 The only place that knows MLRun's modules and its names for what is not here. `where` says which module has a
 thing, `importing` lets `import` find it, `missing` is the table of what is not there and the errors that say
-so, `views` are MLRun's shapes of an endpoint, a function, a project. docs/how-to/come-from-mlrun.md lists the
+so, `views` are MLRun's shapes of an endpoint, a function, a project. 'Come from MLRun' in the docs lists the
 same for people.
 """
 

@@ -21,15 +21,13 @@ _ALERTS = (
 )
 _LAG = "an alert on lag is not there yet; `modelmon health` shows how far each function is behind"
 _BATCH = (
-    "jobs and batch scoring by a call are not there yet; write the rows as events (docs/reference/wire.md), "
+    "jobs and batch scoring by a call are not there yet; write the rows as events ('Wire formats' in the docs), "
     "`modelmon publish FILE` sends them"
 )
 _API = "a REST API and its client are not there yet; `modelmon status --json` has what is known"
-_NUCLIO = "write it in a function.yaml of the project's own (docs/reference/sdk.md, On disk)"
-_SECRETS = (
-    "secrets come by environment variables or a Kubernetes Secret (docs/how-to/deploy-to-nuclio.md, Secrets)"
-)
-_SETTINGS = "settings are in modelmon.yaml and in variables MODELMON_… (docs/reference/settings.md)"
+_NUCLIO = "write it in a function.yaml of the project's own ('The project SDK' in the docs, On disk)"
+_SECRETS = "secrets come by environment variables or a Kubernetes Secret ('Deploying to Nuclio' in the docs, Secrets)"
+_SETTINGS = "settings are in modelmon.yaml and in variables MODELMON_… ('Settings' in the docs)"
 _PLATFORM = "it belongs to MLRun's platform, which is not here: "
 _JOBS = _PLATFORM + "no jobs and no pipelines"
 _GIT = _PLATFORM + "keep the project's folder under git"
@@ -53,21 +51,21 @@ _EVIDENTLY_TYPES = _all(
 )
 _TDENGINE = _all(
     "DatastoreProfileTDEngine TDEngineDatastoreProfile",
-    "TDengine is not there as a store; give tsdb_connection the URL of a database (docs/reference/backends.md)",
+    "TDengine is not there as a store; give tsdb_connection the URL of a database ('Stores' in the docs)",
 )
 _V3IO = _all(
     "DatastoreProfileV3io",
-    "V3IO is not there, neither as a store nor as a stream; there are Kafka and databases (docs/reference/backends.md)",
+    "V3IO is not there, neither as a store nor as a stream; there are Kafka and databases ('What is not there' in the docs)",
 )
 _OTHER_PROFILES = _all(
     "DatastoreProfileAzureBlob DatastoreProfileBasic DatastoreProfileDBFS DatastoreProfileGCS "
     "DatastoreProfileHdfs DatastoreProfileRabbitMQ DatastoreProfileRedis DatastoreProfileS3",
-    "profiles are there for Kafka and PostgreSQL; where files lie is the setting samples_path (docs/reference/backends.md)",
+    "profiles are there for Kafka and PostgreSQL; where files lie is the setting samples_path ('Stores' in the docs)",
 )
 
 NOT_HERE: Mapping[str, Mapping[str, str]] = {
     PACKAGE: {
-        **_all("auto_mount mount_v3io mount_pvc", _PLATFORM + "volumes are written in function.yaml (docs/how-to/deploy-to-nuclio.md)"),
+        **_all("auto_mount mount_v3io mount_pvc", _PLATFORM + "volumes are written in function.yaml ('Deploying to Nuclio' in the docs)"),
         **_all("get_run_db db", _API),
         **_all("get_or_create_ctx new_task run_local run_function build_function deploy_function", _JOBS),
         **_all("mlconf set_environment set_env_from_file", _SETTINGS),
@@ -84,7 +82,7 @@ NOT_HERE: Mapping[str, Mapping[str, str]] = {
     "model_monitoring.api": _BATCH_CALLS,
     "model_monitoring.applications": {**_EVIDENTLY_TYPES, "evidently": _EVIDENTLY, "evidently_base": _EVIDENTLY},
     "apps": _EVIDENTLY_TYPES,
-    "frameworks": _all("auto_mlrun lgbm onnx pytorch tf_keras xgboost huggingface", "only frameworks.sklearn is there; write a V2ModelServer with load and predict (docs/reference/serving.md)"),
+    "frameworks": _all("auto_mlrun lgbm onnx pytorch tf_keras xgboost huggingface", "only frameworks.sklearn is there; write a V2ModelServer with load and predict ('Serving and tracking' in the docs)"),
     "frameworks.sklearn": _all("apply_mlrun", "log the model yourself: project.log_model(key, body=…, training_set=…)"),
     "serving": _all("GraphServer Model ModelRunnerStep LLModel states routers VotingEnsemble", _FLOW),
     "project": {
@@ -153,7 +151,7 @@ ARGUMENTS: Mapping[str, str] = {
     "lag_event_cooldown": _LAG,
     "otlp_enabled": "metrics for OpenTelemetry are not there yet",
     "fetch_credentials_from_sys_config": "give set_model_monitoring_credentials the URLs",
-    "stream_args": "how many partitions a stream has is the setting events_partitions (docs/reference/settings.md)",
+    "stream_args": "how many partitions a stream has is the setting events_partitions ('Settings' in the docs)",
     "drift_threshold": "give it to the drift app: HistogramDataDriftApplication's value_classifier",
     "possible_drift_threshold": "give it to the drift app: HistogramDataDriftApplication's value_classifier",
     "endpoints": _STORED,

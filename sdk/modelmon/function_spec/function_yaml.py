@@ -76,7 +76,9 @@ def secret_placeholder(name: str) -> str:
     if name not in secret_settings():
         return ""
     variable = f"{PREFIX}{name.upper()}"
-    return f"every function gets the variable {variable} by itself; docs/how-to/deploy-to-nuclio.md, Secrets"
+    return (
+        f"every function gets the variable {variable} by itself; 'Deploying to Nuclio' in the docs, Secrets"
+    )
 
 
 def render(text: str, values: Mapping[str, str]) -> str:

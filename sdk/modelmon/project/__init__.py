@@ -1,4 +1,4 @@
-"""What a data scientist calls: a project, its functions, its models. docs/reference/sdk.md."""
+"""What a data scientist calls: a project, its functions, its models. 'The project SDK' in the docs."""
 
 from __future__ import annotations
 

@@ -128,7 +128,7 @@ def warn_of_secret(name: str) -> None:
     if looks_secret(name):
         logger.warning(
             "%s looks like a secret: its value will stand in the function's configuration and in the "
-            "project's records, for all who can read those; docs/how-to/deploy-to-nuclio.md, Secrets, says "
+            "project's records, for all who can read those; 'Deploying to Nuclio' in the docs, Secrets, says "
             "what else there is",
             name,
         )

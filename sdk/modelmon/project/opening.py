@@ -28,7 +28,7 @@ def get_or_create_project(
     """The project in the folder `context`, which is made (with its modelmon.yaml) when it is not there.
 
     `user_project` appends the user's name to the project's. `settings` are any of
-    docs/reference/settings.md; they are written to modelmon.yaml and stay; arguments of
+    'Settings' in the docs; they are written to modelmon.yaml and stay; arguments of
     MLRun's that ask for nothing are left out. Raises
     ConfigError for a name or setting that can't be, and when the folder holds a project of another name.
     """

@@ -46,7 +46,7 @@ class Project(MLRunProject):
     Every method raises ConfigError that says which value is wrong and what would be right, and
     UnavailableError when a store, stream or disk does not answer. Arguments that are MLRun's and mean
     nothing here (`tag`) are accepted and change nothing. `image` is what a function is built on under Nuclio
-    (docs/how-to/deploy-to-nuclio.md); the embedded runner has none.
+    ('Deploying to Nuclio' in the docs); the embedded runner has none.
     """
 
     def __init__(self, name: str, context: Path) -> None:

@@ -113,7 +113,8 @@ def read_spec(folder: str | Path) -> ServingSpec:
         return msgspec.json.decode(path.read_bytes(), type=ServingSpec)
     except FileNotFoundError as error:
         raise ConfigError(
-            f"{path} is not there: `function.deploy()` of the SDK writes it, see docs/reference/serving.md"
+            f"{path} is not there: `function.deploy()` of the SDK writes it, see 'Serving and tracking' in "
+            "the docs"
         ) from error
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: {error}") from error

@@ -1,4 +1,4 @@
-"""Every setting, with its default, unit and meaning. docs/reference/settings.md is checked against this file.
+"""Every setting, with its default, unit and meaning. 'Settings' in the docs is checked against this file.
 
 A setting `grace_seconds` is read from the environment as MODELMON_GRACE_SECONDS, else from the
 project folder's `modelmon.yaml` under `grace_seconds`, else it has its default. Locations given as

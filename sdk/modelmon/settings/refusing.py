@@ -24,5 +24,5 @@ def unknown_setting(name: str, file: Path | None, known: Iterable[str]) -> str:
     if not NAME.fullmatch(name):  # `password:secret` without a space is a name to YAML
         return f"{where}unknown setting: a line without `name: value`"
     close = get_close_matches(name.lower(), known, n=1)
-    mend = f"did you mean {close[0]}?" if close else "docs/reference/settings.md lists them"
+    mend = f"did you mean {close[0]}?" if close else "'Settings' in the docs lists them"
     return f"{where}unknown setting {name!r}; {mend}"

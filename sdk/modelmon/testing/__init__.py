@@ -1,6 +1,6 @@
 """Test kits for what users write: run an app over a frame and say what it must find.
 
-docs/how-to/write-an-app.md shows them at work.
+'Write an app' in the docs shows them at work.
 """
 
 from __future__ import annotations

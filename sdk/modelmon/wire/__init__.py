@@ -1,4 +1,4 @@
-"""Every wire format: values to bytes on the streams, and back. docs/reference/wire.md describes them."""
+"""Every wire format: values to bytes on the streams, and back. 'Wire formats' in the docs describes them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writing the events stream, in the format of MLRun's stream function (docs/reference/wire.md, V2)."""
+"""Writing the events stream, in the format of MLRun's stream function ('Wire formats' in the docs, V2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Inputs and outputs of an event as rows, whatever shape the server wrote (docs/reference/wire.md)."""
+"""Inputs and outputs of an event as rows, whatever shape the server wrote ('Wire formats' in the docs)."""
 
 from __future__ import annotations
 

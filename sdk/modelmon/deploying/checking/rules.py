@@ -163,7 +163,7 @@ def environment(document: Node, target: Target) -> Iterator[Finding]:
         seen.add(variable)
         if variable.startswith(PREFIX) and variable not in (*known, *NOT_SETTINGS):
             yield error(
-                found, "is no setting", did_you_mean(variable, known, "docs/reference/settings.md lists them")
+                found, "is no setting", did_you_mean(variable, known, "'Settings' in the docs lists them")
             )
         elif variable in known:
             yield from _setting(entry, variable)
@@ -186,7 +186,7 @@ def _setting(entry: Node, variable: str) -> Iterator[Finding]:
         Settings.load(environ={variable: value.data})
     except ConfigError as problem:
         yield error(
-            value, f"is refused by the function: {problem}", "docs/reference/settings.md says what it may be"
+            value, f"is refused by the function: {problem}", "'Settings' in the docs says what it may be"
         )
 
 
