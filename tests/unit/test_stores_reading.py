@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from modelmon.ledger.records import records_at
 from modelmon.ledger.schema import column_types, files
 from modelmon.model import Endpoint
 from modelmon.sql.database import Database
+from modelmon.stores import reading
 from modelmon.stores.base import SampleStore
 from modelmon.stores.reading import read_sample
 from modelmon.stores.samples import ParquetSamples
@@ -35,12 +37,14 @@ class Counting(SampleStore):
     def __init__(self, store: SampleStore) -> None:
         self._store = store
         self.read_paths: list[str] = []
+        self.readers: set[str] = set()
         self.before_read: list[Any] = []
 
     def read(
         self, path: str, columns: Sequence[str] | None = None, span: tuple[int, int] | None = None
     ) -> pa.Table:
         self.read_paths.append(path)
+        self.readers.add(threading.current_thread().name)
         if self.before_read:
             self.before_read.pop(0)()
         return self._store.read(path, columns, span)
@@ -103,6 +107,34 @@ def test_only_files_of_the_span_and_endpoint_are_opened(database: Database, samp
     add_file(database, samples, [2 * HOUR_US + 5], {"x": [9]}, endpoint_id="other")
     read_sample(database, samples, "e", 2 * HOUR_US, 2 * HOUR_US + 10 * MINUTE_US)
     assert samples.read_paths == [paths[2]]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "is_far", "columns", "by_others"),
+    [
+        (60.0, False, ["x"], False),
+        (60.0, False, None, True),
+        (60.0, True, ["x"], True),
+        (0.0, False, ["x"], True),
+    ],
+    ids=["few columns at hand", "all columns", "another machine", "it takes long"],
+)
+def test_several_threads_read_where_that_is_the_quicker(
+    database: Database,
+    samples: Counting,
+    monkeypatch: pytest.MonkeyPatch,
+    seconds: float,
+    is_far: bool,
+    columns: list[str] | None,
+    by_others: bool,
+) -> None:
+    monkeypatch.setattr(reading, "ALONE_SECONDS", seconds)
+    samples.is_far = is_far
+    for place in range(3):
+        add_file(database, samples, [place], {"x": [place]}, first=place)
+    assert read_sample(database, samples, "e", *DAY, columns)["x"].to_pylist() == [0, 1, 2]
+    assert len(samples.read_paths) == 3
+    assert (threading.current_thread().name not in samples.readers) == by_others
 
 
 def test_a_file_that_is_not_listed_does_not_count(database: Database, samples: Counting) -> None:

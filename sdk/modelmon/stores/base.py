@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 class SampleStore(ABC):
     """Parquet files under one root. Paths are relative to it and contain no `..`."""
 
+    is_far = False
+    """Whether each read waits for another machine, so that several at a time are the quicker."""
+
     @abstractmethod
     def write(self, path: str, table: pa.Table, *, packed: bool = False) -> int:
         """Write one file so that it appears whole or not at all, and is durable when this returns; returns

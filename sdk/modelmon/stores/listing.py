@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import CompoundSelect, Connection, select, union_all
+from sqlalchemy import BigInteger, CompoundSelect, Connection, bindparam, select, union_all
 
 from modelmon.columns import METADATA_COLUMNS, TIMESTAMP, original_name, returned_names, stored_names
 from modelmon.errors import ConfigError
@@ -41,24 +41,35 @@ class Listing:
 
 def list_files(connection: Connection, endpoint_id: str, start_us: int, end_us: int) -> Listing:
     """What can be read of an endpoint's rows in [start, end)."""
-    listed = connection.execute(_listed(endpoint_id, start_us, end_us))
+    afters = {f"after_{reach}": start_us - longest_us for reach, longest_us in LONGEST_US.items()}
+    span = {"endpoint_id": endpoint_id, "start_us": start_us, "end_us": end_us}
+    listed = connection.execute(_LISTED, span | afters)
     columns, names = _own_columns(connection, endpoint_id)
     known = frozenset(names) | {original_name(column) for column in _seen(connection, endpoint_id)}
     return Listing(tuple(ListedFile(*row) for row in listed), columns, known)
 
 
-def _listed(endpoint_id: str, start_us: int, end_us: int) -> CompoundSelect[Any]:
-    """The endpoint's files with rows in the span, in order; each reach is a range of the index of its own."""
+def _listed() -> CompoundSelect[Any]:
+    """An endpoint's files with rows in the span, in order; each reach is a range of the index of its own."""
+    start_us, end_us = bindparam("start_us", type_=BigInteger), bindparam("end_us", type_=BigInteger)
     query = (
         select(files.c.path, files.c.min_us, files.c.max_us, files.c.rows, files.c.stream_id.is_(None))
-        .where(files.c.endpoint_id == endpoint_id, files.c.hour_us < end_us)
+        .where(files.c.endpoint_id == bindparam("endpoint_id"), files.c.hour_us < end_us)
         .where(files.c.max_us >= start_us, files.c.min_us < end_us)
     )
     reaches = (
-        query.where(files.c.reach == reach, files.c.hour_us > start_us - longest_us)
-        for reach, longest_us in LONGEST_US.items()
+        query.where(files.c.reach == reach, files.c.hour_us > bindparam(f"after_{reach}"))
+        for reach in LONGEST_US
     )
     return union_all(*reaches).order_by("min_us", "path")
+
+
+# Put together once: that costs more than asking.
+_LISTED = _listed()
+_SEEN = select(column_types.c.column).where(column_types.c.endpoint_id == bindparam("endpoint_id"))
+_OWN = select(endpoints.c.feature_names, endpoints.c.label_names).where(
+    endpoints.c.endpoint_id == bindparam("endpoint_id")
+)
 
 
 def stored_column(connection: Connection, endpoint_id: str, name: str) -> str:
@@ -78,14 +89,12 @@ def stored_column(connection: Connection, endpoint_id: str, name: str) -> str:
 
 
 def _seen(connection: Connection, endpoint_id: str) -> Sequence[str]:
-    table = column_types
-    return connection.scalars(select(table.c.column).where(table.c.endpoint_id == endpoint_id)).all()
+    return connection.scalars(_SEEN, {"endpoint_id": endpoint_id}).all()
 
 
 def _own_columns(connection: Connection, endpoint_id: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The stored and the own names of an endpoint's features and labels; none when nobody registered it."""
-    query = select(endpoints.c.feature_names, endpoints.c.label_names)
-    row = connection.execute(query.where(endpoints.c.endpoint_id == endpoint_id)).one_or_none()
+    row = connection.execute(_OWN, {"endpoint_id": endpoint_id}).one_or_none()
     if row is None:
         return (), ()
     features, labels = (tuple(msgspec.json.decode(text)) for text in row)

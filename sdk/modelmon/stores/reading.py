@@ -7,6 +7,7 @@ columns asked for are read. All others are read with the columns that make the o
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 PIECE_ROWS = 100_000
 READERS = 8  # files read at a time: a disk and an object store answer several questions at once
+ALONE_SECONDS = 0.004  # so long the calling thread reads alone
 
 
 def read_sample(
@@ -177,7 +179,19 @@ def read_columns(samples: SampleStore, paths: Sequence[str], columns: Sequence[s
 
 
 def _read_all(samples: SampleStore, questions: Sequence[_Question]) -> list[pa.Table]:
-    """Several files at a time."""
+    """Several files at a time; few columns of files that are at hand without others' help.
+
+    Handing a small file to another thread costs more than reading it.
+    """
+    alone: list[pa.Table] = []
+    if not samples.is_far and all(question.columns is not None for question in questions):
+        until = time.monotonic() + ALONE_SECONDS
+        while len(alone) < len(questions) and time.monotonic() < until:
+            alone.append(questions[len(alone)].put_to(samples))
+    return alone + _read_together(samples, questions[len(alone) :])
+
+
+def _read_together(samples: SampleStore, questions: Sequence[_Question]) -> list[pa.Table]:
     if min(READERS, len(questions)) < 2:
         return [question.put_to(samples) for question in questions]
     with ThreadPoolExecutor(min(READERS, len(questions)), "samples") as readers:

@@ -13,7 +13,7 @@ from modelmon.columns import TIMESTAMP
 from modelmon.errors import ConfigError
 from modelmon.settings import Settings
 from modelmon.stores.base import SampleStore
-from modelmon.stores.samples_files import open_files
+from modelmon.stores.samples_files import RemoteFiles, open_files
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -36,6 +36,7 @@ class ParquetSamples(SampleStore):
     def __init__(self, root: str, durability: str = "power") -> None:
         self._files = open_files(root, durable=durability == "power")
         self.root = self._files.root
+        self.is_far = isinstance(self._files, RemoteFiles)
 
     def write(self, path: str, table: pa.Table, *, packed: bool = False) -> int:
         import pyarrow as pa
@@ -91,11 +92,13 @@ def _decode(source: Any, columns: Sequence[str] | None, span: tuple[int, int] | 
         pre_buffer=not small,
         page_checksum_verification=True,
     )
-    held = set(file.schema_arrow.names)
-    wanted = None if columns is None else [name for name in dict.fromkeys(columns) if name in held]
+    wanted = None if columns is None else list(dict.fromkeys(columns))
     table = _parts(file, wanted, span, use_threads=not small)
+    if wanted is None:
+        return table
     # Parquet takes a name for every column below it too (`a` for `a.b`), hence the select.
-    return table if wanted is None else table.select(wanted)
+    held = set(table.column_names)
+    return table.select([name for name in wanted if name in held])
 
 
 def _parts(

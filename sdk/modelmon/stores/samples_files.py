@@ -101,7 +101,7 @@ class LocalFiles(Files):
     @contextmanager
     def open(self, path: str) -> Iterator[BinaryIO]:
         target = f"{self.root}/{path}"
-        with _translated(target, "read", missing_is_an_answer=True), open(target, "rb") as file:  # noqa: PTH123
+        with _translated(target, "read", missing_is_an_answer=True), open(target, "rb", 0) as file:  # noqa: PTH123
             yield file
 
     def delete(self, paths: Collection[str]) -> None:
