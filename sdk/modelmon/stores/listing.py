@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import CompoundSelect, Connection, bindparam, select, union_all
+from sqlalchemy import BindParameter, CompoundSelect, Connection, bindparam, select, union_all
 
 from modelmon.columns import METADATA_COLUMNS, TIMESTAMP, original_name, returned_names, stored_names
 from modelmon.errors import ConfigError
@@ -51,7 +51,8 @@ def list_files(connection: Connection, endpoint_id: str, start_us: int, end_us: 
 
 def _listed() -> CompoundSelect[Any]:
     """An endpoint's files with rows in the span, in order; each reach is a range of the index of its own."""
-    start_us, end_us = bindparam("start_us"), bindparam("end_us")
+    start_us: BindParameter[int] = bindparam("start_us")
+    end_us: BindParameter[int] = bindparam("end_us")
     query = (
         select(files.c.path, files.c.min_us, files.c.max_us, files.c.rows, files.c.stream_id.is_(None))
         .where(files.c.endpoint_id == bindparam("endpoint_id"), files.c.hour_us < end_us)
