@@ -14,7 +14,9 @@ from rich.markup import escape
 
 from modelmon.cli.output import AsJson, ProjectDir, confirm, console, load_settings, print_json, print_table
 from modelmon.cli.showing import COLOURS, print_incidents, print_waiting
+from modelmon.cli.window_features import show_feature, show_window
 from modelmon.counting import count
+from modelmon.errors import ConfigError
 from modelmon.model import wall_clock_us
 from modelmon.settings import Settings
 
@@ -30,6 +32,10 @@ MIDNIGHT = time_of_day()
 def endpoint(
     name: Annotated[str, typer.Argument(help="Its name or id.")],
     windows: Annotated[int, typer.Option(min=1, help="How many windows back, of each app.")] = 50,
+    window: Annotated[
+        str, typer.Option(help="Features in the window that holds this UTC time.", show_default=False)
+    ] = "",
+    feature: Annotated[str, typer.Option(help="This feature over the windows.", show_default=False)] = "",
     delete: Annotated[bool, typer.Option("--delete", help="Forget it, with all that is of it.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="With --delete: don't ask.")] = False,
     project_dir: ProjectDir = None,
@@ -37,7 +43,8 @@ def endpoint(
 ) -> None:
     """Show one endpoint: history, features before and after, windows, incidents.
 
-    Before is what the model was trained on, now is the newest window.
+    Before is what the model was trained on, now is the newest window, or with
+    --window another one, whose histograms are counted again from its samples.
 
     With --delete it is forgotten: samples, series, windows, incidents, counts,
     its record last, so that a command that was killed can be given again.
@@ -49,19 +56,36 @@ def endpoint(
 
       modelmon endpoint churn --windows 200 --json
 
+      modelmon endpoint churn --window "2026-11-30 01:40"
+
+      modelmon endpoint churn --feature age --windows 200
+
       modelmon endpoint churn --delete
     """
     from modelmon.views.encoding import to_json
 
     settings = load_settings(project_dir)
+    _check_one(window=window, feature=feature, delete=delete)
     if delete:
         _delete(settings, name, yes, as_json)
+        return
+    if window:
+        show_window(settings, name, window, as_json=as_json)
+        return
+    if feature:
+        show_feature(settings, name, feature, windows, as_json=as_json)
         return
     found = read_endpoint(settings, name, windows)
     if as_json:
         print_json(to_json(found))
     else:
         _show(found)
+
+
+def _check_one(**options: object) -> None:
+    given = [f"--{name}" for name, value in options.items() if value]
+    if len(given) > 1:
+        raise ConfigError(f"{' and '.join(given)} can't be given together: give one of them")
 
 
 def _delete(settings: Settings, name: str, yes: bool, as_json: bool) -> None:

@@ -60,7 +60,7 @@ def list_windows(
     size = limit + 1 if not states else READ
     while len(found) <= limit:
         rows = _read(connection, endpoint_id, application_name, before_us, size)
-        views = (_window(row, settings) for row in rows)
+        views = (window_of(row, settings) for row in rows)
         found += [each for each in views if not states or each.state in states]
         if len(rows) < size:
             break
@@ -80,7 +80,8 @@ def _read(
     return list(connection.execute(query.order_by(windows.c.start_us.desc()).limit(limit)))
 
 
-def _window(row: Row[Any], settings: Settings) -> WindowView:
+def window_of(row: Row[Any], settings: Settings) -> WindowView:
+    """Where the window of this row of `windows` stands."""
     tried = row.attempts if row.attempt_revision == row.sent else 0
     state = state_of(
         wanted=row.wanted, sent=row.sent, answered=row.answered, outcome=row.outcome,
