@@ -10,3 +10,5 @@ myst_heading_anchors = 4
 nitpicky = True
 html_copy_source = False
 html_show_sphinx = False
+html_show_copyright = False
+smartquotes = False  # a quote in a message or in JSON is what is typed

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from json_paths import keys, unexplained
 from modelmon.cli import main, output
 from modelmon.model import BatchRange, TrafficPoint
 from unit.window_support import E1, E2, Chain, at, done, failed, metric, result, stats
@@ -159,3 +160,10 @@ def test_a_name_that_two_have_is_refused_with_their_ids(chain: Chain, shown: Cal
     said = shown("same", code=2)
     assert said == f"error: endpoint: 2 are called 'same'; give the id of one: {E1} (serving), {E2} (other)\n"
     assert json.loads(shown(E2, "--json"))["endpoint"]["function_name"] == "other"
+
+
+def test_every_key_that_is_printed_is_explained(chain: Chain, shown: Callable[..., str]) -> None:
+    judge(chain)
+    printed = json.loads(shown(E1, "--json"))
+    assert len(keys(printed)) > 50
+    assert unexplained(printed) == set()

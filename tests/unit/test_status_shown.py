@@ -15,6 +15,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from sqlalchemy import update
 
+from json_paths import keys, unexplained
 from modelmon import wire
 from modelmon.cli import main, output, status
 from modelmon.ledger import batches, endpoints
@@ -269,3 +270,9 @@ def test_a_partial_window_is_promised_with_the_rows_that_it_takes(bare: Project)
     bare.set_now(at(17))
     shown = " ".join(bare.status().split())
     assert "or this one, as partial, if it holds 50 rows and silence follows." in shown
+
+
+def test_every_key_that_is_printed_is_explained(project: Project) -> None:
+    printed = project.json("--since", "2020-01-01")
+    assert len(keys(printed)) > 50
+    assert unexplained(printed) == set()
