@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pyarrow as pa
@@ -43,6 +44,19 @@ def test_a_file_of_any_type_is_read_as_it_was_written(store: SampleStore) -> Non
     assert size > 0
     assert read.schema.equals(TABLE.schema)
     assert str(read.to_pydict()) == str(TABLE.to_pydict())  # as text, where NaN is NaN
+
+
+@pytest.mark.parametrize("count", [1, 2, 20])
+def test_files_written_together_are_read_as_they_were_written(store: SampleStore, count: int) -> None:
+    paths = [f"key={number}/hour=00/a.parquet" for number in range(count)]
+    for rows in (1, 2):  # the second time they are replaced
+        sizes: dict[str, int] = {}
+        with ThreadPoolExecutor(2) as writers:
+            store.write_all(dict.fromkeys(paths, TABLE.slice(0, rows)), writers, sizes)
+        assert sizes == {path: store.write("other.parquet", TABLE.slice(0, rows)) for path in paths}
+        assert [store.read(path).num_rows for path in paths] == [rows] * count
+    store.delete(["other.parquet"])
+    assert sorted(store.list()) == sorted(paths)
 
 
 def test_only_the_columns_asked_for_are_read_in_that_order(store: SampleStore) -> None:

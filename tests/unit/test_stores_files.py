@@ -8,8 +8,10 @@ import resource
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from modelmon.settings import Settings
 from modelmon.stores import samples_files
 from modelmon.stores.samples import ParquetSamples, open_samples
 from modelmon.stores.samples_files import HIDDEN
+from modelmon.stores.syncing import can_sync_together, sync_file_system
 
 PATH = "key=e/hour=00/a.parquet"
 TABLE = pa.table({"timestamp": pa.array(range(100), pa.timestamp("us", "UTC")), "x": [0.5] * 100})
@@ -163,6 +166,82 @@ def test_power_syncs_the_file_and_every_new_folder_and_process_nothing(
     store.write(PATH, TABLE)
     assert [HIDDEN.fullmatch(name.rpartition("/")[2]) is not None for name in synced] == [True, False]
     assert synced[-1] == "key=e/hour=00"
+
+
+def test_many_files_are_durable_before_they_appear_and_again_when_they_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _skip_unless_synced_together(tmp_path)
+    found: list[set[bool]] = []
+
+    def recording(descriptor: int) -> None:
+        found.append({HIDDEN.fullmatch(name.rpartition("/")[2]) is not None for name in _files(tmp_path)})
+        sync_file_system(descriptor)
+
+    monkeypatch.setattr(samples_files, "sync_file_system", recording)
+    _write_many(ParquetSamples(str(tmp_path), "process"), TABLE)
+    assert found == []
+    for path in _files(tmp_path):
+        (tmp_path / path).unlink()
+    _write_many(ParquetSamples(str(tmp_path)), TABLE)
+    assert found == [{True}, {False}]
+
+
+@pytest.mark.parametrize("step", ["open", "write", "replace", "sync"])
+def test_a_disk_that_fails_under_many_files_leaves_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    _skip_unless_synced_together(tmp_path)
+    store = ParquetSamples(str(tmp_path))
+    _write_many(store, TABLE)
+    before = _files(tmp_path)
+    with monkeypatch.context() as failing:
+        if step == "sync":
+            failing.setattr(samples_files, "sync_file_system", _raises_no_space)
+        else:
+            calls: list[int] = []
+            _fail(failing, step, errno.ENOSPC, lambda *_: calls.append(1) or len(calls) > 5)
+        with pytest.raises(UnavailableError, match="can't be written: No space"):
+            _write_many(store, OTHER)
+    assert _files(tmp_path) == before
+    _write_many(store, OTHER)
+    assert {store.read(path).num_rows for path in before} == {50}
+
+
+def test_files_on_another_device_are_synced_one_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _skip_unless_synced_together(tmp_path)
+    elsewhere = Path("/dev/shm")
+    if not elsewhere.is_dir() or elsewhere.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("there is no second file system")
+    with tempfile.TemporaryDirectory(dir=elsewhere) as folder:
+        (tmp_path / "key=0").symlink_to(folder)
+        synced: list[str] = []
+        real = os.fsync
+        monkeypatch.setattr(
+            samples_files.os,
+            "fsync",
+            lambda one: (synced.append(str(Path(f"/proc/self/fd/{one}").readlink())), real(one)),
+        )
+        _write_many(ParquetSamples(str(tmp_path)), TABLE)
+        assert {name.startswith(folder) for name in synced if ".tmp" in name} == {True}
+        assert ParquetSamples(str(tmp_path)).read("key=0/hour=00/a.parquet").num_rows == 100
+
+
+def _write_many(store: ParquetSamples, table: pa.Table) -> None:
+    sizes: dict[str, int] = {}
+    with ThreadPoolExecutor(2) as writers:
+        store.write_all({f"key={number}/hour=00/a.parquet": table for number in range(10)}, writers, sizes)
+
+
+def _skip_unless_synced_together(folder: Path) -> None:
+    if not can_sync_together(str(folder)):
+        pytest.skip("this file system is synced file by file")
+
+
+def _raises_no_space(_descriptor: int) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def test_a_folder_that_maintenance_removes_meanwhile_is_made_again(tmp_path: Path) -> None:

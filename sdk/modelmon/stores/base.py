@@ -7,8 +7,11 @@ file of functions per writer); samples and series are ports, because their techn
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from typing import TYPE_CHECKING
+
+from modelmon.errors import UnavailableError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,6 +32,21 @@ class SampleStore(ABC):
         store down), after which a folder reader sees what it saw before, and ConfigError for a path that
         leads out of the root.
         """
+
+    def write_all(self, tables: Mapping[str, pa.Table], writers: Executor, sizes: dict[str, int]) -> None:
+        """`write` for each path, several at a time, so that their waiting overlaps.
+
+        `sizes` gets the bytes of each that is durable, also when UnavailableError is raised for another.
+        """
+        futures = {path: writers.submit(self.write, path, table) for path, table in tables.items()}
+        unavailable: UnavailableError | None = None
+        for path, future in futures.items():
+            try:
+                sizes[path] = future.result()
+            except UnavailableError as error:
+                unavailable = error
+        if unavailable is not None:
+            raise unavailable
 
     @abstractmethod
     def read(

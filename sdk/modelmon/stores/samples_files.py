@@ -11,7 +11,7 @@ import re
 import sys
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, BinaryIO
 
@@ -19,12 +19,16 @@ from modelmon.errors import ConfigError, UnavailableError
 from modelmon.model import wall_clock_us
 from modelmon.sources import make_folder
 from modelmon.sql.statements import chunks
+from modelmon.stores.syncing import can_sync_together, sync_file_system
 
 HIDDEN = re.compile(r"\.(\d+)-[0-9a-f]{32}\.tmp")
 """Name of a file being written: when it was begun, in microseconds since the epoch, and a random part."""
 _LOCAL = re.compile(r"(file|local)://(?=/)")
 _MISPLACED = frozenset({errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL})
 _SETTLED_MAX = 100_000
+PUT_TOGETHER = 8
+"""From so many files on, syncing the file system costs less than syncing each of them and its folder, even if
+others have written there, too."""
 _PATTERN = re.compile(r"[*?[]")
 DELETED_AT_ONCE = 1_000  # S3 takes no more in a request
 MAKE_TRIES = 100  # a folder is made again while others remove it as empty
@@ -46,6 +50,17 @@ class Files(ABC):
     @abstractmethod
     def put(self, path: str, body: memoryview) -> None:
         """Write a file that appears whole or not at all, replacing what was there."""
+
+    def puts_together(self, count: int) -> bool:
+        """Whether `put_all` takes so many files; else they are put one by one."""
+        return False
+
+    def put_all(self, bodies: Iterable[tuple[str, memoryview]]) -> dict[str, int]:
+        """`put` for each path, durable together when this returns; the bytes of each.
+
+        Where one can't be written, none may be taken for durable.
+        """
+        raise NotImplementedError
 
     @abstractmethod
     def open(self, path: str) -> AbstractContextManager[BinaryIO]:
@@ -84,7 +99,7 @@ class LocalFiles(Files):
         target = f"{self.root}/{path}"
         folder = target.rpartition("/")[0]
         with _translated(target, "written"):
-            hidden, descriptor = self._begin(folder)
+            hidden, descriptor = self._begin(folder, durable=self._durable)
             try:
                 try:
                     _write_all(descriptor, body, durable=self._durable)
@@ -97,6 +112,49 @@ class LocalFiles(Files):
                 raise
             if self._durable:
                 _sync_folder(folder)
+
+    def puts_together(self, count: int) -> bool:
+        return self._durable and count >= PUT_TOGETHER and can_sync_together(self.root)
+
+    def put_all(self, bodies: Iterable[tuple[str, memoryview]]) -> dict[str, int]:
+        sizes: dict[str, int] = {}
+        hidden: dict[str, str] = {}
+        with _translated(self.root, "written"):
+            _make_folder(self.root)
+            # Opened first: it tells of every error after that.
+            witness = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                device = os.fstat(witness).st_dev
+                for path, body in bodies:
+                    sizes[path] = len(body)
+                    if not self._hide(path, body, device, hidden):
+                        self.put(path, body)
+                sync_file_system(witness)  # what appears is whole
+                for path in list(hidden):
+                    os.replace(hidden[path], f"{self.root}/{path}")  # noqa: PTH105
+                    del hidden[path]
+                sync_file_system(witness)  # their folders' entries
+            finally:
+                os.close(witness)
+                for name in hidden.values():
+                    with suppress(OSError):
+                        os.unlink(name)  # noqa: PTH108
+        return sizes
+
+    def _hide(self, path: str, body: memoryview, device: int, hidden: dict[str, str]) -> bool:
+        """Write a file under its hidden name, not yet durable; False where its folder is on another device."""
+        target = f"{self.root}/{path}"
+        with _translated(target, "written"):
+            hidden[path], descriptor = self._begin(target.rpartition("/")[0], durable=False)
+            try:
+                is_here = os.fstat(descriptor).st_dev == device
+                if is_here:
+                    _write_all(descriptor, body, durable=False)
+            finally:
+                os.close(descriptor)
+            if not is_here:
+                os.unlink(hidden.pop(path))  # noqa: PTH108
+        return is_here
 
     @contextmanager
     def open(self, path: str) -> Iterator[BinaryIO]:
@@ -122,11 +180,11 @@ class LocalFiles(Files):
                     if [*inside, name] > bound:
                         yield "/".join((*inside, name))
 
-    def _begin(self, folder: str) -> tuple[str, int]:
+    def _begin(self, folder: str, *, durable: bool) -> tuple[str, int]:
         hidden = f"{folder}/.{wall_clock_us()}-{uuid.uuid4().hex}.tmp"
         for attempt in range(MAKE_TRIES):
             try:
-                if self._durable and folder not in self._settled:
+                if durable and folder not in self._settled:
                     self._settle(folder)
                 return hidden, os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
             except FileNotFoundError:

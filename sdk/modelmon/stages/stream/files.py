@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from hashlib import sha256
 
-from modelmon.errors import UnavailableError
 from modelmon.model import BatchRange, SampleFile
 from modelmon.settings import Settings
 from modelmon.stages.stream.batch import HourTable
@@ -26,27 +25,13 @@ def write_tables(
     What stands in `sizes`, by its path, is written already: a second try goes on where the first stopped.
     """
     paths = {sample_path(batch, table): table for table in tables}
-    _write({path: table for path, table in paths.items() if path not in sizes}, samples, writers, sizes)
+    left = {path: each.table for path, each in paths.items() if path not in sizes}
+    if len(left) == 1:  # nothing to overlap with
+        ((path, only),) = left.items()
+        sizes[path] = samples.write(path, only)
+    else:
+        samples.write_all(left, writers, sizes)
     return [_file(path, sizes[path], table, batch) for path, table in paths.items()]
-
-
-def _write(
-    tables: Mapping[str, HourTable], samples: SampleStore, writers: Executor, sizes: dict[str, int]
-) -> None:
-    """Several files at a time, so that their fsyncs overlap."""
-    if len(tables) == 1:
-        ((path, only),) = tables.items()
-        sizes[path] = samples.write(path, only.table)
-        return
-    futures = {path: writers.submit(samples.write, path, each.table) for path, each in tables.items()}
-    unavailable: UnavailableError | None = None
-    for path, future in futures.items():
-        try:
-            sizes[path] = future.result()
-        except UnavailableError as error:
-            unavailable = error
-    if unavailable is not None:
-        raise unavailable
 
 
 def sample_path(batch: BatchRange, table: HourTable) -> str:
