@@ -142,7 +142,7 @@ class LocalFiles(Files):
         return sizes
 
     def _hide(self, path: str, body: memoryview, device: int, hidden: dict[str, str]) -> bool:
-        """Write a file under its hidden name, not yet durable; False where its folder is on another device."""
+        """Write a file under its hidden name, not yet durable; False where its folder is elsewhere."""
         target = f"{self.root}/{path}"
         with _translated(target, "written"):
             hidden[path], descriptor = self._begin(target.rpartition("/")[0], durable=False)
