@@ -123,3 +123,11 @@ def test_the_code_names_pages_by_their_titles_and_each_is_there() -> None:
     assert len(ends) > 25
     for before in ends:
         assert any(before.endswith(f"'{title}") for title in titles), before[-60:]
+
+
+@pytest.mark.parametrize("page", ["reference/settings.md", "how-to/deploy-to-nuclio.md"])
+def test_every_setting_that_may_be_secret_is_told_where_secrets_are(page: str) -> None:
+    from modelmon.settings import secret_settings
+
+    prose = re.sub(r"^\|.*\n", "", text(f"docs/{page}"), flags=re.MULTILINE)  # not a table of all settings
+    assert {name for name in secret_settings() if f"`{name}`" not in prose} == set()
