@@ -13,15 +13,15 @@ from modelmon.ledger import endpoints as registered
 from modelmon.ledger import outbox
 from modelmon.ledger.incident_schema import incident_events
 from modelmon.ledger.metadata import metadata
-from modelmon.ledger.schema import endpoints, erasures, files
-from modelmon.model import BatchRange, Endpoint, TrafficPoint, ValuePoint
+from modelmon.ledger.schema import dead_letters, endpoints, erasures, files
+from modelmon.model import BatchRange, Endpoint, TrafficPoint, ValuePoint, WindowKey
 from modelmon.sql.types import LongText
 from modelmon.stores.samples import open_samples
 from modelmon.upkeep.forgetting import Forgotten, forget
 from modelmon.upkeep.sweep import sweep
 from sample_house import NOW, House, Killed, Mortal
 from series_files import series_in
-from unit.window_support import E1, Chain, at, done, result
+from unit.window_support import E1, E2, Chain, at, done, metric, result, stats
 
 OF_ENDPOINTS = [table for table in metadata.sorted_tables if "endpoint_id" in table.c]
 
@@ -141,3 +141,38 @@ def test_whoever_was_told_of_an_incident_is_told_that_it_is_over(tmp_path: Path)
         assert connection.execute(select(incident_events)).all() == []
     assert told[-2:] == [outbox.INCIDENT_RESOLVED, outbox.ENDPOINT_REMOVED]
     chain.close()
+
+
+def test_a_report_that_was_on_its_way_leaves_a_dead_letter_and_nothing_else(tmp_path: Path) -> None:
+    chain = Chain(tmp_path, samples_path=str(tmp_path / "samples"))
+    for endpoint_id in (E1, E2):
+        chain.serve(at(0), at(11), now=at(11), endpoint_id=endpoint_id)
+    chain.tick(at(11))
+    events = {event.endpoint_id: event for event in chain.app_events()}
+    forget(chain.database, open_samples(chain.settings), chain.series, E1, at(12))
+    given = [
+        envelope
+        for event in events.values()
+        for envelope in (
+            metric(event, 1.0), stats(event, {"a": {"count": 1}}), result(event, 2, 0.9), done(event),
+        )
+    ]  # fmt: skip
+    chain.report(*given)
+    with chain.database.read() as connection:
+        assert left(connection, E1) == {"dead_letters"}
+        (letter,) = connection.execute(select(dead_letters)).all()
+        assert {"windows", "verdicts", "app_stats", "incidents"} <= left(connection, E2)
+    assert (letter.endpoint_id, letter.field) == (E1, "endpoint_id")
+    assert "no endpoint endpoint-1 is registered" in letter.reason
+    kept = [WindowKey(each, "app", at(0)) for each in (E1, E2)]
+    values = chain.series.read_values(dict.fromkeys(kept, 1))
+    assert {point.endpoint_id for point in values} == {E2}
+    chain.serve(at(13), now=at(13))  # registered anew, it takes what was set aside
+    chain.write([letter.body], at(14))
+    assert "verdicts" in _left(chain, E1)
+    chain.close()
+
+
+def _left(chain: Chain, endpoint_id: str) -> set[str]:
+    with chain.database.read() as connection:
+        return left(connection, endpoint_id)

@@ -176,6 +176,7 @@ def test_a_partial_window_that_is_calm_resolves_what_was_detected(chain):
 
 def test_each_result_of_each_endpoint_has_an_incident_of_its_own(chain):
     first, second, _ = windows(chain)
+    chain.endpoint("stranger")
     stranger = wire.AppEvent("stranger", "stranger", "app", first.window, 1)
     chain.report(result(first, 2, name="a"), result(first, 1, name="b"), done(first))
     chain.report(result(stranger, 1, name="a"), done(stranger))
@@ -293,6 +294,7 @@ def test_an_app_that_was_sent_windows_as_often_as_it_may_be_is_one_incident(chai
 
 
 def test_an_app_that_fails_on_a_window_nobody_will_send_again_is_an_incident_at_once(chain):
+    chain.endpoint("stranger")
     stranger = wire.AppEvent("stranger", "stranger", "app", windows(chain)[0].window, 1)
     chain.report(failed(stranger))
     assert [(row.rule, row.state) for row in chain.incidents()] == [("app-failed", "raised")]

@@ -29,6 +29,8 @@ from unit.window_support import E1, E2, Chain, at, done, failed, metric, result,
 @pytest.fixture
 def chain(tmp_path):
     chain = Chain(tmp_path)
+    for endpoint_id in (E1, E2):
+        chain.endpoint(endpoint_id)
     yield chain
     chain.close()
 

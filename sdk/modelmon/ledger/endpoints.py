@@ -42,6 +42,24 @@ def get_many(connection: Connection, ids: Iterable[str]) -> dict[str, Endpoint]:
     return found
 
 
+def hold(connection: Connection, ids: Iterable[str]) -> set[str]:
+    """Which of these are registered; they stay so until the transaction ends."""
+    found: set[str] = set()
+    for chunk in chunks(sorted(ids)):
+        query = select(endpoints.c.endpoint_id).where(endpoints.c.endpoint_id.in_(chunk))
+        # In the order of the key, as whoever locks several; on PostgreSQL it stands in nobody's way but of
+        # who deletes one.
+        query = query.order_by(endpoints.c.endpoint_id).with_for_update(read=True, key_share=True)
+        found.update(connection.scalars(query))
+    return found
+
+
+def hold_alone(connection: Connection, endpoint_id: str) -> None:
+    """Wait for whoever holds the endpoint; who wants to hold it waits for the end of this transaction."""
+    query = select(endpoints.c.endpoint_id).where(endpoints.c.endpoint_id == endpoint_id)
+    connection.execute(query.with_for_update())
+
+
 def find(
     connection: Connection, *, name: str | None = None, function_name: str | None = None
 ) -> list[Endpoint]:

@@ -37,6 +37,7 @@ REAL: TypeEngine[float] = Double().with_variant(Float(), "sqlite")
 class _Bytes(TypeDecorator[bytes]):
     impl = LargeBinary
     cache_ok = True
+    python_type = bytes
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         if dialect.name in MYSQL:

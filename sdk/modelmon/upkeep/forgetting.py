@@ -1,7 +1,8 @@
 """An endpoint is forgotten: its samples, series, windows, verdicts and counts, its record last.
 
-Killed anywhere, it is found by its name still, and forgetting it again does the rest. What comes for it
-later, or was on its way, registers it anew, as an endpoint that nobody has heard of.
+Killed anywhere, it is found by its name still, and forgetting it again does the rest. Events that come for
+it later, or were on their way, register it anew, as an endpoint that nobody has heard of; what an app
+reports of it until then is set aside.
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ def forget(
             more = forget_some(connection)
         forgotten += more
     with database.write() as connection:
+        endpoints.hold_alone(connection, endpoint_id)  # first of all, as the writer does
         late: dict[str, int] = {}  # of batches that were applied meanwhile
         while found := _unlist(connection, endpoint_id):
             late |= found

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from operator import attrgetter
 
-from modelmon.ledger import answers, dead_letters, outbox
+from sqlalchemy import Connection
+
+from modelmon.ledger import answers, dead_letters, endpoints, outbox
 from modelmon.ledger.endpoint_apps import count_again
 from modelmon.ledger.facts import incident_fact
 from modelmon.ledger.incidents import Told
 from modelmon.sql.database import Database
-from modelmon.stages.writer.reading import Reading
+from modelmon.stages.writer.reading import Reading, registered_only
 from modelmon.stores.series.base import SeriesStore
 
 
@@ -29,12 +31,20 @@ def write(
     lower one, or by a writer that slept and was replaced, is never shown. Raises UnavailableError; then some
     of it may be written, and all of it is written again.
     """
+    with database.read() as connection:
+        reading = _registered_only(connection, reading, now_us)
     series.write_values([value for report in reading.reports for value in report.values])
     series.write_features([report.window_features for report in reading.reports if report.features])
     with database.write() as connection:
+        reading = _registered_only(connection, reading, now_us)  # who is forgotten now waits for us
         dead_letters.keep(connection, reading.letters, limits)
         in_order = sorted(reading.reports, key=attrgetter("key"))  # as others do who lock several windows
         told = [each for report in in_order for each in answers.apply(connection, report, now_us, attempts)]
         count_again(connection, {report.key for report in reading.reports}, min_rows)
         outbox.write(connection, [incident_fact(each) for each in told], now_us)
     return told
+
+
+def _registered_only(connection: Connection, reading: Reading, now_us: int) -> Reading:
+    wanted = {report.key.endpoint_id for report in reading.reports}
+    return registered_only(reading, endpoints.hold(connection, wanted), now_us)
