@@ -24,6 +24,7 @@ from modelmon.ledger.records import open_records
 from modelmon.streams import open_stream
 from modelmon.views.windows import WindowView, list_windows
 from modelmon.windows import State
+from repeating import times
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -77,6 +78,7 @@ def relative(chain: Chain) -> dict[tuple[str, int, str], tuple[float, int | None
     }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_killing_a_function_under_load_changes_nothing(
     function: str, tmp_path: Path, undisturbed: dict[tuple[str, int, str], tuple[float, int | None]]
@@ -85,7 +87,7 @@ def test_killing_a_function_under_load_changes_nothing(
     chain = Chain(tmp_path / "project", app_attempts=100)
     with chain.running() as runner:
         runner.wait_until_ready()
-        kill_between_pieces(chain, function, seed=11, kills=10)
+        kill_between_pieces(chain, function, seed=11, kills=times(10, few=3))
         runner.wait_until_idle(120)
     state = chain.state()
     state.assert_each_event_counts_once(EVENTS)
@@ -93,16 +95,19 @@ def test_killing_a_function_under_load_changes_nothing(
     assert relative(chain) == undisturbed
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_ending_the_runner_under_load_changes_nothing(
     how: signal.Signals, tmp_path: Path, undisturbed: dict[tuple[str, int, str], tuple[float, int | None]]
 ) -> None:
     chain = Chain(tmp_path / "project")
     records = chain.events(EVENTS)
-    for index, wait in enumerate(moments(5, 6, (0.1, 1.5))):
+    ends = times(6, few=2)
+    size = EVENTS // ends
+    for index, wait in enumerate(moments(5, ends, (0.1, 1.5))):
         runner = up(chain)
         eventually(lambda: [w for w in workers_of(chain.project, "modelmon-stream") if w["state"] == "ready"])
-        chain.publish(records[index * 500 : (index + 1) * 500])
+        chain.publish(records[index * size : (index + 1) * size])
         time.sleep(wait)  # the moment of the end is the random part of this test
         pids = [
             worker["pid"] for name in FUNCTIONS for worker in workers_of(chain.project, name) if worker["pid"]

@@ -166,49 +166,65 @@ def _restarting(cluster: ClusterMetadata) -> Callable[[], None]:
 def port_error(error: Exception, address: KafkaAddress, settings: KafkaSettings, what: str) -> ModelMonError:
     """What the port calls an error of kafka-python that came while `what` was tried."""
     reason = str(error) or type(error).__name__
+    if isinstance(error, errors.MessageSizeTooLargeError | errors.RecordListTooLargeError):
+        return RejectedError(f"the broker takes no message of this size: {reason}", "body")
+    wrong = (
+        _wrong_credentials(error, reason, settings, what)
+        or _wrong_setting(error, reason, settings)
+        or _wrong_message(error, reason, what)
+        or (f"can't {what}: {reason}" if isinstance(error, _WRONG) else "")
+    )
+    if wrong:
+        return ConfigError(f"{address}: {wrong}")
+    return UnavailableError(
+        f"{address}: could not {what} within {settings.kafka_timeout_seconds:g} s over "
+        f"{settings.kafka_security_protocol}: {reason}{_hint(error, reason, settings)}"
+    )
+
+
+def _wrong_credentials(error: Exception, reason: str, settings: KafkaSettings, what: str) -> str:
     if isinstance(error, errors.SaslAuthenticationFailedError):
-        return ConfigError(
-            f"{address}: the broker refused user {settings.kafka_sasl_username!r} "
+        return (
+            f"the broker refused user {settings.kafka_sasl_username!r} "
             f"({settings.kafka_sasl_mechanism}); check kafka_sasl_username and kafka_sasl_password"
         )
     if isinstance(error, CertificateError):
-        return ConfigError(
-            f"{address}: a certificate was refused ({error.args[0]}); check kafka_ssl_cafile, "
+        return (
+            f"a certificate was refused ({error.args[0]}); check kafka_ssl_cafile, "
             "kafka_ssl_certfile and kafka_ssl_keyfile"
         )
     if isinstance(error, errors.UnsupportedSaslMechanismError | errors.IllegalSaslStateError):
-        return ConfigError(f"{address}: the broker does not offer {settings.kafka_sasl_mechanism}: {reason}")
+        return f"the broker does not offer {settings.kafka_sasl_mechanism}: {reason}"
     if isinstance(error, errors.AuthorizationError):
-        return ConfigError(
-            f"{address}: user {settings.kafka_sasl_username!r} may not {what} ({type(error).__name__})"
-        )
-    if isinstance(error, errors.MessageSizeTooLargeError | errors.RecordListTooLargeError):
-        return RejectedError(f"the broker takes no message of this size: {reason}", "body")
-    if isinstance(error, struct.error):
-        return ConfigError(f"{address}: can't {what}: a number is too large for Kafka ({reason})")
+        return f"user {settings.kafka_sasl_username!r} may not {what} ({type(error).__name__})"
+    return ""
+
+
+def _wrong_setting(error: Exception, reason: str, settings: KafkaSettings) -> str:
     if isinstance(error, errors.InvalidSessionTimeoutError):
-        return ConfigError(
-            f"{address}: the brokers don't take kafka_session_seconds {settings.kafka_session_seconds:g}; "
+        return (
+            f"the brokers don't take kafka_session_seconds {settings.kafka_session_seconds:g}; "
             "it has to lie between their group.min.session.timeout.ms and group.max.session.timeout.ms"
         )
     if isinstance(error, errors.UnsupportedCodecError):
         codec = next((name for name in CODEC_PACKAGES if f" {name} " in reason), "")
         mend = f"pip install {CODEC_PACKAGES[codec]}" if codec else "take another kafka_compression"
-        return ConfigError(f"{address}: messages are compressed with {codec or reason}: {mend}")
+        return f"messages are compressed with {codec or reason}: {mend}"
+    return ""
+
+
+def _wrong_message(error: Exception, reason: str, what: str) -> str:
+    if isinstance(error, struct.error):
+        return f"can't {what}: a number is too large for Kafka ({reason})"
     if isinstance(error, errors.CorruptRecordError) and what == "read":
-        return ConfigError(
-            f"{address}: a message is damaged: {reason}; restore the partition, or set the group's offset "
-            "behind it"
-        )
-    if isinstance(error, _WRONG):
-        return ConfigError(f"{address}: can't {what}: {reason}")
-    hint = ""
-    if isinstance(error, errors.KafkaTimeoutError) and "bootstrap" in reason:
-        hint = (
-            "; nothing answers there, or a listener for another kafka_security_protocol than "
-            f"{settings.kafka_security_protocol}"
-        )
-    return UnavailableError(
-        f"{address}: could not {what} within {settings.kafka_timeout_seconds:g} s over "
-        f"{settings.kafka_security_protocol}: {reason}{hint}"
+        return f"a message is damaged: {reason}; restore the partition, or set the group's offset behind it"
+    return ""
+
+
+def _hint(error: Exception, reason: str, settings: KafkaSettings) -> str:
+    if not (isinstance(error, errors.KafkaTimeoutError) and "bootstrap" in reason):
+        return ""
+    return (
+        "; nothing answers there, or a listener for another kafka_security_protocol than "
+        f"{settings.kafka_security_protocol}"
     )
