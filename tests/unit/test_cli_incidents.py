@@ -64,7 +64,7 @@ def event_end(event: Any) -> int:
 
 def test_a_project_without_any_says_so(incidents: Any) -> None:
     assert incidents("list") == "No incident.\n"
-    assert incidents("list", "--json") == {"incidents": []}
+    assert incidents("list", "--json") == {"incidents": [], "after": None}
 
 
 def test_open_ones_are_listed_before_those_that_ended(chain: Chain, incidents: Any) -> None:
@@ -140,6 +140,22 @@ def test_a_number_that_there_is_not_is_an_error(incidents: Any, command: str) ->
     assert incidents(command, "7", code=2) == (
         "error: there is no incident 7; `modelmon incidents list` shows which there are\n"
     )
+
+
+def test_a_list_goes_on_after_the_number_that_it_ended_with(chain: Chain, incidents: Any) -> None:
+    judge(chain, 2, 0, 2, 0, 2, 0)
+    judge(chain, 1, endpoint_id=E2)
+    pages, after = [], []
+    while True:
+        page = incidents("list", "--limit", "2", "--json", *after)
+        pages.append([each["incident_id"] for each in page["incidents"]])
+        if page["after"] is None:
+            break
+        after = ["--after", str(page["after"])]
+    assert pages == [[4, 3], [2, 1]]
+    assert "The next: `modelmon incidents list --after 3`." in incidents("list", "--limit", "2")
+    assert incidents("list", "--open", "--after", "4") == "No more incidents.\n"
+    assert incidents("list", "--after", "7", code=2).startswith("error: there is no incident 7")
 
 
 def test_pages_follow_each_other_without_a_gap(chain: Chain) -> None:

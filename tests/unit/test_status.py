@@ -7,6 +7,7 @@ import json
 import pytest
 
 from modelmon import wire
+from modelmon.errors import ConfigError
 from modelmon.ledger import batches
 from modelmon.model import UNKNOWN_ENDPOINT
 from modelmon.stages.controller import ProjectStreams
@@ -27,10 +28,12 @@ def chain(tmp_path):
     chain.close()
 
 
-def read(chain: Chain, now: int, since: int | None = None, query: EndpointQuery | None = None) -> dict:
+def read(
+    chain: Chain, now: int, since: int | None = None, query: EndpointQuery | None = None, **options
+) -> dict:
     streams = ProjectStreams(chain.settings)
     groups = streams.groups(["app"])
-    found = project_status(chain.database, chain.series, groups, now, chain.settings, query, since)
+    found = project_status(chain.database, chain.series, groups, now, chain.settings, query, since, **options)
     streams.close()
     return json.loads(json.dumps(to_json(found)))
 
@@ -157,14 +160,37 @@ def test_results_of_the_newest_window_are_shown_and_with_a_time_those_of_all_sin
     assert [each["start_infer_time"] for each in read(chain, at(41), since=at(15))["results"]] == starts[2:]
 
 
-def test_more_values_than_are_read_at_once_are_said_to_be_left_out(chain, monkeypatch):
+def test_values_since_a_time_come_in_pages_that_follow_each_other_without_a_gap(chain, monkeypatch):
     chain.serve(*[at(minute) for minute in range(0, 41, 5)], now=at(41))
     chain.tick(at(41))
     judge(chain, at(41))
-    assert read(chain, at(41), since=0)["totals"]["values_complete"] is True
+    whole = read(chain, at(41), since=0)
+    assert whole["totals"]["values_after"] == ""
     monkeypatch.setattr(results, "WINDOWS", 2)
-    shown = read(chain, at(41), since=0)
-    assert (len(shown["results"]), shown["totals"]["values_complete"]) == (2, False)
+    first = read(chain, at(41), since=0)
+    last = read(chain, at(41), since=0, values_after=first["totals"]["values_after"])
+    assert (len(first["results"]), len(last["results"]), last["totals"]["values_after"]) == (2, 1, "")
+    assert first["results"] + last["results"] == whole["results"]
+    assert first["metrics"] + last["metrics"] == whole["metrics"]
+
+
+@pytest.mark.parametrize("wrong", ["e1", "app/5", "e1/app/", "e1/app/noon"])
+def test_a_place_that_no_page_ended_at_is_refused(chain, wrong):
+    with pytest.raises(ConfigError, match=f"results go on after a window, .* got '{wrong}'"):
+        read(chain, at(1), since=0, values_after=wrong)
+
+
+def test_open_incidents_that_are_left_out_are_said_to_be(chain, monkeypatch):
+    for endpoint_id in (E1, E2):
+        chain.serve(at(0), at(5), at(11), now=at(11), endpoint_id=endpoint_id)
+    chain.tick(at(11))
+    for event in chain.app_events():
+        chain.report(result(event, 2), done(event), now=at(11))
+    shown = read(chain, at(12))
+    assert (len(shown["incidents"]), shown["totals"]["incidents_complete"]) == (2, True)
+    monkeypatch.setattr("modelmon.views.project_status.MOST", 1)
+    shown = read(chain, at(12))
+    assert (len(shown["incidents"]), shown["totals"]["incidents_complete"]) == (1, False)
 
 
 def test_of_incidents_that_ended_the_newest_are_shown_and_every_open_one(chain):

@@ -200,7 +200,7 @@ def test_a_page_goes_on_where_the_one_before_ended_and_says_how_many_there_are(p
     first = project.json("--limit", "3")
     assert [each["endpoint_name"] for each in first["endpoints"]] == ["wind-farm", "broken", "silent"]
     assert first["totals"] == {
-        "endpoints": 4, "matching": 4, "after": "e2", "values_complete": True,
+        "endpoints": 4, "matching": 4, "after": "e2", "values_after": "", "incidents_complete": True,
         "by_state": {"detected": 1, "failed": 1, "no data": 1, "no detection": 1},
     }  # fmt: skip
     last = project.json("--limit", "3", "--after", "e2")

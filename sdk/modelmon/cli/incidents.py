@@ -37,11 +37,14 @@ def list_incidents(
         list[str] | None, typer.Option(help="Name or id of an endpoint; may be given several times.")
     ] = None,
     only_open: Annotated[bool, typer.Option("--open", help="Without those that ended.")] = False,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many of each, the newest first.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, the open ones first.")] = 100,
+    after: Annotated[
+        int | None, typer.Option(metavar="NUMBER", help="Go on after this one.", show_default=False)
+    ] = None,
     project_dir: ProjectDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """List what is open and what ended, the newest first.
+    """List what is open and then what ended, the newest of both first.
 
     Examples:
 
@@ -50,21 +53,24 @@ def list_incidents(
       modelmon incidents list --endpoint churn --json
     """
     from modelmon.views.encoding import to_json
-    from modelmon.views.incidents import ended_incidents, open_incidents
+    from modelmon.views.incidents import list_incidents as read_page
 
     settings = load_settings(project_dir)
     with _records(settings) as records, records.read() as connection:
         ids = _ids(connection, settings, endpoint) if endpoint else None
-        found = open_incidents(connection, ids, limit=limit)
-        if not only_open:
-            found += ended_incidents(connection, ids, limit=limit)
+        last = _known(connection, after, limit=1).incident if after is not None else None
+        page = read_page(connection, ids, last, limit, only_open=only_open)
     if as_json:
-        print_json({"incidents": to_json(found)})
+        print_json(to_json(page))
         return
-    for incident in found:
+    for incident in page.incidents:
         print_incident(incident, incident.endpoint_name)
-    if not found:
-        console.print("No incident.", highlight=False)
+    if page.after is not None:
+        console.print(
+            f"The next: `modelmon incidents list --after {page.after}`.", style="dim", highlight=False
+        )
+    elif not page.incidents:
+        console.print("No incident." if after is None else "No more incidents.", highlight=False)
 
 
 @app.command()
@@ -76,12 +82,9 @@ def show(number: Number, project_dir: ProjectDir = None, as_json: AsJson = False
       modelmon incidents show 3
     """
     from modelmon.views.encoding import to_json
-    from modelmon.views.incidents import history_of
 
     with _records(load_settings(project_dir)) as records, records.read() as connection:
-        history = history_of(connection, number)
-    if history is None:
-        raise _no_such(number)
+        history = _known(connection, number)
     if as_json:
         print_json(to_json(history))
     else:
@@ -100,13 +103,10 @@ def reset(number: Number, project_dir: ProjectDir = None, as_json: AsJson = Fals
     """
     from modelmon.ledger import incidents, outbox
     from modelmon.ledger.facts import incident_fact
-    from modelmon.views.incidents import history_of
 
     now_us = time.time_ns() // 1000
     with _records(load_settings(project_dir)) as records, records.write() as connection:
-        known = history_of(connection, number, limit=1)
-        if known is None:
-            raise _no_such(number)
+        known = _known(connection, number, limit=1)
         told = incidents.reset(connection, number, now_us)
         outbox.write(connection, [incident_fact(each) for each in told], now_us)
     if as_json:
@@ -149,8 +149,13 @@ def _ids(connection: Connection, settings: Settings, names: Sequence[str]) -> li
     return [find_endpoint(connection, looking, name).endpoint_id for name in names]
 
 
-def _no_such(number: int) -> ConfigError:
-    return ConfigError(f"there is no incident {number}; `modelmon incidents list` shows which there are")
+def _known(connection: Connection, number: int, limit: int | None = None) -> IncidentHistory:
+    from modelmon.views.incidents import MOST, history_of
+
+    history = history_of(connection, number, limit or MOST)
+    if history is None:
+        raise ConfigError(f"there is no incident {number}; `modelmon incidents list` shows which there are")
+    return history
 
 
 @contextmanager

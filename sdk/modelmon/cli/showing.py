@@ -53,8 +53,10 @@ def print_project(found: ProjectStatus) -> None:
         )  # fmt: skip
 
 
-def print_incidents(found: Sequence[Incident], shown: Sequence[EndpointSummary]) -> None:
-    """The open incidents of these endpoints, and the newest that ended."""
+def print_incidents(
+    found: Sequence[Incident], shown: Sequence[EndpointSummary], *, complete: bool = True
+) -> None:
+    """The open incidents of these endpoints (`complete`: all of them), and the newest that ended."""
     names = told_apart(shown)
     for title, chosen, most in (
         ("Open incidents", [each for each in found if each.resolved is None], OPEN),
@@ -65,7 +67,10 @@ def print_incidents(found: Sequence[Incident], shown: Sequence[EndpointSummary])
         for incident in chosen[:most]:
             print_incident(incident, names[incident.endpoint_id])
         if len(chosen) > most:
-            output.console.print(f"  and {len(chosen) - most:,} more: `modelmon incidents list`", style="dim")
+            least = "" if complete or chosen[0].resolved else "at least "
+            output.console.print(
+                f"  and {least}{len(chosen) - most:,} more: `modelmon incidents list`", style="dim"
+            )
 
 
 def print_waiting(shown: Sequence[EndpointSummary], now: datetime) -> None:

@@ -15,6 +15,7 @@ from rich.markup import escape
 from modelmon.cli.deployed import NOT_RUNNING, deployed_functions, full_disk
 from modelmon.cli.output import AsJson, ProjectDir, console, load_settings, print_json
 from modelmon.cli.showing import print_incidents, print_lost, print_project, print_waiting
+from modelmon.errors import ConfigError
 from modelmon.function_spec.platforms import EMBEDDED
 from modelmon.model import wall_clock_us
 
@@ -40,6 +41,9 @@ def status(
         datetime | None,
         typer.Option(help="With --json: results of every window that starts at this UTC time or later."),
     ] = None,
+    values_after: Annotated[
+        str, typer.Option(help="With --since: go on after `totals.values_after`.", show_default=False)
+    ] = "",
     project_dir: ProjectDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -59,12 +63,15 @@ def status(
     from modelmon.views.encoding import to_json
     from modelmon.views.endpoints import EndpointQuery
 
+    if values_after and not since:
+        raise ConfigError("--values-after goes on with results of --since TIME: give that too")
     settings = load_settings(project_dir)
     query = EndpointQuery(
         [each.replace("-", " ") for each in state or ()], endpoint or (), app or (), function or (),
         _sort(sort), limit, after,
     )  # fmt: skip
-    found = read_status(settings, query, since.replace(tzinfo=UTC) if since else None, values=as_json)
+    moment = since.replace(tzinfo=UTC) if since else None
+    found = read_status(settings, query, moment, values=as_json, values_after=values_after)
     functions = deployed_functions(settings, environments=as_json)
     if as_json:
         print_json({**to_json(found), "functions": functions})
@@ -78,6 +85,7 @@ def read_status(
     since: datetime | None = None,
     *,
     values: bool = True,
+    values_after: str = "",
 ) -> ProjectStatus:
     """How the project stands now; without `values` no results and metrics: the table needs none."""
     from modelmon.function_spec.project_streams import open_streams
@@ -94,7 +102,17 @@ def read_status(
         streams, unopened = stack.enter_context(open_streams(settings))
         since_us = to_us(since) if since else None
         now_us = wall_clock_us()
-        found = project_status(records, series, streams, now_us, settings, query, since_us, values=values)
+        found = project_status(
+            records,
+            series,
+            streams,
+            now_us,
+            settings,
+            query,
+            since_us,
+            values=values,
+            values_after=values_after,
+        )
     unknown = (UnknownLag(name, reason) for name, reason in unopened.items())
     return replace(found, unavailable=(*found.unavailable, *unknown))
 
@@ -108,7 +126,7 @@ def _show(settings: Settings, found: ProjectStatus, functions: list[dict[str, An
     shown = found.endpoints
     print_project(found)
     print_waiting(shown, found.now)
-    print_incidents(found.incidents, shown)
+    print_incidents(found.incidents, shown, complete=found.totals.incidents_complete)
     console.print()
     print_lost(shown)
     _print_lag(found.lag)

@@ -117,6 +117,14 @@ class IncidentHistory:
     windows: tuple[IncidentWindow, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class IncidentPage:
+    """Some incidents; `after`: the number that asks for the next page, None on the last one."""
+
+    incidents: tuple[Incident, ...]
+    after: int | None
+
+
 def open_incidents(
     connection: Connection,
     endpoint_ids: Collection[str] | None = None,
@@ -149,6 +157,27 @@ def ended_incidents(
     if before is not None:
         query = query.where(tuple_(*place) < (to_us(before.last), before.incident_id))
     return _read(connection, query, endpoint_ids, place, limit)
+
+
+def list_incidents(
+    connection: Connection,
+    endpoint_ids: Collection[str] | None,
+    after: Incident | None,
+    limit: int,
+    *,
+    only_open: bool,
+) -> IncidentPage:
+    """What is open of these endpoints and then, unless `only_open`, what ended, the newest of both first;
+    what comes after `after`, where the page before ended."""
+    is_ended = after is not None and after.resolved is not None
+    found = []
+    if not is_ended:
+        before = after.incident_id if after else None
+        found = open_incidents(connection, endpoint_ids, before=before, limit=limit + 1)
+    if not only_open and len(found) <= limit:
+        last = after if is_ended else None
+        found += ended_incidents(connection, endpoint_ids, before=last, limit=limit + 1 - len(found))
+    return IncidentPage(tuple(found[:limit]), found[limit - 1].incident_id if len(found) > limit else None)
 
 
 def open_alarms(connection: Connection, endpoint_ids: Collection[str] | None) -> dict[str, list[Alarm]]:

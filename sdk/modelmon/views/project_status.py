@@ -16,7 +16,7 @@ from modelmon.stores.series.base import SeriesStore
 from modelmon.views.clock import Clock, read_clock
 from modelmon.views.endpoint_facts import Looking
 from modelmon.views.endpoints import EndpointPage, EndpointQuery, EndpointSummary, list_endpoints
-from modelmon.views.incidents import Incident, ended_incidents, open_incidents
+from modelmon.views.incidents import ENDED, MOST, Incident, ended_incidents, open_incidents
 from modelmon.views.lag import Lagging, PartitionLag, UnknownLag, read_lag
 from modelmon.views.results import Metric, Result, Values, newest_values, values_since
 
@@ -25,13 +25,15 @@ from modelmon.views.results import Metric, Result, Values, newest_values, values
 class Totals:
     """How much there is besides what is shown. `endpoints`: all of them, `matching` those that the filters
     let through, `by_state` counts them; `after`: what asks for the next page, "" on the last one.
-    `values_complete`: no results and metrics of the endpoints shown are left out."""
+    `values_after`: the same of the results and metrics of the endpoints shown. `incidents_complete`: none of
+    their open incidents is left out, and with a time none that ended since."""
 
     endpoints: int
     matching: int
     by_state: Mapping[str, int]
     after: str
-    values_complete: bool
+    values_after: str
+    incidents_complete: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,23 +64,25 @@ def project_status(
     since_us: int | None = None,
     *,
     values: bool = True,
+    values_after: str = "",
 ) -> ProjectStatus:
     """Read it all; `streams` is consumer group to the stream it reads.
 
     `results` and `metrics` of the endpoints on the page: of the newest window that each app has judged, with
-    `since_us` of the windows that start then or later; none without `values`. `incidents` of them, the newest
+    `since_us` of the windows that start then or later, page after page (`values_after`); none without
+    `values`. `incidents` of them, the newest
     first: the open ones, and of those that ended the newest, or those since.
     """
     looking = Looking(now_us, settings)
     with database.read() as connection:
         page = list_endpoints(connection, looking, query)
         judging = tuple(app.name for app in registry.active_apps(connection))
-        incidents = _incidents(connection, page, query, since_us)
+        incidents, all_incidents = _incidents(connection, page, query, since_us)
         letters = dead_letters.count(connection)
         clock = read_clock(connection, now_us)
-    found = _values(database, series, page.endpoints, since_us, query) if values else Values()
+    found = _values(database, series, page.endpoints, since_us, query, values_after) if values else Values()
     lag, unknown = read_lag(streams)
-    totals = Totals(page.total, page.matching, page.by_state, page.after, found.complete)
+    totals = Totals(page.total, page.matching, page.by_state, page.after, found.after, all_incidents)
     return ProjectStatus(
         settings.project, from_us(now_us), judging, totals, page.endpoints, found.results, found.metrics,
         incidents, lag, unknown, letters, clock,
@@ -87,11 +91,16 @@ def project_status(
 
 def _incidents(
     connection: Connection, page: EndpointPage, query: EndpointQuery | None, since_us: int | None
-) -> tuple[Incident, ...]:
+) -> tuple[tuple[Incident, ...], bool]:
+    """Of the endpoints of the page, and whether those are all."""
     ids = [each.endpoint_id for each in page.endpoints]
     apps = query.apps if query else ()
-    found = [*open_incidents(connection, ids), *ended_incidents(connection, ids, since_us=since_us)]
-    return tuple(each for each in found if not apps or each.application_name in apps)
+    still = open_incidents(connection, ids, limit=MOST + 1)
+    most = ENDED if since_us is None else MOST
+    ended = ended_incidents(connection, ids, since_us=since_us, limit=most + 1)
+    complete = len(still) <= MOST and (since_us is None or len(ended) <= most)
+    found = still[:MOST] + ended[:most]
+    return tuple(each for each in found if not apps or each.application_name in apps), complete
 
 
 def _values(
@@ -100,8 +109,9 @@ def _values(
     shown: Sequence[EndpointSummary],
     since_us: int | None,
     query: EndpointQuery | None,
+    after: str,
 ) -> Values:
     apps = frozenset(query.apps) if query else frozenset()
     if since_us is None:
         return newest_values(database, series, shown, apps)
-    return values_since(database, series, shown, since_us, apps)
+    return values_since(database, series, shown, since_us, apps, after)

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, select
 
+from modelmon.errors import ConfigError
 from modelmon.ledger.schema import apps, endpoint_apps, windows
 from modelmon.model import ValuePoint, WindowKey, from_us
 from modelmon.sql.database import Database
@@ -17,8 +18,8 @@ from modelmon.views.endpoints import EndpointSummary
 from modelmon.views.selection import of_endpoints
 from modelmon.windows import DONE
 
-WINDOWS = 10_000
-"""Windows whose results and metrics are read at a time."""
+WINDOWS = 2_000
+"""Windows whose results and metrics are read at a time: with all that JSON makes of them, some tens of MB."""
 _FAR_US = 2**62
 
 
@@ -56,11 +57,11 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """Results and metrics by endpoint, app and time; `complete`: there are no more in the span."""
+    """Results and metrics by endpoint, app and time; `after`: what asks for the next page, or ""."""
 
     results: tuple[Result, ...] = ()
     metrics: tuple[Metric, ...] = ()
-    complete: bool = True
+    after: str = ""
 
 
 def newest_values(
@@ -73,7 +74,7 @@ def newest_values(
     with database.read() as connection:
         places = _newest_done(connection, [each.endpoint_id for each in shown])
     keys = [key for key in places if not app_names or key.application_name in app_names]
-    return _split(read_windows(database, series, keys), shown, complete=True)
+    return _split(read_windows(database, series, keys), shown)
 
 
 def values_since(
@@ -82,16 +83,28 @@ def values_since(
     shown: Sequence[EndpointSummary],
     since_us: int,
     app_names: Collection[str] = (),
+    after: str = "",
 ) -> Values:
-    """What apps gave of the windows of these endpoints that start at `since_us` or later, of the first
-    WINDOWS."""
+    """What apps gave of the windows of these endpoints that start at `since_us` or later: of the first
+    WINDOWS after `after`, where the page before ended."""
     ids = [each.endpoint_id for each in shown]
-    page = read_values(database, series, ids, since_us, _FAR_US, limit=WINDOWS)
+    page = read_values(database, series, ids, since_us, _FAR_US, limit=WINDOWS, after=_read_place(after))
     points = [point for point in page.points if not app_names or point.application_name in app_names]
-    return _split(points, shown, complete=page.after is None)
+    return _split(points, shown, "/".join(map(str, page.after or ())))
 
 
-def _split(points: Iterable[ValuePoint], shown: Sequence[EndpointSummary], *, complete: bool) -> Values:
+def _read_place(after: str) -> WindowKey | None:
+    if not after:
+        return None
+    endpoint_id, app, start = ("", "", *after.rsplit("/", 2))[-3:]
+    if not (endpoint_id and app and start.isdecimal()):
+        raise ConfigError(
+            f"results go on after a window, endpoint/app/start as `totals.values_after` has it, got {after!r}"
+        )
+    return WindowKey(endpoint_id, app, int(start))
+
+
+def _split(points: Iterable[ValuePoint], shown: Sequence[EndpointSummary], after: str = "") -> Values:
     names = {each.endpoint_id: each.endpoint_name for each in shown}
     believed = {
         (each.endpoint_id, verdict.application_name, verdict.start_infer_time, verdict.result_name)
@@ -103,7 +116,7 @@ def _split(points: Iterable[ValuePoint], shown: Sequence[EndpointSummary], *, co
     return Values(
         tuple(_result(point, names, believed) for point in points if point.kind is not None),
         tuple(_metric(point, names) for point in points if point.kind is None),
-        complete,
+        after,
     )
 
 
