@@ -22,7 +22,7 @@ from modelmon.settings import Settings
 from modelmon.stages.stream import decode as decoding
 from modelmon.stages.stream import plain
 from modelmon.stages.stream.batch import Batch, Decoded
-from modelmon.wire.event_columns import EventColumns
+from modelmon.wire.event_columns import EventColumns, is_array
 from modelmon.wire.moment_columns import read_moments
 from modelmon.wire.moments import LATEST_US, read_moment, write_moment
 from streaming import NOW_US, event
@@ -62,6 +62,7 @@ def told(found: Decoded) -> dict[str, Any]:
 
 def columns(events: EventColumns) -> dict[str, str]:
     values = {field.name: getattr(events, field.name) for field in fields(events)}
+    values |= {"inputs": events.rows_of("inputs"), "outputs": events.rows_of("outputs")}
     return {
         name: repr((value.dtype, value.tolist()) if isinstance(value, np.ndarray) else value)
         for name, value in values.items()
@@ -152,7 +153,6 @@ def test_events_in_the_form_of_servers_are_read_the_same(golden: bytes) -> None:
 
 def test_events_that_are_read_at_once_and_others_stay_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plain, "CHUNK_BYTES", 1_000)
-    monkeypatch.setattr(plain, "CHUNK_EVENTS", 2)
     bodies = [
         event([[float(number)] if number % 7 else [[number]]], endpoint_id="one" if number % 3 else "two",
               when_us=NOW_US + number, publisher_id=f"p{number % 5 > 3}", number=number)
@@ -160,6 +160,23 @@ def test_events_that_are_read_at_once_and_others_stay_in_their_order(monkeypatch
     ]  # fmt: skip
     check(bodies)
     check([b"[" + b",".join(bodies[start : start + 4]) + b"]" for start in range(0, 59, 4)])
+
+
+def test_events_held_as_one_array_are_told_apart_and_taken_like_those_in_lists() -> None:
+    bodies = [
+        event(
+            [[number + 0.5, row + 0.25] for row in range(1 + number % 3)],
+            [[row + 0.75] for row in range(1 + number % 3)],
+            endpoint_id=f"endpoint-{number % 4}",
+        )
+        for number in range(20)
+    ]
+    check(bodies)
+    at_once, one_by_one = decoded(bodies, at_once=True).served, decoded(bodies, at_once=False).served
+    assert {is_array(events.inputs) and is_array(events.outputs) for events in at_once.values()} == {True}
+    for endpoint_id, events in at_once.items():
+        taken, expected = (each.take([3, 0, 4]) for each in (events, one_by_one[endpoint_id]))
+        assert columns(taken) == columns(expected)
 
 
 def test_most_events_are_read_at_once() -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from itertools import chain
-from typing import Any
+from itertools import chain, islice, pairwise
+from typing import Any, Literal, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from modelmon.wire.items import ServingEvent
 from modelmon.wire.rows import Names, Rows
 
 Int64s = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 NO_LATENCY = -1
 
 
@@ -24,7 +25,8 @@ class EventColumns:
 
     `sender` is the first one's. `offsets` say in which message an event stood, `items` where in it, `rows`
     how many it has. `latency_us` is -1 where it is not known; `estimated` is how many predictions an event
-    stands for. The other fields are those of a ServingEvent.
+    stands for. The other fields are those of a ServingEvent; inputs or outputs that are nothing but floats,
+    in rows of one width, are one array of all rows.
     """
 
     sender: Sender
@@ -36,8 +38,8 @@ class EventColumns:
     effective: Int64s
     estimated: npt.NDArray[np.float64]
     request_ids: list[str]
-    inputs: list[Rows]
-    outputs: list[Rows]
+    inputs: list[Rows] | Floats
+    outputs: list[Rows] | Floats
     input_names: list[Names]
     output_names: list[Names]
     labels: list[dict[str, Any] | None]
@@ -52,10 +54,57 @@ class EventColumns:
     def take(self, places: Sequence[int]) -> EventColumns:
         """The events at these places, in this order."""
         index = np.asarray(places, np.int64)
-        return EventColumns(self.sender, *(_taken(getattr(self, name), index) for name in _FIELDS))
+        columns = {name: _taken(getattr(self, name), index) for name in _OF_EVENTS}
+        for side in _SIDES:
+            of_side = getattr(self, side)
+            columns[side] = of_side[self._rows_at(index)] if is_array(of_side) else _taken(of_side, index)
+        return EventColumns(self.sender, **columns)
+
+    def _rows_at(self, index: Int64s) -> Int64s:
+        counts = self.rows[index]
+        before = np.cumsum(self.rows) - self.rows
+        starts = before[index] - (np.cumsum(counts) - counts)
+        places: Int64s = np.repeat(starts, counts) + np.arange(int(counts.sum()))
+        return places
+
+    def rows_of(self, side: Literal["inputs", "outputs"]) -> list[Rows]:
+        """The rows of each event as lists, whatever they are held as."""
+        held: list[Rows] | Floats = getattr(self, side)
+        if isinstance(held, list):
+            return held
+        rows = iter(held.tolist())
+        return [list(islice(rows, count)) for count in self.rows.tolist()]
+
+    def split(self, endpoint_ids: Sequence[str], senders: Mapping[str, Sender]) -> dict[str, EventColumns]:
+        """By endpoint, where these are the endpoints of the events."""
+        if len(senders) == 1:
+            return {endpoint_id: replace(self, sender=sender) for endpoint_id, sender in senders.items()}
+        number = {endpoint_id: place for place, endpoint_id in enumerate(senders)}
+        of_events = np.array([number[endpoint_id] for endpoint_id in endpoint_ids])
+        grouped = self.take(np.argsort(of_events, kind="stable").tolist())
+        ends = np.cumsum(np.bincount(of_events, minlength=len(senders))).tolist()
+        rows = np.r_[0, np.cumsum(grouped.rows)].tolist()
+        return {
+            endpoint_id: grouped._slice(sender, slice(start, end), slice(rows[start], rows[end]))
+            for (endpoint_id, sender), (start, end) in zip(senders.items(), pairwise([0, *ends]), strict=True)
+        }
+
+    def _slice(self, sender: Sender, events: slice, rows: slice) -> EventColumns:
+        columns = {name: getattr(self, name)[events] for name in _OF_EVENTS}
+        for side in _SIDES:
+            of_side = getattr(self, side)
+            columns[side] = of_side[rows if is_array(of_side) else events]
+        return EventColumns(sender, **columns)
 
 
+_SIDES = ("inputs", "outputs")
 _FIELDS = tuple(field.name for field in fields(EventColumns))[1:]
+_OF_EVENTS = tuple(name for name in _FIELDS if name not in _SIDES)
+
+
+def is_array(rows: list[Rows] | Floats) -> TypeGuard[Floats]:
+    """Whether inputs or outputs are one array of floats."""
+    return isinstance(rows, np.ndarray)
 
 
 def _taken(values: Any, index: Int64s) -> Any:
@@ -64,10 +113,7 @@ def _taken(values: Any, index: Int64s) -> Any:
 
 def joined(parts: Sequence[EventColumns]) -> EventColumns:
     """Events of one endpoint that were read in several parts, in the order they came."""
-    if len(parts) == 1:
-        return parts[0]
-    columns = (_in_a_row([getattr(part, name) for part in parts]) for name in _FIELDS)
-    events = EventColumns(parts[0].sender, *columns)
+    events = in_a_row(parts)
     order = np.lexsort((events.items, events.offsets))
     if (order[1:] > order[:-1]).all():
         return events
@@ -75,7 +121,25 @@ def joined(parts: Sequence[EventColumns]) -> EventColumns:
     return replace(events.take(order.tolist()), sender=first.sender)
 
 
-def _in_a_row(values: Sequence[Any]) -> Any:
+def in_a_row(parts: Sequence[EventColumns]) -> EventColumns:
+    """All events of these parts, as they stand, with the first one's sender."""
+    if len(parts) == 1:
+        return parts[0]
+    columns = {name: _strung([getattr(part, name) for part in parts]) for name in _OF_EVENTS}
+    for side in _SIDES:
+        columns[side] = _strung(_alike(parts, side))
+    return EventColumns(parts[0].sender, **columns)
+
+
+def _alike(parts: Sequence[EventColumns], side: Any) -> Sequence[Any]:
+    """Arrays of one width where all parts have such; else lists."""
+    held = [getattr(part, side) for part in parts]
+    if all(map(is_array, held)) and len({each.shape[1] for each in held}) == 1:
+        return held
+    return [part.rows_of(side) for part in parts]
+
+
+def _strung(values: Sequence[Any]) -> Any:
     return np.concatenate(values) if isinstance(values[0], np.ndarray) else list(chain.from_iterable(values))
 
 

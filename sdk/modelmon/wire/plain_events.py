@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from modelmon.errors import RejectedError
 from modelmon.wire.decoding import RawEvent, RawPublisher, RawRequest, RawResponse, Scalar
-from modelmon.wire.event_columns import NO_LATENCY, EventColumns, Int64s
+from modelmon.wire.event_columns import NO_LATENCY, EventColumns, Floats, Int64s
 from modelmon.wire.fields import (
     check_count,
     check_latency,
@@ -27,7 +27,7 @@ from modelmon.wire.fields import (
     check_publisher,
     check_sender,
 )
-from modelmon.wire.identity import check_names
+from modelmon.wire.identity import Sender, check_names
 from modelmon.wire.moment_columns import read_moments
 from modelmon.wire.rows import Names, Rows
 
@@ -81,14 +81,15 @@ def plain_decoders() -> tuple[Callable[[bytes], PlainEvent], Callable[[bytes], l
 def read_alike(
     events: Sequence[PlainEvent], offsets: Sequence[int], items: Sequence[int]
 ) -> EventColumns | None:
-    """Plain events of one endpoint as columns; None where each has to be looked at by itself."""
+    """Plain events as columns, with the first one's sender; None where each has to be looked at by itself."""
     try:
         return _read_alike(events, offsets, items)
     except (RejectedError, OverflowError, _UnlikeError):  # Overflow: beyond 64 bits
         return None
 
 
-_sender_of = attrgetter("endpoint_id", "model", "version", "function_uri", "class_name", "model_class", "op")
+_SENDER = ("endpoint_id", "model", "version", "function_uri", "class_name", "model_class", "op")
+_sender_of, _fields_of_sender = attrgetter(*_SENDER), tuple(map(attrgetter, _SENDER))
 _publisher_of, _publisher_id_of, _number_of = map(
     attrgetter, ("publisher", "publisher.id", "publisher.number")
 )
@@ -98,14 +99,14 @@ def _read_alike(events: Sequence[PlainEvent], offsets: Sequence[int], items: Seq
     def of_each(field: str) -> list[Any]:
         return list(map(attrgetter(field), events))
 
-    for sender in _distinct(list(map(_sender_of, events))):
+    for sender in _senders(events):
         _checked_sender(*sender)
     inputs, outputs = _rows(of_each("request.inputs"), of_each("resp.outputs"))
     rows = np.array(list(map(len, inputs)), np.int64)
     effective = _counts(of_each("effective_sample_count"), rows)
     publisher_ids, numbers = _numbered(events)
     return EventColumns(
-        sender=_checked_sender(*_sender_of(events[0])),
+        sender=sender_of(events[0]),
         offsets=np.array(offsets, np.int64),
         items=np.array(items, np.int64),
         when_us=read_moments(of_each("when"), "when"),
@@ -114,8 +115,8 @@ def _read_alike(events: Sequence[PlainEvent], offsets: Sequence[int], items: Seq
         effective=effective,
         estimated=effective * 100.0 / _percentages(of_each("sampling_percentage")),
         request_ids=of_each("request.id"),
-        inputs=inputs,
-        outputs=outputs,
+        inputs=_as_array(inputs),
+        outputs=_as_array(outputs),
         input_names=_names(of_each("request.input_schema"), "request.input_schema"),
         output_names=_names(of_each("resp.output_schema"), "resp.output_schema"),
         labels=_filled(of_each("labels")),
@@ -126,12 +127,25 @@ def _read_alike(events: Sequence[PlainEvent], offsets: Sequence[int], items: Seq
     )
 
 
+def _senders(events: Sequence[PlainEvent]) -> Collection[tuple[Any, ...]]:
+    """What is told of the sender, each once."""
+    columns = (list(map(of, events)) for of in _fields_of_sender)
+    if all(column.count(column[0]) == len(column) for column in columns):  # no tuple for each event
+        return [_sender_of(events[0])]
+    return set(map(_sender_of, events))
+
+
 def _distinct(values: Sequence[T]) -> Collection[T]:
     """Each value once. Nearly always there is only one, and comparing is faster than hashing."""
     return values[:1] if values.count(values[0]) == len(values) else set(values)
 
 
-def _checked_sender(endpoint_id: str, model: str | None, version: str | None, *rest: str | None) -> Any:
+def sender_of(event: PlainEvent) -> Sender:
+    """Who an event is from; one that `read_alike` has accepted."""
+    return _checked_sender(*_sender_of(event))
+
+
+def _checked_sender(endpoint_id: str, model: str | None, version: str | None, *rest: str | None) -> Sender:
     function_uri, class_name, model_class, op = rest
     return check_sender(endpoint_id, model, version, function_uri, class_name or model_class, op)[0]
 
@@ -147,6 +161,17 @@ def _rows(inputs: list[Rows], answers: list[list[Any]]) -> tuple[list[Rows], lis
     if list in kinds:
         raise _UnlikeError
     return inputs, [[[value] for value in row] for row in answers]
+
+
+def _as_array(rows_of: list[Rows]) -> list[Rows] | Floats:
+    """One array of all rows, where they are of one width and nothing but floats."""
+    rows = list(chain.from_iterable(rows_of))
+    if len(set(map(len, rows))) != 1:
+        return rows_of
+    values = list(chain.from_iterable(rows))
+    if set(map(type, values)) != {float}:
+        return rows_of
+    return np.fromiter(values, np.float64, len(values)).reshape(len(rows), -1)
 
 
 def _names(found: list[Names], field: str) -> list[Names]:

@@ -5,15 +5,19 @@ Each position of a row has a name: a registered one, the event's own, or a gener
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any
 
+import numpy as np
+
+from modelmon.wire.event_columns import Floats
 from modelmon.wire.naming import as_registered
 from modelmon.wire.rows import Names
 
 Row = Sequence[Any]
+Column = Sequence[Any] | Floats
 GENERATED = {"feature": "f", "label": "p"}
 
 
@@ -24,7 +28,7 @@ class Placed:
     `missing`: registered or own names that some row lacks.
     """
 
-    columns: dict[str, Sequence[Any] | None] = field(default_factory=dict)
+    columns: dict[str, Column | None] = field(default_factory=dict)
     missing: set[str] = field(default_factory=set)
 
 
@@ -64,9 +68,20 @@ def _variants(
 
 def _place_alike(rows: Sequence[Row], own: Names, registered: Sequence[str], kind: str) -> Placed:
     widths = set(map(len, rows))
-    names = row_names(registered, own, max(widths), kind)
-    columns: dict[str, Sequence[Any] | None] = dict.fromkeys((*registered, *names))
     values = zip(*rows, strict=True) if len(widths) == 1 else zip_longest(*rows)
+    return _named(values, widths, own, registered, kind)
+
+
+def place_array(rows: Floats, own: Names, registered: Sequence[str], kind: str) -> Placed:
+    """The same for one array of all rows, which have the same own names."""
+    return _named(np.ascontiguousarray(rows.T), {rows.shape[1]}, own, registered, kind)
+
+
+def _named(
+    values: Iterable[Column], widths: set[int], own: Names, registered: Sequence[str], kind: str
+) -> Placed:
+    names = row_names(registered, own, max(widths), kind)
+    columns: dict[str, Column | None] = dict.fromkeys((*registered, *names))
     columns.update(zip(names, values, strict=False))
     expected = {*registered, *(names if own else ())}
     missing = {name for width in widths if width for name in names[width:]} & expected
@@ -85,7 +100,7 @@ def _merged(placed: Placed, parts: Sequence[tuple[list[int], Placed]], length: i
             if column is None:
                 column = placed.columns[name] = [None] * length
             for number, value in zip(places, values, strict=True):
-                column[number] = value  # type: ignore[index]  # a list of ours
+                column[number] = value  # a list of ours
     return placed
 
 

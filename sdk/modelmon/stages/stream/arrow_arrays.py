@@ -18,6 +18,8 @@ import binascii
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from modelmon.stats.values import BYTES, spelled
@@ -37,11 +39,15 @@ _NULL = type(None)
 _SIMPLE = {bool: "bool", str: "string", bytes: "binary"}
 
 
-def column(values: Sequence[Any], known: str | None = None) -> tuple[pa.Array, str | None]:
+def column(
+    values: Sequence[Any] | npt.NDArray[np.float64], known: str | None = None
+) -> tuple[pa.Array, str | None]:
     """The array of `values` and the name of its type; None as name when no value is there.
 
-    `known` is the type the column was last seen with.
+    `known` is the type the column was last seen with. An array holds floats that are no NaN.
     """
+    if isinstance(values, np.ndarray):
+        return pa.array(values), "double"
     kinds = set(map(type, values))
     kinds.discard(_NULL)
     if float in kinds and not _has_numbers(values, kinds):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from itertools import chain, pairwise
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
@@ -13,10 +13,10 @@ import pyarrow as pa
 
 from modelmon.columns import METADATA_COLUMNS, TIMESTAMP, stored_names
 from modelmon.ledger.batches import KnownNames, SchemaChange
-from modelmon.stages.stream.alignment import Placed, place
+from modelmon.stages.stream.alignment import Column, Placed, place, place_array
 from modelmon.stages.stream.arrow_arrays import column, empty_column, is_retyped
 from modelmon.stages.stream.batch import EndpointColumns, HourTable
-from modelmon.wire.event_columns import NO_LATENCY, EventColumns, Int64s
+from modelmon.wire.event_columns import NO_LATENCY, EventColumns, Floats, Int64s, is_array
 from modelmon.wire.rows import Names, Rows
 
 MINUTE_US = 60_000_000
@@ -33,8 +33,8 @@ def endpoint_columns(
 ) -> EndpointColumns:
     """The columns of one endpoint's events, and what they tell that the records don't know."""
     known = known or _NOTHING_KNOWN
-    features = _side(events.inputs, events.input_names, known.features, "feature")
-    labels = _side(events.outputs, events.output_names, known.labels, "label")
+    features = _side(events, "inputs", events.input_names, known.features, "feature")
+    labels = _side(events, "outputs", events.output_names, known.labels, "label")
     feature_columns, label_columns = stored_names(tuple(features.columns), tuple(labels.columns))
     values = [*features.columns.values(), *labels.columns.values()]
     data, types, changes = _typed(
@@ -60,19 +60,29 @@ def endpoint_columns(
     )
 
 
-def _side(rows_of: Sequence[Rows], own: Sequence[Names], registered: Sequence[str], kind: str) -> Placed:
-    rows = list(chain.from_iterable(rows_of))
-    if len(set(own)) > 1:
-        own = [names for names, event_rows in zip(own, rows_of, strict=True) for _ in event_rows]
-    else:
+def _side(
+    events: EventColumns,
+    side: Literal["inputs", "outputs"],
+    own: Sequence[Names],
+    registered: Sequence[str],
+    kind: str,
+) -> Placed:
+    is_one = own.count(own[0]) == len(own)
+    held: list[Rows] | Floats = getattr(events, side)
+    if is_one and is_array(held):
+        return place_array(held, own[0], registered, kind)
+    rows_of = events.rows_of(side)
+    if is_one:
         own = own[:1]
-    return place(rows, own, registered, kind)
+    else:
+        own = [names for names, event_rows in zip(own, rows_of, strict=True) for _ in event_rows]
+    return place(list(chain.from_iterable(rows_of)), own, registered, kind)
 
 
 def _typed(
     endpoint_id: str,
     names: Sequence[str],
-    values: Sequence[Sequence[Any] | None],
+    values: Sequence[Column | None],
     rows: int,
     known_types: Mapping[str, str],
 ) -> tuple[dict[str, pa.Array], dict[str, str], list[SchemaChange]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import repeat
 from operator import attrgetter
 
 import numpy as np
@@ -12,14 +13,13 @@ from modelmon.model import Message
 from modelmon.stages.stream.batch import Group
 from modelmon.stages.stream.objections import objection_to_names
 from modelmon.wire.decoding import REFUSED
-from modelmon.wire.event_columns import EventColumns, joined
-from modelmon.wire.plain_events import PlainEvent, plain_decoders, read_alike
+from modelmon.wire.event_columns import EventColumns, in_a_row
+from modelmon.wire.identity import Sender
+from modelmon.wire.plain_events import PlainEvent, plain_decoders, read_alike, sender_of
 
 _body_of, _offset_of, _endpoint_id_of = map(attrgetter, ("body", "offset", "endpoint_id"))
 CHUNK_BYTES = 500_000
 """So much is decoded before it becomes columns: what was decoded is then still in the processor's cache."""
-CHUNK_EVENTS = 200
-"""An endpoint with fewer events waits for more: making columns of any number costs as much as many events."""
 
 
 def read_plain(
@@ -33,10 +33,8 @@ def read_plain(
     reading = _Reading(horizon_us)
     for chunk in _chunks(messages):
         reading.decode(chunk)
-        reading.make_columns(CHUNK_EVENTS)
-    reading.make_columns(1)
-    served = {endpoint_id: joined(parts) for endpoint_id, parts in reading.columns.items()}
-    left = reading.left
+        reading.make_columns()
+    served, left = reading.served(), reading.left
     if not left:
         return served, ()
     return _without(served, left), [message for message in messages if message.offset in left]
@@ -50,13 +48,21 @@ def _chunks(messages: Sequence[Message]) -> Iterator[Sequence[Message]]:
 
 
 class _Reading:
-    """What was decoded so far, by endpoint, and the offsets of the messages that are left."""
+    """What was decoded of one chunk, the columns of those before it, and the offsets of messages left."""
 
     def __init__(self, horizon_us: int) -> None:
-        self.columns: dict[str, list[EventColumns]] = {}
         self.left: set[int] = set()
         self._horizon_us = horizon_us
-        self._groups: dict[str, Group[PlainEvent]] = {}
+        self._chunk: Group[PlainEvent] = Group()
+        self._columns: list[EventColumns] = []
+        self._endpoint_ids: list[str] = []
+        self._senders: dict[str, Sender] = {}
+
+    def served(self) -> dict[str, EventColumns]:
+        """The columns of every endpoint."""
+        if not self._columns:
+            return {}
+        return in_a_row(self._columns).split(self._endpoint_ids, self._senders)
 
     def decode(self, messages: Sequence[Message]) -> None:
         """Decode these messages, as many in one go as are plain events."""
@@ -67,22 +73,30 @@ class _Reading:
             with suppress(*REFUSED):
                 events.extend(map(one, bodies))  # what came before one that is refused stays
             read = messages[place : place + len(events)]
-            self._sort_in(events, list(map(_offset_of, read)), [0] * len(events))
+            self._take_in(events, map(_offset_of, read), repeat(0, len(events)))
             place += len(events) + 1
             if place <= len(messages):
                 self._decode_array(messages[place - 1])
 
-    def make_columns(self, least: int) -> None:
-        """Of each endpoint that has at least so many events."""
-        for endpoint_id, group in list(self._groups.items()):
-            if len(group.events) < least:
-                continue
-            del self._groups[endpoint_id]
-            columns = read_alike(group.events, group.offsets, group.items)
-            if columns is None or self._may_be_refused(columns):
-                self.left.update(group.offsets)
-            else:
-                self.columns.setdefault(endpoint_id, []).append(columns)
+    def make_columns(self) -> None:
+        """Of the chunk: of all endpoints at once, or of each by itself where they are too unlike."""
+        chunk, self._chunk = self._chunk, Group()
+        if chunk.events and not self._is_made(chunk):
+            for group in _by_endpoint(chunk):
+                if not self._is_made(group):
+                    self.left.update(group.offsets)
+
+    def _is_made(self, group: Group[PlainEvent]) -> bool:
+        columns = read_alike(group.events, group.offsets, group.items)
+        if columns is None or self._may_be_refused(columns):
+            return False
+        endpoint_ids = list(map(_endpoint_id_of, group.events))
+        for endpoint_id in dict.fromkeys(endpoint_ids):
+            if endpoint_id not in self._senders:
+                self._senders[endpoint_id] = sender_of(group.events[endpoint_ids.index(endpoint_id)])
+        self._columns.append(columns)
+        self._endpoint_ids += endpoint_ids
+        return True
 
     def _decode_array(self, message: Message) -> None:
         _, several = plain_decoders()
@@ -92,29 +106,28 @@ class _Reading:
                 events = several(message.body)
         if not events:
             self.left.add(message.offset)
-        self._sort_in(events, [message.offset] * len(events), range(len(events)))
+        self._take_in(events, repeat(message.offset, len(events)), range(len(events)))
 
-    def _sort_in(self, events: Sequence[PlainEvent], offsets: Sequence[int], items: Iterable[int]) -> None:
-        groups, endpoint_ids = self._groups, list(map(_endpoint_id_of, events))
-        if events and endpoint_ids.count(endpoint_ids[0]) == len(events):  # faster than one by one
-            whole = groups.setdefault(endpoint_ids[0], Group())
-            whole.events += events
-            whole.offsets += offsets
-            whole.items += items
-            return
-        for event, offset, item in zip(events, offsets, items, strict=True):
-            group = groups.get(event.endpoint_id)
-            if group is None:
-                group = groups[event.endpoint_id] = Group()
-            group.events.append(event)
-            group.offsets.append(offset)
-            group.items.append(item)
+    def _take_in(self, events: Sequence[PlainEvent], offsets: Iterable[int], items: Iterable[int]) -> None:
+        self._chunk.events += events
+        self._chunk.offsets += offsets
+        self._chunk.items += items
 
     def _may_be_refused(self, columns: EventColumns) -> bool:
         own = set(zip(columns.input_names, columns.output_names, strict=True))
         return int(columns.when_us.max()) > self._horizon_us or any(
             objection_to_names(inputs or (), outputs or ()) for inputs, outputs in own
         )
+
+
+def _by_endpoint(chunk: Group[PlainEvent]) -> Collection[Group[PlainEvent]]:
+    groups: dict[str, Group[PlainEvent]] = {}
+    for event, offset, item in zip(chunk.events, chunk.offsets, chunk.items, strict=True):
+        group = groups.setdefault(event.endpoint_id, Group())
+        group.events.append(event)
+        group.offsets.append(offset)
+        group.items.append(item)
+    return groups.values()
 
 
 def _without(served: Mapping[str, EventColumns], offsets: Collection[int]) -> dict[str, EventColumns]:

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from operator import attrgetter
-from typing import Any
+from typing import Any, Literal
 
 from modelmon.errors import RejectedError
 from modelmon.ledger.batches import KnownNames
 from modelmon.stages.stream.alignment import row_names
-from modelmon.wire.event_columns import EventColumns
+from modelmon.wire.event_columns import EventColumns, is_array
 from modelmon.wire.rows import Names
 
 MOST_EMPTY_CELLS = 25_000_000
@@ -31,12 +31,12 @@ class _Side:
 
     field: str
     kind: str
-    rows: Callable[[EventColumns], Sequence[Rows]]
+    side: Literal["inputs", "outputs"]
     names: Callable[[EventColumns], Sequence[Names]]
 
 
-INPUTS = _Side("request.inputs", "feature", attrgetter("inputs"), attrgetter("input_names"))
-OUTPUTS = _Side("resp.outputs", "label", attrgetter("outputs"), attrgetter("output_names"))
+INPUTS = _Side("request.inputs", "feature", "inputs", attrgetter("input_names"))
+OUTPUTS = _Side("resp.outputs", "label", "outputs", attrgetter("output_names"))
 
 
 def most_empty_cells(endpoints: int) -> int:
@@ -58,8 +58,12 @@ def sparse_events(events: EventColumns, known: KnownNames, limit: int) -> dict[i
 
 def _may_be_sparse(events: EventColumns, side: _Side, limit: int) -> bool:
     """At most so many columns come of these events; that is looked at first because it costs little."""
-    named = sum(len(names) for names in set(side.names(events)) if names)
-    widths = list(map(len, chain.from_iterable(side.rows(events))))
+    names = side.names(events)
+    own = names[:1] if names.count(names[0]) == len(names) else set(names)  # comparing is faster than hashing
+    named = sum(map(len, filter(None, own)))
+    if not named and is_array(getattr(events, side.side)):
+        return False
+    widths = list(map(len, chain.from_iterable(events.rows_of(side.side))))
     if not named and len(set(widths)) == 1:
         return False  # most batches: a full table
     return len(widths) * (max(widths) + named) - sum(widths) > limit
@@ -68,7 +72,7 @@ def _may_be_sparse(events: EventColumns, side: _Side, limit: int) -> bool:
 def _over_the_limit(
     events: EventColumns, side: _Side, registered: Sequence[str], limit: int
 ) -> dict[int, RejectedError]:
-    rows_of = side.rows(events)
+    rows_of = events.rows_of(side.side)
     columns: set[str] = set()
     found = {}
     rows = values = 0
@@ -92,7 +96,7 @@ def _nearest_first(
 ) -> Iterator[tuple[tuple[str, ...], list[int]]]:
     """Columns, and the events that have them; those that have the expected ones first."""
     alike: dict[tuple[tuple[str, ...] | None, int], list[int]] = {}
-    for place, (rows, own) in enumerate(zip(side.rows(events), side.names(events), strict=True)):
+    for place, (rows, own) in enumerate(zip(events.rows_of(side.side), side.names(events), strict=True)):
         alike.setdefault((own, max(map(len, rows))), []).append(place)
     named = [(row_names(registered, own, width, side.kind), places) for (own, width), places in alike.items()]
     expected = frozenset(registered or max(named, key=lambda entry: len(entry[1]))[0])
