@@ -27,6 +27,9 @@ if not TYPE_CHECKING:
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
+MINUTE_US = 60_000_000
+HOUR_US = 60 * MINUTE_US
+DAY_US = 24 * HOUR_US
 LONGEST_ID = 64
 ENDPOINT_ID = re.compile(rf"[a-zA-Z0-9_-]{{1,{LONGEST_ID}}}")
 APP_NAME = re.compile(r"[a-zA-Z0-9_-]+")

@@ -13,7 +13,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-MINUTE_US = 60_000_000
+from modelmon.model import MINUTE_US
+
 BEGINS_INSIDE, ENDS_INSIDE = 1, 2
 """Bits of `incomplete`: the endpoint's data begin, or end, inside the window."""
 PARTIAL = 4
@@ -254,13 +255,12 @@ def has_tries_left(sends: int, attempts: int, allowed: int) -> bool:
     return max(sends, attempts) < allowed
 
 
-def state_of(
-    *, wanted: int, sent: int, answered: int, outcome: str, checked: bool, tries_left: bool
-) -> State:
-    """Where a window stands. `checked`: the controller will look at it again."""
-    if wanted > sent:
+def state_of(*, waiting: bool, unanswered: bool, outcome: str, checked: bool, tries_left: bool) -> State:
+    """Where a window stands. `waiting`: rows came that the app was not sent; `unanswered`: it did not
+    answer what it was sent; `checked`: the controller will look at it again."""
+    if waiting:
         return State.WAITING
-    if answered < sent:
+    if unanswered:
         return State.SENT if checked else State.FAILED  # no answer came, however often it was sent
     if outcome == DONE:
         return State.DONE

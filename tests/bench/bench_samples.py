@@ -23,7 +23,8 @@ from sqlalchemy import func, insert, select
 from modelmon.columns import ROW_ORDER, TIMESTAMP
 from modelmon.ledger.records import records_at
 from modelmon.ledger.schema import files
-from modelmon.stores.reaching import DAY_US, HOUR_US, sample_folder
+from modelmon.model import DAY_US, HOUR_US
+from modelmon.stores.reaching import sample_folder
 from modelmon.stores.reading import read_sample
 from modelmon.stores.samples import ParquetSamples
 from modelmon.stores.samples_types import METADATA_TYPES, TIMESTAMP_TYPE

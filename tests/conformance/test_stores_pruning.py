@@ -25,12 +25,13 @@ from modelmon.ledger.schema import (
     traffic,
     void_ranges,
 )
-from modelmon.model import Endpoint
+from modelmon.model import DAY_US, Endpoint
 from modelmon.settings import Settings
 from modelmon.sql.database import Database
+from modelmon.sql.statements import CHUNK
 from modelmon.stores.samples import open_samples
 from modelmon.stores.series import open_series
-from modelmon.upkeep.pruning import DAY_US, prune, prune_notes
+from modelmon.upkeep.pruning import prune, prune_notes
 
 FAR = float("inf")
 NOW = 100 * DAY_US
@@ -223,6 +224,17 @@ def test_facts_go_once_they_are_old_and_every_reader_has_settled_them(
         outbox.settle(connection, "slow", 1)
     prune_notes(database, settings, NOW, FAR)
     assert [at_us // DAY_US for at_us in left(database, outbox_table.c.at_us)] == [60, 99]
+
+
+def test_a_transaction_forgets_a_bounded_number_of_facts_the_first_ones_first(database: Database) -> None:
+    with database.write() as connection:
+        outbox.write(connection, [Fact("incident-raised", "e", {})] * (CHUNK + 3), 0)
+    forgotten = []
+    for _ in range(3):
+        with database.write() as connection:
+            forgotten.append(outbox.prune_some(connection, 1))
+        forgotten.append(min(left(database, outbox_table.c.number), default=0))
+    assert forgotten == [CHUNK, CHUNK + 1, 3, 0, 0, 0]
 
 
 def test_pruning_stops_when_its_time_is_over(database: Database, settings: Settings) -> None:

@@ -12,9 +12,9 @@ from sqlalchemy import select
 from conformance.store_backends import RECORDS
 from modelmon.ledger import endpoints
 from modelmon.ledger.schema import files
-from modelmon.model import Endpoint
+from modelmon.model import DAY_US, HOUR_US, Endpoint
 from modelmon.sql.database import Database
-from modelmon.stores.reaching import DAY_US, HOUR_US, start_of
+from modelmon.stores.reaching import start_of
 from modelmon.stores.reading import read_sample
 from modelmon.stores.samples import ParquetSamples
 from modelmon.upkeep.compaction import CLOSED_AFTER_US, compact

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from conformance.stream_backends import BACKENDS, Backend
 from modelmon.errors import ConfigError, RejectedError, UnavailableError
 from modelmon.ledger.records import records_at
-from modelmon.model import Message
+from modelmon.model import HOUR_US, Message
 from modelmon.streams import Consumer, open_stream
-from modelmon.upkeep.stream_retention import HOUR_US, Retention, Slowest, prune_stream, slowest
+from modelmon.upkeep.stream_retention import Retention, Slowest, prune_stream, slowest
 
 PATIENCE_SECONDS = 30.0
 

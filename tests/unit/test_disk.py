@@ -13,7 +13,7 @@ from modelmon.errors import RejectedError
 from modelmon.ledger import registry
 from modelmon.ledger.dead_letters import keep, letter_of
 from modelmon.ledger.records import open_records
-from modelmon.model import Message, from_us
+from modelmon.model import HOUR_US, Message, from_us
 from modelmon.settings import Settings
 from modelmon.sql.database import Database
 from modelmon.stages.controller.retention import StreamRetention
@@ -21,7 +21,6 @@ from modelmon.stages.controller.streams import ProjectStreams
 from modelmon.stores.samples import open_samples
 from modelmon.streams import open_stream
 from modelmon.streams.subscriptions import events_of, reports_of, windows_of
-from modelmon.upkeep.stream_retention import HOUR_US
 from modelmon.views.disk import Room, rooms
 from sample_files import add_file
 

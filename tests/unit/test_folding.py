@@ -11,13 +11,12 @@ from sqlalchemy import func, insert, select, update
 
 from modelmon.ledger.records import records_at
 from modelmon.ledger.schema import positions, traffic, void_ranges
-from modelmon.model import BatchRange, TrafficPoint
+from modelmon.model import MINUTE_US, BatchRange, TrafficPoint
 from modelmon.sql.database import Database
 from modelmon.stores.series.reading import read_traffic
 from modelmon.stores.series.schema import series_traffic
 from modelmon.stores.series.sql import SqlSeries
 from modelmon.upkeep import folding
-from modelmon.windows import MINUTE_US
 from series_files import series_in
 
 T = 28_000_000 * MINUTE_US

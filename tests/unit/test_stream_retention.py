@@ -12,11 +12,18 @@ from sqlalchemy import select
 
 from modelmon.ledger.records import records_at
 from modelmon.ledger.schema import stream_marks
+from modelmon.model import HOUR_US
 from modelmon.settings import Settings
 from modelmon.sql.database import Database
 from modelmon.streams import Stream, open_stream
 from modelmon.streams.subscriptions import events_of, reports_of, windows_of
-from modelmon.upkeep.stream_retention import HOUR_US, Retention, Slowest, prune_stream, retention_of, slowest
+from modelmon.upkeep.stream_retention import (
+    Retention,
+    Slowest,
+    prune_stream,
+    retention_of,
+    slowest,
+)
 from unit.window_support import Chain, at, done
 
 DAY = Retention(24, 0)

@@ -16,10 +16,10 @@ from modelmon.cli import main
 from modelmon.errors import ConfigError
 from modelmon.ledger import endpoints
 from modelmon.ledger.schema import dirty, erasures, files, rewrites, windows
-from modelmon.model import Endpoint
+from modelmon.model import DAY_US, Endpoint
 from modelmon.settings import Settings
 from modelmon.stores.matching import is_meant, matching
-from modelmon.stores.reaching import DAY_US, start_of
+from modelmon.stores.reaching import start_of
 from modelmon.upkeep.compaction import CLOSED_AFTER_US, compact
 from modelmon.upkeep.cutting import cut_months
 from modelmon.upkeep.erasing import Erased, erase

@@ -14,8 +14,8 @@ from sqlalchemy import delete, select, update
 
 from modelmon.ledger import endpoints
 from modelmon.ledger.schema import files, rewrites
-from modelmon.model import Endpoint, to_us
-from modelmon.stores.reaching import DAY_US, HOUR_US, start_of
+from modelmon.model import DAY_US, HOUR_US, Endpoint, to_us
+from modelmon.stores.reaching import start_of
 from modelmon.stores.reading import read_pieces, read_sample
 from modelmon.stores.samples import ParquetSamples
 from modelmon.upkeep.compaction import CLOSED_AFTER_US, QUIET_AFTER_US, compact

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelmon.ledger import dead_letters
-from modelmon.model import BatchRange, DeadLetter, TrafficPoint, from_us
-from modelmon.views.buckets import MINUTE_US, bucket_us
+from modelmon.model import MINUTE_US, BatchRange, DeadLetter, TrafficPoint, from_us
+from modelmon.views.buckets import bucket_us
 from modelmon.views.dead_letters import list_dead_letters
 from modelmon.views.encoding import to_json
 from modelmon.views.history import read_point_buckets

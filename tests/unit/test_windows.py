@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modelmon.model import MINUTE_US
 from modelmon.windows import (
-    MINUTE_US,
     Clocks,
     Closing,
     Period,
@@ -405,6 +405,10 @@ def test_tries_are_counted_by_sends_and_by_starts(sends, attempts, left):
 def test_state(revisions, outcome, checked, tries_left, expected):
     wanted, sent, answered = revisions
     found = state_of(
-        wanted=wanted, sent=sent, answered=answered, outcome=outcome, checked=checked, tries_left=tries_left
+        waiting=wanted > sent,
+        unanswered=answered < sent,
+        outcome=outcome,
+        checked=checked,
+        tries_left=tries_left,
     )
     assert found is expected

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -23,6 +23,7 @@ from modelmon.settings import Settings
 from modelmon.stores.reading import read_sample
 from modelmon.stores.samples import open_samples
 from modelmon.streams import open_stream
+from modelmon.streams.base import Acknowledge
 from modelmon.streams.subscriptions import Subscription, windows_of
 from modelmon.waiting import when_available
 
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-Acknowledge = Callable[[int, int], Awaitable[None]]
 
 
 class AppStage:

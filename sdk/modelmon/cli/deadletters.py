@@ -23,7 +23,7 @@ from modelmon.cli.output import (
     print_table,
 )
 from modelmon.errors import ConfigError
-from modelmon.model import UNKNOWN_ENDPOINT, DeadLetter, wall_clock_us
+from modelmon.model import HOUR_US, UNKNOWN_ENDPOINT, DeadLetter, wall_clock_us
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -228,7 +228,7 @@ def _age_us(age: str) -> int:
     if match is None:
         raise ConfigError(f"--older-than: {age!r} is no age; write hours or days, 12h or 7d")
     hours = float(match[1]) * (24 if match[2] == "d" else 1)
-    return round(hours * 3_600_000_000)
+    return round(hours * HOUR_US)
 
 
 def _mended(path: Path) -> bytes:

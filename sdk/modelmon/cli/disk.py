@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import closing
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
 from modelmon.cli.output import AsJson, ProjectDir, console, load_settings, print_json, print_table
+from modelmon.model import wall_clock_us
 
 if TYPE_CHECKING:
     from modelmon.settings import Settings
@@ -53,7 +53,7 @@ def _read(settings: Settings) -> tuple[list[Room], dict[str, str]]:
                 opened.append((streams.open(readers[0]), readers))
             except (ConfigError, UnavailableError) as error:
                 unavailable[url.rpartition("/")[2]] = str(error)
-        return rooms(records, opened, settings, time.time_ns() // 1000), unavailable
+        return rooms(records, opened, settings, wall_clock_us()), unavailable
 
 
 def _show(found: list[Room]) -> None:

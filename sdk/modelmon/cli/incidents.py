@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +11,7 @@ import typer
 from modelmon.cli.output import AsJson, ProjectDir, console, load_settings, print_json, print_table
 from modelmon.cli.showing import print_incident
 from modelmon.errors import ConfigError
+from modelmon.model import wall_clock_us
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -104,7 +104,7 @@ def reset(number: Number, project_dir: ProjectDir = None, as_json: AsJson = Fals
     from modelmon.ledger import incidents, outbox
     from modelmon.ledger.facts import incident_fact
 
-    now_us = time.time_ns() // 1000
+    now_us = wall_clock_us()
     with _records(load_settings(project_dir)) as records, records.write() as connection:
         known = _known(connection, number, limit=1)
         told = incidents.reset(connection, number, now_us)
@@ -145,7 +145,7 @@ def _ids(connection: Connection, settings: Settings, names: Sequence[str]) -> li
     from modelmon.views.endpoint_facts import Looking
     from modelmon.views.endpoints import find_endpoint
 
-    looking = Looking(time.time_ns() // 1000, settings)
+    looking = Looking(wall_clock_us(), settings)
     return [find_endpoint(connection, looking, name).endpoint_id for name in names]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from modelmon.cli.recorded import lines, of_line, recorded
 from modelmon.counting import count
 from modelmon.errors import ConfigError, RejectedError, UnavailableError
 from modelmon.function_spec.folders import state_folder
+from modelmon.model import wall_clock_us
 
 if TYPE_CHECKING:
     from modelmon.cli.numbering import Numbering
@@ -91,7 +91,7 @@ def _complete(stream: Stream, numbering: Numbering, settings: Settings) -> list[
     """Announce that the batch jobs of the file are complete, behind their events: the key is the same."""
     from modelmon.wire import write_batch_complete
 
-    now_us = time.time_ns() // 1000
+    now_us = wall_clock_us()
     found = numbering.completions()
     stream.publish(
         [

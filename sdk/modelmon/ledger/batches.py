@@ -19,9 +19,8 @@ from modelmon.ledger import dead_letters, outbox, schema
 from modelmon.ledger.endpoints import register_discovered
 from modelmon.ledger.metadata import NAME
 from modelmon.ledger.publishers import lock_numbers, note_numbers
-from modelmon.model import BatchRange, DeadLetter, Endpoint, SampleFile
+from modelmon.model import MINUTE_US, BatchRange, DeadLetter, Endpoint, SampleFile
 from modelmon.sql.statements import chunks, insert_missing, upsert
-from modelmon.windows import MINUTE_US
 
 
 @dataclass(frozen=True, slots=True)

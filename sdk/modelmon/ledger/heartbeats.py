@@ -9,10 +9,10 @@ import msgspec
 from sqlalchemy import Connection, delete, select
 
 from modelmon.ledger.schema import heartbeats
-from modelmon.model import Heartbeat, PartitionProgress, WorkerState
+from modelmon.model import DAY_US, Heartbeat, PartitionProgress, WorkerState
 from modelmon.sql.statements import upsert
 
-FORGOTTEN_US = 24 * 3_600_000_000  # a worker that has not beaten for a day is no longer listed
+FORGOTTEN_US = DAY_US  # a worker that has not beaten for a day is no longer listed
 
 
 def put(connection: Connection, beat: Heartbeat) -> None:

@@ -15,7 +15,7 @@ import msgspec
 from sqlalchemy import Connection, delete, func, select
 
 from modelmon.ledger.incident_schema import outbox, outbox_numbers, outbox_readers
-from modelmon.sql.statements import insert_missing, upsert
+from modelmon.sql.statements import CHUNK, insert_missing, upsert
 
 INCIDENT_RAISED, INCIDENT_ESCALATED = "incident-raised", "incident-escalated"
 INCIDENT_EASED, INCIDENT_RESOLVED = "incident-eased", "incident-resolved"
@@ -83,10 +83,13 @@ def settle(connection: Connection, reader: str, upto: int) -> None:
     upsert(connection, outbox_readers, [{"reader": reader, "upto": upto}], largest=["upto"])
 
 
-def prune(connection: Connection, before_us: int) -> int:
-    """Delete facts that are older than this and that every reader has settled; returns how many."""
+def prune_some(connection: Connection, before_us: int) -> int:
+    """Delete some of the facts that are older than this and that every reader has settled, the first ones
+    first; returns how many."""
     settled = connection.scalar(select(func.min(outbox_readers.c.upto)))
-    old = delete(outbox).where(outbox.c.at_us < before_us)
+    old = select(outbox.c.number).where(outbox.c.at_us < before_us)
     if settled is not None:
         old = old.where(outbox.c.number <= settled)
-    return connection.execute(old).rowcount
+    numbers = connection.scalars(old.order_by(outbox.c.number).limit(CHUNK)).all()
+    connection.execute(delete(outbox).where(outbox.c.number.in_(numbers)))
+    return len(numbers)

@@ -7,7 +7,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from modelmon.errors import ConfigError
-from modelmon.model import WindowFeatures, wall_clock_us
+from modelmon.model import DAY_US, WindowFeatures, wall_clock_us
 from modelmon.model_monitoring.endpoints import called
 from modelmon.model_monitoring.locating import HasSettings, opened, settings_of
 from modelmon.model_monitoring.moments import Time, moment_us
@@ -16,8 +16,6 @@ from modelmon.stores.series import reading as series_reading
 
 if TYPE_CHECKING:
     from modelmon.stats.compare import Comparison
-
-DAY_US = 86_400_000_000
 
 
 def read_feature_history(

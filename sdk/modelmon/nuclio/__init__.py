@@ -14,7 +14,8 @@ from modelmon.nuclio.handlers import (
     message_handlers,
     tick_handlers,
 )
-from modelmon.nuclio.protocols import Acknowledge, HttpStage, MessageStage, TickStage
+from modelmon.nuclio.protocols import HttpStage, MessageStage, TickStage
+from modelmon.streams.base import Acknowledge
 
 __all__ = [
     "TAKES_POLLS",

@@ -17,11 +17,12 @@ from modelmon.nuclio.health import answer_health, asks_health, health_reply, is_
 from modelmon.nuclio.heartbeat import StreamPulse, TickPulse
 from modelmon.nuclio.kept import kept
 from modelmon.nuclio.lifecycle import FAILURES, die, finish, leave_word, prepare, watch
-from modelmon.nuclio.protocols import Acknowledge, HttpStage, MessageStage, TickStage
+from modelmon.nuclio.protocols import HttpStage, MessageStage, TickStage
 from modelmon.nuclio.pulse import TICKING
 from modelmon.nuclio.replies import body_bytes, failure, reply, told
 from modelmon.nuclio.stream_progress import StreamProgress
 from modelmon.settings import Settings
+from modelmon.streams.base import Acknowledge
 
 TAKES_POLLS = "take"
 """Attribute of a handler: what takes (context, topic, messages of one poll) in place of single events."""

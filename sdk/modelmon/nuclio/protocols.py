@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from modelmon.model import Message
 from modelmon.streams.subscriptions import Subscription
-
-Acknowledge = Callable[[int, int], Awaitable[None]]
-"""(partition, offset): everything of the partition up to this offset is done and durable."""
 
 
 class MessageStage(Protocol):

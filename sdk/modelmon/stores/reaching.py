@@ -10,12 +10,10 @@ from datetime import UTC, datetime
 from typing import Literal
 from zlib import crc32
 
-from modelmon.model import from_us, to_us
+from modelmon.model import DAY_US, HOUR_US, from_us, to_us
 
 Reach = Literal["hour", "day", "month"]
 
-HOUR_US = 3_600_000_000
-DAY_US = 24 * HOUR_US
 LONGEST_US: dict[Reach, int] = {"hour": HOUR_US, "day": DAY_US, "month": 31 * DAY_US}
 
 

@@ -7,13 +7,15 @@ gaps; they mean something only together with `stream_id`, which changes when a s
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
 from modelmon.errors import ConfigError
 from modelmon.model import Message
 
 Record = tuple[str, bytes]
 """(key, body): messages with the same key keep their order."""
+Acknowledge = Callable[[int, int], Awaitable[None]]
+"""(partition, offset): everything of the partition up to this offset is done and durable."""
 
 
 class Stream(ABC):

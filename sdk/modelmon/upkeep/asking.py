@@ -16,10 +16,16 @@ from modelmon.ledger import window_ledger as ledger
 from modelmon.ledger.registry import RegisteredApp
 from modelmon.ledger.schema import files, windows
 from modelmon.ledger.window_ledger import Change, Watched
-from modelmon.model import WindowKey
+from modelmon.model import MINUTE_US, WindowKey
 from modelmon.sql.database import Database
 from modelmon.stores.series.base import SeriesStore
-from modelmon.windows import MINUTE_US, Period, Span, check_at, window_of, windows_touched
+from modelmon.windows import (
+    Period,
+    Span,
+    check_at,
+    window_of,
+    windows_touched,
+)
 
 READ_US = 30 * 1_440 * MINUTE_US  # minutes of one endpoint that are read at a time
 WRITTEN = 1_000  # windows that are wanted in one transaction

@@ -15,9 +15,10 @@ from sqlalchemy import Connection, Row, Select, and_, case, func, or_, select
 
 from modelmon.errors import ConfigError
 from modelmon.ledger.schema import dirty, files, rewrites
+from modelmon.model import HOUR_US
 from modelmon.sql.database import Database
 from modelmon.stores.base import SampleStore
-from modelmon.stores.reaching import HOUR_US, LONGEST_US, Reach, end_of, start_of
+from modelmon.stores.reaching import LONGEST_US, Reach, end_of, start_of
 from modelmon.upkeep.rewriting import Rewrite, begin, carry_out, forget_abandoned
 
 logger = logging.getLogger(__name__)

@@ -130,11 +130,7 @@ def _look_at_all(erasure: _Erasure) -> None:
 
 
 def _left(erasure: _Erasure) -> list[Row[Any]]:
-    query = (
-        select(files)
-        .where(files.c.endpoint_id == erasure.endpoint_id)
-        .order_by(files.c.hour_us, files.c.path)
-    )
+    query = select(files).where(files.c.endpoint_id == erasure.endpoint_id)
     with erasure.database.read() as connection:
         listed = connection.execute(query.order_by(files.c.hour_us, files.c.path)).all()
     return [row for row in listed if row.path not in erasure.found and row.path not in erasure.written]

@@ -15,9 +15,9 @@ from sqlalchemy import Connection, select
 
 from modelmon.ledger import batches, registry
 from modelmon.ledger.schema import traffic
+from modelmon.model import MINUTE_US
 from modelmon.sql.database import Database
 from modelmon.stores.series.base import SeriesStore
-from modelmon.windows import MINUTE_US
 
 OVER_US = 10 * MINUTE_US  # a minute that ended so long ago gets little more
 LATE_US = 60 * MINUTE_US

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, func, select
 
 from modelmon.ledger import registry
 from modelmon.ledger.schema import positions, void_ranges
+from modelmon.model import DAY_US, HOUR_US
 from modelmon.settings import Settings
 from modelmon.sql.database import Database
 from modelmon.stores.base import SampleStore
@@ -18,11 +19,11 @@ from modelmon.stores.series import open_series
 from modelmon.upkeep.compaction import compact
 from modelmon.upkeep.cutting import cut_months
 from modelmon.upkeep.folding import fold
-from modelmon.upkeep.pruning import DAY_US, prune, prune_notes
+from modelmon.upkeep.pruning import prune, prune_notes
 from modelmon.upkeep.sweep import sweep
 
 REST_US = 600_000_000  # nothing ages faster than this; each look at all hours costs a scan of the ledger
-SWEEP_EVERY_US = 3_600_000_000  # a sweep looks at every file
+SWEEP_EVERY_US = HOUR_US  # a sweep looks at every file
 STATE = "maintenance"  # the project value that remembers where we are
 
 

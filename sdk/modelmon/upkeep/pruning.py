@@ -33,14 +33,13 @@ from modelmon.ledger.schema import (
     void_ranges,
     windows,
 )
-from modelmon.model import WindowKey
+from modelmon.model import DAY_US, WindowKey
 from modelmon.settings import Settings
 from modelmon.sql.database import Database
 from modelmon.sql.statements import CHUNK, of_windows
 from modelmon.stores.base import SampleStore
 from modelmon.stores.series.base import SeriesStore
 
-DAY_US = 86_400_000_000
 NOTES_KEPT_US = 30 * DAY_US
 """How long it is remembered what came from a publisher that is silent, and how a worker that is gone was. A
 message that comes again after so long counts again."""
@@ -175,7 +174,7 @@ def _old_notes(now_us: int) -> Iterator[Some]:
         .having(func.max(publishers.c.noted_us) < now_us - NOTES_KEPT_US)
     )
     yield some_rows(publishers, publishers.c.publisher_id.in_(silent))
-    yield lambda connection: outbox.prune(connection, now_us - NOTES_KEPT_US)
+    yield lambda connection: outbox.prune_some(connection, now_us - NOTES_KEPT_US)
     yield some_rows(heartbeats, heartbeats.c.beat_us < now_us - NOTES_KEPT_US)
 
 

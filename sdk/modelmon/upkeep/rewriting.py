@@ -16,10 +16,11 @@ from sqlalchemy import Connection, Row, delete, func, insert, select
 
 from modelmon.errors import ConfigError
 from modelmon.ledger.schema import files, rewrites
+from modelmon.model import HOUR_US
 from modelmon.sql.database import Database
 from modelmon.sql.statements import chunks
 from modelmon.stores.base import SampleStore
-from modelmon.stores.reaching import HOUR_US, Reach, sample_folder
+from modelmon.stores.reaching import Reach, sample_folder
 from modelmon.stores.reading import read_in_order
 
 if TYPE_CHECKING:

@@ -7,13 +7,13 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from modelmon.ledger import stream_marks
+from modelmon.model import HOUR_US
 from modelmon.settings import KAFKA, Settings
 from modelmon.sql.database import Database
 from modelmon.streams.base import Stream
 from modelmon.streams.kafka_settings import KafkaSettings
 from modelmon.streams.subscriptions import Subscription
 
-HOUR_US = 3_600_000_000
 MARKS = 72
 """So many marks divide the time that messages are kept: they go at most a part of it too late."""
 MARKS_KEPT_US = 30 * 24 * HOUR_US

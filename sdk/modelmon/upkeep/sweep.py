@@ -10,10 +10,10 @@ from hashlib import sha256
 from sqlalchemy import Connection, select
 
 from modelmon.ledger.schema import files, positions, rewrites
+from modelmon.model import HOUR_US
 from modelmon.sql.database import Database
 from modelmon.sql.statements import chunks
 from modelmon.stores.base import SampleStore
-from modelmon.stores.reaching import HOUR_US
 from modelmon.stores.samples_files import HIDDEN
 
 BATCH_FILE = re.compile(r"([0-9a-f]{8})-(\d+)-(\d+)-(\d+)\.parquet")

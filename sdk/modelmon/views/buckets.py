@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-MINUTE_US = 60_000_000
+from modelmon.model import MINUTE_US
+
 LENGTHS = tuple(
     minutes * MINUTE_US for minutes in (1, 5, 10, 30, 60, 180, 360, 720, 1_440, 2_880, 10_080, 40_320)
 )

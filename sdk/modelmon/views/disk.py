@@ -14,15 +14,14 @@ from sqlalchemy.engine import make_url
 from modelmon.counting import count
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.ledger.schema import dead_letters, files, stream_marks
-from modelmon.model import from_us
+from modelmon.model import DAY_US, HOUR_US, from_us
 from modelmon.settings import Settings
 from modelmon.sources import STATE_FOLDER
 from modelmon.sql.database import Database
 from modelmon.streams import Stream
 from modelmon.streams.subscriptions import Subscription
-from modelmon.upkeep.stream_retention import HOUR_US, Retention, retention_of, slowest
+from modelmon.upkeep.stream_retention import Retention, retention_of, slowest
 
-DAY_US = 24 * HOUR_US
 EMBEDDED = "sqlite:///"
 NEVER = "nothing"
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, Select, and_, select
 from modelmon.ledger import registry
 from modelmon.ledger.schema import endpoint_apps, endpoints, traffic, windows
 from modelmon.ledger.window_ledger import project_period
-from modelmon.model import from_us
+from modelmon.model import MINUTE_US, from_us
 from modelmon.settings import Settings
 from modelmon.views.incidents import Alarm, open_alarms
 from modelmon.views.next_window import NextWindow
@@ -26,7 +26,7 @@ from modelmon.views.verdicts import (
     sketch_verdicts,
     states_of_rows,
 )
-from modelmon.windows import FAILED, MINUTE_US, UNAVAILABLE
+from modelmon.windows import FAILED, UNAVAILABLE
 
 COUNTS = ("received", "stored", "errors", "rejected", "late", "missing", "repeated")
 _TIMES = ("first_request_us", "last_request_us", "last_error_us", "last_error")

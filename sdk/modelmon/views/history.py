@@ -71,7 +71,8 @@ def read_point_buckets(
     most: int = MOST,
 ) -> tuple[PointBucket, ...]:
     """A metric or result in the windows that start in [start, end): buckets in order, at most `most`; where
-    the windows are few enough each has a bucket of its own."""
+    the windows are few enough each has a bucket of its own. For a page
+    of an endpoint that draws a line over any time."""
     start_us, end_us = to_us(start), to_us(end)
     length_us = bucket_us(start_us, end_us, most)
     points = read_all_values(database, series, [endpoint_id], start_us, end_us, application_name, [name])

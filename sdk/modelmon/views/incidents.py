@@ -217,7 +217,8 @@ def history_of(connection: Connection, incident_id: int, limit: int = MOST) -> I
 
 
 def histograms_of(connection: Connection, incident_id: int, start: datetime) -> dict[str, Any]:
-    """The statistics, by name, that are kept of one window of an incident; {} where none are."""
+    """The statistics, by name, that are kept of one window of an incident; {} where none are. For the
+    page of an incident, which draws what raised it."""
     row = connection.execute(_query().where(incidents.c.incident_id == incident_id)).one_or_none()
     if row is None:
         return {}

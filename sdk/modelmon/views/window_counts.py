@@ -59,9 +59,8 @@ def count_states(
     )
     for row in connection.execute(query):
         state = state_of(
-            wanted=row.a_waiting,
-            sent=0,
-            answered=-row.a_unanswered,
+            waiting=bool(row.a_waiting),
+            unanswered=bool(row.a_unanswered),
             outcome=row.a_outcome,
             checked=bool(row.a_checked),
             tries_left=has_tries_left(row.a_sends, row.a_tried, attempts),

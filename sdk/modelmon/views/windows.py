@@ -84,7 +84,7 @@ def window_of(row: Row[Any], settings: Settings) -> WindowView:
     """Where the window of this row of `windows` stands."""
     tried = row.attempts if row.attempt_revision == row.sent else 0
     state = state_of(
-        wanted=row.wanted, sent=row.sent, answered=row.answered, outcome=row.outcome,
+        waiting=row.wanted > row.sent, unanswered=row.answered < row.sent, outcome=row.outcome,
         checked=row.check_us is not None, tries_left=has_tries_left(row.sends, tried, settings.app_attempts),
     )  # fmt: skip
     is_done = row.outcome == DONE

@@ -13,14 +13,13 @@ import pyarrow as pa
 
 from modelmon.columns import METADATA_COLUMNS, TIMESTAMP, stored_names
 from modelmon.ledger.batches import KnownNames, SchemaChange
+from modelmon.model import HOUR_US, MINUTE_US
 from modelmon.stages.stream.alignment import Column, Placed, place, place_array
 from modelmon.stages.stream.arrow_arrays import column, empty_column, is_retyped
 from modelmon.stages.stream.batch import EndpointColumns, HourTable
 from modelmon.wire.event_columns import NO_LATENCY, EventColumns, Floats, Int64s, is_array
 from modelmon.wire.rows import Names, Rows
 
-MINUTE_US = 60_000_000
-HOUR_US = 3_600_000_000
 _NOTHING_KNOWN = KnownNames()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from functools import partial
@@ -24,12 +24,12 @@ from modelmon.stages.stream.protocol import Parts, apply_batch
 from modelmon.stores.samples import open_samples
 from modelmon.stores.series import open_series
 from modelmon.streams import open_stream
+from modelmon.streams.base import Acknowledge
 from modelmon.streams.subscriptions import Subscription, events_of
 from modelmon.waiting import when_available
 
 logger = logging.getLogger(__name__)
 
-Acknowledge = Callable[[int, int], Awaitable[None]]
 LOST_SECONDS = 60.0
 """How long messages of a partition that another owner took may still arrive before this is an error."""
 

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from modelmon.model import TrafficPoint
+from modelmon.model import MINUTE_US, TrafficPoint
 from modelmon.stages.stream.batch import EndpointColumns, Tabled
-from modelmon.stages.stream.columns import MINUTE_US
 from modelmon.wire import ErrorEvent
 from modelmon.wire.event_columns import NO_LATENCY, Int64s
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -22,6 +22,7 @@ from modelmon.stages.writer.writing import write
 from modelmon.stores.series import open_series
 from modelmon.stores.series.base import SeriesStore
 from modelmon.streams import open_stream
+from modelmon.streams.base import Acknowledge
 from modelmon.streams.subscriptions import Subscription, reports_of
 from modelmon.views.results_in_words import extra_data
 from modelmon.views.verdicts import PARTLY
@@ -31,7 +32,6 @@ logger = logging.getLogger(__name__)
 
 MAX_MESSAGES = 500
 MAX_BYTES = 16 * 2**20
-Acknowledge = Callable[[int, int], Awaitable[None]]
 
 
 class Writer:

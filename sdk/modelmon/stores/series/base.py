@@ -14,8 +14,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
 from modelmon.errors import RejectedError
-from modelmon.model import BatchRange, TrafficPoint, ValuePoint, WindowFeatures, WindowKey, to_us
-from modelmon.windows import MINUTE_US
+from modelmon.model import MINUTE_US, BatchRange, TrafficPoint, ValuePoint, WindowFeatures, WindowKey, to_us
 
 LATEST_US = to_us(datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC))
 """The last moment that every database can write down; the first one is the epoch."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from threading import Lock
 
 from modelmon.errors import ConfigError
-from modelmon.model import BatchRange, TrafficPoint, ValuePoint, WindowFeatures, WindowKey
+from modelmon.model import MINUTE_US, BatchRange, TrafficPoint, ValuePoint, WindowFeatures, WindowKey
 from modelmon.secrecy import shown_address
 from modelmon.settings import Settings
 from modelmon.stores.series.base import (
@@ -17,7 +17,6 @@ from modelmon.stores.series.base import (
     check_values,
 )
 from modelmon.stores.series.traffic import Stored, folds, summed
-from modelmon.windows import MINUTE_US
 
 TrafficKey = tuple[str, int, BatchRange]
 

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 from modelmon.ledger.acknowledged import Acknowledged, acknowledged, acknowledged_between
 from modelmon.ledger.batches import void_ranges
-from modelmon.model import TrafficPoint, ValuePoint, WindowFeatures, WindowKey
+from modelmon.model import MINUTE_US, TrafficPoint, ValuePoint, WindowFeatures, WindowKey
 from modelmon.sql.database import Database
 from modelmon.stores.series.base import SeriesStore
-from modelmon.windows import MINUTE_US
 
 PAGE = 5_000
 """Windows of one page when nobody says how many."""

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Column, ColumnElement, Connection, Select, Table, bindparam, delete, select
 
-from modelmon.model import BatchRange, TrafficPoint, ValuePoint, WindowFeatures, WindowKey
+from modelmon.model import MINUTE_US, BatchRange, TrafficPoint, ValuePoint, WindowFeatures, WindowKey
 from modelmon.settings import Settings
 from modelmon.sql.database import Database, database_of
 from modelmon.sql.statements import chunks, of_windows, upsert
@@ -24,7 +24,6 @@ from modelmon.stores.series.base import (
 from modelmon.stores.series.old_points import old_parts
 from modelmon.stores.series.schema import SCHEMA, series_features, series_traffic, series_values
 from modelmon.stores.series.traffic import Fold, Stored, folds, summed
-from modelmon.windows import MINUTE_US
 
 _COUNTS = (
     "predictions", "rows", "errors", "estimated_predictions", "latency_count", "latency_us_sum",
@@ -40,7 +39,6 @@ _TIMES = (
 _FOLDED_AT_ONCE = 1_000  # minutes of one transaction
 _PRUNED_AT_ONCE = 20  # endpoints, or endpoints and apps, of one
 _TRAFFIC_KEY = tuple(series_traffic.primary_key)
-_FORGET = delete(series_traffic).where(*(column == bindparam(f"a_{column.name}") for column in _TRAFFIC_KEY))
 
 
 def open(url: str, settings: Settings) -> SeriesStore:  # noqa: A001 - the hook's name
