@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 
 import pytest
 
@@ -11,7 +12,7 @@ from modelmon.errors import ConfigError
 from modelmon.ledger import batches
 from modelmon.model import UNKNOWN_ENDPOINT
 from modelmon.stages.controller import ProjectStreams
-from modelmon.streams import BACKENDS
+from modelmon.streams import BACKENDS, open_stream
 from modelmon.views import results
 from modelmon.views.encoding import to_json
 from modelmon.views.endpoints import EndpointQuery
@@ -501,6 +502,20 @@ def test_lag_of_a_stream_that_does_not_answer_is_a_reason(tmp_path, monkeypatch)
     chain.close()
     assert {each["stream"] for each in found["lag"]} == {"events", "app-app"}
     assert found["unavailable"] == [{"stream": "writer", "reason": "stream writer is down"}]
+
+
+@pytest.mark.parametrize(("hours", "foreign"), [(72.0, {"a copy"}), (0.0, set())])
+def test_a_foreign_group_is_named_where_its_lag_keeps_messages_from_being_deleted(tmp_path, hours, foreign):
+    limits = {"stream_retention_hours": hours, "stream_max_bytes": 0}
+    chain = Chain(tmp_path, stream_path=f"sqlite:///{tmp_path}/streams", **limits)
+    with closing(open_stream(chain.settings.app_url("app"))) as stream:
+        stream.publish([("k", b"x")] * 5)
+        with closing(stream.consumer("a copy")) as consumer:
+            consumer.poll(1, 0)
+            consumer.commit({0: 2})
+    lag = {each["group"]: each["lag"] for each in read(chain, at(1))["lag"] if each["stream"] == "app-app"}
+    chain.close()
+    assert lag == {"modelmon-app-app": 5} | dict.fromkeys(foreign, 3)
 
 
 def test_lag_is_shown_per_stream_group_and_partition(chain):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from modelmon.errors import ConfigError, UnavailableError
+from modelmon.settings import Settings
+from modelmon.streams.subscriptions import Subscription
+from modelmon.upkeep.stream_retention import retention_of
 
 
 class Lagging(Protocol):
@@ -16,6 +19,9 @@ class Lagging(Protocol):
 
     def lag(self, group: str) -> Mapping[int, int]:
         """Messages per partition that the group has not committed."""
+
+    def groups(self) -> Collection[str]:
+        """Every group that has committed something here, whoever it belongs to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +42,31 @@ class UnknownLag:
     reason: str
 
 
-def read_lag(streams: Mapping[str, Lagging]) -> tuple[tuple[PartitionLag, ...], tuple[UnknownLag, ...]]:
-    """The lag of every group on its stream, by partition; and the streams that do not answer."""
+def read_lag(
+    streams: Mapping[str, Lagging], settings: Settings
+) -> tuple[tuple[PartitionLag, ...], tuple[UnknownLag, ...]]:
+    """The lag of every group on its stream, by partition; and the streams that do not answer.
+
+    Of a stream from which we delete, foreign groups too: what one of them has not read is kept.
+    """
     lags: list[PartitionLag] = []
     unknown: dict[str, UnknownLag] = {}
     for group, stream in streams.items():
         name = stream.url.rpartition("/")[2]
         try:
-            found = sorted(stream.lag(group).items())
+            foreign = {*stream.groups()} - {*streams} if _is_pruned(stream, group, settings) else ()
+            found = [
+                PartitionLag(name, each, partition, lag)
+                for each in (group, *sorted(foreign))
+                for partition, lag in sorted(stream.lag(each).items())
+            ]
         except (ConfigError, UnavailableError) as error:
             unknown[name] = UnknownLag(name, str(error))
         else:
-            lags += [PartitionLag(name, group, partition, lag) for partition, lag in found]
-    return tuple(lags), tuple(unknown.values())
+            lags += found
+    return tuple(dict.fromkeys(lags)), tuple(unknown.values())  # two of ours may read one stream
+
+
+def _is_pruned(stream: Lagging, group: str, settings: Settings) -> bool:
+    is_ours = stream.url.startswith(f"{settings.location('stream_path')}/")
+    return bool(retention_of(settings, Subscription(stream.url, 1, group, named_by_url=not is_ours)))

@@ -81,7 +81,7 @@ def project_status(
         letters = dead_letters.count(connection)
         clock = read_clock(connection, now_us)
     found = _values(database, series, page.endpoints, since_us, query, values_after) if values else Values()
-    lag, unknown = read_lag(streams)
+    lag, unknown = read_lag(streams, settings)
     totals = Totals(page.total, page.matching, page.by_state, page.after, found.after, all_incidents)
     return ProjectStatus(
         settings.project, from_us(now_us), judging, totals, page.endpoints, found.results, found.metrics,
