@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from modelmon.errors import ConfigError
-from modelmon.from_mlrun import class_here, refuse
-from modelmon.from_mlrun.where import ROUTERS, SKLEARN_SERVER
-from modelmon.model import Endpoint, wall_clock_us
+from modelmon.from_mlrun import refuse
+from modelmon.from_mlrun.where import ROUTERS
+from modelmon.model import wall_clock_us
 from modelmon.model_monitoring import endpoints as registered
 from modelmon.model_monitoring.api import check_endpoint_id
-from modelmon.model_monitoring.artifacts import ModelArtifact, check_json, find_model
+from modelmon.model_monitoring.artifacts import ModelArtifact
 from modelmon.model_monitoring.folders import copy_into
 from modelmon.model_monitoring.locating import HasSettings, opened
 from modelmon.project import functions
@@ -24,9 +23,17 @@ from modelmon.project.from_mlrun import MLRunFunction
 from modelmon.project.http import HttpOptions, settle_http
 from modelmon.project.invoking import invoke
 from modelmon.project.requirements import given_requirements, settle_requirements
-from modelmon.project.source import check_installed, classes_of
+from modelmon.project.served_models import (
+    ServedModel,
+    class_name_of,
+    model_path_of,
+    model_spec,
+    names_of,
+    served,
+)
+from modelmon.project.source import check_installed
 from modelmon.project.telling import tell, tell_next
-from modelmon.serving import ModelServing, ModelSpec, ServingSpec, create_server, tracking_of, write_spec
+from modelmon.serving import ModelServing, ServingSpec, create_server, tracking_of, write_spec
 from modelmon.serving.tracking import Tracking
 from modelmon.settings import Settings
 
@@ -127,16 +134,16 @@ class ServingFunction(MLRunFunction):
         check_endpoint_id(endpoint_id)
         if not isinstance(labels, Mapping | None):
             raise ConfigError(f"labels: must be a dict of texts, got {labels!r}")
-        model = _model_spec(
+        model = model_spec(
             key=key,
-            class_name=self._class_name(class_name),
-            model_path=self._model_path(model_path),
+            class_name=class_name_of(class_name, self.source),
+            model_path=model_path_of(self._settings, model_path),
             version=version,
             parameters=class_args,
             labels=dict(labels or {}),
             endpoint_id=endpoint_id,
-            inputs=_names("inputs", inputs),
-            outputs=_names("outputs", outputs),
+            inputs=names_of("inputs", inputs),
+            outputs=names_of("outputs", outputs),
         )
         self.spec = msgspec.structs.replace(self.spec, models=[*self.spec.models, model])
         self.save()
@@ -219,7 +226,7 @@ class ServingFunction(MLRunFunction):
             check_installed("class_name", model.class_name, self.source, self.requirements, self.image)
         if self.spec.tracking.enabled:
             functions.make_stream(settings, self.spec.tracking.stream_url or settings.events_stream)
-        wanted = [self._deployment(settings, model) for model in self.spec.models]
+        wanted = [served(settings, self.spec, model) for model in self.spec.models]
         if self.spec.tracking.enabled:
             with opened(settings) as database, database.write() as connection:
                 for each in wanted:
@@ -258,7 +265,7 @@ class ServingFunction(MLRunFunction):
         """The same models in this process: `server.test(path, body)`. Classes may come from `namespace`
         (`globals()`); with `track_models` requests are logged as set_tracking says."""
         refuse("to_mock_server", **others)
-        wanted = [self._deployment(self._settings, model, here=True).model for model in self.spec.models]
+        wanted = [served(self._settings, self.spec, model, here=True).model for model in self.spec.models]
         tracking = self.spec.tracking if track_models else Tracking(enabled=False)
         spec = msgspec.structs.replace(self.spec, models=wanted, tracking=tracking)
         classes = {name: found for name, found in (namespace or {}).items() if isinstance(found, type)}
@@ -293,63 +300,7 @@ class ServingFunction(MLRunFunction):
     def _settings(self) -> Settings:
         return self._project.settings
 
-    def _class_name(self, class_name: object) -> str:
-        if class_name is None and self.source is None:
-            return SKLEARN_SERVER  # there is no code, so the model is served as it is
-        if isinstance(class_name, type):
-            ours = class_name.__module__.partition(".")[0] == "modelmon"
-            class_name = f"{class_name.__module__}.{class_name.__name__}" if ours else class_name.__name__
-        if not isinstance(class_name, str) or not class_name:
-            raise ConfigError(f"class_name: must be 'Class' or 'module.Class', got {class_name!r}")
-        class_name = class_here("class_name", class_name)
-        if "." not in class_name:
-            known = classes_of(self.source) if self.source else {}
-            if class_name not in known:
-                where = self.source or "this function, which has no code of its own"
-                raise ConfigError(
-                    f"class_name: no class {class_name!r} in {where}; there are: {', '.join(known) or 'none'}"
-                )
-        return class_name
-
-    def _model_path(self, model_path: object) -> str:
-        if model_path is None or model_path == "":
-            return ""
-        if isinstance(model_path, str | ModelArtifact):
-            artifact = find_model(self._settings, model_path)
-            if artifact is not None:
-                return artifact.uri
-            if isinstance(model_path, str) and "://" in model_path:
-                return model_path
-        return str(functions.existing(model_path, "model_path", Path(self._settings.project_dir)))
-
-    def _deployment(self, settings: Settings, model: ModelSpec, *, here: bool = False) -> _Deployment:
-        artifact = find_model(settings, model.model_path) if model.model_path.startswith("store://") else None
-        inputs = model.inputs or list(artifact.inputs if artifact else ())
-        outputs = model.outputs or list(artifact.outputs if artifact else ())
-        path = model.model_path
-        if artifact is not None:
-            path = (
-                artifact.target_path if here else f"models/{artifact.key}/{artifact.model_file}".rstrip("/")
-            )
-        served = msgspec.structs.replace(model, model_path=path, inputs=inputs, outputs=outputs)
-        endpoint = Endpoint(
-            endpoint_id=self.spec.endpoint_id(model),
-            project=settings.project,
-            name=model.endpoint_name,
-            function_name=self.name,
-            function_uri=self.spec.function_uri,
-            model_class=model.class_name.rpartition(".")[2],
-            model_uri=model.model_path,
-            version=model.model_version,
-            labels=model.labels,
-            feature_names=tuple(inputs),
-            label_names=tuple(outputs),
-            feature_stats=artifact.feature_stats if artifact else {},
-            policy={"tracking_policy": self.spec.tracking.policy} if self.spec.tracking.policy else {},
-        )
-        return _Deployment(served, endpoint, artifact)
-
-    def _fill(self, folder: Path, wanted: list[_Deployment]) -> None:
+    def _fill(self, folder: Path, wanted: list[ServedModel]) -> None:
         copy_into(functions.template(self._settings, TEMPLATE), folder)
         spec = msgspec.structs.replace(self.spec, models=[each.model for each in wanted])
         if self.source is not None:
@@ -365,34 +316,6 @@ class ServingFunction(MLRunFunction):
         settle_requirements(folder, self.requirements, self.source)
         settle_image(folder, self.image)
         settle_http(folder, self.http)
-
-
-@dataclass(frozen=True, slots=True)
-class _Deployment:
-    """One model as it is served, its endpoint, and the logged model it comes from."""
-
-    model: ModelSpec
-    endpoint: Endpoint
-    artifact: ModelArtifact | None
-
-
-def _names(argument: str, names: Sequence[str] | None) -> list[str]:
-    """Names of features or labels; each stands for one value of a row, so none may be there twice."""
-    if (
-        isinstance(names, str)
-        or not isinstance(names, Sequence | None)
-        or len(set(names or ())) < len(names or ())
-    ):
-        raise ConfigError(f"{argument}: must be a list of names, each one once, got {names!r}")
-    return list(names or ())
-
-
-def _model_spec(**fields: Any) -> ModelSpec:
-    check_json(f"model {fields['key']}", fields["parameters"])
-    try:
-        return msgspec.convert(fields, ModelSpec)
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"model {fields['key']!r}: {error}") from error
 
 
 def _check_is_read(settings: Settings, stream: str) -> None:
