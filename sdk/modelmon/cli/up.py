@@ -48,6 +48,7 @@ def up(
     settings = load_settings(project_dir)
     _check_platform(settings)
     _enable_monitoring(settings)
+    _renew(settings)
     runner = Runner(settings.project_dir, tell=_tell)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
@@ -97,6 +98,14 @@ def _enable_monitoring(settings: Settings) -> None:
         from modelmon.project import get_or_create_project
 
         get_or_create_project(settings.project, context=settings.project_dir).enable_model_monitoring()
+
+
+def _renew(settings: Settings) -> None:
+    from modelmon.deploying.renewing import in_words, renew
+
+    renewed = renew(settings)
+    if renewed:
+        errors.print(in_words(renewed), highlight=False, soft_wrap=True)
 
 
 def _announce(runner: Runner) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,12 +15,14 @@ from modelmon.deploying.period import CONTROLLER, with_recorded_period
 from modelmon.deploying.plan import Plan, make_plan, out_of_reach
 from modelmon.deploying.ports import port_there
 from modelmon.deploying.registries import folders_apart
+from modelmon.deploying.renewing import in_words, renew
 from modelmon.deploying.there import FunctionThere
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.function_spec.folders import deployed, functions_folder
 from modelmon.function_spec.platforms import EMBEDDED
 from modelmon.settings import FILE_NAME, STATE_FOLDER, Settings
 
+logger = logging.getLogger(__name__)
 ASK_SECONDS = 60.0
 """For an answer of nuctl that somebody waits for."""
 
@@ -52,6 +55,9 @@ def prepare(
     settings, tick_minutes, unknown = with_recorded_period(settings)
     plan = make_plan(settings, platform, brokers, tick_minutes)
     folders = choose(functions_to_bundle(settings), names)
+    renewed = renew(settings, folders) if settings.project_dir else []
+    if renewed:
+        logger.warning("%s", in_words(renewed))
     findings = _period_not_known(settings, unknown) if unknown and CONTROLLER in folders else []
     findings += bundle(plan, folders, output, find_wheel(wheel or settings.of(NuclioSettings).nuclio_wheel))
     findings += folders_apart(settings)

@@ -149,6 +149,8 @@ def _speaks_as(context: Any) -> str | None:
 
 def _reason(error: BaseException) -> str:
     """What may be told to everybody: of a bug only its kind, its text may hold what a request held."""
+    if isinstance(error, ImportError) and (error.name or "").partition(".")[0] == "modelmon":
+        return f"it stops: {error}; its main.py is of another version of ModelMon: deploy the function again"
     if isinstance(error, ImportError):
         return f"it stops: {error}; add it to the function's requirements"
     if isinstance(error, MemoryError):

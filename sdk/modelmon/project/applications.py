@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from modelmon.counting import count
+from modelmon.deploying.renewing import mark
 from modelmon.errors import ConfigError
 from modelmon.from_mlrun import class_here
 from modelmon.function_spec.function_yaml import FILE
@@ -280,6 +281,7 @@ def _fill(settings: Settings, spec: AppSpec, folder: Path) -> None:
     if spec.template:
         source = functions.template(settings, spec.template)
         copy_into(source, folder)
+        mark(folder)
     elif spec.class_name:
         _fill_from_class(settings, spec, source, folder)
     else:

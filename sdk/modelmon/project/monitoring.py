@@ -10,6 +10,8 @@ from pathlib import Path
 
 from modelmon.counting import count
 from modelmon.deploying.nuctl import how_far
+from modelmon.deploying.renewing import in_words, mark, renew
+from modelmon.deploying.steps import deploy_function
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.function_spec.platforms import EMBEDDED
 from modelmon.ledger import registry
@@ -44,16 +46,18 @@ def enable(
 ) -> None:
     """Deploy stream, controller, writer and (if asked for) the drift app, and make their streams.
 
-    What is deployed already is left as it is: the same call goes on where another one has ended.
+    What is deployed already is left as it is, but for ModelMon's own code of another version: the same call
+    goes on where another one has ended.
     """
     settings = project.settings
     given = None if base_period is None else check_base_period(base_period)
     # The controller is the last: with it monitoring is enabled, and the period is a matter of `update`.
     names = [STREAM, WRITER, *([DRIFT_APP] if drift_app else []), CONTROLLER]
+    renewed = _renew(settings)
     missing = functions.not_deployed(settings, names)
     if CONTROLLER not in missing:
         _refuse_another_period(settings, given)
-        _say_what_is_there(settings, missing, drift_app=drift_app)
+        _say_what_is_there(settings, [*missing, *renewed], drift_app=drift_app)
     else:
         _set_period(settings, _advise(given or settings.base_period), given=given is not None)
     if missing:
@@ -69,6 +73,15 @@ def enable(
         )
     if wait:
         wait_until_ready(settings, names)
+
+
+def _renew(settings: Settings) -> list[str]:
+    renewed = renew(settings)
+    if renewed:
+        tell(in_words(renewed))
+    for name in renewed:
+        deploy_function(settings, name, tell)
+    return renewed
 
 
 @contextmanager
@@ -169,6 +182,7 @@ def _deploy(settings: Settings, name: str, image: str) -> None:
         copy_into(functions.template(settings, template), folder)
         settle_requirements(folder, None, None)
         settle_image(folder, image)
+        mark(folder)
 
     functions.write_function(settings, name, fill, {})
     functions.record(settings, name, "infra", {"template": template}, deployed=True)
@@ -184,8 +198,8 @@ def _refuse_another_period(settings: Settings, given: int | None) -> None:
         )
 
 
-def _say_what_is_there(settings: Settings, missing: Sequence[str], *, drift_app: bool) -> None:
-    if not missing:
+def _say_what_is_there(settings: Settings, changing: Sequence[str], *, drift_app: bool) -> None:
+    if not changing:
         tell(
             f"Monitoring of project {settings.project} is enabled already, in windows of "
             f"{count(_period(settings), 'minute')}: nothing is deployed anew."
