@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +15,6 @@ from modelmon.deploying.period import CONTROLLER, with_recorded_period
 from modelmon.deploying.plan import Plan, make_plan, out_of_reach
 from modelmon.deploying.ports import port_there
 from modelmon.deploying.registries import folders_apart
-from modelmon.deploying.renewing import in_words, renew
 from modelmon.deploying.there import FunctionThere
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.function_spec.folders import deployed, functions_folder
@@ -55,9 +54,8 @@ def prepare(
     settings, tick_minutes, unknown = with_recorded_period(settings)
     plan = make_plan(settings, platform, brokers, tick_minutes)
     folders = choose(functions_to_bundle(settings), names)
-    renewed = renew(settings, folders) if settings.project_dir else []
-    if renewed:
-        logger.warning("%s", in_words(renewed))
+    if settings.project_dir:
+        _renew(settings, folders)
     findings = _period_not_known(settings, unknown) if unknown and CONTROLLER in folders else []
     findings += bundle(plan, folders, output, find_wheel(wheel or settings.of(NuclioSettings).nuclio_wheel))
     findings += folders_apart(settings)
@@ -80,6 +78,14 @@ def deploy(
     if prepared.unreachable:
         raise ConfigError("\n".join(prepared.unreachable))
     nuctl.deploy(prepared.plan, prepared.calls, tell, timeout_seconds)
+
+
+def _renew(settings: Settings, names: Collection[str]) -> None:
+    from modelmon.deploying.renewing import in_words, renew  # brings numpy, and only a project needs it
+
+    renewed = renew(settings, names)
+    if renewed:
+        logger.warning("%s", in_words(renewed))
 
 
 def deploy_function(settings: Settings, name: str, tell: Callable[[str], None]) -> None:
