@@ -125,13 +125,15 @@ class PartitionBuffer:
         if self._replay is not None:
             return self._cut_replay(self._replay)
         taken = self._messages[: self._most_messages]
-        sizes = list(accumulate(map(len, map(_body_of, taken))))
-        taken = taken[: bisect_left(sizes, self._most_bytes) + 1]
+        if self.bytes > self._most_bytes:
+            sizes = list(accumulate(map(len, map(_body_of, taken))))
+            taken = taken[: bisect_left(sizes, self._most_bytes) + 1]
         return Cut(OpenBatch(taken[0].offset, taken[-1].offset, 1, 0), taken)
 
     def done(self, cut: Cut, now: float) -> int:
         """The batch is applied: let its messages go; returns their bytes."""
-        freed = sum(map(len, map(_body_of, cut.messages)))
+        is_all = len(cut.messages) == len(self._messages)
+        freed = self.bytes if is_all else sum(map(len, map(_body_of, cut.messages)))
         self._messages = self._messages[len(cut.messages) :]
         self.bytes -= freed
         self.applied, self._replay, self.since = cut.open.last, None, now
