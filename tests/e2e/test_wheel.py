@@ -55,16 +55,20 @@ print(json.dumps({"cpu_seconds": imported, "modules": sorted(m for m in sys.modu
 """
 
 
+NUMPY = "import time; start = time.process_time(); import numpy; print(time.process_time() - start)"
+
+
 def test_the_core_brings_none_of_the_heavy_packages(core: Path) -> None:
     assert not {"storey", "pandas", "pyarrow", "sqlalchemy", "scipy", "kafka-python", "v3io"} & set(
         installed(core)
     )
 
 
-def test_the_serving_side_costs_at_most_three_tenths_of_a_second_to_import(core: Path) -> None:
+def test_the_serving_side_costs_no_more_to_import_than_numpy(core: Path) -> None:
     run(core, "-c", SERVE, cwd=core.parent)  # writes the bytecode
     seen = [json.loads(run(core, "-c", SERVE, cwd=core.parent)) for _ in range(3)]
-    assert min(entry["cpu_seconds"] for entry in seen) <= 0.3
+    limit = [float(run(core, "-c", NUMPY, cwd=core.parent)) for _ in range(3)]
+    assert min(entry["cpu_seconds"] for entry in seen) <= min(limit)
     assert not {"storey", "pandas", "pyarrow", "sqlalchemy", "scipy", "kafka"} & set(seen[0]["modules"])
 
 

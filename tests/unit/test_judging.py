@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 
 import pytest
 from sqlalchemy import delete
 from typer.testing import CliRunner
 
-from modelmon import wire
 from modelmon.cli import app
 from modelmon.errors import ConfigError
 from modelmon.ledger import registry, schema
@@ -19,6 +17,7 @@ from modelmon.model_monitoring.judging import Asked, judge_windows
 from modelmon.stores.samples import open_samples
 from modelmon.upkeep import asking
 from modelmon.upkeep.pruning import prune
+from modelmon.views.encoding import to_json
 from unit.window_support import E1, E2, GRACE, T0, Chain, at, done, failed, result, waits
 
 MINUTE_US = 60_000_000
@@ -72,8 +71,7 @@ def chain(tmp_path):
 
 def asked_for(windows: int, new: int = 0, app: str = "app", to: int | None = None) -> Asked:
     """Windows of E1 from T0 on."""
-    last = wire.write_moment(at(to or 10 * windows))
-    return Asked(app, windows, new, 1, 0, wire.write_moment(T0), last)
+    return Asked(app, windows, new, 1, 0, from_us(T0), from_us(at(to or 10 * windows)))
 
 
 def hour(chain: Past, endpoint_id: str = E1) -> None:
@@ -201,7 +199,7 @@ def test_it_says_from_when_to_when_there_are_windows_with_rows(chain):
     chain.serve(at(200), now=at(200))
     prune(chain.database, open_samples(chain.settings), chain.series, at(100), FAR)
     asked = chain.judge(0, 10_000)
-    assert (asked.first, asked.last) == (wire.write_moment(at(200)), wire.write_moment(at(210)))
+    assert (asked.first, asked.last) == (from_us(at(200)), from_us(at(210)))
 
 
 def test_a_period_of_many_months_is_read_in_parts(chain, monkeypatch):
@@ -349,7 +347,7 @@ def test_the_command_says_what_was_asked_for(project):
         "6 of them for the first time.\n"
     ) in ended.output
     again = command(project, "--app", "new", "--from", "2023-11-14", "--endpoint", E1, "--json")
-    assert json.loads(again.output) == asdict(asked_for(7, new=1, app="new"))
+    assert json.loads(again.output) == to_json(asked_for(7, new=1, app="new"))
 
 
 def test_the_command_says_that_there_is_nothing_to_judge(project):

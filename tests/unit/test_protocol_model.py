@@ -12,7 +12,7 @@ from __future__ import annotations
 import random
 import threading
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -178,14 +178,15 @@ class MemorySamples(SampleStore):
         table = self.files[path]
         return table if columns is None else table.select([c for c in columns if c in table.column_names])
 
-    def delete(self, paths: Any) -> None:
+    def delete(self, paths: Collection[str]) -> None:
         for path in paths:
             pause()
             self.files.pop(path, None)
 
-    def list(self, prefix: str = "", *, after: str = "") -> Iterator[str]:
+    def list(self, prefix: str = "", after: str = "") -> Iterator[str]:
         pause()
-        return iter(sorted(path for path in self.files if path.startswith(prefix) and path > after))
+        inside = (path.split("/") for path in self.files if not prefix or path.startswith(f"{prefix}/"))
+        return iter(["/".join(parts) for parts in sorted(inside) if parts > after.split("/")])
 
 
 class AtOnce(Executor):

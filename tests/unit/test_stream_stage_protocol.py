@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -73,11 +73,11 @@ class DownAtFirst(SampleStore):
     ) -> pa.Table:
         return self._inner.read(path, columns, span)
 
-    def delete(self, paths: Any) -> None:
+    def delete(self, paths: Collection[str]) -> None:
         self._inner.delete(paths)
 
-    def list(self, prefix: str = "") -> Any:
-        return self._inner.list(prefix)
+    def list(self, prefix: str = "", after: str = "") -> Iterator[str]:
+        return self._inner.list(prefix, after)
 
 
 def test_a_batch_is_cut_at_so_many_messages_and_acknowledged_after_it_is_applied(tmp_path: Path) -> None:

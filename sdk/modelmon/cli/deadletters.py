@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -26,8 +26,6 @@ from modelmon.errors import ConfigError
 from modelmon.model import HOUR_US, UNKNOWN_ENDPOINT, DeadLetter, wall_clock_us
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from modelmon.ledger.dead_letters import Chosen
     from modelmon.settings import Settings
     from modelmon.sql.database import Database
@@ -65,22 +63,23 @@ def list_letters(
       modelmon deadletters list --reason 'in the future'
     """
     from modelmon.ledger.dead_letters import Chosen
-    from modelmon.views.dead_letters import list_dead_letters
+    from modelmon.views.dead_letters import find_dead_letter, letter_id, list_dead_letters, shown_letters
+    from modelmon.views.encoding import to_json
 
     chosen = Chosen(endpoint_id=endpoint or None, reason=reason or None, resent=None if everything else False)
     with _records(load_settings(project_dir)) as records, records.read() as connection:
-        page = list_dead_letters(connection, chosen, limit, _find(connection, after) if after else None)
-        letters = page.letters
-        names = _names(connection, letters)
+        page = list_dead_letters(
+            connection, chosen, limit, find_dead_letter(connection, after) if after else None
+        )
+        letters = shown_letters(connection, page.letters)
     following = letter_id(page.after) if page.after else ""
     if as_json:
-        described = [_described(letter, names) for letter in letters]
-        print_json({"dead_letters": described, "total": page.total, "after": following})
+        print_json({"dead_letters": to_json(letters), "total": page.total, "after": following})
         return
     rows = [
         (
-            letter_id(letter), f"{letter.created:%Y-%m-%d %H:%M:%S}", escape(names[letter.endpoint_id]),
-            escape(letter.field), escape(_told(letter)),
+            letter.id, f"{letter.created:%Y-%m-%d %H:%M:%S}", escape(letter.endpoint_name),
+            escape(letter.field), escape(letter.reason),
             f"{letter.resent:%Y-%m-%d %H:%M:%S}" if letter.resent else "",
         )
         for letter in letters
@@ -106,9 +105,12 @@ def show(letter: Letter, project_dir: ProjectDir = None, as_json: AsJson = False
 
       modelmon deadletters show 3fa2b1c4.0.128.1
     """
+    from modelmon.views.dead_letters import find_dead_letter, shown_letters
+    from modelmon.views.encoding import to_json
+
     with _records(load_settings(project_dir)) as records, records.read() as connection:
-        found = _find(connection, letter)
-        described = _described(found, _names(connection, [found]))
+        (found,) = shown_letters(connection, [find_dead_letter(connection, letter)])
+    described = to_json(found)
     if as_json:
         print_json(described)
         return
@@ -140,17 +142,19 @@ def resend(
 
       modelmon deadletters resend 3fa2b1c4.0.128.1 --body mended.json
     """
+    from modelmon.views.dead_letters import find_dead_letter, letter_id, told, unsent_dead_letters
+
     if bool(letters) == everything or (body and len(letters or []) != 1):
         raise ConfigError("name the ids to send again, or --all; --body goes with one id")
     settings, mended = load_settings(project_dir), _mended(body) if body else None
     with _records(settings) as records:
         with records.read() as connection:
-            chosen = [_find(connection, letter) for letter in letters or []]
-            chosen = chosen or _unsent(connection, endpoint, reason)
+            chosen = [find_dead_letter(connection, letter) for letter in letters or []]
+            chosen = chosen or unsent_dead_letters(connection, endpoint or None, reason or None)
         cut = [] if body else [letter for letter in chosen if letter.not_kept]
         if cut:
             raise ConfigError(
-                f"{letter_id(cut[0])} is not kept whole: {_told(cut[0])}. Give the message with --body"
+                f"{letter_id(cut[0])} is not kept whole: {told(cut[0])}. Give the message with --body"
             )
         _resend(settings, records, chosen, mended)
     if as_json:
@@ -201,18 +205,20 @@ def delete(
 
 def _delete_named(records: Database, letters: list[str]) -> int:
     from modelmon.ledger.dead_letters import remove
+    from modelmon.views.dead_letters import find_dead_letter
 
     with records.write() as connection:
-        found = [_find(connection, letter) for letter in letters]
+        found = [find_dead_letter(connection, letter) for letter in letters]
         return sum(remove(connection, letter) for letter in found)
 
 
 def _delete_chosen(records: Database, chosen: Chosen, yes: bool) -> int:
     """A bounded number in each transaction: functions that set messages aside meanwhile need not wait."""
-    from modelmon.ledger.dead_letters import count, remove_some
+    from modelmon.ledger.dead_letters import remove_some
+    from modelmon.views.dead_letters import count_dead_letters
 
     with records.read() as connection:
-        number = count(connection, chosen)
+        number = count_dead_letters(connection, chosen)
     if number and not yes:
         confirm(f"Delete {number:,} for good?")
     deleted, more = 0, 1
@@ -246,11 +252,6 @@ def _mended(path: Path) -> bytes:
     return body
 
 
-def letter_id(letter: DeadLetter) -> str:
-    """Short name of a dead letter, as the commands take it."""
-    return f"{letter.stream_id[:8]}.{letter.partition}.{letter.offset}.{letter.item}"
-
-
 @contextmanager
 def _records(settings: Settings) -> Iterator[Database]:
     from modelmon.ledger.records import open_records
@@ -260,38 +261,6 @@ def _records(settings: Settings) -> Iterator[Database]:
         yield records
     finally:
         records.close()
-
-
-def _names(connection: Connection, letters: Sequence[DeadLetter]) -> dict[str, str]:
-    """What the letters' endpoints are called; an id stands for one that has no record."""
-    from modelmon.ledger import endpoints
-
-    ids = {letter.endpoint_id for letter in letters}
-    known = endpoints.get_many(connection, ids)
-    return {each: known[each].name if each in known else each for each in ids}
-
-
-def _told(letter: DeadLetter) -> str:
-    """Its reason; of what stands for several, how many."""
-    stands_for_many = letter.offset < 0
-    return f"{letter.not_kept:,} {letter.reason}" if stands_for_many else letter.reason
-
-
-def _unsent(connection: Connection, endpoint: str, reason: str) -> list[DeadLetter]:
-    from modelmon.ledger.dead_letters import Chosen, find
-
-    chosen = Chosen(endpoint_id=endpoint or None, reason=reason or None, resent=False, whole=True)
-    return find(connection, chosen)[::-1]  # the oldest first, as they came
-
-
-def _find(connection: Connection, letter: str) -> DeadLetter:
-    from modelmon.ledger import dead_letters
-
-    match = re.fullmatch(r"([0-9a-zA-Z-]+)\.(\d+)\.(-?\d+)\.(-?\d+)", letter)
-    found = match and dead_letters.get(connection, match[1], int(match[2]), int(match[3]), int(match[4]))
-    if not found:
-        raise ConfigError(f"no dead letter {letter!r}; `modelmon deadletters list --all` shows all ids")
-    return found
 
 
 def _resend(settings: Settings, records: Database, letters: list[DeadLetter], body: bytes | None) -> None:
@@ -328,22 +297,3 @@ def _numbered(letter: DeadLetter, body: bytes) -> bytes:
         return published_by(body, f"resent-{sha256(sending.encode()).hexdigest()[:32]}", 1)
     except RejectedError:
         return body  # it was not mended: it comes back as it was
-
-
-def _described(letter: DeadLetter, names: dict[str, str]) -> dict[str, Any]:
-    return {
-        "id": letter_id(letter),
-        "stream": letter.stream,
-        "stream_id": letter.stream_id,
-        "partition": letter.partition,
-        "offset": letter.offset,
-        "item": letter.item,
-        "endpoint_id": letter.endpoint_id,
-        "endpoint_name": names[letter.endpoint_id],
-        "field": letter.field,
-        "reason": _told(letter),
-        "created": letter.created.isoformat(),
-        "resent": letter.resent.isoformat() if letter.resent else None,
-        "not_kept": letter.not_kept,
-        "body": letter.body.decode(errors="backslashreplace"),
-    }

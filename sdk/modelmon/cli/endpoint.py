@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
 from datetime import datetime
 from datetime import time as time_of_day
 from typing import TYPE_CHECKING, Annotated
@@ -92,6 +91,7 @@ def _delete(settings: Settings, name: str, yes: bool, as_json: bool) -> None:
     from modelmon.model_monitoring.endpoints import called
     from modelmon.model_monitoring.erasing import forget_endpoint
     from modelmon.model_monitoring.locating import opened
+    from modelmon.views.encoding import to_json
 
     with opened(settings) as records, records.read() as connection:
         found = called(connection, name)
@@ -99,7 +99,7 @@ def _delete(settings: Settings, name: str, yes: bool, as_json: bool) -> None:
         confirm(f"Forget {found.name} ({found.endpoint_id}) and everything of it, for good?")
     gone = forget_endpoint(settings, found.endpoint_id)
     if as_json:
-        print_json({"endpoint_id": found.endpoint_id, "endpoint_name": found.name, "deleted": asdict(gone)})
+        print_json({"endpoint_id": found.endpoint_id, "endpoint_name": found.name, "deleted": to_json(gone)})
         return
     console.print(
         f"{escape(found.name)} is forgotten: {count(gone.rows, 'row')} in {count(gone.files, 'file')}, "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -52,10 +51,11 @@ def erase(
     if not endpoint or not where:
         raise ConfigError("erase: name the --endpoint and at least one --where COLUMN=VALUE")
     from modelmon.model_monitoring.erasing import erase_samples
+    from modelmon.views.encoding import to_json
 
     erased = erase_samples(settings, endpoint, _conditions(where), dry_run)
     if as_json:
-        print_json({"endpoint": endpoint, "dry_run": dry_run, **asdict(erased)})
+        print_json({"endpoint": endpoint, "dry_run": dry_run, **to_json(erased)})
     else:
         _show(erased, endpoint, dry_run)
 
@@ -85,16 +85,17 @@ def _show(erased: Erased, endpoint: str, dry_run: bool) -> None:
 
 def _list(settings: Settings, as_json: bool) -> None:
     from modelmon.model_monitoring.locating import opened
+    from modelmon.views.encoding import to_json
     from modelmon.views.erasures import newest_erasures
 
     with opened(settings) as records, records.read() as connection:
         found = newest_erasures(connection, SHOWN)
     if as_json:
-        print_json({"erasures": [asdict(each) for each in found]})
+        print_json({"erasures": to_json(found)})
         return
     rows = [
         (
-            each.started[:19], escape(each.endpoint_name or each.endpoint_id),
+            f"{each.started:%Y-%m-%d %H:%M:%S}", escape(each.endpoint_name or each.endpoint_id),
             escape(", ".join(each.columns)), f"{each.rows:,}", f"{each.files:,}",
             "" if each.finished else "did not come to its end",
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -40,21 +39,22 @@ def judge(
     from modelmon.model import from_us, wall_clock_us
     from modelmon.model_monitoring.judging import judge_windows
     from modelmon.model_monitoring.moments import moment_us
+    from modelmon.views.encoding import to_json
 
     settings = load_settings(project_dir)
     first, last = moment_us(start, "--from", 0), moment_us(end, "--to", wall_clock_us())
     asked = judge_windows(settings, app, from_us(first), from_us(last), endpoint)
     if as_json:
-        print_json(asdict(asked))
+        print_json(to_json(asked))
     else:
         _show(asked)
 
 
 def _show(asked: Asked) -> None:
     name = escape(asked.application_name)
-    if asked.windows:
+    if asked.first and asked.last:
         counted = f"{_counted(asked.windows, 'window')} of {_counted(asked.endpoints, 'endpoint')}"
-        span = f"from {(asked.first or '')[:16]} to {(asked.last or '')[:16]} UTC"
+        span = f"from {asked.first:%Y-%m-%d %H:%M} to {asked.last:%Y-%m-%d %H:%M} UTC"
         new = f", {asked.new:,} of them for the first time" if asked.new else ""
         console.print(f"{name} is asked for {counted}, {span}{new}.", highlight=False, soft_wrap=True)
         console.print("`modelmon status` shows what comes of them.", highlight=False)

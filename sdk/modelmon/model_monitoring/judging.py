@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Connection
 
@@ -12,7 +13,7 @@ from modelmon.errors import ConfigError, no_such
 from modelmon.ledger import endpoints, registry
 from modelmon.ledger.registry import RegisteredApp
 from modelmon.ledger.window_ledger import Watched, watched
-from modelmon.model import Endpoint, wall_clock_us
+from modelmon.model import Endpoint, from_us, wall_clock_us
 from modelmon.model_monitoring.locating import opened
 from modelmon.model_monitoring.moments import Time, moment_us
 from modelmon.settings import Settings
@@ -20,7 +21,6 @@ from modelmon.stores.series import open_series
 from modelmon.upkeep import asking
 from modelmon.upkeep.asking import Found
 from modelmon.windows import Span
-from modelmon.wire import write_moment
 
 MOST_WINDOWS = 10_000
 """Windows of one call: live ones of the app wait until these are judged."""
@@ -29,7 +29,7 @@ MOST_WINDOWS = 10_000
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What an app was asked to judge: so many windows of so many endpoints, `new` of them for the first time,
-    from the start of the `first` to the end of the `last` one (times as on the wire; None: there are none).
+    from the start of the `first` to the end of the `last` one (None: there are none).
 
     `without_rows` windows were judged once and can't be again: their rows are kept no longer.
     """
@@ -39,8 +39,8 @@ class Asked:
     new: int
     endpoints: int
     without_rows: int
-    first: str | None = None
-    last: str | None = None
+    first: datetime | None = None
+    last: datetime | None = None
 
 
 def judge_windows(
@@ -85,8 +85,8 @@ def _asked(application_name: str, found: Sequence[Found], new: int) -> Asked:
         new,
         sum(bool(each.kept) for each in found),
         sum(each.gone for each in found),
-        write_moment(min(span.start_us for span in spans)) if spans else None,
-        write_moment(max(span.end_us for span in spans)) if spans else None,
+        from_us(min(span.start_us for span in spans)) if spans else None,
+        from_us(max(span.end_us for span in spans)) if spans else None,
     )
 
 

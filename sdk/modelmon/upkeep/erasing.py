@@ -7,6 +7,7 @@ got, and the next one does the rest.
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -52,6 +53,7 @@ class _Erasure:
     wanted: Wanted
     erasure_id: str
     now_us: int
+    began: float = field(default_factory=time.monotonic)
     found: dict[str, int] = field(default_factory=dict)
     written: set[str] = field(default_factory=set)
 
@@ -112,8 +114,9 @@ def _begin(erasure: _Erasure, columns: Sequence[str]) -> None:
 
 def _finish(erasure: _Erasure) -> None:
     mine = erasures.c.erasure_id == erasure.erasure_id
+    finished_us = erasure.now_us + round((time.monotonic() - erasure.began) * 1e6)
     with erasure.database.write() as connection:
-        connection.execute(update(erasures).where(mine).values(finished_us=erasure.now_us))
+        connection.execute(update(erasures).where(mine).values(finished_us=finished_us))
 
 
 def _look_at_all(erasure: _Erasure) -> None:

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import msgspec
 from sqlalchemy import Connection, select
 
 from modelmon.ledger.schema import endpoints, erasures
-from modelmon.wire import write_moment
+from modelmon.model import from_us
 
 
 @dataclass(frozen=True, slots=True)
 class ShownErasure:
-    """One run of `modelmon erase`. Times are as on the wire; `finished` None: it did not come to its end."""
+    """One run of `modelmon erase`. `finished` None: it did not come to its end."""
 
     endpoint_id: str
     endpoint_name: str
     columns: tuple[str, ...]
     rows: int
     files: int
-    started: str
-    finished: str | None
+    started: datetime
+    finished: datetime | None
 
 
 def newest_erasures(connection: Connection, limit: int) -> list[ShownErasure]:
@@ -36,8 +37,8 @@ def newest_erasures(connection: Connection, limit: int) -> list[ShownErasure]:
             tuple(msgspec.json.decode(row.columns)),
             row.rows,
             row.files,
-            write_moment(row.started_us),
-            write_moment(row.finished_us) if row.finished_us is not None else None,
+            from_us(row.started_us),
+            from_us(row.finished_us) if row.finished_us is not None else None,
         )
         for row in connection.execute(ordered)
     ]
