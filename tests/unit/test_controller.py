@@ -409,6 +409,7 @@ def test_a_window_that_killed_its_app_as_often_as_it_may_is_not_sent_again(chain
     assert chain.app_events() == []
 
 
+@pytest.mark.slow
 def test_a_window_whose_app_waits_is_sent_again_ever_more_rarely_and_never_given_up(chain):
     chain.serve(at(0), at(11), now=at(11))
     sends = []

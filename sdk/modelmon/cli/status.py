@@ -21,7 +21,7 @@ from modelmon.model import wall_clock_us
 
 if TYPE_CHECKING:
     from modelmon.settings import Settings
-    from modelmon.views.clock import Clock
+    from modelmon.views.clock import ClockState
     from modelmon.views.endpoints import EndpointQuery, Sort
     from modelmon.views.lag import PartitionLag
     from modelmon.views.project_status import ProjectStatus
@@ -175,7 +175,7 @@ def _print_lag(lags: Iterable[PartitionLag]) -> None:
         console.print(f"Lag: {', '.join(behind) or 'none'}.", highlight=False)
 
 
-def _print_clock(clock: Clock) -> None:
+def _print_clock(clock: ClockState) -> None:
     if clock.behind_seconds and clock.newest_commit:
         console.print(
             f"The clock went back: events were written at {clock.newest_commit:%Y-%m-%d %H:%M:%S}, which is "

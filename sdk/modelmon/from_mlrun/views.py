@@ -95,7 +95,7 @@ class ProjectSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class ProjectStatus:
+class MLRunProjectStatus:
     """A project that was opened is there."""
 
     state: str = "online"

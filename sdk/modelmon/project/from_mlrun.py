@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from modelmon.from_mlrun import missing, refuse
-from modelmon.from_mlrun.views import FunctionStatus, Metadata, ProjectSpec, ProjectStatus
+from modelmon.from_mlrun.views import FunctionStatus, Metadata, MLRunProjectStatus, ProjectSpec
 from modelmon.function_spec.folders import address_file
 from modelmon.function_spec.platforms import EMBEDDED
 from modelmon.local.runner_state import read_report
@@ -46,8 +46,8 @@ class MLRunProject:
         return ProjectSpec(str(self.context), self.artifact_path)
 
     @property
-    def status(self) -> ProjectStatus:
-        return ProjectStatus()
+    def status(self) -> MLRunProjectStatus:
+        return MLRunProjectStatus()
 
     @property
     def artifact_path(self) -> str:

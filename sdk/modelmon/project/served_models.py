@@ -21,7 +21,7 @@ from modelmon.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class ServedModel:
+class DeployedModel:
     """One model as it is served, its endpoint, and the logged model it comes from."""
 
     model: ModelSpec
@@ -82,7 +82,7 @@ def model_path_of(settings: Settings, model_path: object) -> str:
     return str(functions.existing(model_path, "model_path", Path(settings.project_dir)))
 
 
-def served(settings: Settings, spec: ServingSpec, model: ModelSpec, *, here: bool = False) -> ServedModel:
+def served(settings: Settings, spec: ServingSpec, model: ModelSpec, *, here: bool = False) -> DeployedModel:
     """A model of this function as it is deployed; `here`: as it is served in this process."""
     artifact = find_model(settings, model.model_path) if model.model_path.startswith("store://") else None
     inputs = model.inputs or list(artifact.inputs if artifact else ())
@@ -106,4 +106,4 @@ def served(settings: Settings, spec: ServingSpec, model: ModelSpec, *, here: boo
         policy={"tracking_policy": spec.tracking.policy} if spec.tracking.policy else {},
     )
     placed = msgspec.structs.replace(model, model_path=path, inputs=inputs, outputs=outputs)
-    return ServedModel(placed, endpoint, artifact)
+    return DeployedModel(placed, endpoint, artifact)

@@ -24,7 +24,7 @@ from modelmon.project.http import HttpOptions, settle_http
 from modelmon.project.invoking import invoke
 from modelmon.project.requirements import given_requirements, settle_requirements
 from modelmon.project.served_models import (
-    ServedModel,
+    DeployedModel,
     class_name_of,
     model_path_of,
     model_spec,
@@ -300,7 +300,7 @@ class ServingFunction(MLRunFunction):
     def _settings(self) -> Settings:
         return self._project.settings
 
-    def _fill(self, folder: Path, wanted: list[ServedModel]) -> None:
+    def _fill(self, folder: Path, wanted: list[DeployedModel]) -> None:
         copy_into(functions.template(self._settings, TEMPLATE), folder)
         spec = msgspec.structs.replace(self.spec, models=[each.model for each in wanted])
         if self.source is not None:

@@ -18,7 +18,7 @@ from modelmon.wire import write_moment
 _encode = msgspec.json.Encoder().encode
 
 
-class PlainRequest(msgspec.Struct):
+class TrackedRequest(msgspec.Struct):
     """A request as most are: rows of values, as lists."""
 
     inputs: list[list[int | float | str | bool]]
@@ -30,11 +30,11 @@ class _Response(msgspec.Struct):
     outputs: msgspec.Raw = msgspec.Raw(b"")
 
 
-_read_request = msgspec.msgpack.Decoder(PlainRequest).decode
+_read_request = msgspec.msgpack.Decoder(TrackedRequest).decode
 _read_response = msgspec.json.Decoder(_Response).decode
 
 
-def plain_request(logged: Logged) -> PlainRequest | None:
+def plain_request(logged: Logged) -> TrackedRequest | None:
     """The request of an event that `EventText` may be able to write."""
     is_usual = logged.error is None and logged.rows is None and not logged.metrics
     if not is_usual or logged.response[:1] != b"{":
@@ -54,7 +54,7 @@ class EventText:
         self.publisher_id = publisher_id
         self._form = _form_of(source, publisher_id)
 
-    def write(self, logged: Logged, request: PlainRequest, when_us: int, number: int) -> bytes | None:
+    def write(self, logged: Logged, request: TrackedRequest, when_us: int, number: int) -> bytes | None:
         """The event; None unless rows of as many values as the model has inputs were answered one by one."""
         inputs = _inputs(request.inputs, self.source.inputs)
         outputs = _outputs(bytes(_read_response(logged.response).outputs), len(request.inputs))

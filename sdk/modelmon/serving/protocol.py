@@ -27,7 +27,7 @@ class Reply(NamedTuple):
     content_type: str
 
 
-class Target(NamedTuple):
+class RequestPath(NamedTuple):
     """What a path asks for; "" where it does not say."""
 
     model: str
@@ -47,23 +47,23 @@ class Request:
         self.body = body
 
 
-def read_target(path: str) -> Target:
+def read_target(path: str) -> RequestPath:
     """The model ("name" or "name:version") and operation of a path below /v2/models.
 
     Raises RejectedError for another path.
 
     >>> read_target("/v2/models/delay/versions/v1/infer")
-    Target(model='delay:v1', operation='infer')
+    RequestPath(model='delay:v1', operation='infer')
     """
     path = path.partition("?")[0]
     if path in ("", "/"):
-        return Target("", "")
+        return RequestPath("", "")
     if path != PREFIX and not path.startswith(PREFIX + "/"):
         raise RejectedError(f"paths start with {PREFIX} or are {HEALTH}, got {path!r}")
     parts = [part for part in path[len(PREFIX) :].split("/") if part]
     if len(parts) >= 3 and parts[1] == "versions":
         parts = [f"{parts[0]}:{parts[2]}", *parts[3:]]
-    return Target(parts[0] if parts else "", "/".join(parts[1:]))
+    return RequestPath(parts[0] if parts else "", "/".join(parts[1:]))
 
 
 def read_body(body: Any, content_type: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ IN_THE_FUTURE = "in the future"
 
 
 @dataclass(frozen=True, slots=True)
-class Clock:
+class ClockState:
     """What the clock did.
 
     `behind_seconds`: how far it stands before the newest commit of the stream function, 0.0 where it does
@@ -30,11 +30,11 @@ class Clock:
     set_aside: int
 
 
-def read_clock(connection: Connection, now_us: int) -> Clock:
+def read_clock(connection: Connection, now_us: int) -> ClockState:
     """What the clock did, as far as it is known at this time."""
     newest_us = connection.scalar(select(func.max(traffic.c.committed_us)))
     behind_us = 0 if newest_us is None else newest_us - now_us
-    return Clock(
+    return ClockState(
         behind_us / 1_000_000 if behind_us > STEP_US else 0.0,
         None if newest_us is None else from_us(newest_us),
         count(connection, Chosen(reason=IN_THE_FUTURE, resent=False, whole=True)),

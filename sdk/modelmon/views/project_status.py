@@ -13,7 +13,7 @@ from modelmon.model import from_us
 from modelmon.settings import Settings
 from modelmon.sql.database import Database
 from modelmon.stores.series.base import SeriesStore
-from modelmon.views.clock import Clock, read_clock
+from modelmon.views.clock import ClockState, read_clock
 from modelmon.views.endpoint_facts import Looking
 from modelmon.views.endpoints import EndpointPage, EndpointQuery, EndpointSummary, list_endpoints
 from modelmon.views.incidents import ENDED, MOST, Incident, ended_incidents, open_incidents
@@ -51,7 +51,7 @@ class ProjectStatus:
     lag: tuple[PartitionLag, ...]
     unavailable: tuple[UnknownLag, ...]
     dead_letters: int
-    clock: Clock
+    clock: ClockState
 
 
 def project_status(
