@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import select
 
@@ -145,11 +146,29 @@ def test_killed_at_any_step_it_is_finished_by_running_it_again(house: House, mer
             erase(*place.stores(Mortal(step)), "e", {"who": "2"}, MONTH_OVER)
         assert set(expected["x"]) <= set(place.read()["x"]), step
         erase(*place.stores(), "e", {"who": "2"}, MONTH_OVER)
-        sweep(place.database, place.samples, MONTH_OVER, time.monotonic() + 60)
         assert place.read() == expected, step
+        assert _plainly(place) == [("1", 10 * day + 1) for day in range(3)] + [
+            ("3", 10 * day + 3) for day in range(3)
+        ], step
         assert place.on_disk() == place.listed(), step
         assert sum(rows for _, _, rows, _, _ in _audit(place)) == 3, step
         assert place.count(rewrites) == 0, step
+
+
+def _plainly(house: House) -> list[tuple[str, int]]:
+    """What a reader finds who knows of nothing but the files."""
+    files = (house.folder / "samples").rglob("*.parquet")
+    rows = [row for path in files for row in pq.read_table(path, partitioning=None).to_pylist()]
+    return sorted((str(row["who"]), row["x"]) for row in rows)
+
+
+def test_what_a_killed_merge_has_read_is_gone_too(house: House) -> None:
+    _fill(house)
+    with pytest.raises(Killed):
+        compact(*house.stores(Mortal(8)), MONTH_OVER, time.monotonic() + 60, min_files=2)
+    assert any("/c-" in path for path in house.on_disk())
+    _erase(house, who="2")
+    assert [who for who, _ in _plainly(house)] == ["1"] * 6 + ["3"] * 6
 
 
 def test_a_compaction_under_way_brings_nothing_back(house: House) -> None:

@@ -45,10 +45,18 @@ def sample_folder(endpoint_id: str, hour_us: int) -> str:
     >>> sample_folder("e", 0)
     'key=e/year=1970/month=01/day=01/hour=00'
     """
-    hour, key = _moment(hour_us), endpoint_id
-    if key != key.lower():  # `A` and `a` are one folder on some disks
-        key = f"{key}~{crc32(key.encode()):08x}"
-    return f"key={key}/year={hour:%Y}/month={hour:%m}/day={hour:%d}/hour={hour:%H}"
+    return f"{endpoint_folder(endpoint_id)}/{_moment(hour_us):year=%Y/month=%m/day=%d/hour=%H}"
+
+
+def endpoint_folder(endpoint_id: str) -> str:
+    """The folder of all files of one endpoint.
+
+    >>> endpoint_folder("e"), endpoint_folder("E")
+    ('key=e', 'key=E~d4b45a92')
+    """
+    if endpoint_id != endpoint_id.lower():  # `A` and `a` are one folder on some disks
+        return f"key={endpoint_id}~{crc32(endpoint_id.encode()):08x}"
+    return f"key={endpoint_id}"
 
 
 def _moment(time_us: int) -> datetime:

@@ -16,18 +16,19 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 
 from modelmon.columns import TIMESTAMP
 from modelmon.errors import ConfigError
-from modelmon.ledger.schema import erasures, files, rewrites
+from modelmon.ledger.schema import erasures, files
 from modelmon.sql.database import Database
 from modelmon.sql.statements import chunks
 from modelmon.stores.base import SampleStore
 from modelmon.stores.listing import stored_column
 from modelmon.stores.matching import JSON_COLUMNS, matching
 from modelmon.stores.reading import read_columns
-from modelmon.upkeep.rewriting import begin, carry_out
+from modelmon.upkeep.rewriting import begin, carry_out, overtake
+from modelmon.upkeep.sweep import sweep_endpoint
 
 TESTED_AT_ONCE = 64  # files whose rows are looked at together
 Wanted = Mapping[tuple[str, str], str]
@@ -107,12 +108,13 @@ def _begin(erasure: _Erasure, columns: Sequence[str]) -> None:
         "finished_us": None,
     }  # fmt: skip
     with erasure.database.write() as connection:
-        # What is being merged now is overtaken, so that no file appears that was read before.
-        connection.execute(delete(rewrites).where(rewrites.c.endpoint_id == erasure.endpoint_id))
+        overtake(connection, erasure.endpoint_id)
         connection.execute(insert(erasures), [row])
 
 
 def _finish(erasure: _Erasure) -> None:
+    """The files that were replaced go, those too that a run or a merge has left that was killed."""
+    sweep_endpoint(erasure.database, erasure.samples, erasure.endpoint_id, erasure.now_us)
     mine = erasures.c.erasure_id == erasure.erasure_id
     finished_us = erasure.now_us + round((time.monotonic() - erasure.began) * 1e6)
     with erasure.database.write() as connection:

@@ -22,6 +22,7 @@ from modelmon.sql.statements import CHUNK
 from modelmon.stores.base import SampleStore
 from modelmon.stores.series.base import SeriesStore
 from modelmon.upkeep.pruning import some_rows
+from modelmon.upkeep.sweep import sweep_endpoint
 
 _OTHERS = (schema.erasures, schema.endpoints)
 """Who was asked to erase what stays known; the record goes last."""
@@ -46,14 +47,8 @@ def forget(
 
     Raises UnavailableError; what went until then is gone.
     """
-    number = rows = 0
-    while True:
-        with database.write() as connection:
-            found = _unlist(connection, endpoint_id)
-        if not found:
-            break
-        samples.delete(list(found))  # killed before this, the sweep finds them
-        number, rows = number + len(found), rows + sum(found.values())
+    number, rows = _delete_files(database, samples, endpoint_id)
+    number += sweep_endpoint(database, samples, endpoint_id, now_us)  # what a run that was killed has left
     series.forget(endpoint_id)
     forgotten, more = 0, 1
     forget_some = some_rows(windows, windows.c.endpoint_id == endpoint_id)
@@ -61,11 +56,30 @@ def forget(
         with database.write() as connection:
             more = forget_some(connection)
         forgotten += more
+    while not _forget_record(database, endpoint_id, now_us):  # batches were applied meanwhile
+        late = _delete_files(database, samples, endpoint_id)
+        number, rows = number + late[0], rows + late[1]
+    return Forgotten(number, rows, forgotten)
+
+
+def _delete_files(database: Database, samples: SampleStore, endpoint_id: str) -> tuple[int, int]:
+    """How many files with how many rows were listed; killed before they are deleted, the next run sweeps."""
+    number = rows = 0
+    while True:
+        with database.write() as connection:
+            found = _unlist(connection, endpoint_id)
+        if not found:
+            return number, rows
+        samples.delete(list(found))
+        number, rows = number + len(found), rows + sum(found.values())
+
+
+def _forget_record(database: Database, endpoint_id: str, now_us: int) -> bool:
+    """All that is left in the ledger, its name included; not while a file of it is listed."""
     with database.write() as connection:
         endpoints.hold_alone(connection, endpoint_id)  # first of all, as the writer does
-        late: dict[str, int] = {}  # of batches that were applied meanwhile
-        while found := _unlist(connection, endpoint_id):
-            late |= found
+        if connection.execute(select(files.c.path).where(files.c.endpoint_id == endpoint_id)).first():
+            return False
         facts = [incident_fact(each) for each in resolve_endpoint(connection, endpoint_id, now_us)]
         if (known := endpoints.get(connection, endpoint_id)) is not None:
             facts.append(endpoint_fact(outbox.ENDPOINT_REMOVED, known))
@@ -75,8 +89,7 @@ def forget(
             connection.execute(delete(table).where(table.c.endpoint_id == endpoint_id))
         endpoints.delete(connection, endpoint_id)
         outbox.write(connection, facts, now_us)
-    samples.delete(list(late))
-    return Forgotten(number + len(late), rows + sum(late.values()), forgotten)
+    return True
 
 
 def _unlist(connection: Connection, endpoint_id: str) -> dict[str, int]:

@@ -62,6 +62,11 @@ def begin(
     return rewrite
 
 
+def overtake(connection: Connection, endpoint_id: str) -> None:
+    """What is being rewritten of an endpoint comes to nothing: no file appears that was read before."""
+    connection.execute(delete(rewrites).where(rewrites.c.endpoint_id == endpoint_id))
+
+
 def forget_abandoned(connection: Connection, now_us: int) -> None:
     """Rewrites begun so long ago that whoever began them is taken for dead."""
     connection.execute(delete(rewrites).where(rewrites.c.started_us < now_us - ABANDONED_AFTER_US))

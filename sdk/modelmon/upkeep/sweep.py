@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +15,9 @@ from modelmon.model import HOUR_US
 from modelmon.sql.database import Database
 from modelmon.sql.statements import chunks
 from modelmon.stores.base import SampleStore
+from modelmon.stores.reaching import endpoint_folder
 from modelmon.stores.samples_files import HIDDEN
+from modelmon.upkeep.rewriting import overtake
 
 BATCH_FILE = re.compile(r"([0-9a-f]{8})-(\d+)-(\d+)-(\d+)\.parquet")
 REWRITTEN_FILE = re.compile(r"c-([0-9a-f]{32})\.parquet")
@@ -25,7 +28,13 @@ Applied = Mapping[tuple[str, int], int]
 
 
 def sweep(
-    database: Database, samples: SampleStore, now_us: int, deadline: float, *, after: str = ""
+    database: Database,
+    samples: SampleStore,
+    now_us: int,
+    deadline: float,
+    *,
+    after: str = "",
+    folder: str = "",
 ) -> tuple[int, str]:
     """Delete what is certain never to be listed, in the order of paths from `after` on, until `deadline`.
 
@@ -36,7 +45,7 @@ def sweep(
     deleted = 0
     # A file is seen on disk first and looked up in the records after: what is unlisted then and applied
     # can't come to be listed.
-    for paths in chunks(samples.list(after=after)):
+    for paths in chunks(samples.list(folder, after)):
         with database.read() as connection:
             useless = list(_useless(connection, paths, now_us))
         samples.delete(useless)
@@ -44,6 +53,15 @@ def sweep(
         if time.monotonic() >= deadline:
             return deleted, paths[-1]
     return deleted, ""
+
+
+def sweep_endpoint(database: Database, samples: SampleStore, endpoint_id: str, now_us: int) -> int:
+    """The same for all files of one endpoint, to the end, those of rewrites under way too, which come to
+    nothing; returns how many were deleted."""
+    with database.write() as connection:
+        overtake(connection, endpoint_id)
+    deleted, _ = sweep(database, samples, now_us, math.inf, folder=endpoint_folder(endpoint_id))
+    return deleted
 
 
 def _useless(connection: Connection, paths: Sequence[str], now_us: int) -> Iterator[str]:
