@@ -96,7 +96,10 @@ ACCURACY = verdict(1, 0.6, application_name="mine", result_name="accuracy", resu
             "incomplete", "wind 0.50, feature_drift on a part of the window",
         ),
         (endpoint(verdict(-1), states=("warming up",)), [], "warming up", "12 rows are too few"),
-        (endpoint(verdict(-1, extra={"state": "no reference"})), [], "no verdict", "no reference"),
+        (
+            endpoint(verdict(-1, extra={"state": "no reference"})), [],
+            "no verdict", "no training set: register it again, with one",
+        ),
         (endpoint(apps=[AppStanding("a", None, (), "")]), [], "no verdict",
          "its apps gave metrics only"),
         (endpoint(), [], "waiting", "for its first window"),

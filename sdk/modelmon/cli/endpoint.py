@@ -47,7 +47,8 @@ def endpoint(
 
     With --delete it is forgotten: samples, series, windows, incidents, counts,
     its record last, so that a command that was killed can be given again.
-    What still comes for it registers it anew.
+    What still comes for it registers it anew,
+    without a training set: register it again then.
 
     Examples:
 

@@ -25,6 +25,8 @@ detected, in the words of the incidents."""
 _RANK = {state: place for place, state in enumerate(WORST_FIRST)}
 _ALARMS = {1: SUSPECTED, 2: DETECTED}
 _CALM = 0
+NO_REFERENCE = "no reference"
+"""What the drift app says of an endpoint that has no training set."""
 
 
 class Standing(NamedTuple):
@@ -121,6 +123,8 @@ def _no_verdict(verdict: AnyVerdict) -> str:
     if verdict.stale and verdict.result_status == _CALM and verdict.end_infer_time is not None:
         return f"verdict of {verdict.end_infer_time:%Y-%m-%d %H:%M} UTC"
     state = extra_data(verdict.result_extra_data).get("state")
+    if state == NO_REFERENCE:
+        return "no training set: register it again, with one"
     return str(state) if state else _words(verdict)
 
 
