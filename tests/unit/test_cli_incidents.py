@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from modelmon.cli import main, output
+from modelmon.cli.showing import cut
 from modelmon.model import from_us
 from modelmon.views.incidents import ended_incidents, histograms_of, open_incidents
 from unit.window_support import E1, E2, Chain, at, done, failed, result, stats
@@ -71,9 +72,9 @@ def test_open_ones_are_listed_before_those_that_ended(chain: Chain, incidents: A
     judge(chain, 1, 2, 0, 2)
     assert incidents("list").splitlines() == [
         f"  data-drift-detected: {E1}-name, wind 0.90, feature_drift",
-        "    2: raised, 1 window from 2023-11-14 22:50 UTC, app app",
+        "    incident 2: raised, 1 window from 2023-11-14 22:50 UTC, app app",
         f"  data-drift-detected: {E1}-name, wind 0.90, feature_drift",
-        "    1: resolved (calm), 2 windows from 2023-11-14 22:20 to 2023-11-14 22:30 UTC, "
+        "    incident 1: resolved (calm), 2 windows from 2023-11-14 22:20 to 2023-11-14 22:30 UTC, "
         "1 detected from 2023-11-14 22:30 UTC on, app app",
     ]
     assert [each["incident_id"] for each in incidents("list", "--open", "--json")["incidents"]] == [2]
@@ -169,3 +170,15 @@ def test_pages_follow_each_other_without_a_gap(chain: Chain) -> None:
         assert pages == [[3, 2], [1]]
         assert [each.incident_id for each in open_incidents(connection, before=5)] == [4]
         assert open_incidents(connection, before=4) == []
+
+
+def test_of_the_open_ones_detected_stand_before_suspected(chain: Chain, incidents: Any) -> None:
+    judge(chain, 2)
+    judge(chain, 1, endpoint_id=E2)
+    shown = incidents("list")
+    assert shown.index("incident 1: ") < shown.index("incident 2: ")
+
+
+def test_a_long_reason_is_cut_in_a_list_and_short_ones_are_not() -> None:
+    assert cut("x" * 300) == "x" * 119 + "…"
+    assert cut("x" * 120) == "x" * 120

@@ -42,13 +42,17 @@ def new(
     if made.exists():
         raise ConfigError(f"{made} is there already; choose another name")
     _copy_whole(template("apps/_template"), made)
-    console.print(f"Made {escape(str(made))}. Edit its main.py, then register it:", highlight=False)
     console.print(
-        f'  project.set_model_monitoring_function("{name}", func="{made}/main.py")',
+        f"Made {escape(str(made))}. Edit its main.py, then deploy it, by a script of your own:",
+        highlight=False,
+    )
+    console.print(
+        f'  project.set_model_monitoring_function("{name}", func="{made}/main.py").deploy()',
         highlight=False,
         markup=False,
         soft_wrap=True,  # to be copied
     )
+    console.print("`modelmon up` runs it from then on.", highlight=False)
 
 
 def _copy_whole(source: Path, made: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
@@ -32,7 +33,7 @@ def disk(project_dir: ProjectDir = None, as_json: AsJson = False) -> None:
         shown = {"project": settings.project, "parts": found, "unavailable": unavailable}
         print_json(to_json(shown))
         return
-    _show(found)
+    _show(found, datetime.now(UTC))
     for name, reason in unavailable.items():
         console.print(f"[yellow]stream {escape(name)}[/yellow]: {escape(reason)}", soft_wrap=True)
 
@@ -56,16 +57,24 @@ def _read(settings: Settings) -> tuple[list[Room], dict[str, str]]:
         return rooms(records, opened, settings, wall_clock_us()), unavailable
 
 
-def _show(found: list[Room]) -> None:
+def _show(found: list[Room], now: datetime) -> None:
     from modelmon.views.disk import size
 
     rows = [
         (
             escape(each.part), "" if each.bytes is None else size(each.bytes),
             "" if each.count is None else f"{each.count:,}",
-            "" if each.next is None else f"{each.next:%Y-%m-%d %H:%M}",
+            _when(each.next, now),
             escape(f"{each.deleted}; {each.held_by}" if each.held_by else each.deleted),
         )
         for each in found
     ]  # fmt: skip
     print_table("Disk", ["=part", "#size", "#holds", "=next deletion (UTC)", "+deleted"], rows)
+    if any(each.next is not None and each.next <= now for each in found):
+        console.print("due: maintenance looks every 10 minutes while the controller runs.", style="dim")
+
+
+def _when(moment: datetime | None, now: datetime) -> str:
+    if moment is None:
+        return ""
+    return "due" if moment <= now else f"{moment:%Y-%m-%d %H:%M}"

@@ -66,6 +66,8 @@ def endpoint(
 
     settings = load_settings(project_dir)
     _check_one(window=window, feature=feature, delete=delete)
+    if yes and not delete:
+        raise ConfigError("--yes: goes with --delete, which is not given")
     if delete:
         _delete(settings, name, yes, as_json)
         return

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from modelmon.cli.output import AsJson, ProjectDir, console, load_settings, print_json, print_table
-from modelmon.cli.showing import print_incident
+from modelmon.cli.showing import print_incident, worst_first
 from modelmon.errors import ConfigError
 from modelmon.model import wall_clock_us
 
@@ -44,7 +44,7 @@ def list_incidents(
     project_dir: ProjectDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """List what is open and then what ended, the newest of both first.
+    """List what is open, detected before suspected, then what ended; else the newest first.
 
     Examples:
 
@@ -63,7 +63,7 @@ def list_incidents(
     if as_json:
         print_json(to_json(page))
         return
-    for incident in page.incidents:
+    for incident in worst_first(page.incidents):
         print_incident(incident, incident.endpoint_name)
     if page.after is not None:
         console.print(
@@ -124,7 +124,7 @@ def _how_it_ended(incident: Incident) -> str:
 
 def _show(history: IncidentHistory) -> None:
     incident = history.incident
-    print_incident(incident, incident.endpoint_name)
+    print_incident(incident, incident.endpoint_name, whole=True)
     console.print(f"    endpoint {incident.endpoint_id}", style="dim", highlight=False, soft_wrap=True)
     events = [
         (f"{each.at:%Y-%m-%d %H:%M:%S}", each.after, each.status, f"{each.window:%Y-%m-%d %H:%M}", each.why)

@@ -29,6 +29,8 @@ LEAST, WIDE, GAP = 20, 100, "  "
 """Cells that the reason has at least; from how many on rows are shown too; between the columns."""
 UNDECIDED = ("waiting", "incomplete", "warming up", "no verdict", "no data")
 OPEN, ENDED, FEW = 10, 3, 3
+MOST = 120
+"""Characters of a reason in a list, an app's error for example; the page of the one thing has the whole."""
 
 
 def print_project(found: ProjectStatus) -> None:
@@ -62,6 +64,8 @@ def print_incidents(
         ("Open incidents", [each for each in found if each.resolved is None], OPEN),
         ("Incidents that ended", [each for each in found if each.resolved is not None], ENDED),
     ):
+        if title == "Open incidents":
+            chosen = worst_first(chosen)
         if chosen:
             output.console.print(f"\n[bold]{title}[/bold]", highlight=False)
         for incident in chosen[:most]:
@@ -71,6 +75,11 @@ def print_incidents(
             output.console.print(
                 f"  and {least}{len(chosen) - most:,} more: `modelmon incidents list`", style="dim"
             )
+
+
+def worst_first(found: Sequence[Incident]) -> list[Incident]:
+    """Open before ended, detected before suspected among the open; else as they come, the newest first."""
+    return sorted(found, key=lambda each: 2 if each.resolved else int(each.severity != "high"))
 
 
 def print_waiting(shown: Sequence[EndpointSummary], now: datetime) -> None:
@@ -127,7 +136,7 @@ def _print_endpoints(shown: Sequence[EndpointSummary], now: datetime) -> None:
     columns = {
         "endpoint": [names[each.endpoint_id] for each in shown],
         "state": [each.state for each in shown],
-        "why": [each.why for each in shown],
+        "why": [cut(each.why) for each in shown],
         "rows": [f"{each.received:,}" for each in shown],
         "last request": [when(_last_request(each), now) for each in shown],
     }
@@ -155,17 +164,23 @@ def _print_line(cells: Mapping[str, Text], widths: Mapping[str, int]) -> None:
     output.console.print(line, soft_wrap=True)
 
 
-def print_incident(incident: Incident, name: str) -> None:
-    """What was found, and below it how it went on."""
+def print_incident(incident: Incident, name: str, *, whole: bool = False) -> None:
+    """What was found, `whole` or as far as a list has room, and below it how it went on."""
+    said = incident.words if whole else cut(incident.words)
     colour = "red" if incident.severity == "high" else "yellow"
     output.console.print(
-        f"  [{colour}]{incident.kind}[/]: [bold]{escape(name)}[/bold], {escape(incident.words)}",
+        f"  [{colour}]{incident.kind}[/]: [bold]{escape(name)}[/bold], {escape(said)}",
         highlight=False, soft_wrap=True,
     )  # fmt: skip
     output.console.print(
-        f"    {incident.incident_id}: {_course(incident)}, app {escape(incident.application_name)}",
+        f"    incident {incident.incident_id}: {_course(incident)}, app {escape(incident.application_name)}",
         style="dim", highlight=False, soft_wrap=True,
     )  # fmt: skip
+
+
+def cut(text: str) -> str:
+    """As much of a reason as a list has room for."""
+    return text if len(text) <= MOST else text[: MOST - 1] + "…"
 
 
 def _course(incident: Incident) -> str:
