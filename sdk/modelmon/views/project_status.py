@@ -68,10 +68,10 @@ def project_status(
 ) -> ProjectStatus:
     """Read it all; `streams` is consumer group to the stream it reads.
 
-    `results` and `metrics` of the endpoints on the page: of the newest window that each app has judged, with
-    `since_us` of the windows that start then or later, page after page (`values_after`); none without
-    `values`. `incidents` of them, the newest
-    first: the open ones, and of those that ended the newest, or those since.
+    `results` and `metrics` of the endpoints on the page: of the ten newest windows that each app has judged,
+    with `since_us` of the windows that start then or later, page after page (`values_after`); none without
+    `values`. `incidents` of them, the newest first: the open ones, and of those that ended the newest, or
+    those since.
     """
     looking = Looking(now_us, settings)
     with database.read() as connection:
