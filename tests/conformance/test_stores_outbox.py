@@ -100,12 +100,12 @@ def test_facts_are_kept_until_they_are_old_and_every_reader_has_settled_them(rec
     with records.write() as connection:
         outbox.join(connection, "mail")
         outbox.settle(connection, "chat", 3)
-        assert outbox.prune(connection, 30) == 0
+        assert outbox.prune_some(connection, 30) == 0
         outbox.settle(connection, "mail", 1)
         outbox.join(connection, "mail")  # once more changes nothing
-        assert outbox.prune(connection, 30) == 1
+        assert outbox.prune_some(connection, 30) == 1
         outbox.leave(connection, "mail")
-        assert outbox.prune(connection, 15) == 1
+        assert outbox.prune_some(connection, 15) == 1
     assert [number for number, _ in read(records, "new")] == [3]
 
 
