@@ -10,6 +10,7 @@ from sqlalchemy import (
     Connection,
     Table,
     and_,
+    bindparam,
     delete,
     exists,
     func,
@@ -197,13 +198,13 @@ def _of_nobody(table: Table) -> Some:
 def some_rows(table: Table, condition: ColumnElement[bool]) -> Some:
     """Deletes some of the rows under this condition."""
     key = list(table.primary_key)
+    one = delete(table).where(and_(*(column == bindparam(f"of_{column.name}") for column in key)))
 
     def forget(connection: Connection) -> int:
-        found = [tuple(row) for row in connection.execute(select(*key).where(condition).limit(CHUNK))]
-        for row in found:
-            connection.execute(
-                delete(table).where(and_(*(c == value for c, value in zip(key, row, strict=True))))
-            )
+        found = connection.execute(select(*key).where(condition).limit(CHUNK)).all()
+        if found:
+            names = [f"of_{column.name}" for column in key]
+            connection.execute(one, [dict(zip(names, row, strict=True)) for row in found])
         return len(found)
 
     return forget
