@@ -22,9 +22,11 @@ from chain import APP, FUNCTIONS, Chain, State
 from chain_platforms import PLATFORMS, ChainPlatform, chain_on, on_kafka
 from deploying import eventually
 from modelmon.errors import UnavailableError
-from modelmon.model import ResultStatusApp
+from modelmon.ledger.records import open_records
+from modelmon.model import ResultStatusApp, wall_clock_us
 from modelmon.streams import open_stream
 from modelmon.streams.subscriptions import events_of, reports_of, windows_of
+from modelmon.views.health import health
 from repeating import times
 from services import kafka
 
@@ -123,6 +125,14 @@ def progress(chain: Chain, function: str) -> Callable[[], int]:
     return committed
 
 
+def delivered(chain: Chain) -> int:
+    """How many messages the stream function has been given, as its live workers say."""
+    database = open_records(chain.settings)
+    found = health(database, "modelmon-stream", wall_clock_us())
+    database.close()
+    return sum(each.delivered or 0 for each in found.partitions)
+
+
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_requests_of_a_drifted_model_end_as_its_drift_result(
     platform: type[ChainPlatform], tmp_path: Path
@@ -163,7 +173,8 @@ def test_the_stream_function_writes_by_size_by_time_when_drained_and_at_its_end(
         eventually(done, lambda now: now == 25, within=PATIENCE_SECONDS, every=0.1)
         running.remove_replica(signal.SIGTERM)
         send_to_one_partition(by_size, 5)
-        time.sleep(2.0)  # the function has them by now, and writes them as it ends
+        # What it has been given it writes as it ends; who starts anew would hold the five for an hour.
+        eventually(lambda: delivered(by_size), lambda now: now == 30, within=PATIENCE_SECONDS, every=0.2)
         running.restart("modelmon-stream")
         eventually(done, lambda now: now == 30, within=PATIENCE_SECONDS, every=0.1)
     done = progress(by_time, "modelmon-stream")
