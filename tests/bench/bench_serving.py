@@ -2,12 +2,16 @@
 
 The limit is the same request untracked, in turns with the tracked one. "in the answer" is the median of
 what the caller waits more; "CPU in all" includes the publisher's thread, to the end of the last publish.
+
+And the CPU that importing the serving side takes, beside importing NumPy.
 """
 
 from __future__ import annotations
 
 import random
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from typing import Any
@@ -42,7 +46,20 @@ def measure() -> list[dict]:
         lost = servers[1].stats()["dropped"]
         servers[1].close_now()
     assert lost == 0, f"{lost} events dropped: what was measured is not tracking"
-    return entries
+    return [*entries, _imports()]
+
+
+def _imports() -> dict:
+    """The least of five processes each, in turns."""
+    taken = [(_import("modelmon.serving"), _import("numpy")) for _ in range(5)]
+    serving, numpy = (min(column) for column in zip(*taken, strict=True))
+    name = "importing the serving side, beside importing NumPy"
+    return {"name": name, "value": serving, "unit": "ms", "limit": numpy, "ratio": serving / numpy}
+
+
+def _import(module: str) -> float:
+    code = f"import time; start = time.process_time(); import {module}; print(time.process_time() - start)"
+    return float(subprocess.check_output([sys.executable, "-c", code])) * 1000
 
 
 def _server(tracking: Tracking) -> ModelServing:

@@ -30,6 +30,7 @@ class Backend:
     delete: Callable[[str], None]
     partition_down: Callable[[Stream, int], AbstractContextManager[None]]
     settings: Settings = QUICK
+    tells_its_size: bool = True
     opened: list[Stream] = field(default_factory=list)
 
     def url(self, name: str = "events") -> str:
@@ -107,6 +108,7 @@ def kafka_backend(folder: Path) -> Backend:
         kafka.delete_topic,
         kafka_partition_down,
         kafka.SETTINGS,
+        tells_its_size=False,
     )
 
 

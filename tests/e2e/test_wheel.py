@@ -47,15 +47,10 @@ def installed(python: Path) -> dict[str, str]:
 
 
 SERVE = """
-import json, sys, time
-start = time.process_time()
+import json, sys
 from modelmon.serving import V2ModelServer, create_server
-imported = time.process_time() - start
-print(json.dumps({"cpu_seconds": imported, "modules": sorted(m for m in sys.modules if "." not in m)}))
+print(json.dumps(sorted(m for m in sys.modules if "." not in m)))
 """
-
-
-NUMPY = "import time; start = time.process_time(); import numpy; print(time.process_time() - start)"
 
 
 def test_the_core_brings_none_of_the_heavy_packages(core: Path) -> None:
@@ -64,12 +59,11 @@ def test_the_core_brings_none_of_the_heavy_packages(core: Path) -> None:
     )
 
 
-def test_the_serving_side_costs_no_more_to_import_than_numpy(core: Path) -> None:
-    run(core, "-c", SERVE, cwd=core.parent)  # writes the bytecode
-    seen = [json.loads(run(core, "-c", SERVE, cwd=core.parent)) for _ in range(3)]
-    limit = [float(run(core, "-c", NUMPY, cwd=core.parent)) for _ in range(3)]
-    assert min(entry["cpu_seconds"] for entry in seen) <= min(limit)
-    assert not {"storey", "pandas", "pyarrow", "sqlalchemy", "scipy", "kafka"} & set(seen[0]["modules"])
+def test_the_serving_side_imports_none_of_the_heavy_packages(core: Path) -> None:
+    """Not NumPy either, which would double the time of the import (`make bench`)."""
+    imported = set(json.loads(run(core, "-c", SERVE, cwd=core.parent)))
+    assert "modelmon" in imported
+    assert not {"numpy", "storey", "pandas", "pyarrow", "sqlalchemy", "scipy", "kafka"} & imported
 
 
 def test_the_core_works_beside_the_newest_numpy_and_pandas(core: Path) -> None:

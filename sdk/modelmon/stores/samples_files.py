@@ -60,7 +60,11 @@ class Files(ABC):
 
         Where one can't be written, none may be taken for durable.
         """
-        raise NotImplementedError
+        sizes = {}
+        for path, body in bodies:
+            self.put(path, body)
+            sizes[path] = len(body)
+        return sizes
 
     @abstractmethod
     def open(self, path: str) -> AbstractContextManager[BinaryIO]:
