@@ -17,6 +17,7 @@ from modelmon.cli import (
     apps,
     bundle,
     check,
+    dashboard,
     deadletters,
     demo,
     deploy,
@@ -59,6 +60,7 @@ app.command()(status.status)
 app.command()(endpoint.endpoint)
 app.add_typer(incidents.app, name="incidents")
 app.command()(health.health)
+app.command()(dashboard.dashboard)
 app.command()(disk.disk)
 app.command()(judge.judge)
 app.command()(erase.erase)

@@ -6,12 +6,14 @@ import asyncio
 import inspect
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from nuclio_sdk import QualifiedOffset, Response
 
 from modelmon.errors import ConfigError
 from modelmon.model import Message, wall_clock_us
+from modelmon.nuclio.asgi import Application, Lifespan, answer
 from modelmon.nuclio.bridge import bridge_logging
 from modelmon.nuclio.health import answer_health, asks_health, health_reply, is_http
 from modelmon.nuclio.heartbeat import StreamPulse, TickPulse
@@ -151,6 +153,38 @@ def http_handlers(
             return failure(event, error)
 
     return _of_the_caller(init_context, handler)
+
+
+def asgi_handlers(make: Callable[[Settings], Application]) -> tuple[InitContext, Handler]:
+    """A function that answers HTTP requests with an ASGI application, which has a `/health` of its own."""
+
+    async def open_stage(settings: Settings) -> _Served:
+        application = make(settings)
+        lifespan = Lifespan(application)
+        await lifespan.start()
+        return _Served(application, lifespan)
+
+    async def init_context(context: Any) -> None:
+        await prepare(context, open_stage)
+        context.platform.set_termination_callback(lambda: finish(context, "close"))
+
+    async def handler(context: Any, event: Any) -> Response:
+        try:
+            stage = await kept(context).stage()
+            return await answer(stage.application, stage.lifespan.state, event)
+        except FAILURES as error:
+            return failure(event, error)
+
+    return _of_the_caller(init_context, handler)
+
+
+@dataclass(frozen=True, slots=True)
+class _Served:
+    application: Application
+    lifespan: Lifespan
+
+    async def close(self) -> None:
+        await self.lifespan.end()
 
 
 def _of_the_caller(init_context: InitContext, handler: Handler) -> tuple[InitContext, Handler]:

@@ -37,7 +37,7 @@ DIE_SECONDS = 15
 INIT_SECONDS = 5.0  # how long a start waits for a dependency before it goes on without it
 
 
-async def prepare(context: Any, make: Callable[[Settings], Awaitable[T] | T]) -> None:
+async def prepare(context: Any, make: Callable[[Settings], Awaitable[Any] | Any]) -> None:
     """Load the settings and start making the stage; handlers await `kept(context).stage()`.
 
     A wrong setting or a bug fails the start. A dependency that is down does not: the events wait.

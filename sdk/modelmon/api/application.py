@@ -1,0 +1,57 @@
+"""The ASGI application: routes, static files, headers; projects are opened when first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+from starlette.routing import Route as StarletteRoute
+
+from modelmon.api.headers import SafeHeaders
+from modelmon.api.opened import OpenProjects
+from modelmon.api.problems import Problem
+from modelmon.api.routes import Route, all_routes
+from modelmon.api.serving import refusal, serve
+from modelmon.api.static_files import serve_static
+from modelmon.settings import Settings
+
+PACKED_FROM_BYTES = 1024
+
+
+def make_application(settings: Iterable[Settings], root: str = "") -> Starlette:
+    """The page and the API of these projects; `root` is what stands before each path where a proxy or an
+    ingress has them below another address, "/monitoring" for example."""
+    projects = OpenProjects(settings)
+
+    @asynccontextmanager
+    async def lifespan(application: Starlette) -> AsyncIterator[None]:
+        yield
+        projects.close()
+
+    application = Starlette(
+        routes=[*_starlette_routes(all_routes()), StarletteRoute("/static/{version}/{name}", serve_static)],
+        middleware=[Middleware(SafeHeaders), Middleware(GZipMiddleware, minimum_size=PACKED_FROM_BYTES)],
+        exception_handlers={HTTPException: _not_found},
+        lifespan=lifespan,
+    )
+    application.state.projects, application.state.root = projects, root
+    return application
+
+
+def _starlette_routes(routes: Iterable[Route]) -> list[BaseRoute]:
+    return [StarletteRoute(each.path, serve(each), methods=[each.method]) for each in routes]
+
+
+async def _not_found(request: Request, error: Exception) -> Response:
+    """No route, or none with that method."""
+    assert isinstance(error, HTTPException)
+    as_page = not request.url.path.startswith("/api/")
+    reason = f"{request.method} {request.url.path}: {error.detail.lower()}; /docs lists what there is"
+    return refusal(Problem(error.status_code, reason), request.app.state.root, as_page=as_page)

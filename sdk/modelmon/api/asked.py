@@ -1,0 +1,54 @@
+"""One request as the routes see it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from modelmon.api.opened import OpenProject, OpenProjects
+from modelmon.api.problems import Problem
+from modelmon.api.roles import User
+from modelmon.errors import ConfigError
+from modelmon.settings import Settings
+from modelmon.sql.database import Database
+from modelmon.stores.series.base import SeriesStore
+from modelmon.views.endpoint_facts import Looking
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """`path`: what the address holds in the places of `{names}`; `address`: path and query as they came;
+    `root`: what stands before the path where the page lies below another one; `now_us`: the moment of the
+    request."""
+
+    projects: OpenProjects
+    path: Mapping[str, str]
+    user: User
+    now_us: int
+    address: str
+    root: str = ""
+    body: bytes = b""
+
+    @property
+    def project(self) -> OpenProject:
+        """The one that the address names. Raises Problem 404."""
+        try:
+            return self.projects[self.path["project"]]
+        except ConfigError as error:
+            raise Problem(404, str(error), "project") from None
+
+    @property
+    def settings(self) -> Settings:
+        return self.project.settings
+
+    @property
+    def database(self) -> Database:
+        return self.project.database
+
+    @property
+    def series(self) -> SeriesStore:
+        return self.project.series
+
+    @property
+    def looking(self) -> Looking:
+        return Looking(self.now_us, self.settings)

@@ -1,0 +1,106 @@
+"""What is around every page of a project: where one can go, the time shown, how the monitor itself is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+
+from sqlalchemy import Connection, func, select
+
+from modelmon.api.asked import Asked
+from modelmon.api.time_range import RANGES, Ranged, Span, span_of
+from modelmon.ledger import heartbeats, registry
+from modelmon.ledger.incident_schema import incidents
+from modelmon.model import WorkerState, from_us
+from modelmon.views.health import function_health
+
+SECTIONS = {
+    "endpoints": "Model Endpoints",
+    "incidents": "Alerts",
+    "functions": "Jobs and Workflows",
+    "models": "Models",
+}
+_WATCHED = ("infra", "app")
+_KEPT = ("range", "from", "to")
+"""Of the query: what links to another page keep."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    name: str
+    title: str
+    address: str
+    count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Of one page in `section`."""
+
+    project: str
+    projects: tuple[str, ...]
+    section: str
+    sections: tuple[Link, ...]
+    ranges: tuple[Link, ...]
+    span: Span
+    now: datetime
+    functions: str
+    monitor: str
+    monitor_words: str
+
+
+def frame_of(connection: Connection, asked: Asked, section: str, ranged: Ranged) -> Frame:
+    """Raises Problem 400 for a time range that is none."""
+    span = span_of(connection, ranged, asked.now_us)
+    still = connection.scalar(select(func.count()).where(incidents.c.resolved_us.is_(None))) or 0
+    sections = tuple(
+        Link(name, title, address(asked, name), still if name == "incidents" else 0)
+        for name, title in SECTIONS.items()
+    )
+    ranges = tuple(Link(name, name, here(asked, range=name, **{"from": None, "to": None})) for name in RANGES)
+    return Frame(
+        asked.project.name, tuple(asked.projects), section, sections, ranges, span, from_us(asked.now_us),
+        address(asked, "functions"), *_monitor(connection, asked),
+    )  # fmt: skip
+
+
+def address(asked: Asked, *parts: str, **query: object) -> str:
+    """Of a page of this project, with the time range that is shown now; a query value of None is left out.
+
+    `parts` are the places in the path, each escaped.
+    """
+    path = "/".join(quote(each, safe="") for each in ("projects", asked.project.name, *parts))
+    kept = {name: value for name, value in _query(asked) if name in _KEPT}
+    return f"{asked.root}/{path}{_written({**kept, **query})}"
+
+
+def here(asked: Asked, **query: object) -> str:
+    """This page with another query: these values replaced, those of None taken out."""
+    now = {name: value for name, value in _query(asked) if name != "after"}
+    return f"{asked.root}{urlsplit(asked.address).path}{_written({**now, **query})}"
+
+
+def _query(asked: Asked) -> list[tuple[str, str]]:
+    return parse_qsl(urlsplit(asked.address).query)
+
+
+def _written(query: dict[str, object]) -> str:
+    said = urlencode(
+        {name: value for name, value in query.items() if value not in (None, "", ())}, doseq=True
+    )
+    return f"?{said}" if said else ""
+
+
+def _monitor(connection: Connection, asked: Asked) -> tuple[str, str]:
+    """How ModelMon's own functions and the apps are: the worst of them in a word, and in words."""
+    beats = heartbeats.by_function(connection)
+    names = [each.name for each in registry.list_functions(connection) if each.kind in _WATCHED]
+    found = [function_health(name, beats.get(name, ()), asked.now_us) for name in names]
+    if not any(beats.get(each) for each in names):
+        return "not running", "no function of this project runs"
+    troubled = [each for each in found if not each.healthy or each.state == WorkerState.BEHIND.value]
+    if not troubled:
+        return "running", f"{len(found)} functions do their work"
+    worst = next((each for each in troubled if not each.healthy), troubled[0])
+    return worst.state, "; ".join(f"{each.function}: {each.reason or each.state}" for each in troubled)

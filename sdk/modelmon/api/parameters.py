@@ -1,0 +1,67 @@
+"""What stands after the `?` of an address, as a struct with types.
+
+`-` and `_` are alike. A list is a repeated name, or one with commas. A time is ISO 8601 (UTC where it names
+no zone) or milliseconds since the epoch, as MLRun's page sends it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from modelmon.api.problems import Problem
+from modelmon.errors import no_such
+
+Parameters = TypeVar("Parameters", bound=msgspec.Struct)
+
+
+class NoParameters(msgspec.Struct, frozen=True):
+    """A route that takes none."""
+
+
+def read_parameters(kind: type[Parameters], pairs: Iterable[tuple[str, str]]) -> Parameters:
+    """Raises Problem 400 for a name that the route does not know, and for a value of another type."""
+    hints = get_type_hints(kind)
+    known = {field.encode_name.replace("_", "-"): field for field in msgspec.structs.fields(kind)}
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        spelled = name.replace("_", "-")
+        if spelled not in known:
+            raise Problem(400, str(no_such(f"there is no parameter {name!r}", spelled, known)), name)
+        field = known[spelled]
+        if _is_list(hints[field.name]):
+            found.setdefault(field.encode_name, []).extend(each for each in value.split(",") if each)
+        elif value:  # an empty one is as good as none: forms send them
+            found[field.encode_name] = _moment(name, value) if _is_time(hints[field.name]) else value
+    try:
+        return msgspec.convert(found, kind, strict=False)
+    except msgspec.ValidationError as error:
+        said, _, place = str(error).partition(" - at `$.")
+        field_name = place.rstrip("`").partition("[")[0]
+        given = f", got {found[field_name]!r}" if field_name in found else ""
+        raise Problem(
+            400, f"{field_name or 'parameters'}: {said[:1].lower()}{said[1:]}{given}", field_name
+        ) from None
+
+
+def _moment(name: str, text: str) -> datetime:
+    try:
+        if text.lstrip("-").isdigit():
+            return datetime.fromtimestamp(int(text) / 1000, UTC)
+        found = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
+    except (ValueError, OverflowError, OSError):
+        raise Problem(
+            400, f"{name}: {text!r} is no time; write 2026-11-30T08:00:00Z, or milliseconds since 1970", name
+        ) from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _is_list(hint: Any) -> bool:
+    return get_origin(hint) in (list, tuple)
+
+
+def _is_time(hint: Any) -> bool:
+    return hint is datetime or datetime in get_args(hint)

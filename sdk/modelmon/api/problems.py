@@ -1,0 +1,15 @@
+"""What is wrong with a request, as a status and a sentence."""
+
+from __future__ import annotations
+
+from modelmon.errors import ModelMonError
+
+
+class Problem(ModelMonError):  # noqa: N818 - the word of RFC 9457
+    """An answer that is no success: `status`, the reason in words, and the parameter that is wrong."""
+
+    def __init__(self, status: int, reason: str, field: str = "") -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+        self.field = field

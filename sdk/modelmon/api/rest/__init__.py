@@ -1,0 +1,1 @@
+"""Routes for programs: each a module with the routes of one thing."""

@@ -1,0 +1,58 @@
+"""A route: what is asked, who may, what answers, and its words for /docs. One table of all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from importlib import import_module
+from typing import Any
+
+import msgspec
+
+from modelmon.api.asked import Asked
+from modelmon.api.parameters import NoParameters
+from modelmon.api.roles import Role
+
+MODULES = (
+    "modelmon.api.screens.home",
+    "modelmon.api.rest.documents",
+    "modelmon.api.rest.endpoints",
+)
+"""Modules with a table ROUTES. Of two routes that match a path the earlier one answers."""
+
+
+class Kind(Enum):
+    """What a route's function returns: a view that becomes JSON, a `Page`, or a whole response."""
+
+    JSON = "json"
+    PAGE = "page"
+    RAW = "raw"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """`answer` takes the request and its parameters. `words`: one sentence that says what one gets."""
+
+    method: str
+    path: str
+    answer: Callable[[Asked, Any], Any]
+    words: str
+    parameters: type[msgspec.Struct] = NoParameters
+    body: type[msgspec.Struct] | None = None
+    role: Role = Role.VIEWER
+    kind: Kind = Kind.JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page to be rendered: its template and the values that it shows."""
+
+    template: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    status: int = 200
+
+
+def all_routes() -> tuple[Route, ...]:
+    """Every route there is."""
+    return tuple(route for name in MODULES for route in import_module(name).ROUTES)

@@ -1,0 +1,84 @@
+"""Numbers, times and states as people read them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from markupsafe import Markup, escape
+
+NOTHING = "–"
+_MARKS = {
+    "no detection": "●", "suspected": "▲", "detected": "◆", "failed": "✕", "unavailable": "✕",
+    "incomplete": "◐", "warming up": "◌", "waiting": "◌", "no verdict": "◌", "no data": NOTHING,
+    "running": "●", "behind": "▲", "not running": "✕", "open": "◆", "ended": "●",
+}  # fmt: skip
+
+
+def moment(time: datetime | None, form: str = "%Y-%m-%d %H:%M") -> Markup:
+    """A time as UTC says it; our module shows it in the reader's zone, with UTC on hover.
+
+    >>> from datetime import UTC
+    >>> moment(datetime(2026, 11, 30, 8, 0, tzinfo=UTC))
+    Markup('<time datetime="2026-11-30T08:00:00Z">2026-11-30 08:00</time>')
+    """
+    if time is None:
+        return escape(NOTHING)
+    return Markup('<time datetime="{}">{}</time>').format(f"{time:%Y-%m-%dT%H:%M:%SZ}", time.strftime(form))
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """With so many significant digits; whole numbers with thousands apart.
+
+    >>> number(1234567), number(0.123456), number(1e-7), number(None), number(float("nan"))
+    ('1,234,567', '0.123', '1e-07', '–', '–')
+    """
+    if value is None or value != value:
+        return NOTHING
+    if float(value).is_integer() and abs(value) < 1e15:
+        return f"{int(value):,}"
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.{digits}g}"
+
+
+def share(part: float | None, whole: float | None = 1) -> str:
+    """Of a whole, in per cent.
+
+    >>> share(1, 8), share(0, 8), share(1, 100_000), share(1, 0)
+    ('12.5 %', '0 %', '< 0.1 %', '–')
+    """
+    if part is None or not whole:
+        return NOTHING
+    percent = 100 * part / whole
+    if 0 < percent < 0.1:
+        return "< 0.1 %"
+    return f"{percent:.1f}".removesuffix(".0") + " %"
+
+
+def duration(time: timedelta | None) -> str:
+    """In the largest unit that fits.
+
+    >>> duration(timedelta(seconds=90)), duration(timedelta(days=3, hours=2)), duration(timedelta(0))
+    ('1.5 min', '3.1 d', '0 s')
+    """
+    if time is None:
+        return NOTHING
+    seconds = time.total_seconds()
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if abs(seconds) >= length:
+            return f"{number(round(seconds / length, 1))} {unit}"
+    return f"{number(seconds, 2)} s"
+
+
+def mark(state: str) -> str:
+    """The sign of a state: never by colour alone."""
+    return _MARKS.get(state, "●")
+
+
+def state_class(state: str) -> str:
+    """The class of a state in the style sheet.
+
+    >>> state_class("no data")
+    'state-no-data'
+    """
+    return f"state-{state.replace(' ', '-').replace('_', '-')}"
