@@ -13,11 +13,11 @@ from modelmon.from_mlrun import missing_name
 from modelmon.ledger import endpoints
 from modelmon.model import Endpoint
 from modelmon.model_monitoring.locating import HasSettings, opened, settings_of
-from modelmon.model_monitoring.moments import Time, moment_us
+from modelmon.model_monitoring.written_times import Time, moment_us
 from modelmon.settings import Settings
 from modelmon.stores.reading import PIECE_ROWS, read_pieces, read_sample
 from modelmon.stores.samples import open_samples
-from modelmon.wire.moments import LATEST_US
+from modelmon.wire.times import LATEST_US
 
 if TYPE_CHECKING:
     import pandas as pd

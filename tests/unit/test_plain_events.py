@@ -24,7 +24,7 @@ from modelmon.stages.stream import plain
 from modelmon.stages.stream.batch import Batch, Decoded
 from modelmon.wire.event_columns import EventColumns, is_array
 from modelmon.wire.moment_columns import read_moments
-from modelmon.wire.moments import LATEST_US, read_moment, write_moment
+from modelmon.wire.times import LATEST_US, read_moment, write_moment
 from streaming import NOW_US, event
 
 LATER_US = 1_800_000_000_000_000

@@ -38,7 +38,7 @@ def judge(
     """
     from modelmon.model import from_us, wall_clock_us
     from modelmon.model_monitoring.judging import judge_windows
-    from modelmon.model_monitoring.moments import moment_us
+    from modelmon.model_monitoring.written_times import moment_us
     from modelmon.views.encoding import to_json
 
     settings = load_settings(project_dir)

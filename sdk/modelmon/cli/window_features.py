@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def show_window(settings: Settings, name: str, window: str, *, as_json: bool) -> None:
     """The features of the endpoint in the window that holds this time."""
     from modelmon.ledger.records import open_records
-    from modelmon.model_monitoring.moments import moment_us
+    from modelmon.model_monitoring.written_times import moment_us
     from modelmon.stores.series import open_series
     from modelmon.views.encoding import to_json
     from modelmon.views.window_features import read_window_features

@@ -16,8 +16,8 @@ from modelmon.model import ENDPOINT_ID, LONGEST_ID, Endpoint, endpoint_id_of, wa
 from modelmon.model_monitoring import endpoints as registered
 from modelmon.model_monitoring.artifacts import ModelArtifact, find_model
 from modelmon.model_monitoring.locating import HasSettings, opened, settings_of
-from modelmon.model_monitoring.moments import Time
 from modelmon.model_monitoring.statuses import EndpointList, requested_within, with_status
+from modelmon.model_monitoring.written_times import Time
 from modelmon.settings import Settings
 from modelmon.stats import read_reference
 from modelmon.wire.identity import LONGEST_NAME, split_model

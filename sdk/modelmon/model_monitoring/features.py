@@ -10,7 +10,7 @@ from modelmon.errors import ConfigError
 from modelmon.model import DAY_US, WindowFeatures, wall_clock_us
 from modelmon.model_monitoring.endpoints import called
 from modelmon.model_monitoring.locating import HasSettings, opened, settings_of
-from modelmon.model_monitoring.moments import Time, moment_us
+from modelmon.model_monitoring.written_times import Time, moment_us
 from modelmon.stores.series import open_series
 from modelmon.stores.series import reading as series_reading
 

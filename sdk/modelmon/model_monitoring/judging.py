@@ -15,7 +15,7 @@ from modelmon.ledger.registry import RegisteredApp
 from modelmon.ledger.window_ledger import Watched, watched
 from modelmon.model import Endpoint, from_us, wall_clock_us
 from modelmon.model_monitoring.locating import opened
-from modelmon.model_monitoring.moments import Time, moment_us
+from modelmon.model_monitoring.written_times import Time, moment_us
 from modelmon.settings import Settings
 from modelmon.stores.series import open_series
 from modelmon.upkeep import asking

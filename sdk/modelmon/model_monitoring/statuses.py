@@ -9,11 +9,11 @@ from sqlalchemy import Connection
 
 from modelmon.from_mlrun.views import EndpointStatus
 from modelmon.model import Endpoint, wall_clock_us
-from modelmon.model_monitoring.moments import Time, moment_us
+from modelmon.model_monitoring.written_times import Time, moment_us
 from modelmon.settings import Settings
 from modelmon.views.endpoint_facts import Looking
 from modelmon.views.endpoints import EndpointSummary, read_summaries
-from modelmon.wire.moments import LATEST_US
+from modelmon.wire.times import LATEST_US
 
 NO_VERDICT = -1
 

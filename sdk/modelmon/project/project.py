@@ -20,8 +20,8 @@ from modelmon.model_monitoring.endpoints import called
 from modelmon.model_monitoring.erasing import forget_endpoint
 from modelmon.model_monitoring.judging import Asked, judge_windows
 from modelmon.model_monitoring.locating import opened
-from modelmon.model_monitoring.moments import Time
 from modelmon.model_monitoring.statuses import EndpointList
+from modelmon.model_monitoring.written_times import Time
 from modelmon.project import functions, monitoring
 from modelmon.project.applications import AppFunction, describe_app, read_app
 from modelmon.project.base_images import given_image

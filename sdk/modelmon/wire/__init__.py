@@ -6,7 +6,6 @@ from modelmon.wire.app_events import AppEvent, read_app_event, write_app_event
 from modelmon.wire.events import read_message
 from modelmon.wire.identity import endpoint_name_of, split_function_uri
 from modelmon.wire.items import BatchComplete, ErrorEvent, Item, NopEvent, RejectedItem, ServingEvent
-from modelmon.wire.moments import read_moment, write_moment
 from modelmon.wire.publishing import (
     write_batch,
     write_batch_complete,
@@ -15,6 +14,7 @@ from modelmon.wire.publishing import (
     write_nop_event,
 )
 from modelmon.wire.reports import Envelope, read_report, write_report
+from modelmon.wire.times import read_moment, write_moment
 
 __all__ = [
     "AppEvent",

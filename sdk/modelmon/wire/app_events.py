@@ -11,7 +11,7 @@ from modelmon.errors import RejectedError
 from modelmon.model import APP_NAME, Window, WindowKey, to_us
 from modelmon.wire.decoding import LARGEST_INTEGER, decode_any
 from modelmon.wire.identity import check_endpoint_id, check_name, check_text, shown
-from modelmon.wire.moments import read_window, window_fields
+from modelmon.wire.times import read_window, window_fields
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,8 +30,8 @@ from modelmon.wire.identity import (
     split_model,
 )
 from modelmon.wire.items import BatchComplete, ErrorEvent, Item, NopEvent, RejectedItem, ServingEvent
-from modelmon.wire.moments import read_moment
 from modelmon.wire.rows import Names, Rows, read_rows, restore_bytes
+from modelmon.wire.times import read_moment
 
 LONGEST_LATENCY_US = 100 * 86_400 * 1_000_000
 LARGEST_COUNT = 10**9

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from modelmon.wire.moments import EXAMPLE, LATEST_US, read_moment
+from modelmon.wire.times import EXAMPLE, LATEST_US, read_moment
 
 Int64s = npt.NDArray[np.int64]
 

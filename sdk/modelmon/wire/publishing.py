@@ -12,9 +12,9 @@ import msgspec
 from modelmon.errors import RejectedError
 from modelmon.wire.identity import endpoint_name_of, split_model
 from modelmon.wire.items import BatchComplete, ErrorEvent, ServingEvent
-from modelmon.wire.moments import write_moment
 from modelmon.wire.plain import plain
 from modelmon.wire.rows import hide_bytes
+from modelmon.wire.times import write_moment
 
 
 def write_event(event: ServingEvent, *, host: str = "", worker: int = 0) -> bytes:

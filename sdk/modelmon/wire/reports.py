@@ -28,7 +28,7 @@ from modelmon.wire.decoding import decode_any, split_array
 from modelmon.wire.events import BOM
 from modelmon.wire.identity import check_endpoint_id, check_name, shown
 from modelmon.wire.items import RejectedItem
-from modelmon.wire.moments import read_moment, read_window, window_fields, write_moment
+from modelmon.wire.times import read_moment, read_window, window_fields, write_moment
 
 OUTCOMES = ("done", "failed", "unavailable")
 Data = dict[str, Any]

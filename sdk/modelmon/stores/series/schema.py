@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 from sqlalchemy import Column, Connection, Integer, MetaData, Table
 
-from modelmon.sql.moments import Moment
 from modelmon.sql.schema import Schema
+from modelmon.sql.time_columns import Moment
 from modelmon.sql.types import BIG, REAL, LongText, Name
 from modelmon.stores.series.adopting import adopt
 
