@@ -20,7 +20,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from sqlalchemy import func, insert, select
 
-from modelmon.columns import ROW_ORDER, TIMESTAMP
+from modelmon.column_names import ROW_ORDER, TIMESTAMP
 from modelmon.ledger.records import records_at
 from modelmon.ledger.schema import files
 from modelmon.model import DAY_US, HOUR_US

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelmon.columns import (
+from modelmon.column_names import (
     METADATA_COLUMNS,
     RESERVED,
     original_name,

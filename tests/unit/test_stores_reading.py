@@ -14,7 +14,7 @@ import pyarrow.dataset as ds
 import pytest
 from sqlalchemy import delete, insert
 
-from modelmon.columns import METADATA_COLUMNS
+from modelmon.column_names import METADATA_COLUMNS
 from modelmon.errors import ConfigError
 from modelmon.ledger import endpoints
 from modelmon.ledger.records import records_at

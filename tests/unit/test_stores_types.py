@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelmon import columns
+from modelmon import column_names
 from modelmon.stores import samples_types
 from modelmon.stores.samples_types import between, common_type, empty, in_row_order, unified
 from repeating import times
@@ -156,12 +156,12 @@ def test_a_span_of_rows_is_half_open() -> None:
 
 def test_a_sample_without_rows_has_every_column() -> None:
     table = empty(["a"])
-    assert table.column_names == ["timestamp", "a", *columns.METADATA_COLUMNS]
+    assert table.column_names == ["timestamp", "a", *column_names.METADATA_COLUMNS]
     assert table.num_rows == 0
 
 
 def test_the_types_of_metadata_are_those_of_every_metadata_column() -> None:
-    assert tuple(samples_types.METADATA_TYPES) == columns.METADATA_COLUMNS
+    assert tuple(samples_types.METADATA_TYPES) == column_names.METADATA_COLUMNS
 
 
 def test_a_type_is_common_with_itself() -> None:

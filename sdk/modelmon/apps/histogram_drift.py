@@ -212,7 +212,7 @@ class HistogramDataDriftApplication(ModelMonitoringApplicationBase):
 
 def _has_other_outputs(context: MonitoringApplicationContext) -> bool:
     """Whether the rows hold columns that are neither registered nor ours."""
-    from modelmon.columns import METADATA_COLUMNS, TIMESTAMP
+    from modelmon.column_names import METADATA_COLUMNS, TIMESTAMP
 
     registered = (*context.feature_names, *context.label_names, *context.feature_stats)
     return not {*registered, TIMESTAMP, *METADATA_COLUMNS}.issuperset(context.sample.column_names)

@@ -12,7 +12,7 @@ import msgspec
 from sqlalchemy import Connection, Row, Select, select
 from sqlalchemy import delete as delete_from
 
-from modelmon.columns import stored_names
+from modelmon.column_names import stored_names
 from modelmon.errors import ConfigError, RejectedError
 from modelmon.ledger import outbox
 from modelmon.ledger.facts import endpoint_fact

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from modelmon.columns import stored_names
+from modelmon.column_names import stored_names
 from modelmon.errors import ConfigError, RejectedError
 from modelmon.model_monitoring.artifacts import KEY, ModelArtifact, model_keys, models_folder, write_model
 from modelmon.project.functions import check_path, existing

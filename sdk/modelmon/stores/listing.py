@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import BindParameter, CompoundSelect, Connection, bindparam, select, union_all
 
-from modelmon.columns import METADATA_COLUMNS, TIMESTAMP, original_name, returned_names, stored_names
+from modelmon.column_names import METADATA_COLUMNS, TIMESTAMP, original_name, returned_names, stored_names
 from modelmon.errors import ConfigError
 from modelmon.ledger.schema import column_types, endpoints, files
 from modelmon.stores.reaching import LONGEST_US

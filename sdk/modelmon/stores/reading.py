@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import groupby, pairwise, zip_longest
 from typing import TYPE_CHECKING
 
-from modelmon.columns import (
+from modelmon.column_names import (
     METADATA_PREFIX,
     PREFIXES,
     ROW_ORDER,

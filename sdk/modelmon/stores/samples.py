@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any
 
-from modelmon.columns import TIMESTAMP
+from modelmon.column_names import TIMESTAMP
 from modelmon.errors import ConfigError
 from modelmon.settings import Settings
 from modelmon.stores.base import SampleStore

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as types
 
-from modelmon.columns import METADATA_COLUMNS, ROW_ORDER, TIMESTAMP
+from modelmon.column_names import METADATA_COLUMNS, ROW_ORDER, TIMESTAMP
 from modelmon.stats.values import is_gap, spelled
 
 TIMESTAMP_TYPE = pa.timestamp("us", "UTC")

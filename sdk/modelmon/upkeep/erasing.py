@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Connection, Row, insert, select, update
 
-from modelmon.columns import TIMESTAMP
+from modelmon.column_names import TIMESTAMP
 from modelmon.errors import ConfigError
 from modelmon.ledger.schema import erasures, files
 from modelmon.sql.database import Database

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from modelmon.columns import stored_names
+from modelmon.column_names import stored_names
 from modelmon.errors import RejectedError
 from modelmon.model import from_us
 from modelmon.settings import Settings

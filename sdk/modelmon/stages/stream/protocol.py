@@ -27,9 +27,9 @@ from modelmon.ledger.publishers import Applied, Key, applied_numbers
 from modelmon.model import BatchRange, SampleFile, wall_clock_us
 from modelmon.settings import Settings
 from modelmon.sql.database import Database
+from modelmon.stages.stream.arrow_tables import endpoint_columns
 from modelmon.stages.stream.aside import set_sparse_aside
 from modelmon.stages.stream.batch import Batch, Decoded, EndpointColumns, Tabled
-from modelmon.stages.stream.columns import endpoint_columns
 from modelmon.stages.stream.decode import decode
 from modelmon.stages.stream.derive import derive
 from modelmon.stages.stream.files import write_tables

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from modelmon.columns import METADATA_COLUMNS, TIMESTAMP, stored_names
+from modelmon.column_names import METADATA_COLUMNS, TIMESTAMP, stored_names
 from modelmon.ledger.batches import KnownNames, SchemaChange
 from modelmon.model import HOUR_US, MINUTE_US
 from modelmon.stages.stream.alignment import Column, Placed, place, place_array
