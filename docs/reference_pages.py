@@ -118,8 +118,8 @@ PARTS = {
     "Endpoints and samples": [
         "modelmon.model_monitoring.api.get_or_create_model_endpoint",
         "modelmon.model_monitoring.api.list_model_endpoints",
-        "modelmon.model_monitoring.features.read_feature_history",
-        "modelmon.model_monitoring.features.compare_features",
+        "modelmon.model_monitoring.feature_history.read_feature_history",
+        "modelmon.model_monitoring.feature_history.compare_features",
         "modelmon.get_offline_features",
         "modelmon.iter_offline_features",
     ],

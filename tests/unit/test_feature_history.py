@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from modelmon import wire
 from modelmon.model import FeatureNumbers, Window, WindowFeatures, WindowKey, from_us
-from modelmon.stages.writer.features import features_of
+from modelmon.stages.writer.feature_numbers import features_of
 from modelmon.stats import compare, describe
 from modelmon.stores.series.base import check_features
 from modelmon.stores.series.reading import read_feature_history

@@ -10,7 +10,7 @@ from modelmon.errors import RejectedError
 from modelmon.ledger.dead_letters import WHOLE_MESSAGE, letter_of
 from modelmon.ledger.reports import Report
 from modelmon.model import UNKNOWN_ENDPOINT, Answer, DeadLetter, Message, Stats, ValuePoint, WindowKey, to_us
-from modelmon.stages.writer.features import features_of
+from modelmon.stages.writer.feature_numbers import features_of
 from modelmon.wire.allowance import Allowance
 
 
