@@ -20,10 +20,10 @@ from modelmon.model import Endpoint, endpoint_id_of, from_us, to_us
 from modelmon.project import get_or_create_project
 from modelmon.settings import Settings
 from modelmon.stats import describe
-from modelmon.stores.reading import read_sample
 from modelmon.stores.samples import open_samples
+from modelmon.stores.samples_reading import read_sample
 from modelmon.stores.series import open_series
-from modelmon.stores.series.reading import read_all_values
+from modelmon.stores.series.acknowledged_points import read_all_values
 from modelmon.streams import open_stream
 from modelmon.views.dead_letters import list_dead_letters
 from modelmon.views.endpoint_facts import Looking

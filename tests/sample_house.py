@@ -13,8 +13,8 @@ from sqlalchemy import Connection, func, insert, select, update
 from modelmon.ledger.migrations import SCHEMA
 from modelmon.ledger.schema import files, positions
 from modelmon.sql.database import Database
-from modelmon.stores.reading import read_sample
 from modelmon.stores.samples import ParquetSamples
+from modelmon.stores.samples_reading import read_sample
 from sample_files import HOUR_US, STREAM, add_file
 
 NOW = 1_000 * HOUR_US

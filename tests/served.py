@@ -17,7 +17,7 @@ from modelmon.ledger import endpoints
 from modelmon.ledger.records import open_records
 from modelmon.settings import Settings
 from modelmon.stores.series import open_series
-from modelmon.stores.series.reading import read_all_values
+from modelmon.stores.series.acknowledged_points import read_all_values
 from modelmon.views.windows import list_windows
 from modelmon.windows import State
 from project_support import make

@@ -19,8 +19,8 @@ from modelmon.model import Endpoint, Message
 from modelmon.settings import Settings
 from modelmon.sql.database import Database
 from modelmon.stages.stream import StreamStage
-from modelmon.stores.reading import read_sample
 from modelmon.stores.samples import open_samples
+from modelmon.stores.samples_reading import read_sample
 from modelmon.streams import open_stream
 from modelmon.wire import ServingEvent, write_event
 

@@ -15,8 +15,8 @@ from modelmon.model import Endpoint
 from modelmon.model_monitoring.locating import HasSettings, opened, settings_of
 from modelmon.model_monitoring.written_times import Time, moment_us
 from modelmon.settings import Settings
-from modelmon.stores.reading import PIECE_ROWS, read_pieces, read_sample
 from modelmon.stores.samples import open_samples
+from modelmon.stores.samples_reading import PIECE_ROWS, read_pieces, read_sample
 from modelmon.wire.times import LATEST_US
 
 if TYPE_CHECKING:

@@ -25,8 +25,8 @@ from modelmon.ledger.records import records_at
 from modelmon.ledger.schema import files
 from modelmon.model import DAY_US, HOUR_US
 from modelmon.stores.reaching import sample_folder
-from modelmon.stores.reading import read_sample
 from modelmon.stores.samples import ParquetSamples
+from modelmon.stores.samples_reading import read_sample
 from modelmon.stores.samples_types import METADATA_TYPES, TIMESTAMP_TYPE
 from modelmon.upkeep.compaction import compact
 

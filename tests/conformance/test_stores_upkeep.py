@@ -15,8 +15,8 @@ from modelmon.ledger.schema import files
 from modelmon.model import DAY_US, HOUR_US, Endpoint
 from modelmon.sql.database import Database
 from modelmon.stores.reaching import start_of
-from modelmon.stores.reading import read_sample
 from modelmon.stores.samples import ParquetSamples
+from modelmon.stores.samples_reading import read_sample
 from modelmon.upkeep.compaction import CLOSED_AFTER_US, compact
 from modelmon.upkeep.cutting import cut_months
 from modelmon.upkeep.erasing import Erased, erase

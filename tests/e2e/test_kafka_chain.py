@@ -24,7 +24,7 @@ from modelmon.local import Runner
 from modelmon.project import Project, ServingFunction, get_or_create_project
 from modelmon.settings import Settings
 from modelmon.stores.series import open_series
-from modelmon.stores.series.reading import read_all_values
+from modelmon.stores.series.acknowledged_points import read_all_values
 from modelmon.streams import open_stream
 from modelmon.testing import run_app
 from services import kafka

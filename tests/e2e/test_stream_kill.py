@@ -29,8 +29,8 @@ from modelmon.ledger.records import open_records
 from modelmon.local.worker import WorkerSpec
 from modelmon.settings import Settings
 from modelmon.sql.database import Database
-from modelmon.stores.reading import read_sample
 from modelmon.stores.samples import open_samples
+from modelmon.stores.samples_reading import read_sample
 from modelmon.stores.series import open_series
 from modelmon.streams import Stream, open_stream
 from modelmon.upkeep.sweep import sweep

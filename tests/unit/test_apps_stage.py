@@ -31,8 +31,8 @@ from modelmon.ledger.records import open_records
 from modelmon.model import Answer, Endpoint, Message, ValuePoint, Window, WindowKey, to_us
 from modelmon.settings import Settings
 from modelmon.stats import describe
-from modelmon.stores.reading import read_sample
 from modelmon.stores.samples import open_samples
+from modelmon.stores.samples_reading import read_sample
 from modelmon.streams import open_stream
 from modelmon.streams.base import Record, Stream
 

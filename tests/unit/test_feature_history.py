@@ -13,8 +13,8 @@ from modelmon import wire
 from modelmon.model import FeatureNumbers, Window, WindowFeatures, WindowKey, from_us
 from modelmon.stages.writer.feature_numbers import features_of
 from modelmon.stats import compare, describe
+from modelmon.stores.series.acknowledged_points import read_feature_history
 from modelmon.stores.series.base import check_features
-from modelmon.stores.series.reading import read_feature_history
 from unit.window_support import E1, Chain, at, done, stats
 
 TRAINED = describe(pa.table({"age": [1.0, 2.0, 3.0, 4.0], "city": ["a", "a", "a", "b"], "when": [None] * 4}))

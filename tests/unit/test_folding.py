@@ -13,7 +13,7 @@ from modelmon.ledger.records import records_at
 from modelmon.ledger.schema import positions, traffic, void_ranges
 from modelmon.model import MINUTE_US, BatchRange, TrafficPoint
 from modelmon.sql.database import Database
-from modelmon.stores.series.reading import read_traffic
+from modelmon.stores.series.acknowledged_points import read_traffic
 from modelmon.stores.series.schema import series_traffic
 from modelmon.stores.series.sql import SqlSeries
 from modelmon.upkeep import folding

@@ -33,7 +33,7 @@ from modelmon.stages.stream import Parts
 from modelmon.stages.stream.partition import Cut, PartitionBuffer
 from modelmon.stages.stream.protocol import apply_batch
 from modelmon.stores.base import SampleStore
-from modelmon.stores.reading import read_sample
+from modelmon.stores.samples_reading import read_sample
 from modelmon.stores.series.schema import series_traffic
 from modelmon.stores.series.sql import SqlSeries
 from modelmon.upkeep import asking
@@ -409,7 +409,7 @@ def places_of(table: pa.Table) -> list[Place]:
 
 @pytest.fixture(autouse=True)
 def _one_reader(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("modelmon.stores.reading.READERS", 1)  # an actor is one thread
+    monkeypatch.setattr("modelmon.stores.samples_reading.READERS", 1)  # an actor is one thread
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from modelmon.stages.controller import Controller
 from modelmon.stages.writer import Writer
 from modelmon.stats import describe
 from modelmon.stores.series import open_series
-from modelmon.stores.series.reading import read_feature_history, read_traffic, read_values
+from modelmon.stores.series.acknowledged_points import read_feature_history, read_traffic, read_values
 from modelmon.streams import open_stream
 from modelmon.upkeep.maintenance import maintain
 from streaming import ENDPOINT, NOW_US, Bed, feed, run

@@ -18,8 +18,8 @@ from modelmon.ledger import registry
 from modelmon.ledger.schema import dirty, files, rewrites, void_ranges, windows
 from modelmon.model import BatchRange, TrafficPoint, ValuePoint
 from modelmon.settings import Settings
-from modelmon.stores.reading import read_sample
 from modelmon.stores.samples import ParquetSamples
+from modelmon.stores.samples_reading import read_sample
 from modelmon.stores.series import open_series
 from modelmon.upkeep import maintenance
 from modelmon.upkeep.compaction import compact

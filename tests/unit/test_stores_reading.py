@@ -21,10 +21,9 @@ from modelmon.ledger.records import records_at
 from modelmon.ledger.schema import column_types, files
 from modelmon.model import Endpoint
 from modelmon.sql.database import Database
-from modelmon.stores import reading
 from modelmon.stores.base import SampleStore
-from modelmon.stores.reading import read_sample
 from modelmon.stores.samples import ParquetSamples
+from modelmon.stores.samples_reading import read_sample
 from sample_files import HOUR_US, add_file
 
 DAY = (0, 24 * HOUR_US)

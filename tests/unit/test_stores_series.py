@@ -18,8 +18,13 @@ from modelmon.model import BatchRange, FeatureNumbers, TrafficPoint, ValuePoint,
 from modelmon.settings import Settings
 from modelmon.sql.database import Database
 from modelmon.stores.series import open_series
+from modelmon.stores.series.acknowledged_points import (
+    read_all_values,
+    read_traffic,
+    read_values,
+    read_windows,
+)
 from modelmon.stores.series.base import SeriesStore
-from modelmon.stores.series.reading import read_all_values, read_traffic, read_values, read_windows
 from modelmon.stores.series.schema import SCHEMA
 from modelmon.stores.series.sql import SqlSeries
 from series_files import series_in

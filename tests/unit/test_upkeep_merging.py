@@ -16,8 +16,8 @@ from modelmon.ledger import endpoints
 from modelmon.ledger.schema import files, rewrites
 from modelmon.model import DAY_US, HOUR_US, Endpoint, to_us
 from modelmon.stores.reaching import start_of
-from modelmon.stores.reading import read_pieces, read_sample
 from modelmon.stores.samples import ParquetSamples
+from modelmon.stores.samples_reading import read_pieces, read_sample
 from modelmon.upkeep.compaction import CLOSED_AFTER_US, QUIET_AFTER_US, compact
 from modelmon.upkeep.rewriting import ABANDONED_AFTER_US
 from modelmon.upkeep.sweep import sweep

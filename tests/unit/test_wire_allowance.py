@@ -14,7 +14,7 @@ from modelmon import wire
 from modelmon.errors import RejectedError
 from modelmon.model import Message
 from modelmon.stages.stream import decode
-from modelmon.stages.writer.reading import read_messages
+from modelmon.stages.writer.incoming import read_messages
 from modelmon.wire import allowance
 from modelmon.wire.allowance import Allowance
 from streaming import event, written

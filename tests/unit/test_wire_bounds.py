@@ -14,7 +14,7 @@ import pytest
 
 from modelmon.model import Message
 from modelmon.stages.stream.items import item_bodies
-from modelmon.stages.writer.reading import read_messages
+from modelmon.stages.writer.incoming import read_messages
 from modelmon.wire import ServingEvent, read_message, read_report
 from streaming import event
 

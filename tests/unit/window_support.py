@@ -26,7 +26,7 @@ from modelmon.settings import Settings
 from modelmon.stages.controller import Controller
 from modelmon.stages.writer import Writer
 from modelmon.stores.series import open_series
-from modelmon.stores.series.reading import read_values
+from modelmon.stores.series.acknowledged_points import read_values
 from modelmon.streams import open_stream
 
 T0 = 1_700_000_400_000_000  # a multiple of ten minutes

@@ -20,8 +20,8 @@ from modelmon.ledger.dead_letters import Limits, keep, letter_of
 from modelmon.ledger.records import open_records
 from modelmon.model import Endpoint, Message, to_us, wall_clock_us
 from modelmon.settings import Settings
-from modelmon.stores.reading import read_sample
 from modelmon.stores.samples import open_samples
+from modelmon.stores.samples_reading import read_sample
 from modelmon.streams import open_stream
 from modelmon.streams.base import Acknowledge
 from modelmon.streams.subscriptions import Subscription, windows_of

@@ -11,8 +11,8 @@ from modelmon.model import DAY_US, WindowFeatures, wall_clock_us
 from modelmon.model_monitoring.endpoints import called
 from modelmon.model_monitoring.locating import HasSettings, opened, settings_of
 from modelmon.model_monitoring.written_times import Time, moment_us
+from modelmon.stores.series import acknowledged_points as series_reading
 from modelmon.stores.series import open_series
-from modelmon.stores.series import reading as series_reading
 
 if TYPE_CHECKING:
     from modelmon.stats.compare import Comparison
@@ -55,8 +55,8 @@ def compare_features(project: HasSettings | str, endpoint: str, start: Time, end
     and for a time that can't be; UnavailableError when a store does not answer.
     """
     from modelmon.stats.compare import compare
-    from modelmon.stores.reading import read_sample
     from modelmon.stores.samples import open_samples
+    from modelmon.stores.samples_reading import read_sample
 
     settings = settings_of(project)
     start_us, end_us = moment_us(start, "start", 0), moment_us(end, "end", wall_clock_us())

@@ -26,7 +26,7 @@ from modelmon.sql.statements import chunks
 from modelmon.stores.base import SampleStore
 from modelmon.stores.listing import stored_column
 from modelmon.stores.matching import JSON_COLUMNS, matching
-from modelmon.stores.reading import read_columns
+from modelmon.stores.samples_reading import read_columns
 from modelmon.upkeep.rewriting import begin, carry_out, overtake
 from modelmon.upkeep.sweep import sweep_endpoint
 

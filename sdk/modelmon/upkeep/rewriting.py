@@ -21,7 +21,7 @@ from modelmon.sql.database import Database
 from modelmon.sql.statements import chunks
 from modelmon.stores.base import SampleStore
 from modelmon.stores.reaching import Reach, sample_folder
-from modelmon.stores.reading import read_in_order
+from modelmon.stores.samples_reading import read_in_order
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -10,8 +10,8 @@ from modelmon.ledger import endpoints, registry
 from modelmon.model import WindowKey, from_us, to_us
 from modelmon.settings import Settings
 from modelmon.sql.database import Database
+from modelmon.stores.series.acknowledged_points import read_windows
 from modelmon.stores.series.base import SeriesStore
-from modelmon.stores.series.reading import read_windows
 from modelmon.views.endpoint_facts import Looking
 from modelmon.views.endpoints import EndpointSummary, find_endpoint
 from modelmon.views.features import FeatureView, read_features

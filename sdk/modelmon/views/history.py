@@ -9,8 +9,8 @@ from itertools import groupby
 
 from modelmon.model import ValuePoint, from_us, to_us
 from modelmon.sql.database import Database
+from modelmon.stores.series.acknowledged_points import read_all_values
 from modelmon.stores.series.base import SeriesStore
-from modelmon.stores.series.reading import read_all_values
 from modelmon.views.buckets import bucket_us
 
 MOST = 300

@@ -13,8 +13,8 @@ from modelmon.ledger.schema import apps, endpoint_apps, windows
 from modelmon.model import ValuePoint, WindowKey, from_us
 from modelmon.sql.database import Database
 from modelmon.sql.statements import chunks
+from modelmon.stores.series.acknowledged_points import read_values, read_windows
 from modelmon.stores.series.base import SeriesStore
-from modelmon.stores.series.reading import read_values, read_windows
 from modelmon.views.endpoints import EndpointSummary
 from modelmon.views.selection import of_endpoints
 from modelmon.windows import DONE

@@ -8,8 +8,8 @@ from datetime import datetime
 
 from modelmon.model import TrafficPoint, from_us, to_us
 from modelmon.sql.database import Database
+from modelmon.stores.series.acknowledged_points import read_traffic
 from modelmon.stores.series.base import SeriesStore
-from modelmon.stores.series.reading import read_traffic
 from modelmon.views.buckets import bucket_us
 
 MOST = 300

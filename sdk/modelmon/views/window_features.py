@@ -16,8 +16,8 @@ from modelmon.model import Endpoint, FeatureNumbers, WindowFeatures, from_us, to
 from modelmon.settings import Settings
 from modelmon.sql.database import Database
 from modelmon.stores.samples import open_samples
+from modelmon.stores.series.acknowledged_points import read_feature_history
 from modelmon.stores.series.base import SeriesStore
-from modelmon.stores.series.reading import read_feature_history
 from modelmon.views.endpoint_facts import Looking
 from modelmon.views.endpoints import find_endpoint
 from modelmon.views.features import FeatureView
@@ -164,7 +164,7 @@ def _counted(
 ) -> tuple[Stats, Mapping[str, float]]:
     """Statistics and scores of the window's rows on the bins of the reference; nothing without rows."""
     from modelmon.stats import compare, describe  # these and the next load pyarrow
-    from modelmon.stores.reading import read_sample
+    from modelmon.stores.samples_reading import read_sample
 
     rows = read_sample(database, open_samples(settings), row.endpoint_id, row.start_us, row.end_us)
     if not rows.num_rows:

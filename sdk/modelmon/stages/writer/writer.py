@@ -17,7 +17,7 @@ from modelmon.ledger.records import open_records
 from modelmon.model import Message, from_us, wall_clock_us
 from modelmon.settings import Settings
 from modelmon.sql.database import Database
-from modelmon.stages.writer.reading import read_messages
+from modelmon.stages.writer.incoming import read_messages
 from modelmon.stages.writer.writing import write
 from modelmon.stores.series import open_series
 from modelmon.stores.series.base import SeriesStore

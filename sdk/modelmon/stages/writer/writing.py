@@ -11,7 +11,7 @@ from modelmon.ledger.endpoint_apps import count_again
 from modelmon.ledger.facts import incident_fact
 from modelmon.ledger.incidents import Told
 from modelmon.sql.database import Database
-from modelmon.stages.writer.reading import Reading, registered_only
+from modelmon.stages.writer.incoming import Reading, registered_only
 from modelmon.stores.series.base import SeriesStore
 
 
