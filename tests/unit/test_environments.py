@@ -13,11 +13,11 @@ from packaging.requirements import Requirement
 from deploying import HTTP, deploy, eventually, make_project, stream_trigger
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.function_spec.function_yaml import read_function
-from modelmon.local import environments, installed, preparing
+from modelmon.local import environments, installed
+from modelmon.local.environment_threads import Preparation
 from modelmon.local.environments import Held, environment_of, environments_folder, hold, remove_unused
 from modelmon.local.installed import unmet
 from modelmon.local.needs import PYTHONS, STREAM, Needs, needs_of
-from modelmon.local.preparing import Preparation
 from modelmon.local.uv import _environment, in_one_line
 from modelmon.settings import Settings
 from small_wheels import small_wheel

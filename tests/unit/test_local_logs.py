@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelmon.local.logs import LogFile
-from modelmon.local.telling import MOST, MOST_INCIDENTS, Telling
+from modelmon.local.terminal import MOST, MOST_INCIDENTS, Telling
 from modelmon.local.worker_reports import Reporter, WorkerReport, make_logger
 from modelmon.nuclio.bridge import bridge_logging
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from modelmon.function_spec.folders import log_file
 from modelmon.function_spec.function_yaml import FunctionSpec, read_function
 from modelmon.function_spec.triggers import HttpTrigger
+from modelmon.local.environment_threads import Preparation
 from modelmon.local.environments import Held, environment_of
 from modelmon.local.needs import needs_of
-from modelmon.local.preparing import Preparation
 from modelmon.local.process import WorkerProcess
-from modelmon.local.telling import Tell
+from modelmon.local.terminal import Tell
 from modelmon.local.turning_away import FIRST_START_SECONDS
 from modelmon.local.worker import WorkerSpec
 from modelmon.local.worker_reports import WorkerReport

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from modelmon.errors import ConfigError
 from modelmon.function_spec.folders import address_file, functions_folder
-from modelmon.local.telling import Tell
+from modelmon.local.terminal import Tell
 from modelmon.local.turning_away import TurnAway
 
 BACKLOG = 1024

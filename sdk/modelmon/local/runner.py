@@ -18,7 +18,7 @@ from modelmon.local.deployment import Deployment
 from modelmon.local.idle import Idle
 from modelmon.local.process import TERMINATION_SECONDS
 from modelmon.local.supervisor import Supervisor
-from modelmon.local.telling import Tell
+from modelmon.local.terminal import Tell
 from modelmon.settings import Settings
 
 logger = logging.getLogger(__name__)

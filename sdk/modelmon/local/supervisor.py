@@ -19,7 +19,7 @@ from modelmon.local.deployment import Deployment, fingerprint
 from modelmon.local.listening import Listening
 from modelmon.local.process import TERMINATION_SECONDS
 from modelmon.local.runner_state import RunnerReport, lock_project
-from modelmon.local.telling import Tell, Telling
+from modelmon.local.terminal import Tell, Telling
 from modelmon.local.worker_reports import WorkerReport
 from modelmon.settings import Settings
 from modelmon.sources import make_folder

@@ -27,9 +27,9 @@ from modelmon.project import functions
 from modelmon.project.base_images import settle_image
 from modelmon.project.from_mlrun import MLRunFunction
 from modelmon.project.names import CONTROLLER, DRIFT_APP, DRIFT_TEMPLATE, check_app_name
+from modelmon.project.progress import tell
 from modelmon.project.requirements import given_requirements, settle_requirements
 from modelmon.project.source import assigns, classes_of
-from modelmon.project.telling import tell
 from modelmon.settings import Settings
 
 KIND = "app"

@@ -22,9 +22,9 @@ from modelmon.ledger.registry import RegisteredFunction
 from modelmon.model import wall_clock_us
 from modelmon.model_monitoring.folders import copy_into, remove_folder, replace_folder
 from modelmon.model_monitoring.locating import opened
+from modelmon.project.deploying_here import prepare_environment
 from modelmon.project.names import refuse_spelling
-from modelmon.project.preparing import prepare_environment
-from modelmon.project.telling import tell
+from modelmon.project.progress import tell
 from modelmon.secrecy import looks_secret, yaml_mistake
 from modelmon.settings import Settings
 

@@ -12,7 +12,7 @@ from modelmon.errors import ConfigError, RejectedError
 from modelmon.model_monitoring.artifacts import KEY, ModelArtifact, model_keys, models_folder, write_model
 from modelmon.project.functions import check_path, existing
 from modelmon.project.names import refuse_spelling
-from modelmon.project.telling import tell
+from modelmon.project.progress import tell
 from modelmon.settings import Settings
 from modelmon.stats import describe
 

@@ -30,8 +30,8 @@ from modelmon.project.names import (
     STREAM,
     WRITER,
 )
+from modelmon.project.progress import tell
 from modelmon.project.requirements import settle_requirements
-from modelmon.project.telling import tell
 from modelmon.settings import Settings
 
 logger = logging.getLogger(__name__)

@@ -22,6 +22,7 @@ from modelmon.project.base_images import settle_image
 from modelmon.project.from_mlrun import MLRunFunction
 from modelmon.project.http import HttpOptions, settle_http
 from modelmon.project.invoking import invoke
+from modelmon.project.progress import tell, tell_next
 from modelmon.project.requirements import given_requirements, settle_requirements
 from modelmon.project.served_models import (
     DeployedModel,
@@ -32,7 +33,6 @@ from modelmon.project.served_models import (
     served,
 )
 from modelmon.project.source import check_installed
-from modelmon.project.telling import tell, tell_next
 from modelmon.serving import ModelServing, ServingSpec, create_server, tracking_of, write_spec
 from modelmon.serving.tracking import Tracking
 from modelmon.settings import Settings

@@ -17,8 +17,8 @@ from modelmon.function_spec.platforms import EMBEDDED
 from modelmon.local.environments import Held, environment_of, hold
 from modelmon.local.needs import needs_of
 from modelmon.local.uv import has_uv
+from modelmon.project.progress import tell
 from modelmon.project.source import imported_modules
-from modelmon.project.telling import tell
 from modelmon.settings import Settings
 
 LOOK = "import sys, importlib.util as u; print(*(n for n in sys.argv[1:] if u.find_spec(n) is None))"
