@@ -182,8 +182,8 @@ def test_what_may_work_later_is_told_and_tried_again_and_what_can_not_is_raised(
         raise result
 
     told: list[str] = []
-    monkeypatch.setattr(preparing, "hold", made)
-    monkeypatch.setattr(preparing, "FIRST_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(environment_threads, "hold", made)
+    monkeypatch.setattr(environment_threads, "FIRST_WAIT_SECONDS", 0.01)
     environment = environment_of(Needs((), ("no-such",)))
     preparation = Preparation(
         environment, tmp_path / "log", lambda level, text: told.append(f"{level} {text}")

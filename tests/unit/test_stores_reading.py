@@ -127,7 +127,7 @@ def test_several_threads_read_where_that_is_the_quicker(
     columns: list[str] | None,
     by_others: bool,
 ) -> None:
-    monkeypatch.setattr(reading, "ALONE_SECONDS", seconds)
+    monkeypatch.setattr(samples_reading, "ALONE_SECONDS", seconds)
     samples.is_far = is_far
     for place in range(3):
         add_file(database, samples, [place], {"x": [place]}, first=place)

@@ -2,8 +2,8 @@
 
 A key holds everything that makes a point unique: the batch that wrote it, the revision of its window. Writing
 a point again replaces it by itself. What counts is decided in the ledger and handed in by the reader
-(`stores/series/acknowledged_points.py`), so that a database without transactions, conditional writes or deletes of single
-points can hold them.
+(`stores/series/acknowledged_points.py`), so that a database without transactions, conditional writes or
+deletes of single points can hold them.
 """
 
 from __future__ import annotations
