@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 from deploying import HTTP, deploy, eventually, make_project, stream_trigger
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.function_spec.function_yaml import read_function
-from modelmon.local import environments, installed
+from modelmon.local import environment_threads, environments, installed
 from modelmon.local.environment_threads import Preparation
 from modelmon.local.environments import Held, environment_of, environments_folder, hold, remove_unused
 from modelmon.local.installed import unmet

@@ -21,6 +21,7 @@ from modelmon.ledger.records import records_at
 from modelmon.ledger.schema import column_types, files
 from modelmon.model import Endpoint
 from modelmon.sql.database import Database
+from modelmon.stores import samples_reading
 from modelmon.stores.base import SampleStore
 from modelmon.stores.samples import ParquetSamples
 from modelmon.stores.samples_reading import read_sample
