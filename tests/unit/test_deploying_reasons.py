@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from modelmon.deploying.following import step_in
+from modelmon.deploying.progress import step_in
 from modelmon.deploying.reasons import mend_of, reason_in, tail
 
 GO = """

@@ -47,7 +47,7 @@ def deploy(
 
       modelmon deploy --platform kube --registry registry.example.com/flights
     """
-    from modelmon.deploying import steps
+    from modelmon.deploying import deploy
     from modelmon.function_spec.platforms import PLATFORMS
 
     settings = chosen_settings(project_dir)
@@ -56,7 +56,7 @@ def deploy(
     given = {"nuclio_registry": registry, "nuclio_run_registry": run_registry,
              "nuclio_namespace": namespace, "nuclio_project": project_name}  # fmt: skip
     settings = settings.changed(**{name: value for name, value in given.items() if value})
-    prepared = steps.prepare(
+    prepared = deploy.prepare(
         settings,
         output or default_output(settings),
         platform=platform,
@@ -69,7 +69,7 @@ def deploy(
         for call in prepared.calls:
             console.print(str(call), markup=False, highlight=False, soft_wrap=True)
         return
-    steps.deploy(
+    deploy.deploy(
         prepared,
         lambda what: console.print(what, markup=False, highlight=False, soft_wrap=True),
         timeout_seconds=timeout,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from modelmon.deploying.following import last_step
 from modelmon.deploying.nuctl_process import Ended, run
 from modelmon.deploying.plan import Plan
+from modelmon.deploying.progress import last_step
 from modelmon.deploying.reasons import has_traceback, known_reason, mend_of, reason_in, tail
 from modelmon.deploying.redaction import without_secrets
 from modelmon.deploying.secrets import secret_variables

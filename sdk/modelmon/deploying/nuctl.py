@@ -13,9 +13,9 @@ from pathlib import Path
 
 from modelmon.deploying.attempts import Attempt, attempt, was_interrupted
 from modelmon.deploying.failures import failed, function_failed
-from modelmon.deploying.following import duration, following
 from modelmon.deploying.nuctl_process import Ended, run
 from modelmon.deploying.plan import Plan
+from modelmon.deploying.progress import duration, following
 from modelmon.deploying.redaction import without_secrets
 from modelmon.deploying.secrets import secret_variables, write_secret_files
 from modelmon.deploying.there import BUILDING, FunctionThere, is_not_there, read_functions

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from modelmon.deploying.steps import delete_function, deploy_function, working
+from modelmon.deploying.deploy import delete_function, deploy_function, working
 from modelmon.errors import ConfigError
 from modelmon.function_spec import folders
 from modelmon.function_spec.function_yaml import FILE

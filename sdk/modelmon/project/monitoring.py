@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from modelmon.counting import count
+from modelmon.deploying.deploy import deploy_function
 from modelmon.deploying.nuctl import how_far
 from modelmon.deploying.renewing import in_words, mark, renew
-from modelmon.deploying.steps import deploy_function
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.function_spec.platforms import EMBEDDED
 from modelmon.ledger import registry
