@@ -20,7 +20,7 @@ from modelmon.ledger.batches import Position
 from modelmon.model import BatchRange, Message
 from modelmon.settings import Settings
 from modelmon.stages.stream import decode as decoding
-from modelmon.stages.stream import plain
+from modelmon.stages.stream import plain_messages
 from modelmon.stages.stream.batch import Batch, Decoded
 from modelmon.wire.event_columns import EventColumns, is_array
 from modelmon.wire.moment_columns import read_moments
@@ -152,7 +152,7 @@ def test_events_in_the_form_of_servers_are_read_the_same(golden: bytes) -> None:
 
 
 def test_events_that_are_read_at_once_and_others_stay_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plain, "CHUNK_BYTES", 1_000)
+    monkeypatch.setattr(plain_messages, "CHUNK_BYTES", 1_000)
     bodies = [
         event([[float(number)] if number % 7 else [[number]]], endpoint_id="one" if number % 3 else "two",
               when_us=NOW_US + number, publisher_id=f"p{number % 5 > 3}", number=number)
@@ -183,7 +183,7 @@ def test_most_events_are_read_at_once() -> None:
     mlrun = json.loads(message("v2"))
     flat = {**mlrun, "resp": {**mlrun["resp"], "outputs": [0.5] * len(mlrun["request"]["inputs"])}}
     messages = [Message(0, place, "", body) for place, body in enumerate([PLAIN, json.dumps(flat).encode()])]
-    served, left = plain.read_plain(messages, LATER_US)
+    served, left = plain_messages.read_plain(messages, LATER_US)
     assert (len(served), list(left)) == (2, [])
 
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from modelmon.serving import V2ModelServer, tracking_of
-from modelmon.wire.plain import plain
+from modelmon.wire.plain_lists import plain
 from unit.serving_support import Sum, any_stream, events_on, serve
 
 INFER = "/v2/models/m/infer"

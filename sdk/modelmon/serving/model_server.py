@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from modelmon.errors import ConfigError, RejectedError
-from modelmon.wire.plain import is_table, name_of
+from modelmon.wire.plain_lists import is_table, name_of
 
 
 class ServerContext:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from modelmon.errors import RejectedError
-from modelmon.wire.plain import plain
+from modelmon.wire.plain_lists import plain
 
 PREFIX = "/v2/models"
 HEALTH = "/v2/health"

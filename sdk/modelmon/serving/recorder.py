@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import msgspec
 
 from modelmon.serving.tracking import Tracking
-from modelmon.wire.plain import name_of, plain
+from modelmon.wire.plain_lists import name_of, plain
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):

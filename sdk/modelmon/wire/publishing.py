@@ -12,7 +12,7 @@ import msgspec
 from modelmon.errors import RejectedError
 from modelmon.wire.identity import endpoint_name_of, split_model
 from modelmon.wire.items import BatchComplete, ErrorEvent, ServingEvent
-from modelmon.wire.plain import plain
+from modelmon.wire.plain_lists import plain
 from modelmon.wire.rows import hide_bytes
 from modelmon.wire.times import write_moment
 

@@ -11,7 +11,7 @@ from modelmon.stages.stream.aside import Aside, Refused, refuse
 from modelmon.stages.stream.batch import Batch, Decoded, Group
 from modelmon.stages.stream.discovery import discover, note_endpoint
 from modelmon.stages.stream.objections import in_the_future, objection
-from modelmon.stages.stream.plain import read_plain
+from modelmon.stages.stream.plain_messages import read_plain
 from modelmon.wire import BatchComplete, ErrorEvent, Item, NopEvent, RejectedItem, ServingEvent, read_message
 from modelmon.wire.allowance import Allowance
 from modelmon.wire.event_columns import columns_of, joined
