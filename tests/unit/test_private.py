@@ -18,7 +18,7 @@ from modelmon.deploying.rendering import Rendered
 from modelmon.function_spec.folders import template
 from modelmon.ledger.records import open_records
 from modelmon.local.supervisor import Supervisor
-from modelmon.model_monitoring.folders import only_writer, write_private
+from modelmon.model_monitoring.whole_folders import only_writer, write_private
 from modelmon.settings import Settings
 from modelmon.sources import make_folder
 from modelmon.stores.series import open_series

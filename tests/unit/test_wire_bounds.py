@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from modelmon.model import Message
-from modelmon.stages.stream.items import item_bodies
+from modelmon.stages.stream.single_items import item_bodies
 from modelmon.stages.writer.incoming import read_messages
 from modelmon.wire import ServingEvent, read_message, read_report
 from streaming import event

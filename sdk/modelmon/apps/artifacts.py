@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from modelmon.apps.frames import is_arrow
+from modelmon.apps.sample_frames import is_arrow
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.sources import make_folder
 from modelmon.stats.frames import as_frame

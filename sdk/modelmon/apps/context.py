@@ -16,8 +16,8 @@ from modelmon.apps.artifacts import (
     location,
     temporary_folder,
 )
-from modelmon.apps.frames import to_arrow, to_pandas
 from modelmon.apps.logger import AppLogger, app_logger
+from modelmon.apps.sample_frames import to_arrow, to_pandas
 from modelmon.errors import ConfigError
 from modelmon.from_mlrun import missing
 from modelmon.model import Endpoint, Window

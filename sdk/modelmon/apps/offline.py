@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from modelmon.apps.context import MonitoringApplicationContext
-from modelmon.apps.frames import is_arrow
+from modelmon.apps.sample_frames import is_arrow
 from modelmon.errors import ConfigError
 from modelmon.model import EPOCH, MICROSECOND, Endpoint, Window, endpoint_id_of
 from modelmon.settings import Settings

@@ -18,7 +18,7 @@ from modelmon.function_spec.folders import state_folder
 from modelmon.model import wall_clock_us
 
 if TYPE_CHECKING:
-    from modelmon.cli.numbering import Numbering
+    from modelmon.cli.event_numbers import Numbering
     from modelmon.settings import Settings
     from modelmon.streams import Record, Stream
 
@@ -55,7 +55,7 @@ def publish(
 
       zcat old.jsonl.gz | modelmon publish - --stream events
     """
-    from modelmon.cli.numbering import Numbering
+    from modelmon.cli.event_numbers import Numbering
     from modelmon.function_spec.topics import open_topic
 
     settings = load_settings(project_dir)
@@ -176,7 +176,7 @@ def _batches(
     file: str, source: BinaryIO, way: PublishProgress, numbering: Numbering | None
 ) -> Iterator[tuple[list[Record], int, int]]:
     """(records, the last line they come of, bytes read so far) of what is not published yet."""
-    from modelmon.cli.numbering import key_of
+    from modelmon.cli.event_numbers import key_of
 
     records: list[Record] = []
     consumed = held = line = 0

@@ -24,7 +24,7 @@ FIRST, COUNT = 20000, 10000
 def port_of(plan: Plan, function: str) -> int:
     """The function's port, chosen when it is asked for first and kept in the project; 0 where Nuclio decides:
     on Kubernetes, and outside a project. Raises ConfigError when no port is free."""
-    from modelmon.model_monitoring.folders import write_private  # brings the stores
+    from modelmon.model_monitoring.whole_folders import write_private  # brings the stores
 
     if plan.platform != LOCAL or not plan.project_dir:
         return 0

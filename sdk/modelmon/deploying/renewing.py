@@ -9,7 +9,7 @@ from pathlib import Path
 from modelmon.deploying.bundling import NAMES
 from modelmon.function_spec.folders import deployed, functions_folder, template
 from modelmon.function_spec.function_yaml import FILE
-from modelmon.model_monitoring.folders import copy_into, replace_folder
+from modelmon.model_monitoring.whole_folders import copy_into, replace_folder
 from modelmon.settings import Settings
 
 MAIN = "main.py"

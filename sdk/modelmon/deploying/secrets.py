@@ -64,7 +64,7 @@ def write_secret_files(plan: Plan) -> None:
 
     Raises ConfigError for one that is not there, and outside a project.
     """
-    from modelmon.model_monitoring.folders import private_folder, write_private
+    from modelmon.model_monitoring.whole_folders import private_folder, write_private
 
     if secret_files(plan) and not plan.project_dir:
         raise ConfigError(

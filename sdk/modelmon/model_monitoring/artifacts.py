@@ -13,7 +13,7 @@ import msgspec
 
 from modelmon.errors import ConfigError
 from modelmon.function_spec.folders import state_folder
-from modelmon.model_monitoring.folders import replace_folder
+from modelmon.model_monitoring.whole_folders import replace_folder
 from modelmon.settings import Settings
 
 SPEC, STATS, FILES = "model.json", "feature_stats.json", "files"

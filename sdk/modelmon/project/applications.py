@@ -20,15 +20,15 @@ from modelmon.ledger import registry
 from modelmon.ledger.window_ledger import project_period
 from modelmon.model import wall_clock_us
 from modelmon.model_monitoring.artifacts import check_json
-from modelmon.model_monitoring.folders import copy_into
 from modelmon.model_monitoring.judging import ask_for_open_windows
 from modelmon.model_monitoring.locating import HasSettings, opened
+from modelmon.model_monitoring.whole_folders import copy_into
 from modelmon.project import functions
 from modelmon.project.base_images import settle_image
+from modelmon.project.chosen_requirements import given_requirements, settle_requirements
 from modelmon.project.from_mlrun import MLRunFunction
 from modelmon.project.names import CONTROLLER, DRIFT_APP, DRIFT_TEMPLATE, check_app_name
 from modelmon.project.progress import tell
-from modelmon.project.requirements import given_requirements, settle_requirements
 from modelmon.project.source import assigns, classes_of
 from modelmon.settings import Settings
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from modelmon.errors import ConfigError
 from modelmon.function_spec.folders import state_folder
-from modelmon.model_monitoring.folders import write_private
+from modelmon.model_monitoring.whole_folders import write_private
 from modelmon.project.functions import is_deployed
 from modelmon.project.names import CONTROLLER
 from modelmon.project.profiles import settings_for

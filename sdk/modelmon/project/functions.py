@@ -20,8 +20,8 @@ from modelmon.function_spec.topics import open_topic
 from modelmon.ledger import heartbeats, registry
 from modelmon.ledger.registry import RegisteredFunction
 from modelmon.model import wall_clock_us
-from modelmon.model_monitoring.folders import copy_into, remove_folder, replace_folder
 from modelmon.model_monitoring.locating import opened
+from modelmon.model_monitoring.whole_folders import copy_into, remove_folder, replace_folder
 from modelmon.project.deploying_here import prepare_environment
 from modelmon.project.names import refuse_spelling
 from modelmon.project.progress import tell

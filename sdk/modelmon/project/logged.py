@@ -12,7 +12,7 @@ import msgspec
 from modelmon.apps.artifacts import Artifact, PlotlyArtifact, content_of, dataset, keep, location
 from modelmon.errors import ConfigError
 from modelmon.function_spec.folders import state_folder
-from modelmon.model_monitoring.folders import write_private
+from modelmon.model_monitoring.whole_folders import write_private
 from modelmon.settings import Settings
 
 if TYPE_CHECKING:

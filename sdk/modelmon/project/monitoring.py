@@ -17,11 +17,12 @@ from modelmon.function_spec.platforms import EMBEDDED
 from modelmon.ledger import registry
 from modelmon.ledger.window_ledger import project_period
 from modelmon.local.runner_state import read_report
-from modelmon.model_monitoring.folders import copy_into
 from modelmon.model_monitoring.locating import HasSettings, opened
+from modelmon.model_monitoring.whole_folders import copy_into
 from modelmon.project import functions
 from modelmon.project.applications import AppFunction, AppSpec, check_base_period
 from modelmon.project.base_images import settle_image
+from modelmon.project.chosen_requirements import settle_requirements
 from modelmon.project.names import (
     CONTROLLER,
     DRIFT_APP,
@@ -31,7 +32,6 @@ from modelmon.project.names import (
     WRITER,
 )
 from modelmon.project.progress import tell
-from modelmon.project.requirements import settle_requirements
 from modelmon.settings import Settings
 
 logger = logging.getLogger(__name__)

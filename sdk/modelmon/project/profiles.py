@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from modelmon.errors import ConfigError
 from modelmon.function_spec.folders import state_folder
-from modelmon.model_monitoring.folders import write_private
+from modelmon.model_monitoring.whole_folders import write_private
 from modelmon.settings import Settings
 
 FILE = "datastore_profiles.json"

@@ -25,11 +25,11 @@ from modelmon.model_monitoring.written_times import Time
 from modelmon.project import functions, monitoring
 from modelmon.project.applications import AppFunction, describe_app, read_app
 from modelmon.project.base_images import given_image
+from modelmon.project.chosen_requirements import given_requirements, model_packages
 from modelmon.project.credentials import set_credentials
 from modelmon.project.from_mlrun import MLRunProject
 from modelmon.project.models import log_model
 from modelmon.project.names import check_function_name
-from modelmon.project.requirements import given_requirements, model_packages
 from modelmon.project.serving import ServingFunction, read_serving
 from modelmon.project.source import check_installed
 from modelmon.serving import ServingSpec

@@ -12,7 +12,7 @@ from modelmon.model import UNKNOWN_ENDPOINT, Message
 from modelmon.settings import Settings
 from modelmon.stages.stream.batch import Decoded, Numbered, Rejection
 from modelmon.stages.stream.discovery import note_endpoint, numbered, numbered_at
-from modelmon.stages.stream.items import item_bodies
+from modelmon.stages.stream.single_items import item_bodies
 from modelmon.stages.stream.sparse import most_empty_cells, sparse_events
 from modelmon.wire import ErrorEvent, RejectedItem, ServingEvent
 
