@@ -30,8 +30,8 @@ from modelmon.model import Message, to_us
 from modelmon.settings import Settings
 from modelmon.sql.database import Database
 from modelmon.stages.stream import Parts
+from modelmon.stages.stream.exactly_once import apply_batch
 from modelmon.stages.stream.partition import Cut, PartitionBuffer
-from modelmon.stages.stream.protocol import apply_batch
 from modelmon.stores.base import SampleStore
 from modelmon.stores.samples_reading import read_sample
 from modelmon.stores.series.schema import series_traffic

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from modelmon.ledger import publishers
 from modelmon.ledger.publishers import Applied, advanced, lock_numbers, note_numbers
 from modelmon.model import BatchRange, TrafficPoint
-from modelmon.stages.stream.protocol import Parts
+from modelmon.stages.stream.exactly_once import Parts
 from modelmon.stores.series import open_series
 from modelmon.stores.series.base import SeriesStore
 from modelmon.wire import ErrorEvent, write_batch, write_error_event

@@ -4,8 +4,8 @@
 `functions/stream/main.py` wires the steps.
 """
 
+from modelmon.stages.stream.exactly_once import Parts, commit, read, tabulate, write_series
 from modelmon.stages.stream.graph_steps import SamplesTarget, Step
-from modelmon.stages.stream.protocol import Parts, commit, read, tabulate, write_series
 from modelmon.stages.stream.stage import StreamStage
 
 __all__ = ["Parts", "SamplesTarget", "Step", "StreamStage", "commit", "read", "tabulate", "write_series"]

@@ -9,13 +9,13 @@ from typing import Any
 import storey
 from storey.dtypes import _termination_obj
 
-from modelmon.stages.stream.protocol import Parts, write_files
+from modelmon.stages.stream.exactly_once import Parts, write_files
 
 PARTITION_COLUMNS = ("$key", "$year", "$month", "$day", "$hour")
 
 
 class Step(storey.MapClass):  # type: ignore[misc]
-    """One step of `modelmon.stages.stream.protocol`: takes a batch and hands on what it made of it."""
+    """One step of `modelmon.stages.stream.exactly_once`: takes a batch and hands on what it made of it."""
 
     def __init__(self, step: Callable[[Parts, Any], Awaitable[Any]], parts: Parts, **arguments: Any) -> None:
         super().__init__(**arguments)

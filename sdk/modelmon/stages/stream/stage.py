@@ -18,9 +18,9 @@ from modelmon.ledger.clock import STEP_US
 from modelmon.ledger.records import open_records
 from modelmon.model import Message, wall_clock_us
 from modelmon.settings import Settings
+from modelmon.stages.stream.exactly_once import Parts, apply_batch
 from modelmon.stages.stream.files import writer_threads
 from modelmon.stages.stream.partition import PartitionBuffer
-from modelmon.stages.stream.protocol import Parts, apply_batch
 from modelmon.stores.samples import open_samples
 from modelmon.stores.series import open_series
 from modelmon.streams import open_stream
