@@ -15,7 +15,7 @@ from chain import QUICK
 from deploying import eventually
 from modelmon.cli.status import read_status
 from modelmon.local import Runner
-from modelmon.project.serving import ServingFunction
+from modelmon.project.serving_function import ServingFunction
 from modelmon.settings import Settings
 from modelmon.views.encoding import to_json
 from project_support import make

@@ -18,10 +18,10 @@ from rich.console import Console
 
 from modelmon.demo.data import HourOfRequests
 from modelmon.demo.incidents import IncidentLines, courses, summary
+from modelmon.demo.last_page import findings, line, worst_features, year
 from modelmon.demo.outcome import outcomes
 from modelmon.demo.place import clear
 from modelmon.demo.replay import replay
-from modelmon.demo.report import findings, line, worst_features, year
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.function_spec.folders import lock_file
 from modelmon.local.runner_state import lock_project

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.text import Text
 
 from modelmon.cli.output import console, print_table
-from modelmon.demo.report import BARS, line
+from modelmon.demo.last_page import BARS, line
 from modelmon.errors import ConfigError
 from modelmon.model import ResultStatusApp
 

@@ -23,10 +23,10 @@ from modelmon.demo.data import (
     training_set,
 )
 from modelmon.demo.incidents import IncidentLines, courses, summary
+from modelmon.demo.last_page import findings, worst_features, year
 from modelmon.demo.outcome import Outcome, outcomes
 from modelmon.demo.place import PROJECT, SETTINGS, clear
 from modelmon.demo.replay import replay
-from modelmon.demo.report import findings, worst_features, year
 from modelmon.demo.training import train
 from modelmon.local import Runner
 from modelmon.model import wall_clock_us

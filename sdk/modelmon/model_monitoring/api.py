@@ -14,8 +14,8 @@ from modelmon.ledger import endpoints
 from modelmon.ledger.window_ledger import BATCH
 from modelmon.model import ENDPOINT_ID, LONGEST_ID, Endpoint, endpoint_id_of, wall_clock_us
 from modelmon.model_monitoring import endpoints as registered
-from modelmon.model_monitoring.artifacts import ModelArtifact, find_model
 from modelmon.model_monitoring.locating import HasSettings, opened, settings_of
+from modelmon.model_monitoring.logged_models import ModelArtifact, find_model
 from modelmon.model_monitoring.statuses import EndpointList, requested_within, with_status
 from modelmon.model_monitoring.written_times import Time
 from modelmon.settings import Settings

@@ -19,9 +19,9 @@ from modelmon.function_spec.platforms import EMBEDDED
 from modelmon.ledger import registry
 from modelmon.ledger.window_ledger import project_period
 from modelmon.model import wall_clock_us
-from modelmon.model_monitoring.artifacts import check_json
 from modelmon.model_monitoring.judging import ask_for_open_windows
 from modelmon.model_monitoring.locating import HasSettings, opened
+from modelmon.model_monitoring.logged_models import check_json
 from modelmon.model_monitoring.whole_folders import copy_into
 from modelmon.project import functions
 from modelmon.project.base_images import settle_image

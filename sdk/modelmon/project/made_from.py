@@ -10,7 +10,7 @@ from modelmon.from_mlrun import refuse
 from modelmon.from_mlrun.where import HUB
 from modelmon.model_monitoring.locating import settings_of
 from modelmon.project.project import Project
-from modelmon.project.serving import ServingFunction
+from modelmon.project.serving_function import ServingFunction
 
 
 def code_to_function(

@@ -15,11 +15,11 @@ from modelmon.ledger.facts import incident_fact
 from modelmon.model import wall_clock_us
 from modelmon.model_monitoring.api import Labels
 from modelmon.model_monitoring.api import list_model_endpoints as find_endpoints
-from modelmon.model_monitoring.artifacts import ModelArtifact, model_keys, read_model
 from modelmon.model_monitoring.endpoints import called
 from modelmon.model_monitoring.erasing import forget_endpoint
 from modelmon.model_monitoring.judging import Asked, judge_windows
 from modelmon.model_monitoring.locating import opened
+from modelmon.model_monitoring.logged_models import ModelArtifact, model_keys, read_model
 from modelmon.model_monitoring.statuses import EndpointList
 from modelmon.model_monitoring.written_times import Time
 from modelmon.project import functions, monitoring
@@ -30,7 +30,7 @@ from modelmon.project.credentials import set_credentials
 from modelmon.project.from_mlrun import MLRunProject
 from modelmon.project.models import log_model
 from modelmon.project.names import check_function_name
-from modelmon.project.serving import ServingFunction, read_serving
+from modelmon.project.serving_function import ServingFunction, read_serving
 from modelmon.project.source import check_installed
 from modelmon.serving import ServingSpec
 from modelmon.settings import Settings

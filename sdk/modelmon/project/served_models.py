@@ -13,7 +13,7 @@ from modelmon.errors import ConfigError
 from modelmon.from_mlrun import class_here
 from modelmon.from_mlrun.where import SKLEARN_SERVER
 from modelmon.model import Endpoint
-from modelmon.model_monitoring.artifacts import ModelArtifact, check_json, find_model
+from modelmon.model_monitoring.logged_models import ModelArtifact, check_json, find_model
 from modelmon.project import functions
 from modelmon.project.source import classes_of
 from modelmon.serving import ModelSpec, ServingSpec

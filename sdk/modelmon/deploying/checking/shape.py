@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from modelmon.deploying.checking.document import Node
 from modelmon.deploying.checking.findings import Finding, did_you_mean, error, missing
 from modelmon.deploying.checking.kinds import ANYTHING, Keys, MapOf, check_kind
-from modelmon.deploying.checking.schema import BUILD, DOCUMENT, METADATA, SPEC
-from modelmon.deploying.checking.trigger_schema import ANNOTATIONS, ATTRIBUTES, TRIGGER, UNCHECKED_KINDS
+from modelmon.deploying.checking.known_keys import BUILD, DOCUMENT, METADATA, SPEC
+from modelmon.deploying.checking.known_trigger_keys import ANNOTATIONS, ATTRIBUTES, TRIGGER, UNCHECKED_KINDS
 
 _PLACES = {
     "metadata": METADATA.of,

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from modelmon.deploying.checking.document import Node
 from modelmon.deploying.checking.kinds import ANYTHING, Keys, Kind, ListOf, MapOf
-from modelmon.deploying.checking.schema import DOCUMENT
-from modelmon.deploying.checking.trigger_schema import ATTRIBUTES, TRIGGER
+from modelmon.deploying.checking.known_keys import DOCUMENT
+from modelmon.deploying.checking.known_trigger_keys import ATTRIBUTES, TRIGGER
 
 
 def spelled(document: Node) -> Node:

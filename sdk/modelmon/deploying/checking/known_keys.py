@@ -16,7 +16,7 @@ from modelmon.deploying.checking.kinds import (
     ListOf,
     MapOf,
 )
-from modelmon.deploying.checking.trigger_schema import SERVICE_TYPE
+from modelmon.deploying.checking.known_trigger_keys import SERVICE_TYPE
 
 METADATA = Keys(
     {

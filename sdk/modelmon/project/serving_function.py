@@ -14,8 +14,8 @@ from modelmon.from_mlrun.where import ROUTERS
 from modelmon.model import wall_clock_us
 from modelmon.model_monitoring import endpoints as registered
 from modelmon.model_monitoring.api import check_endpoint_id
-from modelmon.model_monitoring.artifacts import ModelArtifact
 from modelmon.model_monitoring.locating import HasSettings, opened
+from modelmon.model_monitoring.logged_models import ModelArtifact
 from modelmon.model_monitoring.whole_folders import copy_into
 from modelmon.project import functions
 from modelmon.project.base_images import settle_image
