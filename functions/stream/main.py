@@ -21,8 +21,8 @@ def graph(parts: Parts) -> Flow:
     """One event of this graph is a whole batch: a contiguous range of messages of one partition.
 
     The batch has been recorded as open before it comes here, and its messages are acknowledged after
-    `commit` has answered (modelmon/stages/stream/exactly_once.py says why). Each step may be repeated: it then
-    writes the same things to the same places.
+    `commit` has answered (modelmon/stages/stream/exactly_once.py says why). Each step may be repeated: it
+    then writes the same things to the same places.
     """
     return build_flow(
         [

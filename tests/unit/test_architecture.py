@@ -99,7 +99,7 @@ IMPORT_BUDGETS = [
     ("modelmon.stages.writer", {"pandas", "pyarrow", "scipy", "storey", *OTHER_DATABASES}),
     ("modelmon.stages.controller", {"pandas", "pyarrow", "scipy", "storey", *OTHER_DATABASES}),
     ("modelmon.apps", {"pandas", "pyarrow", "scipy", "storey"}),
-    ("modelmon.deploying.deploy", {"pandas", "pyarrow", "scipy", "storey", "sqlalchemy", "numpy"}),
+    ("modelmon.deploying.procedure", {"pandas", "pyarrow", "scipy", "storey", "sqlalchemy", "numpy"}),
     ("modelmon.cli", {"pandas", "pyarrow", "scipy", "storey", "sqlalchemy", "numpy"}),
 ]
 

@@ -13,9 +13,9 @@ import pytest
 
 import nuctl_stand_in
 from deploying import HTTP, deploy, eventually, is_alive, make_project
-from modelmon.deploying import deploy, progress
-from modelmon.deploying.deploy import Prepared, prepare
+from modelmon.deploying import procedure, progress
 from modelmon.deploying.nuctl_process import run
+from modelmon.deploying.procedure import Prepared, prepare
 from modelmon.deploying.there import FunctionThere, is_not_there, read_functions
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.settings import Settings
@@ -48,10 +48,10 @@ def deployed(notes: Path) -> list[str]:
 
 class TestNamespace:
     def test_a_function_of_another_project_is_not_replaced(self, notes: Path, tmp_path: Path) -> None:
-        deploy.deploy(prepared(tmp_path, "flights"), lambda what: None)
+        procedure.deploy(prepared(tmp_path, "flights"), lambda what: None)
         before = deployed(notes)
         with pytest.raises(ConfigError) as refused:
-            deploy.deploy(prepared(tmp_path, "trains"), lambda what: None)
+            procedure.deploy(prepared(tmp_path, "trains"), lambda what: None)
         assert "modelmon-writer: the namespace 'nuclio' has a function of this name" in str(refused.value)
         assert "belongs to Nuclio's project 'flights', not to 'trains'" in str(refused.value)
         assert "a namespace of its own (nuclio_namespace, --namespace)" in str(refused.value)
@@ -60,21 +60,21 @@ class TestNamespace:
     def test_not_even_the_last_of_them(self, notes: Path, tmp_path: Path) -> None:
         nuctl_stand_in.put(notes, "modelmon-controller", "trains")
         with pytest.raises(ConfigError, match="modelmon-controller: the namespace"):
-            deploy.deploy(prepared(tmp_path), lambda what: None)
+            procedure.deploy(prepared(tmp_path), lambda what: None)
         assert nuctl_stand_in.calls(notes) == []
 
     def test_our_own_are_deployed_anew(self, notes: Path, tmp_path: Path) -> None:
         for _ in range(2):
-            deploy.deploy(prepared(tmp_path, names=["modelmon-writer"]), lambda what: None)
+            procedure.deploy(prepared(tmp_path, names=["modelmon-writer"]), lambda what: None)
         assert deployed(notes) == ["modelmon-writer", "modelmon-writer"]
 
     def test_a_function_of_another_project_is_not_deleted(self, notes: Path) -> None:
         settings = Settings().changed(project="flights", platform="local", **SERVERS)
         nuctl_stand_in.put(notes, "rows", "trains")
-        deploy.delete_function(settings, "rows", lambda what: None)
+        procedure.delete_function(settings, "rows", lambda what: None)
         assert nuctl_stand_in.calls(notes) == []
         nuctl_stand_in.put(notes, "rows", "flights")
-        deploy.delete_function(settings, "rows", lambda what: None)
+        procedure.delete_function(settings, "rows", lambda what: None)
         assert [call[:3] for call in nuctl_stand_in.calls(notes)] == [["delete", "function", "rows"]]
 
     @pytest.mark.parametrize(
@@ -109,14 +109,14 @@ class TestNamespace:
     def test_an_answer_that_can_not_be_read_is_said(self, notes: Path, tmp_path: Path) -> None:
         (notes / "answer").write_text("something new")
         told: list[str] = []
-        deploy.deploy(prepared(tmp_path), told.append)
+        procedure.deploy(prepared(tmp_path), told.append)
         assert "modelmon-controller: whose they are can't be read from nuctl's answer; they are t" in told[0]
 
     def test_a_nuctl_that_does_not_answer_is_not_waited_for_long(self, notes: Path, ends: None) -> None:
         (notes / "silent").touch()
         settings = Settings().changed(project="flights", platform="local", **SERVERS)
         with pytest.raises(UnavailableError, match=r"took longer than 60 s and was ended: it said nothing"):
-            deploy.address(settings, "web")
+            procedure.address(settings, "web")
 
 
 class TestBeingDeployed:
@@ -130,7 +130,7 @@ class TestBeingDeployed:
     ) -> None:
         nuctl_stand_in.put(notes, "modelmon-stream", "flights", state)
         with pytest.raises(UnavailableError) as refused:
-            deploy.deploy(prepared(tmp_path), lambda what: None)
+            procedure.deploy(prepared(tmp_path), lambda what: None)
         said = str(refused.value)
         assert f"modelmon-stream: Nuclio says that it is being deployed (state {state!r})" in said
         assert self.FREE in said
@@ -142,7 +142,7 @@ class TestBeingDeployed:
             project="flights", platform="local", project_dir=str(tmp_path), **SERVERS
         )
         with pytest.raises(UnavailableError, match=r"free it by\n  nuctl delete function modelmon-stream"):
-            deploy.delete_function(settings, "modelmon-stream", lambda what: None)
+            procedure.delete_function(settings, "modelmon-stream", lambda what: None)
         assert nuctl_stand_in.calls(notes) == []
 
     def test_after_a_deployment_that_took_too_long_it_is_freed(
@@ -151,24 +151,24 @@ class TestBeingDeployed:
         ready = took_too_long(notes, tmp_path)
         assert nuctl_stand_in.state(notes, "web") == "building"
         told: list[str] = []
-        deploy.deploy(ready, told.append)
+        procedure.deploy(ready, told.append)
         free = "nuctl delete function web --platform local --namespace nuclio --force"
         assert f"  its last deployment was interrupted and Nuclio still holds it; freed by: {free}" in told
         assert nuctl_stand_in.state(notes, "web") == "ready"
 
     def test_it_is_freed_to_be_deleted_too(self, notes: Path, tmp_path: Path, ends: None) -> None:
         took_too_long(notes, tmp_path)
-        deploy.delete_function(Settings.load(tmp_path), "web", lambda what: None)
+        procedure.delete_function(Settings.load(tmp_path), "web", lambda what: None)
         assert nuctl_stand_in.state(notes, "web") == ""
 
     def test_what_failed_by_itself_is_not_taken_for_interrupted(self, notes: Path, tmp_path: Path) -> None:
         (notes / "fail-web").touch()
         ready = prepared_in_project(tmp_path)
         with pytest.raises(UnavailableError):
-            deploy.deploy(ready, lambda what: None)
+            procedure.deploy(ready, lambda what: None)
         nuctl_stand_in.put(notes, "web", "flights", "building")  # by somebody else, since
         with pytest.raises(UnavailableError, match="being deployed"):
-            deploy.deploy(ready, lambda what: None)
+            procedure.deploy(ready, lambda what: None)
 
 
 def prepared_in_project(folder: Path) -> Prepared:
@@ -182,7 +182,7 @@ def took_too_long(notes: Path, folder: Path) -> Prepared:
     (notes / "hang-web").touch()
     ready = prepared_in_project(folder)
     with pytest.raises(UnavailableError, match=r"took longer than 7 s and was ended \(deploy --timeout\)"):
-        deploy.deploy(ready, lambda what: None, timeout_seconds=7)
+        procedure.deploy(ready, lambda what: None, timeout_seconds=7)
     (notes / "hang-web").unlink()
     return ready
 
@@ -192,7 +192,7 @@ class TestHanging:
         (notes / "hang-modelmon-stream").touch()
         told: list[str] = []
         with pytest.raises(UnavailableError) as failed:
-            deploy.deploy(prepared(tmp_path), told.append, timeout_seconds=7)
+            procedure.deploy(prepared(tmp_path), told.append, timeout_seconds=7)
         said = str(failed.value)
         assert "`nuctl deploy modelmon-stream --project-name " in said
         assert "took longer than 7 s and was ended" in said
@@ -207,7 +207,7 @@ class TestHanging:
         (notes / "hang-modelmon-writer").touch()
         told: list[str] = []
         with pytest.raises(UnavailableError) as failed:
-            deploy.deploy(prepared(tmp_path), told.append, timeout_seconds=7)
+            procedure.deploy(prepared(tmp_path), told.append, timeout_seconds=7)
         assert told[:4] == [
             "deploying modelmon-writer (1 of 3) …",
             "  preparing its files",
@@ -226,7 +226,7 @@ class TestHanging:
         (notes / "wait-modelmon-writer").touch()
         nuctl_stand_in.install_docker(notes, nuctl_stand_in.NO_SKLEARN)
         with pytest.raises(UnavailableError) as failed:
-            deploy.deploy(prepared(tmp_path), lambda what: None, timeout_seconds=7)
+            procedure.deploy(prepared(tmp_path), lambda what: None, timeout_seconds=7)
         said = str(failed.value)
         assert said.startswith("modelmon-writer: ModuleNotFoundError: No module named 'sklearn'")
         assert "its log ends (docker logs nuclio-nuclio-modelmon-writer):" in said
@@ -238,7 +238,7 @@ class TestHanging:
         (notes / "wait-modelmon-writer").touch()
         nuctl_stand_in.install_docker(notes, "26.11.29 22:31:26.262 (W) processor No metric sinks configured")
         with pytest.raises(UnavailableError) as failed:
-            deploy.deploy(prepared(tmp_path), lambda what: None, timeout_seconds=7)
+            procedure.deploy(prepared(tmp_path), lambda what: None, timeout_seconds=7)
         first, *more = str(failed.value).splitlines()
         assert first == ("modelmon-writer: took longer than 7 s, its last step: waiting until it is ready")
         assert "  No metric sinks configured" in more
@@ -246,7 +246,7 @@ class TestHanging:
     def test_a_docker_that_does_not_answer_is_named(self, notes: Path, tmp_path: Path) -> None:
         (notes / "no-docker").touch()
         with pytest.raises(UnavailableError) as failed:
-            deploy.deploy(prepared(tmp_path), lambda what: None)
+            procedure.deploy(prepared(tmp_path), lambda what: None)
         assert str(failed.value).endswith(f"failed (exit code 1): {nuctl_stand_in.NO_DOCKER}")
 
     def test_an_image_that_is_not_built_has_no_container_that_could_say_why(
@@ -255,7 +255,7 @@ class TestHanging:
         (notes / "fail-modelmon-writer").touch()
         nuctl_stand_in.install_docker(notes, nuctl_stand_in.NO_SKLEARN)  # of the one before
         with pytest.raises(UnavailableError, match=r"^modelmon-writer: No matching distribution found"):
-            deploy.deploy(prepared(tmp_path), lambda what: None)
+            procedure.deploy(prepared(tmp_path), lambda what: None)
         assert not (notes / "asked").exists()
 
     def test_a_step_that_goes_on_is_told_again(
@@ -269,7 +269,7 @@ class TestHanging:
         )
         (notes / "hang-modelmon-writer").touch()
         with pytest.raises(UnavailableError):
-            deploy.deploy(prepared(tmp_path), told.append, timeout_seconds=7)
+            procedure.deploy(prepared(tmp_path), told.append, timeout_seconds=7)
         assert told.index("  building its image") < told.index(f"{again}0 s")
 
     def test_nothing_is_left_of_it_where_it_was_called(
@@ -283,7 +283,7 @@ class TestHanging:
         monkeypatch.setattr(tempfile, "tempdir", None)
         (notes / "hang-modelmon-writer").touch()
         with pytest.raises(UnavailableError):
-            deploy.deploy(prepared(tmp_path), lambda what: None, timeout_seconds=7)
+            procedure.deploy(prepared(tmp_path), lambda what: None, timeout_seconds=7)
         assert list(here.iterdir()) == []
         assert [path.name for path in temporary.iterdir() if "nuctl" in path.name] == []
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from deploying import HTTP, deploy, make_project
-from modelmon.deploying.deploy import prepare
+from modelmon.deploying.procedure import prepare
 from modelmon.errors import ConfigError
 from modelmon.function_spec.folders import BUNDLE_MARKER
 from modelmon.settings import Settings

@@ -20,7 +20,7 @@ import nuctl_stand_in
 import project_support
 from deploying import eventually, is_alive
 from modelmon.cli.deployed import deployed_functions
-from modelmon.deploying.deploy import prepare
+from modelmon.deploying.procedure import prepare
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.function_spec.folders import port_file
 from modelmon.project import load_project

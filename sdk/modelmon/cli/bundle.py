@@ -14,7 +14,7 @@ from modelmon.errors import ConfigError
 from modelmon.function_spec.folders import find_project
 
 if TYPE_CHECKING:
-    from modelmon.deploying.deploy import Prepared
+    from modelmon.deploying.procedure import Prepared
     from modelmon.settings import Settings
 
 OUTPUT = Path("dist/functions")
@@ -53,7 +53,7 @@ def bundle(
 
       nuctl deploy NAME --path dist/functions/NAME
     """
-    from modelmon.deploying.deploy import prepare
+    from modelmon.deploying.procedure import prepare
     from modelmon.deploying.secrets import secret_files, secret_variables
 
     settings = chosen_settings(project_dir)

@@ -47,7 +47,7 @@ def deploy(
 
       modelmon deploy --platform kube --registry registry.example.com/flights
     """
-    from modelmon.deploying import deploy
+    from modelmon.deploying import procedure
     from modelmon.function_spec.platforms import PLATFORMS
 
     settings = chosen_settings(project_dir)
@@ -56,7 +56,7 @@ def deploy(
     given = {"nuclio_registry": registry, "nuclio_run_registry": run_registry,
              "nuclio_namespace": namespace, "nuclio_project": project_name}  # fmt: skip
     settings = settings.changed(**{name: value for name, value in given.items() if value})
-    prepared = deploy.prepare(
+    prepared = procedure.prepare(
         settings,
         output or default_output(settings),
         platform=platform,
@@ -69,7 +69,7 @@ def deploy(
         for call in prepared.calls:
             console.print(str(call), markup=False, highlight=False, soft_wrap=True)
         return
-    deploy.deploy(
+    procedure.deploy(
         prepared,
         lambda what: console.print(what, markup=False, highlight=False, soft_wrap=True),
         timeout_seconds=timeout,

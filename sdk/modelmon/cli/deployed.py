@@ -128,7 +128,7 @@ def _told(known: Mapping[str, FunctionThere] | None, name: str, reason: str) -> 
 
 def _known(settings: Settings, names: Sequence[str]) -> tuple[Mapping[str, FunctionThere] | None, str]:
     """What nuctl knows; None and in a line why where it is not at hand or does not answer."""
-    from modelmon.deploying.deploy import there
+    from modelmon.deploying.procedure import there
 
     try:
         return there(settings, names), ""

@@ -31,7 +31,7 @@ from modelmon.demo.training import train
 from modelmon.local import Runner
 from modelmon.model import wall_clock_us
 from modelmon.project import get_or_create_project
-from modelmon.project.progress import quietly
+from modelmon.project.console import quietly
 from modelmon.settings import Settings
 
 if TYPE_CHECKING:

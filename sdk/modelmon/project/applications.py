@@ -26,9 +26,9 @@ from modelmon.model_monitoring.whole_folders import copy_into
 from modelmon.project import functions
 from modelmon.project.base_images import settle_image
 from modelmon.project.chosen_requirements import given_requirements, settle_requirements
+from modelmon.project.console import tell
 from modelmon.project.from_mlrun import MLRunFunction
 from modelmon.project.names import CONTROLLER, DRIFT_APP, DRIFT_TEMPLATE, check_app_name
-from modelmon.project.progress import tell
 from modelmon.project.source import assigns, classes_of
 from modelmon.settings import Settings
 

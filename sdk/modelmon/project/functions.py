@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from modelmon.deploying.deploy import delete_function, deploy_function, working
+from modelmon.deploying.procedure import delete_function, deploy_function, working
 from modelmon.errors import ConfigError
 from modelmon.function_spec import folders
 from modelmon.function_spec.function_yaml import FILE
@@ -22,9 +22,9 @@ from modelmon.ledger.registry import RegisteredFunction
 from modelmon.model import wall_clock_us
 from modelmon.model_monitoring.locating import opened
 from modelmon.model_monitoring.whole_folders import copy_into, remove_folder, replace_folder
+from modelmon.project.console import tell
 from modelmon.project.deploying_here import prepare_environment
 from modelmon.project.names import refuse_spelling
-from modelmon.project.progress import tell
 from modelmon.secrecy import looks_secret, yaml_mistake
 from modelmon.settings import Settings
 

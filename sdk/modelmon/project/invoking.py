@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from modelmon.deploying.deploy import address
+from modelmon.deploying.procedure import address
 from modelmon.errors import ConfigError, RejectedError, UnavailableError
 from modelmon.function_spec.folders import address_file
 from modelmon.function_spec.platforms import EMBEDDED

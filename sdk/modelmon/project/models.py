@@ -10,9 +10,9 @@ from typing import Any
 from modelmon.column_names import stored_names
 from modelmon.errors import ConfigError, RejectedError
 from modelmon.model_monitoring.logged_models import KEY, ModelArtifact, model_keys, models_folder, write_model
+from modelmon.project.console import tell
 from modelmon.project.functions import check_path, existing
 from modelmon.project.names import refuse_spelling
-from modelmon.project.progress import tell
 from modelmon.settings import Settings
 from modelmon.stats import describe
 

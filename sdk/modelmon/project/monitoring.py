@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from modelmon.counting import count
-from modelmon.deploying.deploy import deploy_function
 from modelmon.deploying.nuctl import how_far
+from modelmon.deploying.procedure import deploy_function
 from modelmon.deploying.renewing import in_words, mark, renew
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.function_spec.platforms import EMBEDDED
@@ -23,6 +23,7 @@ from modelmon.project import functions
 from modelmon.project.applications import AppFunction, AppSpec, check_base_period
 from modelmon.project.base_images import settle_image
 from modelmon.project.chosen_requirements import settle_requirements
+from modelmon.project.console import tell
 from modelmon.project.names import (
     CONTROLLER,
     DRIFT_APP,
@@ -31,7 +32,6 @@ from modelmon.project.names import (
     STREAM,
     WRITER,
 )
-from modelmon.project.progress import tell
 from modelmon.settings import Settings
 
 logger = logging.getLogger(__name__)

@@ -20,10 +20,10 @@ from modelmon.model_monitoring.whole_folders import copy_into
 from modelmon.project import functions
 from modelmon.project.base_images import settle_image
 from modelmon.project.chosen_requirements import given_requirements, settle_requirements
+from modelmon.project.console import tell, tell_next
 from modelmon.project.from_mlrun import MLRunFunction
 from modelmon.project.http import HttpOptions, settle_http
 from modelmon.project.invoking import invoke
-from modelmon.project.progress import tell, tell_next
 from modelmon.project.served_models import (
     DeployedModel,
     class_name_of,
