@@ -78,8 +78,8 @@ class OfflineFeatures:
 class MonitoringFeatureSet:
     """What is stored of one endpoint, under the name and in the terms of MLRun's feature sets.
 
-    `name` is made of function and model, `tag` is the endpoint id; `features` and `labels` are the columns
-    known by now.
+    `name` is made of function and model, `tag` is the endpoint id; `features` and `labels` (the predictions)
+    are the columns known by now.
     """
 
     name: str
@@ -139,11 +139,10 @@ def get_offline_features(
 
     `endpoint` is an endpoint, its id or name, or its monitoring feature set (object, name or uri). Times are
     datetimes, days or ISO texts (without offset: UTC); None is no bound. `columns` reads just these, in their
-    order; otherwise there are `timestamp`, features, labels and metadata. Of a FeatureVector its columns are
-    read, and the answer is an OfflineFeatures. `start_time` and `end_time` are MLRun's names of `start` and
-    `end`. The project is `project`, else the
-    one in `context` or around the current folder. Raises ConfigError for an endpoint, column or time that
-    can't be, UnavailableError when a store does not answer.
+    order; otherwise there are `timestamp`, features, predictions and metadata. Of a FeatureVector its columns
+    are read, and the answer is an OfflineFeatures. `start_time` and `end_time` are MLRun's names of `start`
+    and `end`. The project is `project`, else the one in `context` or around the current folder. Raises
+    ConfigError for an endpoint, column or time that can't be, UnavailableError when a store does not answer.
     """
     start, end = (start_time if start is None else start), (end_time if end is None else end)
     if isinstance(endpoint, FeatureVector):

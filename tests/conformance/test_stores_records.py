@@ -114,7 +114,7 @@ def test_a_deleted_endpoint_is_gone(records: Database) -> None:
     [
         ({"policy": {"a": object()}}, "policy"),
         ({"feature_names": ("a", "a")}, "two features"),
-        ({"label_names": ("y", "y")}, "two labels are called 'y'"),
+        ({"label_names": ("y", "y")}, "two predictions are called 'y'"),
         ({"feature_names": ("x" * 300,)}, "240"),
     ],
 )

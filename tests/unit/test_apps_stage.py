@@ -312,18 +312,18 @@ def test_rows_whose_store_is_down_are_waited_for_and_are_no_attempt(
 
 def test_what_the_app_waits_for_on_one_endpoint_does_not_hold_up_the_next_window(project: Project) -> None:
     project.count_windows()
-    turns = iter([raising(UnavailableError("labels not there \ud800")), lambda _: {"accuracy": 1.0}])
+    turns = iter([raising(UnavailableError("actuals not there \ud800")), lambda _: {"accuracy": 1.0}])
     reports = project.judge(Acting(lambda context: next(turns)(context)), event(), event())
     assert [answer(report)["outcome"] for report in reports] == ["unavailable", "done"]
     assert answer(reports[0]) == {
-        "outcome": "unavailable", "error": "labels not there \\ud800", "envelopes": 0, "rows": 0,
+        "outcome": "unavailable", "error": "actuals not there \\ud800", "envelopes": 0, "rows": 0,
     }  # fmt: skip
     assert project.acknowledged == [(0, 0), (0, 1)]
     assert project.attempts() == 0
 
 
 def test_a_window_of_mlruns_controller_is_waited_for_because_nobody_would_ask_again(project: Project) -> None:
-    turns = iter([raising(UnavailableError("labels not there"))] * 2 + [lambda _: None])
+    turns = iter([raising(UnavailableError("actuals not there"))] * 2 + [lambda _: None])
     body = json.dumps(
         {
             "start_infer_time": "2025-01-31T09:50:00+00:00",

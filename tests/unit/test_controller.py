@@ -422,7 +422,7 @@ def test_a_window_whose_app_waits_is_sent_again_ever_more_rarely_and_never_given
     assert gaps[:6] == [10, 10, 20, 40, 80, 160]
     assert max(gaps) == gaps[-1] == 3_600
     (row,) = (row for row in chain.windows() if row.start_us == at(0))
-    assert (row.sent, row.sends, row.error) == (1, 1, "labels not there")
+    assert (row.sent, row.sends, row.error) == (1, 1, "actuals not there")
 
 
 def test_a_window_whose_app_waited_has_all_its_tries_when_it_fails(chain):

@@ -12,8 +12,8 @@ import pytest
 
 from modelmon.demo import flights as flights_module
 from modelmon.demo.data import (
+    ACTUAL,
     FEATURES,
-    LABEL,
     data_folder,
     load_flights,
     requests_by_hour,
@@ -52,17 +52,17 @@ def test_event_time_is_the_scheduled_hour_in_new_york_as_utc(flights):
     assert flights["time"].iloc[0].to_pydatetime() == datetime(2013, 1, 1, 10, tzinfo=UTC)
 
 
-def test_a_flight_that_did_not_arrive_has_no_label_and_what_was_not_recorded_is_missing(flights):
-    assert flights[LABEL].isna().sum() == 9430
+def test_a_flight_that_did_not_arrive_has_no_actual_and_what_was_not_recorded_is_missing(flights):
+    assert flights[ACTUAL].isna().sum() == 9430
     assert flights["departure_delay"].isna().sum() == 8255
     assert flights["pressure"].isna().sum() > flights["temperature"].isna().sum() > 0
 
 
 def test_the_models_learn_from_flights_of_january_and_february_that_arrived(flights, model):
     training = training_set(flights, model)
-    assert list(training.columns) == [*FEATURES[model], LABEL]
-    assert len(training) == (flights["month"].isin([1, 2]) & flights[LABEL].notna()).sum()
-    assert set(training[LABEL]) == {0.0, 1.0}
+    assert list(training.columns) == [*FEATURES[model], ACTUAL]
+    assert len(training) == (flights["month"].isin([1, 2]) & flights[ACTUAL].notna()).sum()
+    assert set(training[ACTUAL]) == {0.0, 1.0}
 
 
 def test_the_requests_of_a_model_carry_every_flight_once_cut_by_the_hour(flights, model):
@@ -92,7 +92,7 @@ def test_the_served_model_says_late_as_often_as_flights_were_late_in_training(fl
         model_path=str(trained.path),
         parameters=trained.parameters,
         inputs=FEATURES[model],
-        outputs=[LABEL],
+        outputs=[ACTUAL],
     )
     serving = create_server(
         ServingSpec(project="flights", function_name="serving", models=[spec]),
@@ -105,7 +105,7 @@ def test_the_served_model_says_late_as_often_as_flights_were_late_in_training(fl
     assert [len(answer) for answer in answers] == [hour.rows for hour in winter]
     said = np.concatenate(answers)
     assert set(said.tolist()) == {0, 1}
-    assert abs(said.mean() - training[LABEL].mean()) < 0.02
+    assert abs(said.mean() - training[ACTUAL].mean()) < 0.02
 
 
 def test_week_by_week_the_data_are_as_the_demo_tells(flights):
@@ -128,7 +128,7 @@ def test_week_by_week_the_data_are_as_the_demo_tells(flights):
 
 def _weekly_scores(flights, model: str) -> dict[date, dict[str, float]]:
     """Of each whole week the score of each feature."""
-    reference = describe(training_set(flights, model).drop(columns=LABEL))
+    reference = describe(training_set(flights, model).drop(columns=ACTUAL))
     times_us = flights["time"].astype("datetime64[us, UTC]").astype("int64")
     rows_of = (flights.index.to_series().groupby(times_us // WEEK_US * WEEK_US)).groups
     scores = {}

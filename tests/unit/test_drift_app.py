@@ -255,9 +255,9 @@ def test_what_any_app_finds_in_a_partial_window_is_suspected_at_most(status: int
 
 def test_a_state_of_the_apps_own_is_kept() -> None:
     found = run_app(
-        Strict(ResultStatusApp.detected, state="no labels"), three_features(), window_incomplete=6
+        Strict(ResultStatusApp.detected, state="no actuals"), three_features(), window_incomplete=6
     )
-    assert found.assert_status("x", "potential_detection").extra_data == {"state": "no labels"}
+    assert found.assert_status("x", "potential_detection").extra_data == {"state": "no actuals"}
 
 
 def test_evaluate_judges_a_partial_window_as_the_live_app_does() -> None:
@@ -544,7 +544,7 @@ def test_naive_times_are_utc() -> None:
     assert found.stats("current_stats").timestamp == Window(START, END).end
 
 
-def test_a_label_that_the_model_answers_under_other_names_is_not_scored_and_said() -> None:
+def test_a_prediction_that_the_model_answers_under_other_names_is_not_scored_and_said() -> None:
     reference = three_features()
     answers = three_features(seed=1).drop(columns="label").assign(p0=0.7, p1=0.3, label=np.nan)
     found = judged(answers, reference, label_names=["label"]).result("general_drift")

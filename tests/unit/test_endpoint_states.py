@@ -51,7 +51,7 @@ def alarm(state: str = "detected", value: float | None = 0.9, **changes: Any) ->
 
 
 FAILED = [AppStanding("drift", None, ("failed",), "KeyError: 'x'\nTraceback")]
-WAITS = [AppStanding("drift", None, ("unavailable",), "the labels of 09:00")]
+WAITS = [AppStanding("drift", None, ("unavailable",), "no actuals of 09:00")]
 NEXT = NextWindow("drift", from_us(0), from_us(1), None, "", None, "window due at 10:00:30", 50)
 BROKEN = {"last_error": "ValueError: x\nTraceback", "last_error_us": us(10)}
 STALE = verdict(0, stale=True, shown_status=-1)
@@ -88,7 +88,7 @@ ACCURACY = verdict(1, 0.6, application_name="mine", result_name="accuracy", resu
             "no data", "since 2026-01-01 09:00 UTC",
         ),
         (endpoint(verdict(0), apps=FAILED, states=("failed",)), [], "failed", "KeyError: 'x'"),
-        (endpoint(verdict(0), apps=WAITS, states=("unavailable",)), [], "unavailable", "the labels of 09:00"),
+        (endpoint(verdict(0), apps=WAITS, states=("unavailable",)), [], "unavailable", "no actuals of 09:00"),
         (endpoint(verdict(2), apps=FAILED, states=("failed",)), [], "detected", "wind 0.50, feature_drift"),
         (endpoint(verdict(1), apps=FAILED, states=("failed",)), [], "failed", "KeyError: 'x'"),
         (

@@ -323,7 +323,7 @@ def test_an_app_that_waits_is_shown_with_its_reason_and_its_calm_is_not_known(ch
     (endpoint,) = read(chain, at(21))["endpoints"]
     assert (endpoint["states"], endpoint["status"]) == (["unavailable"], {"data_drift": -1})
     assert (endpoint["windows"]["retrying"], endpoint["windows"]["failed"]) == (1, 0)
-    assert [each["error"] for each in endpoint["apps"]] == ["labels not there"]
+    assert [each["error"] for each in endpoint["apps"]] == ["actuals not there"]
 
 
 def test_too_few_rows_are_a_state_and_so_is_an_incomplete_window(chain):
@@ -454,7 +454,7 @@ def test_a_verdict_on_a_window_before_the_one_that_failed_is_stale(chain):
 
 
 def test_a_result_that_newer_windows_do_not_have_is_stale_and_no_verdict_any_more(chain):
-    """The accuracy of an app that found no labels since."""
+    """The accuracy of an app that found no actuals since."""
     chain.serve(at(0), at(11), at(21), now=at(21))
     chain.tick(at(21))
     first, second = chain.app_events()

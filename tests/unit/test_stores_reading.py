@@ -69,8 +69,8 @@ def samples(tmp_path: Path) -> Counting:
     return Counting(ParquetSamples(str(tmp_path / "samples"), "process"))
 
 
-def _register(database: Database, features: Sequence[str] = (), labels: Sequence[str] = ()) -> None:
-    endpoint = Endpoint("e", "p", "m", feature_names=tuple(features), label_names=tuple(labels))
+def _register(database: Database, features: Sequence[str] = (), predictions: Sequence[str] = ()) -> None:
+    endpoint = Endpoint("e", "p", "m", feature_names=tuple(features), label_names=tuple(predictions))
     with database.write() as connection:
         endpoints.put(connection, endpoint, 1)
 

@@ -186,7 +186,7 @@ def test_inputs_that_name_themselves_are_placed_by_name(
     }
 
 
-def test_probabilities_are_not_called_the_label_whatever_else_is_in_the_batch(tmp_path: Path) -> None:
+def test_probabilities_are_not_called_the_prediction_whatever_else_is_in_the_batch(tmp_path: Path) -> None:
     bed = Bed(tmp_path)
     bed.register(feature_names=("a",), label_names=("y",))
     answers: list[list[float]] = [[0.7, 0.3], [1], [0.4, 0.6]]
@@ -200,7 +200,7 @@ def test_probabilities_are_not_called_the_label_whatever_else_is_in_the_batch(tm
     ]
 
 
-def test_probabilities_are_not_called_the_label_that_the_event_brings_along(tmp_path: Path) -> None:
+def test_probabilities_are_not_called_the_prediction_that_the_event_brings_along(tmp_path: Path) -> None:
     bed = Bed(tmp_path)
     bed.register(feature_names=("a",), label_names=("churned",))
     answers: list[list[float]] = [[0.3, 0.7], [1], [0.4, 0.6]]

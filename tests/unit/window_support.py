@@ -291,7 +291,7 @@ def unavailable(*_: Any, **__: Any) -> Any:
     raise UnavailableError("the disk is full")
 
 
-def waits(event: wire.AppEvent, error: str = "labels not there") -> wire.Envelope:
+def waits(event: wire.AppEvent, error: str = "actuals not there") -> wire.Envelope:
     return envelope(event, Answer("unavailable", error))
 
 

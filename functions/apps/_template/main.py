@@ -21,7 +21,7 @@ class SlowAnswers(ModelMonitoringApplicationBase):
     def do_tracking(
         self, monitoring_context: MonitoringApplicationContext
     ) -> ModelMonitoringApplicationResult:
-        rows = monitoring_context.sample_df  # features, labels, and `latency` in microseconds
+        rows = monitoring_context.sample_df  # features, predictions, and `latency` in microseconds
         slow_ms = float(rows["latency"].quantile(0.95)) / 1000
         found = ResultStatusApp.detected if slow_ms > self.limit_ms else ResultStatusApp.no_detection
         return ModelMonitoringApplicationResult(

@@ -124,12 +124,12 @@ class MonitoringApplicationContext:
 
     @cached_property
     def sample(self) -> pa.Table:
-        """The rows of the window, with features, labels and metadata, as an Arrow table; without pandas."""
+        """The window's rows as an Arrow table: features, predictions and metadata; without pandas."""
         return to_arrow(self.frame)
 
     @cached_property
     def sample_df(self) -> pd.DataFrame:
-        """The rows of the window, with features, labels and metadata, as a pandas DataFrame."""
+        """The rows of the window, with features, predictions and metadata, as a pandas DataFrame."""
         return to_pandas(self.frame)
 
     @property

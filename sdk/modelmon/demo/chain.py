@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from modelmon.demo.data import (
+    ACTUAL,
     FEATURES,
-    LABEL,
     HourOfRequests,
     data_folder,
     load_flights,
@@ -85,7 +85,7 @@ def deploy(project_dir: Path, flights: pd.DataFrame, console: Console) -> None:
         model = train(training, project_dir / "training" / name / "model.joblib")
         console.print(f"Trained {name} on {model.rows:,} flights of January and February.")
         logged = project.log_model(
-            name, model_file=str(model.path), training_set=training, label_column=LABEL
+            name, model_file=str(model.path), training_set=training, label_column=ACTUAL
         )
         serving.add_model(name, model_path=logged.uri, class_name="LateFlights", **model.parameters)
     serving.set_tracking(tracking_policy={"client_time": True})

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LATE_MINUTES = 15
-LABEL = "late"
+ACTUAL = "late"
 TRAINING_MONTHS = (1, 2)
 WEATHER = {"temperature": "temp", "humidity": "humid", "wind": "wind_speed", "rain": "precip",
            "pressure": "pressure", "visibility": "visib"}  # fmt: skip
@@ -62,14 +62,14 @@ def load_flights(folder: Path) -> pd.DataFrame:
     joined = joined.rename(columns={"dep_delay": "departure_delay", "dest": "destination"})
     joined["scheduled_time"] = joined["hour"] * 60 + joined["minute"]
     joined["time"] = pd.to_datetime(joined["time_hour"], utc=True)
-    joined[LABEL] = (joined["arr_delay"] > LATE_MINUTES).astype(float).where(joined["arr_delay"].notna())
+    joined[ACTUAL] = (joined["arr_delay"] > LATE_MINUTES).astype(float).where(joined["arr_delay"].notna())
     return joined.sort_values("time", kind="stable").reset_index(drop=True)
 
 
 def training_set(flights: pd.DataFrame, model: str) -> pd.DataFrame:
-    """Features and label of the flights of January and February that did arrive."""
-    arrived = flights[flights["month"].isin(TRAINING_MONTHS) & flights[LABEL].notna()]
-    return arrived[[*FEATURES[model], LABEL]].reset_index(drop=True)
+    """Features and what came true of the flights of January and February that did arrive."""
+    arrived = flights[flights["month"].isin(TRAINING_MONTHS) & flights[ACTUAL].notna()]
+    return arrived[[*FEATURES[model], ACTUAL]].reset_index(drop=True)
 
 
 def requests_by_hour(flights: pd.DataFrame, model: str) -> Iterator[HourOfRequests]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modelmon.demo.data import LABEL
+from modelmon.demo.data import ACTUAL
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,12 +25,12 @@ def train(training: pd.DataFrame, path: Path) -> TrainedModel:
     """Train a logistic regression and save its pipeline as `path`.
 
     A flight is called late above the probability that as many training flights exceed as were late: so
-    the answers of a year like the training weeks look like the training labels.
+    the answers of a year like the training weeks look like the training actuals.
     """
     import joblib
     import numpy as np
 
-    features, late = training.drop(columns=LABEL), training[LABEL]
+    features, late = training.drop(columns=ACTUAL), training[ACTUAL]
     has_categories = len(features.select_dtypes("number").columns) < features.shape[1]
     rows = features.to_dict("records") if has_categories else features.to_numpy(dtype=float)
     pipeline = _categories_too() if has_categories else _numbers_only()

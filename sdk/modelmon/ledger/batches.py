@@ -50,7 +50,7 @@ class KnownNames:
     """What the records say of an endpoint's inputs and outputs; empty where nobody said anything yet."""
 
     features: tuple[str, ...] = ()
-    labels: tuple[str, ...] = ()
+    predictions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,7 +339,10 @@ def _record_schema(connection: Connection, derived: Derived, now_us: int) -> Non
 def _learn_names(connection: Connection, endpoint_id: str, names: KnownNames, now_us: int) -> None:
     # Only where there are none: a registration that came meanwhile knows better.
     table = schema.endpoints
-    for column, learned in ((table.c.feature_names, names.features), (table.c.label_names, names.labels)):
+    for column, learned in (
+        (table.c.feature_names, names.features),
+        (table.c.label_names, names.predictions),
+    ):
         if learned:
             connection.execute(
                 update(table)

@@ -125,9 +125,9 @@ def _row(endpoint: Endpoint, now_us: int) -> dict[str, Any]:
     return row
 
 
-def _check_names(endpoint_id: str, feature_names: Sequence[str], label_names: Sequence[str]) -> None:
+def _check_names(endpoint_id: str, feature_names: Sequence[str], prediction_names: Sequence[str]) -> None:
     try:
-        stored_names(feature_names, label_names)
+        stored_names(feature_names, prediction_names)
     except RejectedError as error:
         raise ConfigError(f"endpoint {endpoint_id}: {error}") from error
 

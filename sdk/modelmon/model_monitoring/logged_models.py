@@ -24,7 +24,8 @@ URI_PREFIX = "store://models/"
 
 @dataclass(frozen=True, slots=True)
 class ModelArtifact:
-    """A logged model. `inputs` and `outputs` name its features and labels, `feature_stats` is the reference.
+    """A logged model. `inputs` and `outputs` name its features and predictions, `feature_stats` is the
+    reference.
 
     `model_file` is the name of the model's file inside `files`, "" when it has none or several.
     """

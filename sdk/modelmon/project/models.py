@@ -40,14 +40,14 @@ def log_model(
         )
     refuse_spelling("key", key, model_keys(settings))
     files, main = _files(settings, key, body, model_dir, model_file)
-    features, labels, stats = _schema(inputs, outputs, training_set, label_column)
+    features, predictions, stats = _schema(inputs, outputs, training_set, label_column)
     artifact = ModelArtifact(
         key=key,
         project=settings.project,
         folder=models_folder(settings) / key,
         model_file=main,
         inputs=features,
-        outputs=labels,
+        outputs=predictions,
         feature_stats=stats,
         **{name: value for name, value in described.items() if value},
     )
@@ -100,7 +100,7 @@ def _files(
 def _schema(
     inputs: Any, outputs: Any, training_set: Any, label_column: str | Sequence[str] | None
 ) -> tuple[tuple[str, ...], tuple[str, ...], dict[str, Any]]:
-    """Feature names, label names and reference statistics (of both)."""
+    """Names of features and predictions, and reference statistics (of both)."""
     if training_set is None:
         if label_column is not None:
             raise ConfigError("label_column: goes together with training_set")
@@ -108,15 +108,15 @@ def _schema(
     if inputs is not None:
         raise ConfigError("inputs: come from training_set; give one of the two")
     stats = _described(training_set)
-    labels = _labels(label_column, list(stats))
-    features = tuple(name for name in stats if name not in labels)
+    predictions = _predictions(label_column, list(stats))
+    features = tuple(name for name in stats if name not in predictions)
     if not features:
         raise ConfigError("training_set: has no column beside label_column")
     try:
-        stored_names(features, labels)
+        stored_names(features, predictions)
     except RejectedError as error:
         raise ConfigError(f"training_set: {error}") from error
-    return features, labels or _names("outputs", outputs), stats
+    return features, predictions or _names("outputs", outputs), stats
 
 
 def _described(training_set: Any) -> dict[str, Any]:
@@ -155,16 +155,16 @@ def _advise(stats: Mapping[str, Any], least: int) -> None:
         )
 
 
-def _labels(label_column: str | Sequence[str] | None, known: list[str]) -> tuple[str, ...]:
+def _predictions(label_column: str | Sequence[str] | None, known: list[str]) -> tuple[str, ...]:
     if not isinstance(label_column, str | Sequence | None):
         raise ConfigError(f"label_column: must be a column's name or a list of names, got {label_column!r}")
-    labels = (label_column,) if isinstance(label_column, str) else tuple(label_column or ())
-    for label in labels:
-        if label not in known:
+    names = (label_column,) if isinstance(label_column, str) else tuple(label_column or ())
+    for name in names:
+        if name not in known:
             raise ConfigError(
-                f"label_column: the training set has no column {label!r}; it has {', '.join(known)}"
+                f"label_column: the training set has no column {name!r}; it has {', '.join(known)}"
             )
-    return labels
+    return names
 
 
 def _names(argument: str, entries: Any) -> tuple[str, ...]:

@@ -394,8 +394,8 @@ class Project(MLRunProject):
 
         The model's file is `body` (bytes or text, named `model_file`), or `model_file`, or what `model_dir`
         holds; it may have none. `training_set` (a frame of pandas, Arrow or polars) gives the feature names,
-        the reference statistics of every column, and with `label_column` (one or several) the labels. What
-        it returns, its `uri` or its key goes into `add_model(model_path=…)`.
+        the reference statistics of every column, and with `label_column` (one or several) the predictions.
+        What it returns, its `uri` or its key goes into `add_model(model_path=…)`.
         """
         refuse(
             "log_model", artifact_path=artifact_path, feature_vector=feature_vector,

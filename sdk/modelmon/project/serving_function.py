@@ -118,7 +118,7 @@ class ServingFunction(MLRunFunction):
         local file or folder, or a URL that the class itself can open. `class_name` is "Class" of the
         function's code or "module.Class" of an installed package, in a function without code of its own
         SKLearnModelServer; `class_args` are its parameters.
-        `inputs` and `outputs` name features and labels, by default those of the logged model.
+        `inputs` and `outputs` name features and predictions, by default those of the logged model.
         An existing endpoint is always kept (MLRun's `inplace`). Raises ConfigError for anything that can't
         be, a key that is there already included.
         """

@@ -21,7 +21,7 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     `key` is its name in the URL, "name" or "name:version". `class_name` is "module.Class" of a file in
     the function folder (or of an installed package), or "Class" alone, then found in the folder's files.
     `model_path` is the model's file, or a folder; a relative one is taken from the function folder.
-    `parameters` are the class's own arguments. `inputs` and `outputs` name features and labels, where
+    `parameters` are the class's own arguments. `inputs` and `outputs` name features and predictions, where
     they are known. `endpoint_id` "" is the id that the SDK computes too.
     """
 

@@ -31,7 +31,8 @@ class ListedFile:
 class Listing:
     """What a read needs from the records, as of one moment.
 
-    `columns`: where the endpoint's present features and labels are stored. `known`: every name it ever had.
+    `columns`: where the endpoint's present features and predictions are stored. `known`: every name it ever
+    had.
     """
 
     files: tuple[ListedFile, ...]
@@ -74,7 +75,7 @@ _OWN = select(endpoints.c.feature_names, endpoints.c.label_names).where(
 
 
 def stored_column(connection: Connection, endpoint_id: str, name: str) -> str:
-    """The column that an endpoint's feature, label or metadata of this name is stored in.
+    """The column that an endpoint's feature, prediction or metadata of this name is stored in.
 
     Raises ConfigError for a name it does not have.
     """
@@ -94,19 +95,20 @@ def _seen(connection: Connection, endpoint_id: str) -> Sequence[str]:
 
 
 def _own_columns(connection: Connection, endpoint_id: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The stored and the own names of an endpoint's features and labels; none when nobody registered it."""
+    """The stored and the own names of an endpoint's features and predictions; none when nobody registered
+    it."""
     row = connection.execute(_OWN, {"endpoint_id": endpoint_id}).one_or_none()
     if row is None:
         return (), ()
-    features, labels = (tuple(msgspec.json.decode(text)) for text in row)
-    stored_features, stored_labels = stored_names(features, labels)
-    return stored_features + stored_labels, features + labels
+    features, predictions = (tuple(msgspec.json.decode(text)) for text in row)
+    stored_features, stored_predictions = stored_names(features, predictions)
+    return stored_features + stored_predictions, features + predictions
 
 
 def unknown(name: str, known: Collection[str], endpoint_id: str) -> str:
     """What is said of a column that an endpoint does not have."""
     own = ", ".join(sorted(known)) or "none yet"
     return (
-        f"endpoint {endpoint_id} has no column {name!r}; its features and labels are: {own}; every sample "
-        f"also has {', '.join((TIMESTAMP, *METADATA_COLUMNS))}"
+        f"endpoint {endpoint_id} has no column {name!r}; its features and predictions are: {own}; every "
+        f"sample also has {', '.join((TIMESTAMP, *METADATA_COLUMNS))}"
     )

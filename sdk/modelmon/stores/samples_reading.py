@@ -44,10 +44,10 @@ def read_sample(
 ) -> pa.Table:
     """The rows of one endpoint in [start, end), by time and place in the stream.
 
-    `timestamp` (UTC, microseconds), features, labels and metadata, or just `columns` in their order. Features
-    and labels have their own names back; where two columns would then be called the same, the feature has
-    the name, the label is `label.<name>` and our own column `metadata.<name>`. A name the endpoint has but
-    no row of the span is a column of nulls.
+    `timestamp` (UTC, microseconds), features, predictions and metadata, or just `columns` in their order.
+    Features and predictions have their own names back; where two columns would then be called the same, the
+    feature has the name, the prediction is `label.<name>` and our own column `metadata.<name>`. A name the
+    endpoint has but no row of the span is a column of nulls.
 
     Raises ConfigError for a column the endpoint does not have, a corrupt file, or one that is listed and
     gone; UnavailableError when a store does not answer.

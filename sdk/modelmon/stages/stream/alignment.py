@@ -18,7 +18,7 @@ from modelmon.wire.rows import Names
 
 Row = Sequence[Any]
 Column = Sequence[Any] | Floats
-GENERATED = {"feature": "f", "label": "p"}
+GENERATED = {"feature": "f", "prediction": "p"}
 
 
 @dataclass(slots=True)
@@ -54,14 +54,14 @@ def place(rows: Sequence[Row], own: Sequence[Names], registered: Sequence[str], 
 def _variants(
     rows: Sequence[Row], own: Sequence[Names], registered: Sequence[str], kind: str
 ) -> dict[tuple[Names, bool], list[int]]:
-    """Rows by what decides their names: their own, or whether they are too wide to be labels."""
+    """Rows by what decides their names: their own, or whether they are too wide to be predictions."""
     widest = max(map(len, rows))
-    if len(own) == 1 and not is_no_label(own[0] or registered, widest, kind):
+    if len(own) == 1 and not is_no_prediction(own[0] or registered, widest, kind):
         return {(own[0], False): []}
     found: dict[tuple[Names, bool], list[int]] = {}
     for number, row in enumerate(rows):
         names = own[number] if len(own) > 1 else own[0]
-        is_other = is_no_label(names or registered, len(row), kind)
+        is_other = is_no_prediction(names or registered, len(row), kind)
         found.setdefault((names, is_other), []).append(number)
     return found
 
@@ -110,18 +110,18 @@ def row_names(registered: Sequence[str], own: Sequence[str] | None, width: int, 
     The event's own names place its values, in any order; one that differs from a registered one in case and
     separators alone is that one, any other is a column of its own. Without own names the registered ones
     hold by position. What is longer than its names gets generated ones; more outputs than there are names
-    are something else than labels (probabilities, say), and all of them get generated names.
+    are something else than predictions (probabilities, say), and all of them get generated names.
 
     >>> row_names(("a", "b"), ("B", "a"), 2, "feature"), row_names(("a", "b"), None, 3, "feature")
     (('b', 'a'), ('a', 'b', 'f2'))
     >>> row_names(("sepal width",), ("Sepal_Width",), 1, "feature"), row_names(("a",), ("x",), 1, "feature")
     (('sepal width',), ('x',))
-    >>> row_names(("y",), None, 1, "label"), row_names(("y",), None, 2, "label")
+    >>> row_names(("y",), None, 1, "prediction"), row_names(("y",), None, 2, "prediction")
     (('y',), ('p0', 'p1'))
-    >>> row_names(("y",), ("y",), 2, "label"), row_names(("y",), ("y", "z"), 2, "label")
+    >>> row_names(("y",), ("y",), 2, "prediction"), row_names(("y",), ("y", "z"), 2, "prediction")
     (('p0', 'p1'), ('y', 'z'))
     """
-    if is_no_label(own or registered, width, kind):
+    if is_no_prediction(own or registered, width, kind):
         names = []
     else:
         names = as_registered(registered, own) if own else list(registered)
@@ -136,8 +136,8 @@ def row_names(registered: Sequence[str], own: Sequence[str] | None, width: int, 
     return tuple(names)
 
 
-def is_no_label(names: Sequence[str], width: int, kind: str) -> bool:
-    """Whether a row of so many outputs is no row of these labels, its own or the registered ones."""
-    if kind != "label" or not names or width <= len(names):
+def is_no_prediction(names: Sequence[str], width: int, kind: str) -> bool:
+    """Whether a row of so many outputs is no row of these predictions, its own or the registered ones."""
+    if kind != "prediction" or not names or width <= len(names):
         return False
     return any(name != f"{GENERATED[kind]}{number}" for number, name in enumerate(names))

@@ -33,14 +33,14 @@ def endpoint_columns(
     """The columns of one endpoint's events, and what they tell that the records don't know."""
     known = known or _NOTHING_KNOWN
     features = _side(events, "inputs", events.input_names, known.features, "feature")
-    labels = _side(events, "outputs", events.output_names, known.labels, "label")
-    feature_columns, label_columns = stored_names(tuple(features.columns), tuple(labels.columns))
-    values = [*features.columns.values(), *labels.columns.values()]
+    predictions = _side(events, "outputs", events.output_names, known.predictions, "prediction")
+    feature_columns, prediction_columns = stored_names(tuple(features.columns), tuple(predictions.columns))
+    values = [*features.columns.values(), *predictions.columns.values()]
     data, types, changes = _typed(
-        endpoint_id, (*feature_columns, *label_columns), values, int(events.rows.sum()), known_types
+        endpoint_id, (*feature_columns, *prediction_columns), values, int(events.rows.sum()), known_types
     )
     changes += _changed(endpoint_id, features, known.features, feature_columns, types)
-    changes += _changed(endpoint_id, labels, known.labels, label_columns, types)
+    changes += _changed(endpoint_id, predictions, known.predictions, prediction_columns, types)
     when_us = np.repeat(events.when_us, events.rows)
     metadata = _metadata(endpoint_id, events, partition)
     table = pa.table({TIMESTAMP: _timestamps(when_us), **data, **metadata})
@@ -53,7 +53,7 @@ def endpoint_columns(
         first_us=int(when_us.min()),
         last_us=int(when_us.max()),
         minutes=dict(zip(minutes.tolist(), rows.tolist(), strict=True)),
-        names=_learned(known, features, labels),
+        names=_learned(known, features, predictions),
         changes=changes,
         types={name: kind for name, kind in types.items() if known_types.get(name) != kind},
     )
@@ -118,11 +118,12 @@ def _changed(
     ]
 
 
-def _learned(known: KnownNames, features: Placed, labels: Placed) -> KnownNames | None:
+def _learned(known: KnownNames, features: Placed, predictions: Placed) -> KnownNames | None:
     learned = KnownNames(
-        () if known.features else tuple(features.columns), () if known.labels else tuple(labels.columns)
+        () if known.features else tuple(features.columns),
+        () if known.predictions else tuple(predictions.columns),
     )
-    return learned if learned.features or learned.labels else None
+    return learned if learned.features or learned.predictions else None
 
 
 def _timestamps(when_us: Int64s) -> pa.Array:

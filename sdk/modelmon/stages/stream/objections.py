@@ -25,15 +25,15 @@ def in_the_future(event: ServingEvent | ErrorEvent, settings: Settings) -> Rejec
     return RejectedError(f"{when} is more than {settings.future_seconds:g} s in the future", "when")
 
 
-def objection_to_names(features: tuple[str, ...], labels: tuple[str, ...]) -> RejectedError | None:
+def objection_to_names(features: tuple[str, ...], predictions: tuple[str, ...]) -> RejectedError | None:
     """Whether there can be columns of these names."""
-    is_small = len(features) + len(labels) <= MOST_REMEMBERED
-    return _remembered(features, labels) if is_small else _name_error(features, labels)
+    is_small = len(features) + len(predictions) <= MOST_REMEMBERED
+    return _remembered(features, predictions) if is_small else _name_error(features, predictions)
 
 
-def _name_error(features: tuple[str, ...], labels: tuple[str, ...]) -> RejectedError | None:
+def _name_error(features: tuple[str, ...], predictions: tuple[str, ...]) -> RejectedError | None:
     try:
-        stored_names(features, labels)
+        stored_names(features, predictions)
     except RejectedError as error:
         return error
     return None

@@ -36,7 +36,7 @@ class _Side:
 
 
 INPUTS = _Side("request.inputs", "feature", "inputs", attrgetter("input_names"))
-OUTPUTS = _Side("resp.outputs", "label", "outputs", attrgetter("output_names"))
+OUTPUTS = _Side("resp.outputs", "prediction", "outputs", attrgetter("output_names"))
 
 
 def most_empty_cells(endpoints: int) -> int:
@@ -50,7 +50,7 @@ def sparse_events(events: EventColumns, known: KnownNames, limit: int) -> dict[i
     Those that differ most from what is registered (else from most of the others) go first.
     """
     found: dict[int, RejectedError] = {}
-    for side, registered in ((INPUTS, known.features), (OUTPUTS, known.labels)):
+    for side, registered in ((INPUTS, known.features), (OUTPUTS, known.predictions)):
         if _may_be_sparse(events, side, limit):
             found |= _over_the_limit(events, side, registered, limit)
     return found
