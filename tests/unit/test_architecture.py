@@ -59,6 +59,25 @@ def test_a_function_yaml_names_its_handler_and_python(folder: Path) -> None:
             assert "eventTimeout" not in spec
 
 
+def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    first, last = function.body[0], function.body[-1]
+    if ast.get_docstring(function) is not None:
+        first = function.body[1] if len(function.body) > 1 else last
+    return (last.end_lineno or last.lineno) - first.lineno + 1
+
+
+def test_no_file_and_no_function_holds_a_second_idea() -> None:
+    long_files = [path for path in SOURCES if len(path.read_text(encoding="utf-8").splitlines()) > 400]
+    assert long_files == [], "a file has at most 400 lines: split it by idea"
+    long_functions = [
+        f"{path.relative_to(ROOT)}:{node.lineno} {node.name}"
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and body_lines(node) > 40
+    ]
+    assert long_functions == [], "a function's body has at most 40 lines beside its docstring"
+
+
 def test_exceptions_are_caught_whole_only_in_the_seams() -> None:
     seams = {"nuclio", "local"}
     for path in SOURCES:

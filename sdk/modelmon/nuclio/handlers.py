@@ -70,22 +70,23 @@ def message_handlers(
             message = Message(partition, event.offset, "", body_bytes(event))
         except FAILURES as error:
             die(error, context)
-        await take(context, event.topic or event.path, (message,))
+        await _take(context, event.topic or event.path, (message,))
         return Response(body="")
 
-    async def take(context: Any, topic: str, messages: Sequence[Message]) -> None:
-        ours = kept(context)
-        try:
-            ours.acknowledge.see(topic, messages)
-            stage = await ours.stage()
-            async with ours.turn:  # the platform may drain while a message waits
-                await stage.accept(*messages)
-        except FAILURES as error:
-            die(error, context)
-
     if takes_polls:
-        setattr(handler, TAKES_POLLS, take)
+        setattr(handler, TAKES_POLLS, _take)
     return _of_the_caller(init_context, handler)
+
+
+async def _take(context: Any, topic: str, messages: Sequence[Message]) -> None:
+    ours = kept(context)
+    try:
+        ours.acknowledge.see(topic, messages)
+        stage = await ours.stage()
+        async with ours.turn:  # the platform may drain while a message waits
+            await stage.accept(*messages)
+    except FAILURES as error:
+        die(error, context)
 
 
 def app_handlers(app_class: Callable[..., Any], **arguments: Any) -> tuple[InitContext, Handler]:
