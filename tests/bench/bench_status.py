@@ -65,6 +65,12 @@ def now_us() -> int:
     return time.time_ns() // 1000
 
 
+def newest_start_us() -> int:
+    """The start of the window that the wall clock is in."""
+    now = now_us()
+    return now - now % PERIOD_US
+
+
 def run(folder: Path, *form: str) -> tuple[float, float]:
     """Seconds and peak megabytes of the command in a process of its own."""
     command = [sys.executable, "-m", "modelmon", "status", "--project-dir", str(folder), *form]
@@ -82,7 +88,7 @@ def project(folder: Path, count: int, history: int) -> Path:
     folder.mkdir(parents=True)
     (folder / "modelmon.yaml").write_text("project: bench\ndurability: process\n", encoding="utf-8")
     settings = Settings.load(folder)
-    start_us = now_us() - now_us() % PERIOD_US - history * PERIOD_US
+    start_us = newest_start_us() - history * PERIOD_US
     database, series = open_records(settings), open_series(settings)
     with database.write() as connection:
         registry.register_app(connection, APP, None, start_us)

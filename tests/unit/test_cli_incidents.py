@@ -12,8 +12,9 @@ import pytest
 
 from modelmon.cli import main, output
 from modelmon.cli.showing import cut
-from modelmon.model import from_us
-from modelmon.views.incidents import ended_incidents, histograms_of, open_incidents
+from modelmon.model import from_us, to_us
+from modelmon.views.incident_lists import EndedPlace, ended_incidents, open_incidents
+from modelmon.views.incidents import histograms_of
 from unit.window_support import E1, E2, Chain, at, done, failed, result, stats
 
 
@@ -65,7 +66,7 @@ def event_end(event: Any) -> int:
 
 def test_a_project_without_any_says_so(incidents: Any) -> None:
     assert incidents("list") == "No incident.\n"
-    assert incidents("list", "--json") == {"incidents": [], "after": None}
+    assert incidents("list", "--json") == {"incidents": [], "after": ""}
 
 
 def test_open_ones_are_listed_before_those_that_ended(chain: Chain, incidents: Any) -> None:
@@ -143,20 +144,34 @@ def test_a_number_that_there_is_not_is_an_error(incidents: Any, command: str) ->
     )
 
 
-def test_a_list_goes_on_after_the_number_that_it_ended_with(chain: Chain, incidents: Any) -> None:
+def test_a_list_goes_on_where_a_page_ended(chain: Chain, incidents: Any) -> None:
     judge(chain, 2, 0, 2, 0, 2, 0)
     judge(chain, 1, endpoint_id=E2)
     pages, after = [], []
     while True:
         page = incidents("list", "--limit", "2", "--json", *after)
         pages.append([each["incident_id"] for each in page["incidents"]])
-        if page["after"] is None:
+        if not page["after"]:
             break
-        after = ["--after", str(page["after"])]
+        after = ["--after", page["after"]]
     assert pages == [[4, 3], [2, 1]]
-    assert "The next: `modelmon incidents list --after 3`." in incidents("list", "--limit", "2")
-    assert incidents("list", "--open", "--after", "4") == "No more incidents.\n"
-    assert incidents("list", "--after", "7", code=2).startswith("error: there is no incident 7")
+    place = f"ended-{at(40)}-3"
+    assert f"The next: `modelmon incidents list --after {place}`." in incidents("list", "--limit", "2")
+    assert incidents("list", "--open", "--after", "open-4") == "No more incidents.\n"
+    assert incidents("list", "--after", "7", code=2) == (
+        "error: after: '7' is not what a page ended with, as in 'open-12'\n"
+    )
+
+
+def test_one_that_ends_between_two_pages_takes_none_along(chain: Chain, incidents: Any) -> None:
+    judge(chain, 2, 0)
+    judge(chain, 2, endpoint_id=E2)
+    judge(chain, 1, endpoint_id="endpoint-3")
+    first = incidents("list", "--limit", "1", "--json")
+    assert [each["incident_id"] for each in first["incidents"]] == [3]
+    incidents("reset", "3")
+    rest = incidents("list", "--after", first["after"], "--json")
+    assert {each["incident_id"] for each in rest["incidents"]} >= {1, 2}
 
 
 def test_pages_follow_each_other_without_a_gap(chain: Chain) -> None:
@@ -166,7 +181,7 @@ def test_pages_follow_each_other_without_a_gap(chain: Chain) -> None:
         pages, last = [], None
         while page := ended_incidents(connection, before=last, limit=2):
             pages.append([each.incident_id for each in page])
-            last = page[-1]
+            last = EndedPlace(to_us(page[-1].last), page[-1].incident_id)
         assert pages == [[3, 2], [1]]
         assert [each.incident_id for each in open_incidents(connection, before=5)] == [4]
         assert open_incidents(connection, before=4) == []

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, MetaData, Table, create_engine, inspect, select
+from sqlalchemy import Connection, Index, MetaData, Table, create_engine, inspect, select, update
 
 from modelmon.ledger import answers
 from modelmon.ledger.migrations import SCHEMA as RECORDS_SCHEMA
@@ -22,7 +22,8 @@ from modelmon.ledger.reports import Report
 from modelmon.model import Answer, ValuePoint, WindowKey
 from modelmon.sql.database import Database
 from modelmon.stores.series.schema import SCHEMA as SERIES_SCHEMA
-from modelmon.views.incidents import ended_incidents, history_of, open_incidents
+from modelmon.views.incident_lists import ended_incidents, open_incidents
+from modelmon.views.incidents import history_of
 from services.mariadb import NEEDS_MARIADB, shared_mariadb
 from services.postgres import NEEDS_POSTGRES, shared_postgres
 
@@ -61,6 +62,7 @@ OLD = [
     pytest.param(postgresql, 4, id="postgresql-4", marks=NEEDS_POSTGRES),
     pytest.param(mariadb, 4, id="mariadb-4", marks=NEEDS_MARIADB),
 ]
+DATABASES = [sqlite, *(pytest.param(each.values[0], marks=each.marks) for each in OLD[-2:])]
 
 
 @dataclass
@@ -138,6 +140,32 @@ def test_every_step_is_written_down_once(
     open_both(url)
     found = [row["version"] for row in content(url).rows["schema_versions"]]
     assert found == list(range(1, RECORDS_SCHEMA.version + 1))
+
+
+@pytest.mark.parametrize("make", DATABASES)
+def test_the_indexes_of_incidents_are_made_anew(make: Callable[[Path, str], str], tmp_path: Path) -> None:
+    url = make(tmp_path, "")
+    open_both(url)
+    new = content(url).tables
+    before_ended_ones_were_in_order(url)
+    assert content(url).tables != new
+    open_both(url)
+    assert content(url).tables == new
+
+
+def before_ended_ones_were_in_order(url: str) -> None:
+    """The database as the step to 14 left it."""
+    database = records_at(url)
+    with database.write() as connection:
+        found = Table("incidents", MetaData(), autoload_with=connection)
+        for index in found.indexes:
+            if "state" in index.columns:
+                index.drop(connection)
+        columns = (found.c[name] for name in ("endpoint_id", "application_name", "resolved_us", "ended_us"))
+        Index("incidents_of_app", *columns).create(connection)
+        versions = Table("schema_versions", MetaData(), autoload_with=connection)
+        connection.execute(update(versions).values(version=14))
+    database.close()
 
 
 HOUR_US = 3_600_000_000

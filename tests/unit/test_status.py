@@ -6,10 +6,12 @@ import json
 from contextlib import closing
 
 import pytest
+from sqlalchemy import update
 
 from modelmon import wire
 from modelmon.errors import ConfigError
 from modelmon.ledger import batches
+from modelmon.ledger.incident_schema import incidents
 from modelmon.model import UNKNOWN_ENDPOINT
 from modelmon.stages.controller import ProjectStreams
 from modelmon.streams import BACKENDS, open_stream
@@ -206,6 +208,21 @@ def test_of_incidents_that_ended_the_newest_are_shown_and_every_open_one(chain):
     assert [each["first"][11:16] for each in shown] == ["23:20", "23:00", "22:40", "22:20"]
     assert [each["resolved"] is None for each in shown] == [True, False, False, False]
     assert len(read(chain, at(73), since=at(40))["incidents"]) == 2
+
+
+def test_the_incidents_of_an_app_are_chosen_before_the_page_is_cut(chain, monkeypatch):
+    chain.serve(*[at(minute) for minute in range(0, 55, 5)], at(51), now=at(51))
+    chain.tick(at(51))
+    for event, found in zip(chain.app_events(), (2, 0, 2, 0, 2), strict=True):
+        chain.report(result(event, found), done(event), now=at(51))
+    with chain.database.write() as connection:  # as if another app had found what is newer
+        newer = update(incidents).where(incidents.c.incident_id == 2)
+        connection.execute(newer.values(application_name="another"))
+    monkeypatch.setattr("modelmon.views.project_status.ENDED", 1)
+    shown = read(chain, at(52), query=EndpointQuery(apps=["app"]))["incidents"]
+    assert [(each["incident_id"], each["application_name"]) for each in shown] == [(3, "app"), (1, "app")]
+    with chain.database.write() as connection:
+        connection.execute(newer.values(application_name="app"))
 
 
 def test_a_waiting_window_says_until_when_and_why(chain):

@@ -39,8 +39,8 @@ def list_incidents(
     only_open: Annotated[bool, typer.Option("--open", help="Without those that ended.")] = False,
     limit: Annotated[int, typer.Option(min=1, help="At most so many, the open ones first.")] = 100,
     after: Annotated[
-        int | None, typer.Option(metavar="NUMBER", help="Go on after this one.", show_default=False)
-    ] = None,
+        str, typer.Option(metavar="PLACE", help="Go on where a page ended.", show_default=False)
+    ] = "",
     project_dir: ProjectDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -53,24 +53,25 @@ def list_incidents(
       modelmon incidents list --endpoint churn --json
     """
     from modelmon.views.encoding import to_json
-    from modelmon.views.incidents import list_incidents as read_page
+    from modelmon.views.incident_lists import IncidentQuery
+    from modelmon.views.incident_lists import list_incidents as read_page
 
     settings = load_settings(project_dir)
     with _records(settings) as records, records.read() as connection:
         ids = _ids(connection, settings, endpoint) if endpoint else None
-        last = _known(connection, after, limit=1).incident if after is not None else None
-        page = read_page(connection, ids, last, limit, only_open=only_open)
+        query = IncidentQuery(ids, only_open=only_open, limit=limit, after=after)
+        page = read_page(connection, query)
     if as_json:
         print_json(to_json(page))
         return
     for incident in worst_first(page.incidents):
         print_incident(incident, incident.endpoint_name)
-    if page.after is not None:
+    if page.after:
         console.print(
             f"The next: `modelmon incidents list --after {page.after}`.", style="dim", highlight=False
         )
     elif not page.incidents:
-        console.print("No incident." if after is None else "No more incidents.", highlight=False)
+        console.print("No more incidents." if after else "No incident.", highlight=False)
 
 
 @app.command()

@@ -49,8 +49,13 @@ incidents = Table(
     Column("changed_us", BIG, nullable=False),
     Column("resolved_us", BIG),
     Index("incidents_of_endpoint", "endpoint_id", "resolved_us", "incident_id"),
-    Index("incidents_of_app", "endpoint_id", "application_name", "resolved_us", "ended_us"),
     Index("incidents_resolved", "resolved_us", "incident_id"),
+    # Those that ended, in order: `state` is the one that they have in common.
+    Index("incidents_by_end", "endpoint_id", "application_name", "state", "ended_us"),
+    Index("ended_incidents", "state", "last_us", "incident_id"),
+    Index("ended_of_endpoint", "endpoint_id", "state", "last_us", "incident_id"),
+    Index("ended_of_app", "application_name", "state", "last_us", "incident_id"),
+    Index("ended_of_both", "endpoint_id", "application_name", "state", "last_us", "incident_id"),
     sqlite_autoincrement=True,  # no number is ever given twice
 )  # fmt: skip
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, select, union_all, update
 
 from modelmon.incidents import (
     APP_FAILED,
@@ -53,12 +53,15 @@ _WATCHES = (
     .order_by(watches.c.rule, watches.c.result_name)
     .with_for_update()
 )
-_INCIDENTS = select(incidents).where(
-    incidents.c.endpoint_id == bindparam("an_endpoint"),
-    incidents.c.application_name == bindparam("an_app"),
-    or_(
-        incidents.c.resolved_us.is_(None),
-        and_(incidents.c.reason == Reason.CALM.value, incidents.c.ended_us >= bindparam("a_start")),
+_OF_BOTH = select(incidents).where(
+    incidents.c.endpoint_id == bindparam("an_endpoint"), incidents.c.application_name == bindparam("an_app")
+)
+_INCIDENTS = union_all(  # two ranges: those that are open, and those that a late window may change
+    _OF_BOTH.where(incidents.c.resolved_us.is_(None)),
+    _OF_BOTH.where(
+        incidents.c.state == State.RESOLVED.value,
+        incidents.c.ended_us >= bindparam("a_start"),
+        incidents.c.reason == Reason.CALM.value,
     ),
 )
 _ONE = select(incidents).where(incidents.c.incident_id == bindparam("an_id"))

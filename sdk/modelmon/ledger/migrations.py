@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, Index, MetaData, Table, and_, exists, func, inspect, select, text
 from sqlalchemy.schema import CreateColumn
 
-from modelmon.ledger.incident_schema import INCIDENT_TABLES
+from modelmon.ledger.incident_schema import INCIDENT_TABLES, incidents
 from modelmon.ledger.incidents_from_alerts import incidents_from_alerts
 from modelmon.ledger.metadata import metadata
 from modelmon.ledger.schema import (
@@ -125,6 +125,14 @@ def _make_incidents(connection: Connection) -> None:
     incidents_from_alerts(connection)
 
 
+def _order_ended_incidents(connection: Connection) -> None:
+    """Indexes that have those that ended in order; the one before had them in no order that was asked for."""
+    before = Table("incidents", MetaData(), Column("endpoint_id"))
+    Index("incidents_of_app", before.c.endpoint_id).drop(connection, checkfirst=True)
+    for index in incidents.indexes:
+        index.create(connection, checkfirst=True)
+
+
 MIGRATIONS: dict[int, Callable[[Connection], None]] = {
     1: _create_all,
     2: _create_all,
@@ -140,6 +148,7 @@ MIGRATIONS: dict[int, Callable[[Connection], None]] = {
     12: _create_tables(erasures),
     13: _add_columns(publishers.c.noted_us, void_ranges.c.noted_us),
     14: _make_incidents,
+    15: _order_ended_incidents,
 }
 """Version to the step that makes it from the version before; forward only. 2 added `heartbeats`; since 7 the
 series have a schema of their own (`stores/series/schema.py`), which takes over their old tables."""

@@ -16,7 +16,8 @@ from modelmon.views.endpoint_facts import Looking
 from modelmon.views.endpoints import EndpointSummary, find_endpoint
 from modelmon.views.features import FeatureView, read_features
 from modelmon.views.history import Line, lines_of
-from modelmon.views.incidents import Incident, ended_incidents, open_incidents
+from modelmon.views.incident_lists import ended_incidents, open_incidents
+from modelmon.views.incidents import Incident
 from modelmon.views.traffic import TrafficBucket, read_traffic_buckets
 from modelmon.views.windows import WindowView, list_windows
 

@@ -1,4 +1,4 @@
-"""Incidents as they are shown: those that are open, those that ended last, and the history of one."""
+"""Incidents as they are shown, and the history of one; `incident_lists.py` reads many."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, Select, select, tuple_
+from sqlalchemy import Connection, Row, Select, select
 
 from modelmon.incidents import APP_FAILED, IncidentKey, State, event_kind, severity
 from modelmon.ledger.incident_schema import incident_events, incident_windows, incidents
@@ -21,8 +21,6 @@ from modelmon.windows import FAILED
 
 MOST = 1000
 """So many incidents, or windows of one, are read at once."""
-ENDED = 100
-"""So many incidents that ended are read, unless more are asked for."""
 STATUS = {0: "", 1: "suspected", 2: "detected"}
 
 
@@ -117,69 +115,6 @@ class IncidentHistory:
     windows: tuple[IncidentWindow, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class IncidentPage:
-    """Some incidents; `after`: the number that asks for the next page, None on the last one."""
-
-    incidents: tuple[Incident, ...]
-    after: int | None
-
-
-def open_incidents(
-    connection: Connection,
-    endpoint_ids: Collection[str] | None = None,
-    *,
-    before: int | None = None,
-    limit: int = MOST,
-) -> list[Incident]:
-    """What is open of these endpoints, of None all of them, the newest first. `before`: the number that the
-    page before ended with."""
-    query = _query().where(incidents.c.resolved_us.is_(None))
-    if before is not None:
-        query = query.where(incidents.c.incident_id < before)
-    return _read(connection, query, endpoint_ids, (incidents.c.incident_id,), limit)
-
-
-def ended_incidents(
-    connection: Connection,
-    endpoint_ids: Collection[str] | None = None,
-    *,
-    since_us: int | None = None,
-    before: Incident | None = None,
-    limit: int = ENDED,
-) -> list[Incident]:
-    """What ended of these endpoints, of None all of them, the newest first; with bad windows since
-    `since_us`, where that is given. `before`: the last one of the page before."""
-    query = _query().where(incidents.c.resolved_us.is_not(None))
-    place = incidents.c.last_us, incidents.c.incident_id
-    if since_us is not None:
-        query = query.where(incidents.c.last_us >= since_us)
-    if before is not None:
-        query = query.where(tuple_(*place) < (to_us(before.last), before.incident_id))
-    return _read(connection, query, endpoint_ids, place, limit)
-
-
-def list_incidents(
-    connection: Connection,
-    endpoint_ids: Collection[str] | None,
-    after: Incident | None,
-    limit: int,
-    *,
-    only_open: bool,
-) -> IncidentPage:
-    """What is open of these endpoints and then, unless `only_open`, what ended, the newest of both first;
-    what comes after `after`, where the page before ended."""
-    is_ended = after is not None and after.resolved is not None
-    found = []
-    if not is_ended:
-        before = after.incident_id if after else None
-        found = open_incidents(connection, endpoint_ids, before=before, limit=limit + 1)
-    if not only_open and len(found) <= limit:
-        last = after if is_ended else None
-        found += ended_incidents(connection, endpoint_ids, before=last, limit=limit + 1 - len(found))
-    return IncidentPage(tuple(found[:limit]), found[limit - 1].incident_id if len(found) > limit else None)
-
-
 def open_alarms(connection: Connection, endpoint_ids: Collection[str] | None) -> dict[str, list[Alarm]]:
     """Of each of these endpoints (None: all) what is open and was raised, the oldest first."""
     names = ("endpoint_id", "application_name", "result_name", "status", "value", "detail")
@@ -199,7 +134,7 @@ def open_alarms(connection: Connection, endpoint_ids: Collection[str] | None) ->
 
 def history_of(connection: Connection, incident_id: int, limit: int = MOST) -> IncidentHistory | None:
     """One incident with its history; None when there is none of this number."""
-    row = connection.execute(_query().where(incidents.c.incident_id == incident_id)).one_or_none()
+    row = connection.execute(joined().where(incidents.c.incident_id == incident_id)).one_or_none()
     if row is None:
         return None
     events = (
@@ -210,7 +145,7 @@ def history_of(connection: Connection, incident_id: int, limit: int = MOST) -> I
     )
     windows = _windows(row).order_by(incident_windows.c.start_us.desc()).limit(limit)
     return IncidentHistory(
-        _incident(row),
+        as_shown(row),
         tuple(map(_event, reversed(connection.execute(events).all()))),
         tuple(map(_window, connection.execute(windows))),
     )
@@ -219,7 +154,7 @@ def history_of(connection: Connection, incident_id: int, limit: int = MOST) -> I
 def histograms_of(connection: Connection, incident_id: int, start: datetime) -> dict[str, Any]:
     """The statistics, by name, that are kept of one window of an incident; {} where none are. For the
     page of an incident, which draws what raised it."""
-    row = connection.execute(_query().where(incidents.c.incident_id == incident_id)).one_or_none()
+    row = connection.execute(joined().where(incidents.c.incident_id == incident_id)).one_or_none()
     if row is None:
         return {}
     query = _windows(row).where(incident_windows.c.start_us == to_us(start))
@@ -227,27 +162,10 @@ def histograms_of(connection: Connection, incident_id: int, start: datetime) -> 
     return msgspec.json.decode(found) if found else {}
 
 
-def _query() -> Select[Any]:
+def joined() -> Select[Any]:
+    """The rows of incidents, each with the name of its endpoint; `as_shown` makes one of a row."""
     same = endpoints.c.endpoint_id == incidents.c.endpoint_id
     return select(incidents, endpoints.c.name).outerjoin(endpoints, same)
-
-
-def _read(
-    connection: Connection,
-    query: Select[Any],
-    endpoint_ids: Collection[str] | None,
-    place: tuple[ColumnElement[int], ...],
-    limit: int,
-) -> list[Incident]:
-    """The first `limit` by `place`, the highest first."""
-    query = query.order_by(*(column.desc() for column in place)).limit(limit)
-    rows = [
-        row
-        for part in of_endpoints(query, incidents.c.endpoint_id, endpoint_ids)
-        for row in connection.execute(part)
-    ]
-    rows.sort(key=lambda row: [getattr(row, str(column.key)) for column in place], reverse=True)
-    return [_incident(row) for row in rows[:limit]]
 
 
 def _windows(row: Row[Any]) -> Select[Any]:
@@ -257,7 +175,8 @@ def _windows(row: Row[Any]) -> Select[Any]:
     )
 
 
-def _incident(row: Row[Any]) -> Incident:
+def as_shown(row: Row[Any]) -> Incident:
+    """An incident of a row of `joined`."""
     worst = 2 if row.detected or row.rule == APP_FAILED else 1
     return Incident(
         row.incident_id, row.rule, event_kind(row.rule, row.kind, worst), severity(worst), row.state,

@@ -16,7 +16,8 @@ from modelmon.stores.series.base import SeriesStore
 from modelmon.views.clock import ClockState, read_clock
 from modelmon.views.endpoint_facts import Looking
 from modelmon.views.endpoints import EndpointPage, EndpointQuery, EndpointSummary, list_endpoints
-from modelmon.views.incidents import ENDED, MOST, Incident, ended_incidents, open_incidents
+from modelmon.views.incident_lists import ENDED, ended_incidents, open_incidents
+from modelmon.views.incidents import MOST, Incident
 from modelmon.views.lag import Lagging, PartitionLag, UnknownLag, read_lag
 from modelmon.views.results import Metric, Result, Values, newest_values, values_since
 
@@ -95,12 +96,11 @@ def _incidents(
     """Of the endpoints of the page, and whether those are all."""
     ids = [each.endpoint_id for each in page.endpoints]
     apps = query.apps if query else ()
-    still = open_incidents(connection, ids, limit=MOST + 1)
+    still = open_incidents(connection, ids, apps=apps, limit=MOST + 1)
     most = ENDED if since_us is None else MOST
-    ended = ended_incidents(connection, ids, since_us=since_us, limit=most + 1)
+    ended = ended_incidents(connection, ids, apps=apps, since_us=since_us, limit=most + 1)
     complete = len(still) <= MOST and (since_us is None or len(ended) <= most)
-    found = still[:MOST] + ended[:most]
-    return tuple(each for each in found if not apps or each.application_name in apps), complete
+    return (*still[:MOST], *ended[:most]), complete
 
 
 def _values(
