@@ -53,11 +53,12 @@ _WATCHES = (
     .order_by(watches.c.rule, watches.c.result_name)
     .with_for_update()
 )
+_OPEN = [state.value for state in State if state is not State.RESOLVED]
 _OF_BOTH = select(incidents).where(
     incidents.c.endpoint_id == bindparam("an_endpoint"), incidents.c.application_name == bindparam("an_app")
 )
 _INCIDENTS = union_all(  # two ranges: those that are open, and those that a late window may change
-    _OF_BOTH.where(incidents.c.resolved_us.is_(None)),
+    _OF_BOTH.where(incidents.c.state.in_(_OPEN)),
     _OF_BOTH.where(
         incidents.c.state == State.RESOLVED.value,
         incidents.c.ended_us >= bindparam("a_start"),
