@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
-DATA = {"by_state", "apps", "status", "reference", "sample"}
+DATA = {"by_state", "apps", "status", "reference", "sample", "labels"}
 """Below these the keys are names out of the data, not of ours."""
 
 

@@ -92,6 +92,10 @@ def test_an_endpoint_shows_its_counts_and_times(chain):
         "state": "waiting",
         "why": "for its first window",
         "value": None,
+        "application_name": "",
+        "result_name": "",
+        "mode": "real_time",
+        "labels": {},
     }  # fmt: skip
 
 

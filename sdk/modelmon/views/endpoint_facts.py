@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -22,6 +22,8 @@ from modelmon.views.verdicts import (
     NO_DATA,
     AnyVerdict,
     Belief,
+    Verdict,
+    VerdictSketch,
     read_verdicts,
     sketch_verdicts,
     states_of_rows,
@@ -29,6 +31,7 @@ from modelmon.views.verdicts import (
 from modelmon.windows import FAILED, UNAVAILABLE
 
 COUNTS = ("received", "stored", "errors", "rejected", "late", "missing", "repeated")
+_RECORD = ("name", "function_name", "model_uri", "created_us", "mode", "labels")
 _TIMES = ("first_request_us", "last_request_us", "last_error_us", "last_error")
 
 
@@ -56,7 +59,8 @@ class AppStanding:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of one endpoint. `states`: what keeps its verdicts from being plain ones."""
+    """What is known of one endpoint. `states`: what keeps its verdicts from being plain ones; `labels` is
+    JSON."""
 
     endpoint_id: str
     endpoint_name: str
@@ -73,15 +77,25 @@ class Facts:
     verdicts: Sequence[AnyVerdict]
     alarms: Sequence[Alarm]
     waits: NextWindow | None = None
+    mode: str = ""
+    labels: str = "{}"
 
 
 @dataclass(frozen=True, slots=True)
 class Looking:
-    """Who looks: when, under which settings, and at which apps (None: every one that is registered)."""
+    """Who looks: when, under which settings, at which apps (None: every one that is registered), and at
+    results of which kinds (None: all)."""
 
     now_us: int
     settings: Settings
     app_names: Collection[str] | None = None
+    kinds: Collection[int] | None = None
+
+    def sees(self, found: Verdict | VerdictSketch | Alarm) -> bool:
+        """Whether this is of the apps and kinds that are looked at."""
+        return (self.app_names is None or found.application_name in self.app_names) and (
+            self.kinds is None or found.result_kind in self.kinds
+        )
 
 
 def read_facts(
@@ -105,8 +119,8 @@ def read_facts(
             row,
             apps.of(row.endpoint_id),
             row.endpoint_id in silent,
-            apps.seen(verdicts.get(row.endpoint_id, ())),
-            apps.seen(alarms.get(row.endpoint_id, ())),
+            [each for each in verdicts.get(row.endpoint_id, ()) if looking.sees(each)],
+            [each for each in alarms.get(row.endpoint_id, ()) if looking.sees(each)],
         )
         for row in rows
     ]
@@ -127,6 +141,7 @@ def _facts(
         row.created_us,
         Counts(*(getattr(row, name) or 0 for name in COUNTS)), row.first_request_us, row.last_request_us,
         row.last_error or "", row.last_error_us, frozenset(states), apps, verdicts, alarms,
+        mode=row.mode or "", labels=row.labels or "{}",
     )  # fmt: skip
 
 
@@ -134,7 +149,7 @@ def _traffic_rows(connection: Connection, endpoint_ids: Collection[str] | None) 
     """One row per endpoint that is registered or has traffic."""
     columns = [traffic.c[name] for name in (*COUNTS, *_TIMES)]
     same = traffic.c.endpoint_id == endpoints.c.endpoint_id
-    record = [endpoints.c[name] for name in ("name", "function_name", "model_uri", "created_us")]
+    record = [endpoints.c[name] for name in _RECORD]
     known = (*record, *columns)
     registered = select(endpoints.c.endpoint_id, *known).outerjoin(traffic, same)
     others = (
@@ -156,7 +171,7 @@ class _Apps:
     def __init__(
         self, connection: Connection, looking: Looking, endpoint_ids: Collection[str] | None
     ) -> None:
-        self._looking, settings = looking, looking.settings
+        settings = looking.settings
         minutes = project_period(connection, settings.base_period)
         periods_us = {
             app.name: (app.base_period or minutes) * MINUTE_US
@@ -181,11 +196,6 @@ class _Apps:
     def of(self, endpoint_id: str) -> Sequence[AppStanding]:
         """By name."""
         return self._standing.get(endpoint_id, ())
-
-    def seen(self, found: Iterable[Any]) -> tuple[Any, ...]:
-        """What is of the apps that are looked at."""
-        names = self._looking.app_names
-        return tuple(each for each in found if names is None or each.application_name in names)
 
     def is_silent(self, row: Row[Any]) -> bool:
         """Whether an endpoint had no request for longer than a period, the longest of its apps."""

@@ -30,12 +30,13 @@ NO_REFERENCE = "no reference"
 
 
 class Standing(NamedTuple):
-    """The state of an endpoint, the `value` that its reason tells (None where it tells none), and the reason,
-    which is put into words when it is asked for."""
+    """The state of an endpoint, the `value` that its reason tells (None where it tells none), the reason,
+    which is put into words when it is asked for, and what the value is `of`."""
 
     state: str
     value: float | None
     why: Callable[[], str]
+    of: AnyVerdict | Alarm | None = None
 
 
 def standing_of(facts: Facts) -> Standing:
@@ -58,15 +59,15 @@ def _candidates(facts: Facts) -> Iterator[Standing]:
     verdicts = sorted(facts.verdicts, key=lambda each: each.result_value)
     several = len({each.application_name for each in verdicts}) > 1
     for alarm in facts.alarms:  # before the verdicts, which are newer
-        yield Standing(alarm.state, alarm.value, partial(_of_alarm, alarm, facts))
+        yield Standing(alarm.state, alarm.value, partial(_of_alarm, alarm, facts), alarm)
     for verdict in verdicts:
         if verdict.result_status in _ALARMS:
             state = _ALARMS[verdict.result_status]
-            yield Standing(state, verdict.result_value, partial(_said, verdict, several))
+            yield Standing(state, verdict.result_value, partial(_said, verdict, several), verdict)
     yield from _obstacles(facts, verdicts)
     calm = [each for each in verdicts if each.shown_status == _CALM]
     if calm:
-        yield Standing(NO_DETECTION, calm[-1].result_value, partial(_said, calm[-1], several))
+        yield Standing(NO_DETECTION, calm[-1].result_value, partial(_said, calm[-1], several), calm[-1])
     elif verdicts:
         yield Standing(NO_VERDICT, None, partial(_no_verdict, verdicts[-1]))
     elif facts.apps:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from fnmatch import fnmatchcase
 from typing import Any, Literal
 
+import msgspec
 from sqlalchemy import Connection, Row, literal, or_, select
 
 from modelmon.errors import ConfigError, no_such
@@ -16,6 +17,14 @@ from modelmon.ledger import registry
 from modelmon.ledger.schema import endpoints, traffic
 from modelmon.model import from_us
 from modelmon.views.endpoint_facts import AppStanding, Facts, Looking, read_facts
+from modelmon.views.endpoint_filters import (
+    KINDS,
+    MODES,
+    EndpointChoices,
+    check_known,
+    choices,
+    let_through,
+)
 from modelmon.views.endpoint_states import WORST_FIRST, Standing, standing_of, trouble
 from modelmon.views.next_window import NextWindow, next_windows
 from modelmon.views.verdicts import NO_DATA, Verdict, worst_per_kind
@@ -31,9 +40,10 @@ class EndpointQuery:
     """Which endpoints are listed, and in what order. Of each filter one of its values has to hold; one
     without values lets everything through.
 
-    `endpoints` are names, ids or patterns with `*`. `apps` leave the word of other apps out. `after` is the
-    id of the endpoint that the page before ended with. Raises ConfigError for a state that does not exist, a
-    limit below 1 and a sort that does not exist.
+    `endpoints` are names, ids or patterns with `*`; `text` stands in a name, id, function or model. `apps`
+    leave the word of other apps out, `kinds` that of results of other kinds and endpoints that have none of
+    theirs. `labels` are name=value, or a name alone. `after` is the id of the endpoint that the page before
+    ended with. Raises ConfigError for a state, kind, mode or sort that does not exist, and a limit below 1.
     """
 
     states: Sequence[str] = ()
@@ -43,17 +53,25 @@ class EndpointQuery:
     sort: Sort = "trouble"
     limit: int = PAGE
     after: str = ""
+    text: str = ""
+    labels: Sequence[str] = ()
+    kinds: Sequence[str] = ()
+    modes: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        _check("state", self.states, WORST_FIRST)
-        _check("sort", [self.sort], _KEYS)
+        check_known("state", self.states, WORST_FIRST)
+        check_known("sort", [self.sort], _KEYS)
+        check_known("kind", self.kinds, KINDS)
+        check_known("mode", self.modes, MODES)
         if self.limit < 1:
             raise ConfigError(f"a page has at least one endpoint, got a limit of {self.limit}")
 
 
 @dataclass(frozen=True, slots=True)
 class EndpointSummary:
-    """One endpoint: what was counted, how its apps stand, its newest verdicts, the worst of it in words."""
+    """One endpoint: what was counted, how its apps stand, its newest verdicts, the worst of it in words. The
+    `value` that `why` tells is of the result `result_name` of the app `application_name`, "" where there is
+    none."""
 
     endpoint_id: str
     endpoint_name: str
@@ -80,18 +98,25 @@ class EndpointSummary:
     state: str
     why: str
     value: float | None
+    application_name: str
+    result_name: str
+    mode: str
+    labels: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class EndpointPage:
     """One page. `total`: all endpoints there are; `matching`: those that the query lets through, `by_state`
-    counts them; `after`: what asks for the next page, "" on the last one."""
+    counts them; `after`: what asks for the next page, "" on the last one. `chips` counts those that the query
+    would let through whatever their state, `choices` is what its filters can be set to."""
 
     endpoints: tuple[EndpointSummary, ...]
     total: int
     matching: int
     by_state: Mapping[str, int]
     after: str
+    chips: Mapping[str, int]
+    choices: EndpointChoices
 
 
 Placed = tuple[Facts, Standing]
@@ -112,22 +137,27 @@ def list_endpoints(
     an app, function or endpoint that does not exist.
     """
     query = query or EndpointQuery()
-    _check("app", query.apps, [app.name for app in registry.active_apps(connection)])
-    looking = replace(looking, app_names=query.apps or None)
+    apps = [app.name for app in registry.active_apps(connection)]
+    check_known("app", query.apps, apps)
+    kinds = [KINDS[name] for name in query.kinds]
+    looking = replace(looking, app_names=query.apps or None, kinds=kinds or None)
     known = read_facts(connection, looking, None, whole=False)
-    chosen = [(facts, standing_of(facts)) for facts in _chosen(known, query)]
-    if query.states:
-        chosen = [placed for placed in chosen if placed[1].state in query.states]
+    matching = [(facts, standing_of(facts)) for facts in _chosen(known, query)]
+    chosen = [placed for placed in matching if not query.states or placed[1].state in query.states]
     chosen.sort(key=_KEYS[query.sort])
-    first = _place_after(chosen, query.after)
+    first = _place_after(known, chosen, query)
     page = chosen[first : first + query.limit]
     more = len(chosen) > first + query.limit
-    by_state = Counter(standing.state for _, standing in chosen)
     return EndpointPage(
         read_summaries(connection, looking, [facts.endpoint_id for facts, _ in page]),
-        len(known), len(chosen), {state: by_state[state] for state in WORST_FIRST if by_state[state]},
-        page[-1][0].endpoint_id if more else "",
+        len(known), len(chosen), _by_state(chosen), page[-1][0].endpoint_id if more else "",
+        _by_state(matching), choices(known, apps),
     )  # fmt: skip
+
+
+def _by_state(placed: Sequence[Placed]) -> dict[str, int]:
+    found = Counter(standing.state for _, standing in placed)
+    return {state: found[state] for state in WORST_FIRST if found[state]}
 
 
 def read_summaries(
@@ -178,44 +208,28 @@ def _summary(facts: Facts, windows: Mapping[str, int]) -> EndpointSummary:
         facts.last_error, _moment(facts.last_error_us), windows, tuple(sorted(facts.states)),
         worst_per_kind(verdicts, unknown), tuple(facts.apps), verdicts, facts.waits,
         standing.state, standing.why(), standing.value,
+        standing.of.application_name if standing.of else "", standing.of.result_name if standing.of else "",
+        facts.mode, msgspec.json.decode(facts.labels),
     )  # fmt: skip
 
 
-def _chosen(known: Iterable[Facts], query: EndpointQuery) -> list[Facts]:
-    known = list(known)
-    _check("function", query.functions, {facts.function_name for facts in known} - {""})
-    if query.functions:
-        known = [facts for facts in known if facts.function_name in query.functions]
-    if not query.endpoints:
-        return known
-    matching: dict[str, Facts] = {}
-    for pattern in query.endpoints:
-        some = {facts.endpoint_id: facts for facts in known if _matches(facts, pattern)}
-        if not some:
-            names = (facts.endpoint_name for facts in known)
-            raise no_such(f"endpoint: there is no {pattern!r}", pattern, names)
-        matching |= some
-    return [*matching.values()]
+def _chosen(known: Sequence[Facts], query: EndpointQuery) -> list[Facts]:
+    return let_through(
+        known, patterns=query.endpoints, text=query.text, functions=query.functions, labels=query.labels,
+        kinds=query.kinds, modes=query.modes,
+    )  # fmt: skip
 
 
-def _matches(facts: Facts, pattern: str) -> bool:
-    return facts.endpoint_id == pattern or fnmatchcase(facts.endpoint_name, pattern)
-
-
-def _check(what: str, given: Iterable[str], known: Iterable[str]) -> None:
-    known = list(known)
-    for each in given:
-        if each not in known:
-            raise no_such(f"{what}: there is no {each!r}", each, known)
-
-
-def _place_after(chosen: Sequence[Placed], after: str) -> int:
-    if not after:
+def _place_after(known: Sequence[Facts], chosen: Sequence[Placed], query: EndpointQuery) -> int:
+    """Where the page begins. The endpoint that the page before ended with may stand elsewhere by now, or
+    among those that are not let through any more: what comes after it does so all the same."""
+    if not query.after:
         return 0
-    for place, (facts, _) in enumerate(chosen):
-        if facts.endpoint_id == after:
-            return place + 1
-    raise ConfigError(f"after: no endpoint of this list has the id {after!r}; begin without it")
+    last = next((facts for facts in known if facts.endpoint_id == query.after), None)
+    if last is None:
+        raise ConfigError(f"after: there is no endpoint with the id {query.after!r}; begin without it")
+    key = _KEYS[query.sort]
+    return bisect_right(chosen, key((last, standing_of(last))), key=key)
 
 
 def _moment(microseconds: int | None) -> datetime | None:

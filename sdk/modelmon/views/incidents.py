@@ -72,6 +72,9 @@ class Alarm(NamedTuple):
     state: str
     value: float | None
     detail: str
+    result_kind: int = 0
+    incident_id: int = 0
+    first_us: int = 0
 
     def words(self, *marks: str) -> str:
         """As an incident's, with marks."""
@@ -117,7 +120,10 @@ class IncidentHistory:
 
 def open_alarms(connection: Connection, endpoint_ids: Collection[str] | None) -> dict[str, list[Alarm]]:
     """Of each of these endpoints (None: all) what is open and was raised, the oldest first."""
-    names = ("endpoint_id", "application_name", "result_name", "status", "value", "detail")
+    names = (
+        "endpoint_id", "application_name", "result_name", "status", "value", "detail", "kind", "incident_id",
+        "first_us",
+    )  # fmt: skip
     query = (
         select(*(incidents.c[name] for name in names))
         .where(incidents.c.resolved_us.is_(None), incidents.c.state != State.PENDING.value)
@@ -127,7 +133,10 @@ def open_alarms(connection: Connection, endpoint_ids: Collection[str] | None) ->
     for part in of_endpoints(query, incidents.c.endpoint_id, endpoint_ids):
         for row in connection.execute(part):
             state = STATUS[row.status] if row.result_name else FAILED
-            alarm = Alarm(row.application_name, row.result_name, state, row.value, row.detail)
+            alarm = Alarm(
+                row.application_name, row.result_name, state, row.value, row.detail, row.kind,
+                row.incident_id, row.first_us,
+            )  # fmt: skip
             found.setdefault(row.endpoint_id, []).append(alarm)
     return found
 

@@ -39,11 +39,12 @@ class Verdict:
 
 
 class VerdictSketch(NamedTuple):
-    """The highest of an app's verdicts of one status on one window: as much as it takes to say in which state
-    an endpoint is. What it lacks of a `Verdict` is empty."""
+    """The highest of an app's verdicts of one kind and status on one window: as much as it takes to say in
+    which state an endpoint is. What it lacks of a `Verdict` is empty."""
 
     application_name: str
     result_value: float
+    result_kind: int
     result_status: int
     stale: bool
     shown_status: int
@@ -103,13 +104,14 @@ def read_verdicts(
 def sketch_verdicts(
     connection: Connection, belief: Belief, silent: Collection[str], endpoint_ids: Collection[str] | None
 ) -> dict[str, list[AnyVerdict]]:
-    """As `read_verdicts`, with one verdict for all of an app, window and status; of None all endpoints."""
+    """As `read_verdicts`, with one verdict for all of an app, window, kind and status; of None all
+    endpoints."""
     found: dict[str, list[AnyVerdict]] = {}
     for query in of_endpoints(_highest(), verdicts.c.endpoint_id, endpoint_ids):
         for row in connection.execute(query):
             stale = row.endpoint_id in silent or belief.is_stale(row)
             sketch = VerdictSketch(
-                row.application_name, row.value, row.status, stale, _shown(row.status, stale)
+                row.application_name, row.value, row.kind, row.status, stale, _shown(row.status, stale)
             )
             found.setdefault(row.endpoint_id, []).append(sketch)
     return found
@@ -142,7 +144,8 @@ def _whole() -> Select[Any]:
 
 
 def _highest() -> Select[Any]:
-    key = [verdicts.c[name] for name in ("endpoint_id", "application_name", "start_us", "end_us", "status")]
+    names = ("endpoint_id", "application_name", "start_us", "end_us", "kind", "status")
+    key = [verdicts.c[name] for name in names]
     return _still(select(*key, func.max(verdicts.c.value).label("value"))).group_by(*key)
 
 
