@@ -236,7 +236,7 @@ def test_endpoints_are_sorted_as_asked(project: Project, order: str, names: list
         (["--app", "zzz"], "app: there is no 'zzz'; there are: drift, mine"),
         (["--function", "zzz"], "function: there is no 'zzz'; there are: scoring, web"),
         (["--sort", "worst"], "sort: there is no 'worst'; there are: last_request, name, received, trouble"),
-        (["--after", "e9"], "after: no endpoint of this list has the id 'e9'; begin without it"),
+        (["--after", "e9"], "after: there is no endpoint with the id 'e9'; begin without it"),
     ],
 )
 def test_what_does_not_exist_is_named_with_what_does(

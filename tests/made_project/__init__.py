@@ -1,0 +1,11 @@
+"""A project of any size, written in bulk: for benchmarks, and for tests of views and pages.
+
+Everything comes of the seed: the same shape gives the same project. `python -m tests.made_project --help`.
+"""
+
+from __future__ import annotations
+
+from made_project.shape import APP, HOUR, Character, Shape
+from made_project.writing import Made, make
+
+__all__ = ["APP", "HOUR", "Character", "Made", "Shape", "make"]
