@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import parse_qsl
 
+from modelmon.api.access import Access
 from modelmon.api.opened import OpenProject, OpenProjects
 from modelmon.api.problems import Problem
 from modelmon.api.roles import User
@@ -28,6 +30,20 @@ class Asked:
     address: str
     root: str = ""
     body: bytes = b""
+    access: Access | None = None
+    accesses: tuple[Access, ...] = ()
+    is_https: bool = False
+
+    @property
+    def form(self) -> Mapping[str, str]:
+        """The fields of the form that was sent."""
+        return dict(parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True))
+
+    @property
+    def form_token(self) -> str:
+        """What a form on the page has to carry as `form_token`."""
+        assert self.access is not None, "forms are of a project's pages"
+        return self.access.form_token(self.user)
 
     @property
     def project(self) -> OpenProject:

@@ -9,6 +9,7 @@ from enum import IntEnum
 class Role(IntEnum):
     """Each may do what those before it may."""
 
+    NOBODY = 0
     VIEWER = 1
     OPERATOR = 2
     ADMIN = 3
@@ -16,11 +17,14 @@ class Role(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Who asks: a name for audit rows and the highest role."""
+    """Who asks: a name for audit rows and the highest role. `by_token`: a program that sends its token with
+    each request, as no page elsewhere can make a browser do."""
 
     name: str
     role: Role
+    by_token: bool = False
 
 
-LOCAL = User("", Role.ADMIN)
-"""Whoever asks on this machine, where no access is set up."""
+NOBODY = User("", Role.NOBODY)
+LOCAL = User("local", Role.ADMIN)
+"""Whoever asks where no access is set up."""

@@ -15,6 +15,7 @@ from modelmon.api.parameters import NoParameters
 from modelmon.api.roles import Role
 
 MODULES = (
+    "modelmon.api.screens.login",
     "modelmon.api.screens.home",
     "modelmon.api.rest.documents",
     "modelmon.api.rest.endpoints",
@@ -30,6 +31,15 @@ class Kind(Enum):
     RAW = "raw"
 
 
+class Opening(Enum):
+    """What may be asked without a login: nothing, what `auth_open` names so, or the route always."""
+
+    NEVER = ""
+    HEALTH = "health"
+    METRICS = "metrics"
+    ALWAYS = "always"
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """`answer` takes the request and its parameters. `words`: one sentence that says what one gets."""
@@ -42,6 +52,7 @@ class Route:
     body: type[msgspec.Struct] | None = None
     role: Role = Role.VIEWER
     kind: Kind = Kind.JSON
+    opening: Opening = Opening.NEVER
 
 
 @dataclass(frozen=True, slots=True)

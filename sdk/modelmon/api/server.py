@@ -10,25 +10,20 @@ import uvicorn
 
 from modelmon.errors import ConfigError
 
-HOST = "127.0.0.1"
 
-
-def serve(application: Any, port: int, announce: Callable[[str], None]) -> None:
+def serve(application: Any, host: str, port: int, announce: Callable[[str], None]) -> None:
     """Until Ctrl-C or SIGTERM. `announce` is told the address once requests are taken there.
 
-    Raises ConfigError for a port that somebody else has.
+    Raises ConfigError for a port that somebody else has, and for an address that is not of this machine.
     """
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listening = socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise ConfigError(f"port {port} of {host} can't be had: {error.strerror}; give another one") from None
     with listening:
-        try:
-            listening.bind((HOST, port))
-        except OSError as error:
-            raise ConfigError(
-                f"port {port} of {HOST} can't be had: {error.strerror}; give another one"
-            ) from None
-        listening.listen()
-        announce(f"http://{HOST}:{listening.getsockname()[1]}")
+        named = f"[{host}]" if ":" in host else host
+        announce(f"http://{named}:{listening.getsockname()[1]}")
         config = uvicorn.Config(
             application, log_config=None, access_log=False, server_header=False, ws="none"
         )

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 from uuid import uuid4
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
-from modelmon.api.access import user_of
+from modelmon.api.access import Access
 from modelmon.api.asked import Asked
+from modelmon.api.guard import SAFE, check_write, user_of
 from modelmon.api.parameters import read_parameters
 from modelmon.api.problems import Problem
+from modelmon.api.roles import NOBODY
 from modelmon.api.routes import Kind, Page, Route
-from modelmon.errors import ConfigError, RejectedError, UnavailableError
+from modelmon.errors import ConfigError, ModelMonError, RejectedError, UnavailableError
+from modelmon.ledger.access import Deed, note
 from modelmon.model import wall_clock_us
 from modelmon.pages import render
 from modelmon.views.encoding import to_json
@@ -40,16 +43,47 @@ def serve(route: Route) -> Callable[[Request], Awaitable[Response]]:
 
 
 def _answered(route: Route, request: Request, body: bytes) -> Response:
+    now_us, root = wall_clock_us(), _root(request)
+    known: Mapping[str, Access] = request.app.state.accesses
+    access = known.get(request.path_params.get("project", ""))
+    user = NOBODY
     try:
-        user = user_of(request, route)
+        user = user_of(request, route, [access] if access else [*known.values()], now_us)
+        check_write(user, route, request.headers, body, access)
         parameters = read_parameters(route.parameters, request.query_params.multi_items())
         asked = Asked(
-            request.app.state.projects, request.path_params, user, wall_clock_us(), _address(request),
-            _root(request), body,
+            request.app.state.projects, request.path_params, user, now_us, _address(request), root, body,
+            access, tuple(known.values()), request.url.scheme == "https",
         )  # fmt: skip
-        return response(route, asked, route.answer(asked, parameters))
+        answer = response(route, asked, route.answer(asked, parameters))
     except Exception as error:  # the seam: whatever a route raises becomes an answer
-        return refusal(problem_of(error), _root(request), as_page=route.kind is Kind.PAGE)
+        answer = _refused(route, request, problem_of(error), access)
+    if route.method not in SAFE and access is not None:
+        _note(
+            access,
+            Deed(
+                now_us, user.name, f"{route.method} {route.path}", request.url.path, str(answer.status_code)
+            ),
+        )
+    return answer
+
+
+def _refused(route: Route, request: Request, problem: Problem, access: Access | None) -> Response:
+    """As JSON, as a page; whoever only has to log in is shown where."""
+    root = _root(request)
+    by_login = access is None or access.settings.auth == "token"
+    if problem.status == 401 and route.kind is Kind.PAGE and route.method == "GET" and by_login:
+        return RedirectResponse(f"{root}/login?{urlencode({'next': _address(request)})}", 303)
+    return refusal(problem, root, as_page=route.kind is Kind.PAGE)
+
+
+def _note(access: Access, deed: Deed) -> None:
+    """What people did is kept, whatever came of it."""
+    try:
+        with access.project.database.write() as connection:
+            note(connection, deed)
+    except ModelMonError as error:
+        logger.error("%s by %r could not be noted: %s", deed.what, deed.who, error)
 
 
 def response(route: Route, asked: Asked, found: Any) -> Response:

@@ -31,6 +31,7 @@ from modelmon.cli import (
     judge,
     publish,
     status,
+    token,
     up,
 )
 from modelmon.cli.output import errors
@@ -61,6 +62,7 @@ app.command()(endpoint.endpoint)
 app.add_typer(incidents.app, name="incidents")
 app.command()(health.health)
 app.command()(dashboard.dashboard)
+app.add_typer(token.app, name="token")
 app.command()(disk.disk)
 app.command()(judge.judge)
 app.command()(erase.erase)

@@ -16,15 +16,18 @@ from modelmon.ledger.incident_schema import INCIDENT_TABLES, incidents
 from modelmon.ledger.incidents_from_alerts import incidents_from_alerts
 from modelmon.ledger.metadata import metadata
 from modelmon.ledger.schema import (
+    audit,
     dead_letters,
     endpoint_apps,
     erasures,
     files,
+    login_failures,
     publishers,
     reported,
     rewrites,
     schema_versions,
     stream_marks,
+    tokens,
     traffic,
     void_ranges,
     windows,
@@ -149,6 +152,7 @@ MIGRATIONS: dict[int, Callable[[Connection], None]] = {
     13: _add_columns(publishers.c.noted_us, void_ranges.c.noted_us),
     14: _make_incidents,
     15: _order_ended_incidents,
+    16: _create_tables(tokens, login_failures, audit),
 }
 """Version to the step that makes it from the version before; forward only. 2 added `heartbeats`; since 7 the
 series have a schema of their own (`stores/series/schema.py`), which takes over their old tables."""

@@ -314,3 +314,33 @@ heartbeats = Table(  # what each worker of a function last said of itself
     Column("behind_seconds", REAL, nullable=False),
     Column("partitions", LongText, nullable=False),
 )  # fmt: skip
+
+# --- who may ask (the page and the REST API, `modelmon token`) --------------------------------------------
+
+tokens = Table(
+    "tokens", metadata,
+    Column("token_hash", Name(64), primary_key=True),  # SHA-256; the token itself is nowhere
+    Column("name", Name(NAME), nullable=False),
+    Column("role", Name(16), nullable=False),
+    Column("created_us", BIG, nullable=False),
+    Column("expires_us", BIG),  # null: never
+    Column("revoked_us", BIG),
+    Index("tokens_by_name", "name"),
+)  # fmt: skip
+
+login_failures = Table(
+    "login_failures", metadata,
+    Column("minute_us", BIG, primary_key=True, autoincrement=False),
+    Column("failures", Integer, nullable=False),
+)  # fmt: skip
+
+audit = Table(  # what people did, by whatever way
+    "audit", metadata,
+    Column("audit_id", BIG, primary_key=True, autoincrement=True),
+    Column("at_us", BIG, nullable=False),
+    Column("who", Name(NAME), nullable=False),
+    Column("what", LongText, nullable=False),
+    Column("of", LongText, nullable=False),
+    Column("outcome", LongText, nullable=False),
+    Index("audit_by_time", "at_us"),
+)  # fmt: skip

@@ -9,6 +9,7 @@ TECHNOLOGIES = {
     "modelmon.sql.sql_settings": "SqlSettings",
     "modelmon.streams.kafka_settings": "KafkaSettings",
     "modelmon.deploying.nuclio_settings": "NuclioSettings",
+    "modelmon.ledger.access_settings": "AccessSettings",
 }
 """Module to the dataclass in it. Each declares settings only: it is imported with the first settings."""
 

@@ -20,9 +20,11 @@ from sqlalchemy import (
 
 from modelmon.incidents import IncidentKey
 from modelmon.ledger import dead_letters, endpoint_apps, outbox
+from modelmon.ledger.access_settings import AccessSettings
 from modelmon.ledger.dead_letters import Chosen
 from modelmon.ledger.incident_schema import incident_events, incident_windows, incidents
 from modelmon.ledger.schema import (
+    audit,
     column_types,
     endpoints,
     files,
@@ -75,7 +77,9 @@ def prune_notes(database: Database, settings: Settings, now_us: int, deadline: f
     kept_us = round(settings.dead_letter_days * DAY_US)
     old = Chosen(before_us=now_us - kept_us)
     letters: list[Some] = [lambda connection: dead_letters.remove_some(connection, old)] if kept_us else []
-    return _all(database, [*letters, *_old_notes(now_us), *map(_of_nobody, _NOTES)], deadline)
+    deeds_us = round(settings.of(AccessSettings).audit_days * DAY_US)
+    deeds = [some_rows(audit, audit.c.at_us < now_us - deeds_us)] if deeds_us else []
+    return _all(database, [*letters, *deeds, *_old_notes(now_us), *map(_of_nobody, _NOTES)], deadline)
 
 
 def _all(database: Database, steps: Sequence[Some], deadline: float) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 from modelmon.api.asked import Asked
 from modelmon.api.openapi import openapi
-from modelmon.api.routes import Kind, Page, Route, all_routes
+from modelmon.api.routes import Kind, Opening, Page, Route, all_routes
 
 
 def described(asked: Asked, parameters: Any) -> dict[str, Any]:
@@ -28,5 +28,11 @@ def ready(asked: Asked, parameters: Any) -> dict[str, bool]:
 ROUTES = (
     Route("GET", "/openapi.json", described, "This API, as an OpenAPI 3.1 document."),
     Route("GET", "/docs", listed, "This API, as a page.", kind=Kind.PAGE),
-    Route("GET", "/readyz", ready, "Whether the projects' records answer; 503 where they don't."),
+    Route(
+        "GET",
+        "/readyz",
+        ready,
+        "Whether the projects' records answer; 503 where they don't.",
+        opening=Opening.HEALTH,
+    ),
 )
