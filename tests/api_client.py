@@ -21,7 +21,7 @@ class ApiClient:
         self.application = make_application(settings, root)
 
     def request(
-        self, method: str, path: str, *, headers: dict[str, str] | None = None, **given: Any
+        self, method: str, path: str, *, headers: dict[str, Any] | None = None, **given: Any
     ) -> httpx.Response:
         return asyncio.run(self._request(method, path, headers or {}, given))
 
@@ -29,7 +29,7 @@ class ApiClient:
         return self.request("GET", path, **given)
 
     async def _request(
-        self, method: str, path: str, headers: dict[str, str], given: dict[str, Any]
+        self, method: str, path: str, headers: dict[str, Any], given: dict[str, Any]
     ) -> httpx.Response:
         transport = httpx.ASGITransport(self.application)
         async with httpx.AsyncClient(transport=transport, base_url=BASE) as client:
