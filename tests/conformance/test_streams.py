@@ -491,6 +491,19 @@ def test_who_holds_a_deleted_stream_open_is_told(backend, anew):
 # Retention
 
 
+def test_a_range_is_read_whatever_groups_have_committed(backend):
+    stream = backend.open()
+    stream.publish([("a", b"%d" % number) for number in range(8)])
+    consumer = stream.consumer("group")
+    commit_all(consumer, read(consumer, 8))
+    assert bodies(stream.read(0, 2, 6, 3)) == [b"2", b"3", b"4"]
+    assert bodies(stream.read(0, 5, 6, 3)) == [b"5"]
+    stream.prune({0: 4})
+    assert [message.offset for message in stream.read(0, 1, 8, 100)] == [4, 5, 6, 7]
+    assert not stream.read(0, 1, 4, 100)
+    assert stream.committed("group") == {0: 8}
+
+
 def test_prune_forgets_what_is_below_and_offsets_go_on(backend):
     stream = backend.open()
     stream.publish([("k", b"%d" % i) for i in range(10)])

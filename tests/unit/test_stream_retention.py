@@ -8,10 +8,11 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
+from modelmon.ledger.batches import take_over
 from modelmon.ledger.records import records_at
-from modelmon.ledger.schema import stream_marks
+from modelmon.ledger.schema import positions, stream_marks
 from modelmon.model import HOUR_US
 from modelmon.settings import Settings
 from modelmon.sql.database import Database
@@ -57,6 +58,15 @@ def read(stream: Stream, group: str, offset: int) -> None:
 
 def hour(number: float) -> int:
     return round(number * HOUR_US)
+
+
+def test_what_restored_records_do_not_know_of_stays(database: Database, stream: Stream) -> None:
+    publish(stream, 10)
+    read(stream, "g", 10)
+    with database.write() as connection:
+        take_over(connection, stream.stream_id, 0, "events")
+        connection.execute(update(positions).values(applied=5))
+    assert [prune_stream(database, stream, ["g"], DAY, hour(now), FAR) for now in (0, 24, 25)] == [0, 6, 0]
 
 
 def test_what_all_have_read_goes_once_it_is_old_and_no_earlier(database: Database, stream: Stream) -> None:

@@ -18,6 +18,10 @@ Acknowledge = Callable[[int, int], Awaitable[None]]
 """(partition, offset): everything of the partition up to this offset is done and durable."""
 
 
+POLL_MAX_BYTES = 32 * 2**20
+"""How many bytes of bodies are read at once; one message may be larger."""
+
+
 class Stream(ABC):
     """One open stream. Used by one thread at a time; any number of processes may hold it open."""
 
@@ -63,6 +67,13 @@ class Stream(ABC):
     @abstractmethod
     def groups(self) -> Collection[str]:
         """Every group that has committed something here, whoever it belongs to."""
+
+    @abstractmethod
+    def read(self, partition: int, start: int, end: int, max_messages: int) -> Sequence[Message]:
+        """The first messages of a partition in [start, end), whatever any group has read; commits nothing.
+
+        Empty only when none is kept there. Fewer than `max_messages` come when their bodies are large.
+        """
 
     @abstractmethod
     def prune(self, before: Mapping[int, int]) -> None:

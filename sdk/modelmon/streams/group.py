@@ -9,7 +9,7 @@ from typing import Protocol
 
 from modelmon.errors import ConfigError, ModelMonError
 from modelmon.model import Message
-from modelmon.streams.base import Consumer
+from modelmon.streams.base import POLL_MAX_BYTES, Consumer
 from modelmon.streams.partitioned import PartitionLog
 
 CHECK_SECONDS = 0.2
@@ -18,7 +18,6 @@ HANDOVER_SECONDS = 10.0
 """How long a partition that another member shall have waits for the commit of what was delivered."""
 FIRST_SLEEP_SECONDS, LONGEST_SLEEP_SECONDS = 0.001, 0.05
 """An idle poll looks again after this long, doubling: wakes soon, costs next to nothing."""
-POLL_MAX_BYTES = 32 * 2**20
 
 
 class Membership(Protocol):

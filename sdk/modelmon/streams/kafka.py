@@ -11,11 +11,13 @@ from threading import Lock
 from weakref import WeakSet
 
 from modelmon.errors import ConfigError
+from modelmon.model import Message
 from modelmon.settings import Settings
 from modelmon.streams.base import Consumer, Record, Stream
 from modelmon.streams.kafka_address import KafkaAddress, read_address
 from modelmon.streams.kafka_consumer import KafkaGroupConsumer
 from modelmon.streams.kafka_publisher import KafkaPublisher
+from modelmon.streams.kafka_range import read_range
 from modelmon.streams.kafka_settings import KafkaSettings
 from modelmon.streams.kafka_topic import KafkaTopic, TopicDescription
 from modelmon.streams.partitioned import places_by_partition
@@ -112,6 +114,15 @@ class KafkaStream(Stream):
             self._check_open()
             self._topic.check(all_partitions=True)
             return self._topic.groups()
+
+    def read(self, partition: int, start: int, end: int, max_messages: int) -> Sequence[Message]:
+        with self._lock:
+            self._check_open(partition)
+            self._topic.check()
+            start = max(start, self._topic.begin_offsets()[partition])
+            if start >= end:
+                return []
+            return read_range(self._address, self._settings, partition, start, end, max_messages)
 
     def prune(self, before: Mapping[int, int]) -> None:
         with self._lock:

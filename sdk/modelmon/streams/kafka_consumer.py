@@ -17,11 +17,12 @@ from kafka.coordinator.assignors.range import RangePartitionAssignor
 
 from modelmon.errors import ConfigError, ModelMonError, UnavailableError
 from modelmon.model import Message
-from modelmon.streams.base import Consumer
-from modelmon.streams.group import HANDOVER_SECONDS, POLL_MAX_BYTES
+from modelmon.streams.base import POLL_MAX_BYTES, Consumer
+from modelmon.streams.group import HANDOVER_SECONDS
 from modelmon.streams.kafka_address import KafkaAddress
 from modelmon.streams.kafka_client import CLIENT_ERRORS, connect, leave, port_error
 from modelmon.streams.kafka_options import timeout_milliseconds
+from modelmon.streams.kafka_range import read_record
 from modelmon.streams.kafka_settings import KafkaSettings
 from modelmon.streams.kafka_topic import KafkaTopic
 
@@ -241,7 +242,7 @@ class KafkaGroupConsumer(Consumer):
                 if place.partition in self._assigned:
                     buffer = self._buffers.setdefault(place.partition, deque())
                     for record in records:
-                        message = _message(record)
+                        message = read_record(record)
                         buffer.append(message)
                         self._buffered_bytes += len(message.body)
             self._changed.notify_all()
@@ -335,9 +336,3 @@ class _Listener(AsyncConsumerRebalanceListener):  # type: ignore[misc]  # kafka-
 
     async def on_partitions_lost(self, lost: Collection[TopicPartition]) -> None:
         self._member._forget()
-
-
-def _message(record: Any) -> Message:
-    """A record as a message; other publishers may leave out the key, or the body."""
-    key = "" if record.key is None else record.key.decode(errors="replace")
-    return Message(record.partition, record.offset, key, record.value or b"")

@@ -9,7 +9,7 @@ from zlib import crc32
 
 from modelmon.errors import ConfigError, ModelMonError, RejectedError
 from modelmon.model import Message
-from modelmon.streams.base import Consumer, Record, Stream
+from modelmon.streams.base import POLL_MAX_BYTES, Consumer, Record, Stream
 
 
 class PartitionLog(Protocol):
@@ -113,6 +113,11 @@ class PartitionedStream(Stream):
     def groups(self) -> Collection[str]:
         with self._lock:
             return {group for number in range(self.partitions) for group in self._log(number).groups()}
+
+    def read(self, partition: int, start: int, end: int, max_messages: int) -> Sequence[Message]:
+        with self._lock:
+            found = self._log(partition).read(start, max_messages, POLL_MAX_BYTES)
+        return [message for message in found if message.offset < end]
 
     def prune(self, before: Mapping[int, int]) -> None:
         with self._lock:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from modelmon.ledger import stream_marks
+from modelmon.ledger.batches import positions
 from modelmon.model import HOUR_US
 from modelmon.settings import KAFKA, Settings
 from modelmon.sql.database import Database
@@ -86,12 +87,24 @@ def prune_stream(
             old = stream_marks.published_before(connection, stream.stream_id, now_us - old_us)
         wanted = {partition: max(offset, old.get(partition, 0)) for partition, offset in wanted.items()}
     read = slowest(stream, readers)
-    allowed = {partition: min(offset, read[partition].offset) for partition, offset in wanted.items()}
+    known = _applied(database, stream.stream_id)
+    allowed = {
+        partition: min(offset, read[partition].offset, known.get(partition, offset))
+        for partition, offset in wanted.items()
+    }
     pruned = _prune(stream, begins, allowed, deadline)
     with database.write() as connection:
         stream_marks.forget(connection, stream.stream_id, allowed)
         stream_marks.forget_before(connection, now_us - MARKS_KEPT_US - round(retention.hours * HOUR_US))
     return pruned
+
+
+def _applied(database: Database, stream_id: str) -> dict[int, int]:
+    """Per partition the offset below which the records know everything, where they speak of the stream at
+    all: after a restored backup that is less than groups have read."""
+    with database.read() as connection:
+        found = positions(connection)
+    return {each.partition: each.applied + 1 for each in found if each.stream_id == stream_id}
 
 
 def _too_many(

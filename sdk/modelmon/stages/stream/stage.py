@@ -6,14 +6,13 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import suppress
 from functools import partial
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
-from modelmon.errors import ConfigError
-from modelmon.ledger.batches import Position, read_position, take_over
+from modelmon.ledger.batches import Position, read_position
 from modelmon.ledger.clock import STEP_US
 from modelmon.ledger.records import open_records
 from modelmon.model import Message, wall_clock_us
@@ -21,9 +20,9 @@ from modelmon.settings import Settings
 from modelmon.stages.stream.exactly_once import Parts, apply_batch
 from modelmon.stages.stream.files import writer_threads
 from modelmon.stages.stream.partition import PartitionBuffer
+from modelmon.stages.stream.taking_over import passed_over, take_over_partition
 from modelmon.stores.samples import open_samples
 from modelmon.stores.series import open_series
-from modelmon.streams import open_stream
 from modelmon.streams.base import Acknowledge
 from modelmon.streams.subscriptions import Subscription, events_of
 from modelmon.waiting import when_available
@@ -96,6 +95,9 @@ class StreamStage:
         buffer = self._buffers.get(message.partition)
         if buffer is None or not buffer.is_owned:
             buffer = self._buffers[message.partition] = await self._owned(message, buffer)
+            await self._catch_up(buffer, message.offset)
+            if self._buffers.get(message.partition) is not buffer:  # drained meanwhile
+                return await self._take(messages)
         if message.offset <= buffer.applied:
             buffer.delivered = message.offset
             if message.offset == buffer.applied:  # done already, but the platform may not know
@@ -154,7 +156,7 @@ class StreamStage:
         if held is not None and message.offset > held.delivered:
             return await self._continued(message, held)
         self._held_bytes -= held.lose(_monotonic()) if held is not None else 0
-        look = partial(_take_over, self._settings, self._parts, message)
+        look = partial(take_over_partition, self._settings, self._parts, message)
         position = await when_available(look, self._settings, "the records and the events stream")
         return PartitionBuffer(position, self._settings)
 
@@ -176,6 +178,20 @@ class StreamStage:
                 return await self._owned(message, None)
         _check_lost(held, message)
         return held
+
+    async def _catch_up(self, buffer: PartitionBuffer, before: int) -> None:
+        """Hold what lies between what is applied and the first message that was delivered: the group read it
+        already, but the records, which came from a backup, don't know of it."""
+        partition = buffer.position.partition
+        while buffer.is_owned and buffer.newest + 1 < before:
+            look = partial(passed_over, self._settings, partition, buffer.newest + 1, before)
+            rest = await when_available(look, self._settings, "the events stream")
+            if not rest:
+                return
+            while rest and buffer.is_owned and self._buffers.get(partition) is buffer:
+                rest = rest[await self._take(rest) :]
+            if rest:
+                return
 
     async def _make_room(self, size: int) -> None:
         """Write until `size` more bytes may be held, or nothing is left that can be written."""
@@ -246,28 +262,6 @@ def _check_lost(buffer: PartitionBuffer, message: Message) -> None:
             f"partition {message.partition} is still delivered here although another owner took it over "
             f"{LOST_SECONDS:g} s ago; only a restart reads again from what is acknowledged"
         )
-
-
-def _take_over(settings: Settings, parts: Parts, message: Message) -> Position:
-    # The message came from it: one that is gone is not brought back.
-    there = open_stream(settings.events_url, settings.events_partitions, settings, create=False)
-    with closing(there) as stream:
-        stream_id, end = stream.stream_id, stream.end_offsets().get(message.partition, 0)
-    if message.offset >= end:
-        raise ConfigError(
-            f"events_stream: partition {message.partition} of {settings.events_url} ends before offset "
-            f"{end}, but the trigger delivered offset {message.offset}: both must name the same stream"
-        )
-    with parts.records.write() as connection:
-        position = take_over(connection, stream_id, message.partition, settings.events_stream)
-    known = max(position.applied, position.open.last if position.open else -1)
-    if end <= known:
-        raise ConfigError(
-            f"partition {message.partition} of {settings.events_url} ends before offset {end}, but offset "
-            f"{known} of the same stream was read already: its log was cut short. Restore it, or make the "
-            "stream anew"
-        )
-    return position
 
 
 def _monotonic() -> float:
