@@ -66,8 +66,8 @@ def test_there_are_rows_to_follow() -> None:
 def test_the_layers_are_those_of_the_import_contract() -> None:
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     (checked,) = [each["layers"] for each in contracts if each["type"] == "layers"]
-    told = TEXT.partition("siblings are independent (import-linter checks):\n")[2].partition("\n\n")[0]
-    layers = [layer.strip().replace("`", "") for layer in told.rstrip(".\n").split("→")]
+    told = TEXT.partition("## Layers\n")[2].partition("\n## ")[0]
+    layers = [line[2:].replace("`", "") for line in told.splitlines() if line.startswith("- ")]
     assert layers == ["functions", *(layer.replace(" | ", ", ") for layer in checked)]
 
 

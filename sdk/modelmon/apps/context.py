@@ -42,10 +42,11 @@ class ContextProject:
 class MonitoringApplicationContext:
     """One endpoint over one window `[start_infer_time, end_infer_time)`, read when it is asked for.
 
-    Beside MLRun's names there are `window`, `window_incomplete` (bits: 1 the data begin inside the window,
-    2 they end inside it, 4 silence of a period follows), `window_is_partial`, `window_revision` (grows when a
-    late event re-opens the window), `rows`, `sample` (Arrow) and `settings`. `sample`, `sample_df` and the
-    statistics raise UnavailableError when the store does not answer; let it pass: the window then waits.
+    Beside MLRun's names there are `window`, `window_incomplete`, `window_is_partial`, `window_revision`,
+    `rows`, `sample` (Arrow) and `settings`. `window_incomplete` is made of bits: 1 the data begin inside the
+    window, 2 they end inside it, 4 silence of a period follows. `window_revision` grows when a late event
+    re-opens the window. `sample`, `sample_df` and the statistics raise UnavailableError when the store does
+    not answer. Let it pass: the window then waits.
     """
 
     def __init__(
@@ -118,8 +119,10 @@ class MonitoringApplicationContext:
 
     @property
     def window_is_partial(self) -> bool:
-        """Whether the data cover only a part of the window, and that is all there is: silence follows it, and
-        it has rows enough (`app_min_rows`) to be judged."""
+        """Whether the data cover only a part of the window, and no more will come.
+
+        Silence follows it then, and it has rows enough (`app_min_rows`) to be judged.
+        """
         return bool(self.window_incomplete & PARTIAL) and self.rows >= self.settings.app_min_rows
 
     @cached_property
@@ -201,7 +204,7 @@ class MonitoringApplicationContext:
         """Keep a file: `body` (text, bytes, dict or list), the local file `local_path`, or a PlotlyArtifact.
 
         It goes to `target_path`, or to `<artifact_path, else the project's>/<app>/<window start>/<item>`
-        with the endpoint's id in its name unless `unique_per_endpoint` is False; judging the window again
+        with the endpoint's id in its name unless `unique_per_endpoint` is False. Judging the window again
         replaces it. `upload` and MLRun's further arguments are accepted, not used: a file is always written
         there. Raises UnavailableError when the place can't be written now.
         """

@@ -39,15 +39,22 @@ class HistogramDataDriftApplication(ModelMonitoringApplicationBase):
 
     Metrics: `<distance>_mean` for each of `distances`. Statistics: `current_stats` and `drift_measures`.
 
-    A verdict is `irrelevant`, with the reason as `state` in its extra data, over fewer than `min_rows` rows
-    ("warming up"), against a reference of fewer ("small reference"), in a window that the data only partly
-    cover ("incomplete"), without reference statistics ("no reference") and when none of the reference's
-    features can be scored ("no features"). The first three still carry the value. A window that is partial
-    has a verdict, suspected at most.
+    A verdict may be `irrelevant`; its extra data then say why as `state`:
 
-    Arguments: `potential_threshold` and `detected_threshold`, or a `value_classifier` of your own;
-    `distances`, names of `modelmon.stats.DISTANCES`; `min_rows`, by default the setting `app_min_rows`;
-    `produce_json_artifact` and `produce_plotly_artifact` keep the scores as files.
+    - `warming up`: the window has fewer than `min_rows` rows;
+    - `small reference`: the reference has fewer than `min_rows` rows;
+    - `incomplete`: the data cover only a part of the window;
+    - `no reference`: there are no reference statistics;
+    - `no features`: none of the reference's features can be scored.
+
+    The first three still carry the value. A window that is partial has a verdict, suspected at most.
+
+    Arguments:
+
+    - `potential_threshold` and `detected_threshold`, or a `value_classifier` of your own;
+    - `distances`: names of `modelmon.stats.DISTANCES`;
+    - `min_rows`: by default the setting `app_min_rows`;
+    - `produce_json_artifact` and `produce_plotly_artifact`: keep the scores as files.
     """
 
     def __init__(

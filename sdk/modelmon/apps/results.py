@@ -23,9 +23,9 @@ ALLOWED = (
 class ModelMonitoringApplicationResult:
     """A verdict: a named finite number with its kind, its status and whatever the app wants to keep with it.
 
-    `extra_data` is JSON of any length. Raises ConfigError for a name other than letters, digits and '_'
-    (not beginning with a digit), a value that is no finite number, an unknown kind or status, or extra
-    data that JSON can't hold (naming the key).
+    A name is of letters, digits and '_' and does not begin with a digit. `extra_data` is JSON of any length.
+    Raises ConfigError for another name, a value that is no finite number, an unknown kind or status. For
+    extra data that JSON can't hold it names the key.
     """
 
     name: str

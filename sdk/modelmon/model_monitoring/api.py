@@ -56,7 +56,7 @@ def get_or_create_model_endpoint(
     new endpoint has the id that its model server would compute. Events may come in by any way.
 
     Windows of a new endpoint of `mode` "batch" close when its job says that it is complete, and not before
-    (`modelmon publish --complete`); those of "real_time" close by time too. An endpoint that is there keeps
+    (`modelmon publish --complete`). Those of "real_time" close by time too. An endpoint that is there keeps
     its mode. `function_tag` means nothing here. Raises ConfigError for a wrong value, or a name that several
     endpoints have.
     """

@@ -181,11 +181,11 @@ class MonitoredProject:
     ) -> AppFunction:
         """An app, not recorded in the project until it is deployed.
 
-        `func` is a Python file, a folder of them, or a function folder (with function.yaml and main.py, as
-        `modelmon app new` makes); `application_class` the class, its name in `func`, or "module.Class" of
-        an installed package. `application_kwargs` are the class's arguments (JSON values). `base_period`
+        `func` is a Python file, a folder of them, or a function folder as `modelmon app new` makes (with
+        function.yaml and main.py). `application_class` is the class, its name in `func`, or "module.Class"
+        of an installed package. `application_kwargs` are the class's arguments (JSON values). `base_period`
         (minutes) is the app's own, None the project's. `requirements` are what its code imports beside
-        ModelMon, as lines or as the path of a file; without them those of a requirements.txt beside it count.
+        ModelMon, as lines or as the path of a file. Without them a requirements.txt beside it counts.
         """
         refuse("a monitoring function", handler=handler, with_repo=with_repo)
         given = given_requirements(requirements, requirements_file, self.context)

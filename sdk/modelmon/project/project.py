@@ -72,12 +72,12 @@ class Project(MonitoredProject, MLRunProject):
     ) -> ServingFunction:
         """A serving function without models yet; add_model, set_tracking and deploy follow.
 
-        `func` is the Python file (or folder) with its classes; None takes the project's own folder
-        functions/<name> or functions/serving, if there is one, else classes come from installed packages.
+        `func` is the Python file (or folder) with its classes. None takes the project's own folder
+        functions/<name> or functions/serving. Where there is none, classes come from installed packages.
         "hub://v2-model-server" is the ready server of a scikit-learn model.
         `name` is by default that of the file. A function of the same name starts from nothing.
-        `requirements` are what its code and models import beside ModelMon, as lines or as the path of a file;
-        without them those of a requirements.txt beside it count.
+        `requirements` are what its code and models import beside ModelMon, as lines or as the path of a file.
+        Without them a requirements.txt beside it counts.
         """
         refuse("set_function", handler=handler, with_repo=with_repo)
         given = given_requirements(requirements, requirements_file, self.context)

@@ -45,9 +45,9 @@ TOPOLOGIES = ("router",)
 class ServingFunction(MLRunFunction):
     """One serving function of a project; every change is recorded, `deploy` puts it to work.
 
-    `spec` is what it serves, `source` the file or folder of its code (None: installed classes only),
-    `requirements` what that needs beside ModelMon (None: as the file beside the code says), `image` what it
-    is built on under Nuclio ("": as its function.yaml says).
+    `spec` is what it serves. `source` is the file or folder of its code; None: installed classes only.
+    `requirements` are what that needs beside ModelMon; None: as the file beside the code says. `image` is
+    what it is built on under Nuclio; "": as its function.yaml says.
     """
 
     kind = KIND
@@ -114,10 +114,10 @@ class ServingFunction(MLRunFunction):
     ) -> ServingFunction:
         """Serve one model as `key` ("name" or "name:version").
 
-        `model_path` is what `log_model` returned, its uri or key (the endpoint then has its reference), a
-        local file or folder, or a URL that the class itself can open. `class_name` is "Class" of the
-        function's code or "module.Class" of an installed package, in a function without code of its own
-        SKLearnModelServer; `class_args` are its parameters.
+        `model_path` is what `log_model` returned, its uri or key; the endpoint then has its reference. It may
+        also be a local file or folder, or a URL that the class itself can open. `class_name` is "Class" of
+        the function's code or "module.Class" of an installed package. In a function without code of its own
+        it is SKLearnModelServer. `class_args` are its parameters.
         `inputs` and `outputs` name features and predictions, by default those of the logged model.
         An existing endpoint is always kept (MLRun's `inplace`). Raises ConfigError for anything that can't
         be, a key that is there already included.
