@@ -30,10 +30,10 @@ def read_feature_history(
     """How features looked in each window of an app that starts in [start, end), the oldest first.
 
     Each feature has its score (the distance from the reference), its rows, and how many were missing. A
-    number has its mean, a category the share of the most frequent one. `endpoint` is a name or an id, `features` are all
-    unless they are named. `end` is now unless it is given, `start` thirty days before. At most `limit`
-    windows are read: go on from the start of the last one. Raises ConfigError for an endpoint or time that
-    can't be.
+    number has its mean, a category the share of the most frequent one. `endpoint` is a name or an id,
+    `features` are all unless they are named. `end` is now unless it is given, `start` thirty days before.
+    At most `limit` windows are read: go on from the start of the last one. Raises ConfigError for an
+    endpoint or time that can't be.
     """
     settings = settings_of(project)
     end_us = moment_us(end, "end", wall_clock_us())
