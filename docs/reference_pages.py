@@ -118,6 +118,7 @@ PARTS = {
     "Endpoints and samples": [
         "modelmon.model_monitoring.api.get_or_create_model_endpoint",
         "modelmon.model_monitoring.api.list_model_endpoints",
+        "modelmon.model_monitoring.found_incidents.list_incidents",
         "modelmon.model_monitoring.feature_history.read_feature_history",
         "modelmon.model_monitoring.feature_history.compare_features",
         "modelmon.get_offline_features",

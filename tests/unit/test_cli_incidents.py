@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+import modelmon
 from modelmon.cli import main, output
 from modelmon.cli.showing import cut
+from modelmon.errors import ConfigError
 from modelmon.model import from_us, to_us
 from modelmon.views.incident_lists import EndedPlace, ended_incidents, open_incidents
 from modelmon.views.incidents import histograms_of
@@ -185,6 +187,23 @@ def test_pages_follow_each_other_without_a_gap(chain: Chain) -> None:
         assert pages == [[3, 2], [1]]
         assert [each.incident_id for each in open_incidents(connection, before=5)] == [4]
         assert open_incidents(connection, before=4) == []
+
+
+def test_the_sdk_reads_the_same_pages(chain: Chain, tmp_path: Path) -> None:
+    judge(chain, 2, 0, 2)
+    judge(chain, 1, endpoint_id=E2)
+    project = modelmon.load_project(tmp_path)
+    first = project.list_incidents(limit=2)
+    assert [(each.incident_id, each.state) for each in first.incidents] == [(3, "raised"), (2, "raised")]
+    last = project.list_incidents(limit=2, after=first.after)
+    assert ([each.incident_id for each in last.incidents], last.after) == ([1], "")
+    assert [each.incident_id for each in project.list_incidents(f"{E2}-name").incidents] == [3]
+    assert [each.incident_id for each in project.list_incidents(E1, "app", only_open=True).incidents] == [2]
+    assert project.list_incidents(applications=["another"]).incidents == ()
+    with pytest.raises(ConfigError, match="there is no 'nobody'"):
+        project.list_incidents("nobody")
+    with pytest.raises(ConfigError, match="limit: a page has at least one incident, got 0"):
+        project.list_incidents(limit=0)
 
 
 def test_of_the_open_ones_detected_stand_before_suspected(chain: Chain, incidents: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from modelmon.errors import ConfigError
 from modelmon.from_mlrun import is_hub_model_server, refuse
@@ -14,6 +14,7 @@ from modelmon.model_monitoring.api import Labels
 from modelmon.model_monitoring.api import list_model_endpoints as find_endpoints
 from modelmon.model_monitoring.endpoints import called
 from modelmon.model_monitoring.erasing import forget_endpoint
+from modelmon.model_monitoring.found_incidents import list_incidents as find_incidents
 from modelmon.model_monitoring.locating import opened
 from modelmon.model_monitoring.logged_models import ModelArtifact, model_keys, read_model
 from modelmon.model_monitoring.statuses import EndpointList
@@ -29,6 +30,9 @@ from modelmon.project.names import check_function_name
 from modelmon.project.serving_function import ServingFunction, read_serving
 from modelmon.serving import ServingSpec
 from modelmon.settings import Settings
+
+if TYPE_CHECKING:
+    from modelmon.views.incident_lists import IncidentPage
 
 Function = ServingFunction | AppFunction
 READING = ("model_tag", "function_tag", "top_level", "latest_only", "tsdb_metrics", "metric_list", "metrics")
@@ -226,6 +230,22 @@ class Project(MonitoredProject, MLRunProject):
         function_name = function_name or others.pop("function", None)
         refuse("list_model_endpoints", **{k: v for k, v in others.items() if k not in READING})
         return find_endpoints(self, names, model_name, function_name, labels, uids, start=start, end=end)
+
+    def list_incidents(
+        self,
+        endpoints: Collection[str] | str | None = None,
+        applications: Collection[str] | str | None = None,
+        *,
+        only_open: bool = False,
+        limit: int = 100,
+        after: str = "",
+    ) -> IncidentPage:
+        """What went wrong with these endpoints (names or ids) and apps, with None all: a page of incidents.
+
+        The open ones come first, then those that ended unless `only_open`, each the newest first. The page
+        has at most `limit` `incidents`, and `after`, which gives the next page and is "" on the last one.
+        """
+        return find_incidents(self, endpoints, applications, only_open=only_open, limit=limit, after=after)
 
     def delete_model_endpoint(
         self, name: str, function_name: str | None = None, endpoint_id: str = ""
