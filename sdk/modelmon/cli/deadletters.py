@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -22,6 +20,7 @@ from modelmon.cli.output import (
     print_json,
     print_table,
 )
+from modelmon.cli.records import opened_records
 from modelmon.errors import ConfigError
 from modelmon.model import HOUR_US, UNKNOWN_ENDPOINT, DeadLetter, wall_clock_us
 
@@ -67,7 +66,7 @@ def list_letters(
     from modelmon.views.encoding import to_json
 
     chosen = Chosen(endpoint_id=endpoint or None, reason=reason or None, resent=None if everything else False)
-    with _records(load_settings(project_dir)) as records, records.read() as connection:
+    with opened_records(load_settings(project_dir)) as records, records.read() as connection:
         page = list_dead_letters(
             connection, chosen, limit, find_dead_letter(connection, after) if after else None
         )
@@ -108,7 +107,7 @@ def show(letter: Letter, project_dir: ProjectDir = None, as_json: AsJson = False
     from modelmon.views.dead_letters import find_dead_letter, shown_letters
     from modelmon.views.encoding import to_json
 
-    with _records(load_settings(project_dir)) as records, records.read() as connection:
+    with opened_records(load_settings(project_dir)) as records, records.read() as connection:
         (found,) = shown_letters(connection, [find_dead_letter(connection, letter)])
     described = to_json(found)
     if as_json:
@@ -147,7 +146,7 @@ def resend(
     if bool(letters) == everything or (body and len(letters or []) != 1):
         raise ConfigError("name the ids to send again, or --all; --body goes with one id")
     settings, mended = load_settings(project_dir), _mended(body) if body else None
-    with _records(settings) as records:
+    with opened_records(settings) as records:
         with records.read() as connection:
             chosen = [find_dead_letter(connection, letter) for letter in letters or []]
             chosen = chosen or unsent_dead_letters(connection, endpoint or None, reason or None)
@@ -195,7 +194,7 @@ def delete(
         )
     before_us = wall_clock_us() - _age_us(older_than) if older_than else None
     chosen = Chosen(endpoint_id=endpoint or None, reason=reason or None, before_us=before_us)
-    with _records(load_settings(project_dir)) as records:
+    with opened_records(load_settings(project_dir)) as records:
         deleted = _delete_named(records, letters) if letters else _delete_chosen(records, chosen, yes)
     if as_json:
         print_json({"deleted": deleted})
@@ -250,17 +249,6 @@ def _mended(path: Path) -> bytes:
     if not isinstance(value, dict | list):
         raise ConfigError(f"--body: {path} is no message: it has to be a JSON object, got {value!r:.60}")
     return body
-
-
-@contextmanager
-def _records(settings: Settings) -> Iterator[Database]:
-    from modelmon.ledger.records import open_records
-
-    records = open_records(settings)
-    try:
-        yield records
-    finally:
-        records.close()
 
 
 def _resend(settings: Settings, records: Database, letters: list[DeadLetter], body: bytes | None) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from modelmon.cli.output import AsJson, ProjectDir, console, load_settings, print_json, print_table
+from modelmon.cli.records import opened_records
 from modelmon.cli.showing import print_incident, worst_first
 from modelmon.errors import ConfigError
 from modelmon.model import wall_clock_us
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from modelmon.settings import Settings
-    from modelmon.sql.database import Database
     from modelmon.views.incidents import Incident, IncidentHistory
 
 app = typer.Typer(
@@ -57,7 +56,7 @@ def list_incidents(
     from modelmon.views.incident_lists import list_incidents as read_page
 
     settings = load_settings(project_dir)
-    with _records(settings) as records, records.read() as connection:
+    with opened_records(settings) as records, records.read() as connection:
         ids = _ids(connection, settings, endpoint) if endpoint else None
         query = IncidentQuery(ids, only_open=only_open, limit=limit, after=after)
         page = read_page(connection, query)
@@ -84,7 +83,7 @@ def show(number: Number, project_dir: ProjectDir = None, as_json: AsJson = False
     """
     from modelmon.views.encoding import to_json
 
-    with _records(load_settings(project_dir)) as records, records.read() as connection:
+    with opened_records(load_settings(project_dir)) as records, records.read() as connection:
         history = _known(connection, number)
     if as_json:
         print_json(to_json(history))
@@ -106,7 +105,7 @@ def reset(number: Number, project_dir: ProjectDir = None, as_json: AsJson = Fals
     from modelmon.ledger.facts import incident_fact
 
     now_us = wall_clock_us()
-    with _records(load_settings(project_dir)) as records, records.write() as connection:
+    with opened_records(load_settings(project_dir)) as records, records.write() as connection:
         known = _known(connection, number, limit=1)
         told = incidents.reset(connection, number, now_us)
         outbox.write(connection, [incident_fact(each) for each in told], now_us)
@@ -157,14 +156,3 @@ def _known(connection: Connection, number: int, limit: int | None = None) -> Inc
     if history is None:
         raise ConfigError(f"there is no incident {number}; `modelmon incidents list` shows which there are")
     return history
-
-
-@contextmanager
-def _records(settings: Settings) -> Iterator[Database]:
-    from modelmon.ledger.records import open_records
-
-    records = open_records(settings)
-    try:
-        yield records
-    finally:
-        records.close()

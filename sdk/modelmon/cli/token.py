@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from modelmon.cli.output import AsJson, ProjectDir, console, load_settings, print_json, print_table
+from modelmon.cli.records import opened_records
 from modelmon.errors import ConfigError
 from modelmon.model import DAY_US, from_us, wall_clock_us
 
 if TYPE_CHECKING:
     from modelmon.ledger.access import Token
-    from modelmon.sql.database import Database
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -51,7 +49,7 @@ def create(
     from modelmon.ledger import access
 
     now_us = wall_clock_us()
-    with _records(project_dir) as records, records.write() as connection:
+    with opened_records(load_settings(project_dir)) as records, records.write() as connection:
         token = access.create_token(connection, name or role, role, now_us, _expiry_us(expires, now_us))
     print(token)
 
@@ -61,7 +59,7 @@ def list_all(project_dir: ProjectDir = None, as_json: AsJson = False) -> None:
     """List the tokens, the newest first; of none of them itself."""
     from modelmon.ledger import access
 
-    with _records(project_dir) as records, records.read() as connection:
+    with opened_records(load_settings(project_dir)) as records, records.read() as connection:
         tokens = access.list_tokens(connection)
     now_us = wall_clock_us()
     shown = [_shown(token, now_us) for token in tokens]
@@ -80,7 +78,7 @@ def revoke(
     """End a token: what is asked with it, or with a login by it, is refused from now on."""
     from modelmon.ledger import access
 
-    with _records(project_dir) as records, records.write() as connection:
+    with opened_records(load_settings(project_dir)) as records, records.write() as connection:
         access.revoke_token(connection, name, wall_clock_us())
     console.print(f"revoked {name}", highlight=False, markup=False)
 
@@ -108,14 +106,3 @@ def _expiry_us(text: str, now_us: int) -> int | None:
     if found is None:
         raise ConfigError(f"expires: {text!r}; write 90d, 12h or never")
     return now_us + int(found[1]) * (DAY_US if found[2] == "d" else DAY_US // 24)
-
-
-@contextmanager
-def _records(project_dir: ProjectDir) -> Iterator[Database]:
-    from modelmon.ledger.records import open_records
-
-    records = open_records(load_settings(project_dir))
-    try:
-        yield records
-    finally:
-        records.close()
