@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
+import httpx
 import pytest
 
 from conformance.platforms import ALONE, Embedded, Make, Platform
@@ -148,6 +149,47 @@ class TestHttp:
         assert event["timestamp"][0] == "datetime"
         assert "tzinfo" not in event["timestamp"][1]
         assert len(event["id"][1].strip("'")) == 36
+
+    def test_an_event_has_no_url_and_the_last_of_each_key_and_header(self, platform: Platform) -> None:
+        twice = [("X-Twice", "first"), ("X-Twice", "last")]
+        platform.post("web", b"", "/a?name=a&name=b&list=a,b&word=a+b%26c", headers=twice)
+        event = platform.notes("web", "event")[-1]
+        assert event["url"] == ["str", "''"]
+        assert ast.literal_eval(event["fields"][1]) == {"name": "b", "list": "a,b", "word": "a b&c"}
+        assert ast.literal_eval(event["headers"][1])["X-Twice"] == "last"
+
+    @pytest.mark.parametrize(
+        ("asked", "path"),
+        [("/a%2Fb", "/a/b"), ("/%C3%BC%20x", "/ü x"), ("/a//b/./c/../d", "/a/b/d"), ("/a/", "/a/")],
+    )
+    def test_a_path_comes_decoded_and_straightened(self, platform: Platform, asked: str, path: str) -> None:
+        platform.send("web", f"GET {asked} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        assert platform.notes("web", "event")[-1]["path"] == ["str", repr(path)]
+
+    @pytest.mark.parametrize(("method", "body"), [("GET", "None"), ("OPTIONS", "None"), ("POST", "b''")])
+    def test_a_request_that_tells_no_length_has_no_body(
+        self, platform: Platform, method: str, body: str
+    ) -> None:
+        httpx.request(method, f"http://{platform.address('web')}/")
+        assert platform.notes("web", "event")[-1]["body"][1] == body
+
+    @pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"])
+    def test_every_method_reaches_the_function(self, platform: Platform, method: str) -> None:
+        answer = httpx.request(method, f"http://{platform.address('web')}/")
+        assert platform.notes("web", "event")[-1]["method"] == ["str", repr(method)]
+        assert (answer.status_code, answer.headers["content-length"]) == (200, "4")
+        assert answer.content == (b"" if method == "HEAD" else b"None")
+
+    def test_a_header_of_an_answer_is_text_or_is_left_out(self, platform: Platform) -> None:
+        headers = platform.ask("web", "odd headers").headers
+        assert headers["x-text"] == "7"
+        assert not {"x-number", "x-bool"} & {*headers}
+
+    def test_an_answer_has_one_header_of_each_name(self, platform: Platform) -> None:
+        assert len(platform.ask("web", "one header twice").headers.get_list("x-twice")) == 1
+
+    def test_the_status_0_is_200(self, platform: Platform) -> None:
+        assert platform.ask("web", "status 0").status_code == 200
 
     @pytest.mark.parametrize(
         ("asked", "status", "content_type", "body"),

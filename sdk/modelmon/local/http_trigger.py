@@ -93,10 +93,9 @@ class _Application:
             answer = await self._read_and_answer(scope, receive)
         except ConnectionResetError:
             return
-        headers = {"Content-Type": answer.content_type, **answer.headers}
-        headers["Content-Length"] = str(len(answer.body))
-        pairs = [(name.lower().encode(), str(value).encode("latin-1")) for name, value in headers.items()]
-        await send({"type": "http.response.start", "status": answer.status, "headers": pairs})
+        await send(
+            {"type": "http.response.start", "status": answer.status or 200, "headers": _headers(answer)}
+        )
         await send({"type": "http.response.body", "body": answer.body})
 
     async def _read_and_answer(self, scope: Mapping[str, Any], receive: Receive) -> HandlerAnswer:
@@ -111,6 +110,14 @@ class _Application:
 
     async def _answer(self, scope: Mapping[str, Any], body: bytes) -> HandlerAnswer:
         return await self._turns.take(http_event(self._trigger, scope, body))
+
+
+def _headers(answer: HandlerAnswer) -> list[tuple[bytes, bytes]]:
+    """One of each name; as under Nuclio one whose value is no text is left out without a word."""
+    headers = {"content-type": answer.content_type}
+    headers |= {name.lower(): value for name, value in answer.headers.items() if isinstance(value, str)}
+    headers["content-length"] = str(len(answer.body))
+    return [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
 
 
 async def _read(receive: Receive, limit: int) -> bytes | None:

@@ -65,23 +65,22 @@ def cron_event(trigger: CronTrigger) -> Any:
 
 
 def http_event(trigger: HttpTrigger, scope: Mapping[str, Any], body: bytes) -> Any:
-    """One request, from its ASGI scope."""
+    """One request, from its ASGI scope: of a key or header that comes twice the last, and no URL."""
     headers = {_canonical(name): value.decode("latin-1") for name, value in scope["headers"]}
     content_type = headers.get("Content-Type", "")
     query = scope["query_string"].decode("latin-1")
-    host = headers.get("Host", "")
     return Event(
-        body=_parsed(body) if content_type == "application/json" else body,
+        body=_body(headers, body),
         content_type=content_type,
         trigger=TriggerInfo(trigger.kind, trigger.name),
         fields=dict(parse_qsl(query, keep_blank_values=True)),
         headers=headers,
         _id=str(uuid4()),
         method=scope["method"],
-        path=scope["path"],
+        path=_straight(scope["path"]),
         size=len(body),
         timestamp=now(),
-        url=f"http://{host}{scope['path']}{'?' + query if query else ''}",
+        url="",
         shard_id=NO_SHARD,
         num_shards=0,
         topic="",
@@ -91,6 +90,27 @@ def http_event(trigger: HttpTrigger, scope: Mapping[str, Any], body: bytes) -> A
 def _canonical(name: bytes) -> str:
     """`content-type` as Go servers hand it on: `Content-Type`."""
     return "-".join(part.capitalize() for part in name.decode("latin-1").split("-"))
+
+
+def _straight(path: str) -> str:
+    """Without empty, `.` and `..` parts, as Go servers hand it on."""
+    kept: list[str] = []
+    parts = path.split("/")[1:]
+    for part in parts[:-1]:
+        if part == "..":
+            del kept[-1:]
+        elif part not in ("", "."):
+            kept.append(part)
+    last = parts[-1] if parts else ""
+    if last == "..":
+        del kept[-1:]
+    return "/" + "".join(f"{part}/" for part in kept) + ("" if last in (".", "..") else last)
+
+
+def _body(headers: Mapping[str, str], body: bytes) -> Any:
+    if not {"Content-Length", "Transfer-Encoding"} & headers.keys():
+        return None
+    return _parsed(body) if headers.get("Content-Type") == "application/json" else body
 
 
 def _parsed(body: bytes) -> Any:

@@ -147,7 +147,8 @@ def http_handlers(
             if asks_health(event):
                 return health_reply(stage.health())
             headers = {name.lower(): value for name, value in event.headers.items()}
-            answer = stage.handle(event.method, event.path, headers, event.body)
+            body = b"" if event.body is None else event.body  # of a request that tells no length
+            answer = stage.handle(event.method, event.path, headers, body)
             status, body, content_type = await answer if inspect.isawaitable(answer) else answer
             return Response(body=body, content_type=content_type, status_code=status)
         except FAILURES as error:

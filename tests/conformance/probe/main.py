@@ -53,7 +53,7 @@ async def handler(context, event):
 def parsed(body):
     try:
         found = json.loads(body)
-    except ValueError:
+    except (TypeError, ValueError):  # no body at all
         return {}
     return found if isinstance(found, dict) else {}
 
@@ -102,6 +102,9 @@ ANSWERS = {
     "list": give([{"a": 1}]),
     "empty list": give([]),
     "response": give(nuclio_sdk.Response({"X-Own": "yes"}, '{"a":1}', "application/json", 418)),
+    "odd headers": give(nuclio_sdk.Response({"X-Text": "7", "X-Number": 7, "X-Bool": True}, "")),
+    "status 0": give(nuclio_sdk.Response({}, "text", "text/plain", 0)),
+    "one header twice": give(nuclio_sdk.Response({"X-Twice": "a", "x-twice": "b"}, "", "text/plain")),
     "no ack": give(nuclio_sdk.Response({"X-Nuclio-Stream-No-Ack": True}, "")),
     "acknowledge": acknowledge,
     "hold": hold,
