@@ -115,7 +115,7 @@ def _time(stream: Stream, group: str, messages: int) -> tuple[float, float]:
         if not started and committed >= messages / 10:
             started, before = now, committed
         assert now < deadline, f"{committed} of {messages} after {DEADLINE_SECONDS} s"
-        time.sleep(0.01)
+        time.sleep(0.05)
 
 
 def _ours(project: Path, settings: Settings, workers: int, _last: int) -> None:

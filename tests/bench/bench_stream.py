@@ -15,6 +15,7 @@ import time
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -65,14 +66,14 @@ def measure() -> list[dict]:
 
 
 def _measure(rows: int, endpoints: int, events: int, batch: int) -> list[dict]:
-    messages = _messages(rows, endpoints, events)
+    messages = messages_of(rows, endpoints, events)
     ours, limits = [], []
     for _ in range(ROUNDS):
         with tempfile.TemporaryDirectory() as folder:
             _limit(messages[:batch], batch, Path(folder))  # warms up
             limits.append(_limit(messages, batch, Path(folder)))
         with tempfile.TemporaryDirectory() as folder:
-            ours.append(asyncio.run(_graph(messages, batch, folder)))
+            ours.append(asyncio.run(graph_seconds(messages, batch, folder)).wall)
     seconds, limit = statistics.median(ours), statistics.median(limits)
     name = f"stream graph, {rows}-row events, {endpoints} endpoint{'s' * (endpoints > 1)}"
     return [
@@ -88,7 +89,7 @@ def _measure(rows: int, endpoints: int, events: int, batch: int) -> list[dict]:
     ]
 
 
-def _messages(rows: int, endpoints: int, events: int) -> list[Message]:
+def messages_of(rows: int, endpoints: int, events: int) -> list[Message]:
     draw = random.Random(7)
     bodies = [
         write_event(
@@ -105,8 +106,15 @@ def _messages(rows: int, endpoints: int, events: int) -> list[Message]:
     return [Message(0, offset, "", body) for offset, body in enumerate(bodies)]
 
 
-async def _graph(messages: Sequence[Message], batch: int, folder: str) -> float:
-    """Seconds from the first message to the last acknowledgement, the first batch (which warms up) apart."""
+class Seconds(NamedTuple):
+    """By the clock, and of CPU in all threads."""
+
+    wall: float
+    cpu: float
+
+
+async def graph_seconds(messages: Sequence[Message], batch: int, folder: str) -> Seconds:
+    """From the first message to the last acknowledgement, the first batch (which warms up) apart."""
     settings = Settings(
         project_dir=folder,
         project="bench",
@@ -124,14 +132,15 @@ async def _graph(messages: Sequence[Message], batch: int, folder: str) -> float:
     stream.publish([("", message.body) for message in messages])
     stage = StreamStage(settings, acknowledge, graph)
     await stage.accept(*messages[:batch])
-    started = time.perf_counter()
+    started = time.perf_counter(), time.process_time()
     for first in range(batch, len(messages), POLL_MESSAGES):
         await stage.accept(*messages[first : first + POLL_MESSAGES])
     await stage.drain()
-    seconds = time.perf_counter() - started
+    wall, cpu = time.perf_counter() - started[0], time.process_time() - started[1]
     assert acknowledged[-1] == messages[-1].offset
     await stage.close()
-    return seconds * len(messages) / (len(messages) - batch)
+    share = len(messages) / (len(messages) - batch)
+    return Seconds(wall * share, cpu * share)
 
 
 def _limit(messages: Sequence[Message], batch: int, folder: Path) -> float:
