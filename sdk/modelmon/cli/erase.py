@@ -14,6 +14,7 @@ from modelmon.errors import ConfigError
 if TYPE_CHECKING:
     from modelmon.settings import Settings
     from modelmon.upkeep.erasing import Erased
+    from modelmon.views.erasures import ShownErasure
 
 SHOWN = 100
 
@@ -34,7 +35,8 @@ def erase(
     """Erase a person's rows from an endpoint's samples. There is no way back.
 
     Counts, series and verdicts stay, no window is judged again. What it does not
-    reach: 'Erase a person's rows' in the docs. Killed halfway, run it again.
+    reach: 'Erase a person's rows' in the docs. Killed halfway, run it again. Exit
+    code 1 when no row matches.
 
     Examples:
 
@@ -58,6 +60,8 @@ def erase(
         print_json({"endpoint": endpoint, "dry_run": dry_run, **to_json(erased)})
     else:
         _show(erased, endpoint, dry_run)
+    if not erased.rows:
+        raise typer.Exit(1)
 
 
 def _conditions(where: list[str]) -> dict[str, str]:
@@ -74,6 +78,10 @@ def _conditions(where: list[str]) -> dict[str, str]:
 
 
 def _show(erased: Erased, endpoint: str, dry_run: bool) -> None:
+    if not erased.rows:
+        said = f"No row of {endpoint} matches, in {count(erased.looked_at, 'file')}: nothing was erased."
+        console.print(escape("\n  ".join((said, *erased.why))), highlight=False, soft_wrap=True)
+        return
     did = "would be erased" if dry_run else "erased"
     console.print(
         f"{count(erased.rows, 'row')} of {escape(endpoint)} {did}, in {erased.files:,} of "
@@ -97,8 +105,16 @@ def _list(settings: Settings, as_json: bool) -> None:
         (
             f"{each.started:%Y-%m-%d %H:%M:%S}", escape(each.endpoint_name or each.endpoint_id),
             escape(", ".join(each.columns)), f"{each.rows:,}", f"{each.files:,}",
-            "" if each.finished else "did not come to its end",
+            _remark(each),
         )
         for each in found
     ]  # fmt: skip
     print_table("Erased", ["=at (UTC)", "=endpoint", "by", "#rows", "#files", "+remark"], rows)
+
+
+def _remark(erasure: ShownErasure) -> str:
+    if erasure.finished:
+        return ""
+    if erasure.run_again:
+        return "did not come to its end; a later run by the same columns did"
+    return "did not come to its end: run it again"

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from modelmon.column_names import TIMESTAMP
 from modelmon.errors import ConfigError
@@ -27,6 +27,7 @@ from modelmon.stores.base import SampleStore
 from modelmon.stores.listing import stored_column
 from modelmon.stores.matching import JSON_COLUMNS, matching
 from modelmon.stores.samples_reading import read_columns
+from modelmon.upkeep.erasing_nothing import LOOKED_AT, why_nothing
 from modelmon.upkeep.rewriting import begin, carry_out, overtake
 from modelmon.upkeep.sweep import sweep_endpoint
 
@@ -37,11 +38,12 @@ Wanted = Mapping[tuple[str, str], str]
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """Rows that matched, and the files they were in, of all files looked at."""
+    """Rows that matched, and the files they were in, of all files looked at. `why` none did, where known."""
 
     rows: int
     files: int
     looked_at: int
+    why: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +81,13 @@ def erase(
     erasure_id = "" if dry_run else uuid.uuid4().hex
     erasure = _Erasure(database, samples, endpoint_id, wanted, erasure_id, now_us)
     if not dry_run:
-        _begin(erasure, list(where))
+        _begin(erasure, sorted(where))
     _look_at_all(erasure)
     if not dry_run:
         _finish(erasure)
     rows = erasure.found.values()
-    return Erased(sum(rows), sum(map(bool, rows)), len(rows))
+    why = () if any(rows) else _why_nothing(erasure)
+    return Erased(sum(rows), sum(map(bool, rows)), len(rows), why)
 
 
 def _wanted(connection: Connection, endpoint_id: str, where: Mapping[str, str]) -> Wanted:
@@ -118,7 +121,31 @@ def _finish(erasure: _Erasure) -> None:
     mine = erasures.c.erasure_id == erasure.erasure_id
     finished_us = erasure.now_us + round((time.monotonic() - erasure.began) * 1e6)
     with erasure.database.write() as connection:
+        if not any(erasure.found.values()) and not _is_left_over(connection, erasure.erasure_id):
+            connection.execute(delete(erasures).where(mine))  # it has erased nothing and ended nothing
+            return
         connection.execute(update(erasures).where(mine).values(finished_us=finished_us))
+
+
+def _is_left_over(connection: Connection, erasure_id: str) -> bool:
+    """Whether a run by the same columns did not come to its end, which this one may have brought about."""
+    other, mine = erasures.alias(), erasures.c
+    query = select(other.c.erasure_id).join(
+        erasures, (other.c.endpoint_id == mine.endpoint_id) & (other.c.columns == mine.columns)
+    )
+    unfinished = other.c.finished_us.is_(None) & (other.c.erasure_id != erasure_id)
+    return connection.execute(query.where(mine.erasure_id == erasure_id, unfinished)).first() is not None
+
+
+def _why_nothing(erasure: _Erasure) -> tuple[str, ...]:
+    newest = sorted(erasure.found)[-LOOKED_AT:]  # by hour
+    if not newest:
+        return ("the endpoint has no sample files",)
+    try:
+        tables = read_columns(erasure.samples, newest, [column for column, _ in erasure.wanted])
+    except FileNotFoundError:  # merged meanwhile: it was only to explain
+        return ()
+    return why_nothing(tables, erasure.wanted)
 
 
 def _look_at_all(erasure: _Erasure) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, exists, select
 
 from modelmon.ledger.schema import endpoints, erasures
 from modelmon.model import from_us
@@ -14,7 +14,10 @@ from modelmon.model import from_us
 
 @dataclass(frozen=True, slots=True)
 class ShownErasure:
-    """One run of `modelmon erase`. `finished` None: it did not come to its end."""
+    """One run of `modelmon erase`. `finished` None: it did not come to its end.
+
+    `run_again`: a later run by the same columns did. Values are kept nowhere, so nobody knows if by the same.
+    """
 
     endpoint_id: str
     endpoint_name: str
@@ -23,12 +26,13 @@ class ShownErasure:
     files: int
     started: datetime
     finished: datetime | None
+    run_again: bool = False
 
 
 def newest_erasures(connection: Connection, limit: int) -> list[ShownErasure]:
     """The newest runs, at most `limit`, the newest first."""
     same = endpoints.c.endpoint_id == erasures.c.endpoint_id
-    query = select(erasures, endpoints.c.name).select_from(erasures.outerjoin(endpoints, same))
+    query = select(erasures, endpoints.c.name, _run_again()).select_from(erasures.outerjoin(endpoints, same))
     ordered = query.order_by(erasures.c.started_us.desc(), erasures.c.erasure_id).limit(limit)
     return [
         ShownErasure(
@@ -39,6 +43,16 @@ def newest_erasures(connection: Connection, limit: int) -> list[ShownErasure]:
             row.files,
             from_us(row.started_us),
             from_us(row.finished_us) if row.finished_us is not None else None,
+            bool(row.run_again),
         )
         for row in connection.execute(ordered)
     ]
+
+
+def _run_again() -> ColumnElement[bool]:
+    later = erasures.alias()
+    return exists().where(
+        later.c.endpoint_id == erasures.c.endpoint_id, later.c.columns == erasures.c.columns,
+        later.c.started_us >= erasures.c.started_us, later.c.finished_us.is_not(None),
+        later.c.erasure_id != erasures.c.erasure_id,
+    ).label("run_again")  # fmt: skip
