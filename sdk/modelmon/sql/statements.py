@@ -32,18 +32,34 @@ def of_windows(
     `(a, b, c) IN (…)` by a scan."""
     of_start: defaultdict[tuple[str, int], list[str]] = defaultdict(list)
     of_app: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
-    for endpoint_id, name, start_us in keys:
+    for endpoint_id, name, start_us in dict.fromkeys(keys):
         of_start[name, start_us].append(endpoint_id)
         of_app[endpoint_id, name].append(start_us)
     columns, begin = table.c, table.c[start]
-    if len(of_start) <= len(of_app):
-        for (name, start_us), endpoint_ids in of_start.items():
-            for ids in chunks(endpoint_ids):
-                yield columns.application_name == name, begin == start_us, columns.endpoint_id.in_(ids)
-        return
+    for name, endpoint_ids, starts_us in min(_same_starts(of_app), _same_endpoints(of_start), key=len):
+        for ids in chunks(endpoint_ids):
+            for starts in chunks(starts_us):
+                yield columns.application_name == name, columns.endpoint_id.in_(ids), begin.in_(starts)
+
+
+_Block = tuple[str, Sequence[str], Sequence[int]]
+"""Every window of an app that has one of these endpoints and one of these starts."""
+
+
+def _same_starts(of_app: Mapping[tuple[str, str], list[int]]) -> list[_Block]:
+    """The endpoints that have windows of the same starts together: mostly all that a page shows."""
+    found: defaultdict[tuple[str, tuple[int, ...]], list[str]] = defaultdict(list)
     for (endpoint_id, name), starts_us in of_app.items():
-        for starts in chunks(starts_us):
-            yield columns.endpoint_id == endpoint_id, columns.application_name == name, begin.in_(starts)
+        found[name, tuple(sorted(starts_us))].append(endpoint_id)
+    return [(name, endpoint_ids, starts_us) for (name, starts_us), endpoint_ids in found.items()]
+
+
+def _same_endpoints(of_start: Mapping[tuple[str, int], list[str]]) -> list[_Block]:
+    """The starts that windows of the same endpoints have together."""
+    found: defaultdict[tuple[str, tuple[str, ...]], list[int]] = defaultdict(list)
+    for (name, start_us), endpoint_ids in of_start.items():
+        found[name, tuple(sorted(endpoint_ids))].append(start_us)
+    return [(name, endpoint_ids, starts_us) for (name, endpoint_ids), starts_us in found.items()]
 
 
 def insert_missing(connection: Connection, table: Table, rows: Sequence[Row]) -> None:

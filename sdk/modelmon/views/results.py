@@ -6,21 +6,15 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, func, or_, select
-
 from modelmon.errors import ConfigError
-from modelmon.ledger.schema import apps, endpoint_apps, windows
 from modelmon.model import ValuePoint, WindowKey, from_us
 from modelmon.sql.database import Database
-from modelmon.sql.statements import chunks
 from modelmon.stores.series.acknowledged_points import read_values, read_windows
 from modelmon.stores.series.base import SeriesStore
 from modelmon.views.endpoints import EndpointSummary
-from modelmon.views.selection import of_endpoints
-from modelmon.windows import DONE
+from modelmon.views.newest_windows import newest_done
 
 WINDOWS = 2_000
-PAIRS = 100  # endpoints and apps of one query
 NEWEST = 10  # windows of each app and endpoint, where no time is given
 """Windows whose results and metrics are read at a time: with all that JSON makes of them, some tens of MB."""
 _FAR_US = 2**62
@@ -75,8 +69,8 @@ def newest_values(
 ) -> Values:
     """Of each app (of these, where some are named) what it gave of the NEWEST windows it has judged."""
     with database.read() as connection:
-        places = _newest_done(connection, [each.endpoint_id for each in shown])
-    keys = [key for key in places if not app_names or key.application_name in app_names]
+        newest = newest_done(connection, [each.endpoint_id for each in shown], NEWEST)
+    keys = [each.key for each in newest if not app_names or each.key.application_name in app_names]
     return _split(read_windows(database, series, keys), shown)
 
 
@@ -140,38 +134,3 @@ def _metric(point: ValuePoint, names: Mapping[str, str]) -> Metric:
         point.endpoint_id, names[point.endpoint_id], point.application_name, from_us(point.start_us),
         from_us(point.end_us), point.revision, point.name, point.value,
     )  # fmt: skip
-
-
-def _newest_done(connection: Connection, endpoint_ids: Collection[str]) -> list[WindowKey]:
-    """The newest windows that each app has judged, of apps that were not removed."""
-    of_both = (
-        windows.c.endpoint_id == endpoint_apps.c.endpoint_id,
-        windows.c.application_name == endpoint_apps.c.application_name,
-        windows.c.outcome == DONE,
-    )
-    newest_first = select(windows.c.start_us).where(*of_both).order_by(windows.c.start_us.desc())
-    first_shown = newest_first.limit(1).offset(NEWEST - 1).correlate(endpoint_apps).scalar_subquery()
-    gone = select(apps.c.name).where(apps.c.active.is_(False))
-    pairs = endpoint_apps.c.endpoint_id, endpoint_apps.c.application_name
-    query = select(*pairs, func.coalesce(first_shown, 0)).where(pairs[1].not_in(gone))
-    found = [
-        (row[0], row[1], row[2])
-        for part in of_endpoints(query, pairs[0], endpoint_ids)
-        for row in connection.execute(part)
-    ]
-    return [key for part in chunks(found, PAIRS) for key in _done_since(connection, part)]
-
-
-def _done_since(connection: Connection, pairs: Iterable[tuple[str, str, int]]) -> list[WindowKey]:
-    """The judged windows of each (endpoint, app) that start at its time or later."""
-    each = [
-        and_(
-            windows.c.endpoint_id == endpoint_id,
-            windows.c.application_name == app,
-            windows.c.outcome == DONE,
-            windows.c.start_us >= start_us,
-        )
-        for endpoint_id, app, start_us in pairs
-    ]
-    key = windows.c.endpoint_id, windows.c.application_name, windows.c.start_us
-    return [WindowKey(*row) for row in connection.execute(select(*key).where(or_(*each)))]

@@ -1,0 +1,101 @@
+"""A project at one look: how many endpoints are how, what comes in, what is open and what is behind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, func, select
+
+from modelmon.incidents import State
+from modelmon.ledger import dead_letters
+from modelmon.ledger.incident_schema import incidents
+from modelmon.model import from_us
+from modelmon.sql.database import Database
+from modelmon.stores.series.base import SeriesStore
+from modelmon.views.drift_over_time import DriftBin, read_drift_over_time
+from modelmon.views.endpoint_facts import Looking
+from modelmon.views.endpoint_rows import EndpointRows, read_endpoint_rows
+from modelmon.views.endpoints import EndpointPage, EndpointQuery, list_endpoints
+from modelmon.views.lag import Lagging, UnknownLag, read_lag
+from modelmon.views.recent_traffic import RecentTraffic, read_recent_of_all
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What stands above the list. `by_state` counts endpoints, the worst state first; `recent`: the traffic
+    of the last minutes before the end of the time shown; `drift`: the endpoints suspected and detected over
+    that time; `lag_messages`: not read yet by who reads them, without the streams that are `unavailable`;
+    `dead_letters`: not sent again yet."""
+
+    project: str
+    now: datetime
+    endpoints: int
+    by_state: Mapping[str, int]
+    open_incidents: int
+    recent: RecentTraffic
+    drift: tuple[DriftBin, ...]
+    lag_messages: int
+    unavailable: tuple[UnknownLag, ...]
+    dead_letters: int
+
+
+def read_overview(
+    database: Database,
+    series: SeriesStore,
+    streams: Mapping[str, Lagging],
+    looking: Looking,
+    start: datetime,
+    end: datetime,
+) -> Overview:
+    """The whole project; the time shown is `[start, end)`. `streams` is consumer group to the stream it
+    reads."""
+    with database.read() as connection:
+        page = list_endpoints(connection, looking, EndpointQuery(limit=1))
+    return _overview(database, series, streams, looking, (start, end), page)
+
+
+def read_home(
+    database: Database,
+    series: SeriesStore,
+    streams: Mapping[str, Lagging],
+    looking: Looking,
+    query: EndpointQuery,
+    start: datetime,
+    end: datetime,
+) -> tuple[Overview, EndpointRows]:
+    """The overview and a page of the list, for one reading of the endpoints: `by_state` counts those that the
+    filters on anything but the state let through."""
+    rows = read_endpoint_rows(database, series, looking, query, end)
+    return _overview(database, series, streams, looking, (start, end), rows.page), rows
+
+
+def _overview(
+    database: Database,
+    series: SeriesStore,
+    streams: Mapping[str, Lagging],
+    looking: Looking,
+    span: tuple[datetime, datetime],
+    page: EndpointPage,
+) -> Overview:
+    with database.read() as connection:
+        drift = read_drift_over_time(connection, *span)
+        still = count_open(connection)
+        letters = dead_letters.count(connection, dead_letters.Chosen(resent=False))
+    lags, unknown = read_lag(streams, looking.settings)
+    return Overview(
+        looking.settings.project, from_us(looking.now_us), page.total, page.chips, still,
+        read_recent_of_all(database, series, span[1]), drift, sum(each.lag for each in lags), unknown,
+        letters,
+    )  # fmt: skip
+
+
+def count_open(connection: Connection) -> int:
+    """Incidents that are open and were raised."""
+    query = (
+        select(func.count())
+        .select_from(incidents)
+        .where(incidents.c.resolved_us.is_(None), incidents.c.state != State.PENDING.value)
+    )
+    return connection.scalar(query) or 0
