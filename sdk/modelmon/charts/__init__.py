@@ -1,0 +1,14 @@
+"""Charts as SVG: values in, markup out. Pure, and of the standard library alone.
+
+Colours are classes of the style sheet, so a chart follows the theme; a status has a shape beside its colour.
+Every chart says in a sentence what it shows.
+"""
+
+from modelmon.charts.bars import bars
+from modelmon.charts.bullet import bullet
+from modelmon.charts.overlay import overlay
+from modelmon.charts.sparkline import sparkline
+from modelmon.charts.spread import spread
+from modelmon.charts.timeline import Mark, Sample, timeline
+
+__all__ = ["Mark", "Sample", "bars", "bullet", "overlay", "sparkline", "spread", "timeline"]

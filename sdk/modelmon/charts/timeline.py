@@ -1,0 +1,164 @@
+"""Values of windows over time, with the thresholds that each was judged by, and what happened meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from modelmon.charts.markup import Svg, element, picture, text
+from modelmon.charts.scales import Scale, finite, path, reach, short, ticks, time_ticks
+
+WIDTH, HEIGHT = 640, 180
+LEFT, RIGHT, TOP, BOTTOM = 44, 10, 12, 22
+MOST = 800
+"""Beyond so many points each column of pixels has its least and greatest alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One window's value, None where it has none. `status`: 0 calm, 1 suspected, 2 detected, -1 no verdict;
+    `suspected` and `detected`: the thresholds stored with it; `state`: "" or incomplete, failed."""
+
+    start: datetime
+    end: datetime
+    value: float | None
+    status: int = -1
+    suspected: float | None = None
+    detected: float | None = None
+    state: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Something that happened, in words; `kind`: raised, resolved, model, reference or function."""
+
+    at: datetime
+    words: str
+    kind: str
+
+
+def timeline(
+    samples: Sequence[Sample], start: datetime, end: datetime, *, label: str, marks: Sequence[Mark] = ()
+) -> Svg:
+    """`samples` in order of time, between `start` and `end`."""
+    known = finite(each.value for each in samples)
+    limits = finite(limit for each in samples for limit in (each.suspected, each.detected))
+    low, high = reach([*known, *limits])
+    across = Scale(start.timestamp(), end.timestamp(), LEFT, WIDTH - RIGHT)
+    up = Scale(low, high, HEIGHT - BOTTOM, TOP)
+    parts = [
+        *axes(across, up, start, end),
+        *(_hatch(each, across) for each in samples if each.state),
+        *_thresholds(samples, across, up),
+        *_marks(marks, across),
+        *_line(samples, across, up),
+        *(_dot(each, across, up) for each in samples if each.status in (1, 2)),
+    ]
+    return picture(_said(label, samples, known), (WIDTH, HEIGHT), parts, kind="timeline")
+
+
+def axes(across: Scale, up: Scale, start: datetime, end: datetime) -> Iterator[str]:
+    """Lines and words of a chart over time."""
+    for value in ticks(up.low, up.high, 4):
+        y = up(value)
+        yield element("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y, class_="grid")
+        yield element("text", text(short(value)), x=LEFT - 5, y=y + 4, class_="tick up")
+    for moment, words in time_ticks(start, end):
+        x = across(moment.timestamp())
+        yield element("line", x1=x, x2=x, y1=HEIGHT - BOTTOM, y2=HEIGHT - BOTTOM + 4, class_="grid")
+        yield element(
+            "text", text(words), x=x, y=HEIGHT - 6, class_="tick", data_time=moment.isoformat(),
+        )  # fmt: skip
+
+
+def middle(sample: Sample) -> float:
+    return (sample.start.timestamp() + sample.end.timestamp()) / 2
+
+
+def _line(samples: Sequence[Sample], across: Scale, up: Scale) -> Iterator[str]:
+    """A gap where a window has no value, and where windows are missing."""
+    points: list[tuple[float, float | None]] = []
+    before: Sample | None = None
+    for each in _reduced(samples):
+        if before is not None and each.start - before.end > (before.end - before.start):
+            points.append((across(middle(before)), None))
+        value = each.value if finite([each.value]) else None
+        points.append((across(middle(each)), None if value is None else up(value)))
+        before = each
+    if points:
+        yield element("path", d=path(points), class_="line")
+
+
+def _reduced(samples: Sequence[Sample]) -> Sequence[Sample]:
+    """Of many, the least and the greatest of each group: what one sees is the same."""
+    if len(samples) <= MOST:
+        return samples
+    size = -(-len(samples) * 2 // MOST)
+    kept: list[Sample] = []
+    for first in range(0, len(samples), size):
+        group = [each for each in samples[first : first + size] if finite([each.value])]
+        if group:
+            ends = (min(group, key=_value), max(group, key=_value))
+            kept += sorted(dict.fromkeys(ends), key=middle)
+    return kept
+
+
+def _value(sample: Sample) -> float:
+    assert sample.value is not None
+    return sample.value
+
+
+def _thresholds(samples: Sequence[Sample], across: Scale, up: Scale) -> Iterator[str]:
+    """Steps where a threshold changed; nothing over windows that had none."""
+    for name in ("suspected", "detected"):
+        found, before = [], None
+        for each in samples:
+            limit = getattr(each, name)
+            if limit is None or not finite([limit]):
+                before = None
+                continue
+            first, last, y = across(each.start.timestamp()), across(each.end.timestamp()), up(limit)
+            pen = f"M{first:.4g} {y:.4g}" if before is None else f"V{y:.4g}" * (before != limit)
+            found.append(f"{pen}H{last:.4g}")
+            before = limit
+        if found:
+            yield element("path", d="".join(found), class_=f"threshold {name}")
+
+
+def _hatch(sample: Sample, across: Scale) -> str:
+    x = across(sample.start.timestamp())
+    width = max(1.0, across(sample.end.timestamp()) - x)
+    words = element("title", text(f"{sample.state}: {sample.start:%Y-%m-%d %H:%M}"))
+    box = {"x": x, "y": TOP, "width": width, "height": HEIGHT - TOP - BOTTOM}
+    return element("rect", words, class_=f"hatch {sample.state}", **box)
+
+
+def _dot(sample: Sample, across: Scale, up: Scale) -> str:
+    if not finite([sample.value]):
+        return ""
+    x, y = across(middle(sample)), up(_value(sample))
+    name = "suspected" if sample.status == 1 else "detected"
+    triangle = f"M{x - 4:.5g} {y + 3:.5g}l4-7 4 7z"
+    shape = triangle if sample.status == 1 else f"M{x - 4:.5g} {y:.5g}l4-4 4 4-4 4z"
+    words = f"{name}: {short(_value(sample))}, {sample.start:%Y-%m-%d %H:%M}"
+    return element("path", element("title", text(words)), d=shape, class_=name)
+
+
+def _marks(marks: Iterable[Mark], across: Scale) -> Iterator[str]:
+    for mark in marks:
+        x = across(mark.at.timestamp())
+        if not LEFT <= x <= WIDTH - RIGHT:
+            continue
+        title = element("title", text(f"{mark.words}, {mark.at:%Y-%m-%d %H:%M}"))
+        line = element("line", x1=x, x2=x, y1=TOP, y2=HEIGHT - BOTTOM)
+        flag = element("text", text(mark.kind[:1].upper()), x=x, y=TOP - 2, class_="tick")
+        yield element("g", title + line + flag, class_=f"mark {mark.kind}")
+
+
+def _said(label: str, samples: Sequence[Sample], known: Sequence[float]) -> str:
+    if not known:
+        return f"{label}: no values in this time"
+    bad = [each for each in samples if each.status in (1, 2)]
+    found = f"{label}: {len(known)} windows, last {short(known[-1])}"
+    return f"{found}; {len(bad)} above a threshold, the first on {bad[0].start:%d %B %Y}" if bad else found
