@@ -40,8 +40,8 @@ def picture(label: str, size: tuple[float, float], parts: Iterable[str], *, kind
     return Svg(
         element(
             "svg", element("title", text(label)) + "".join(parts), class_=f"chart {kind}", role="img",
-            viewBox=f"0 0 {_written(width)} {_written(height)}", preserveAspectRatio="none" if kind == "spark" else None,
-            width=width, height=height,
+            viewBox=f"0 0 {_written(width)} {_written(height)}",
+            preserveAspectRatio="none" if kind == "spark" else None, width=width, height=height,
         )
     )  # fmt: skip
 

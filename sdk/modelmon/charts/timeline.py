@@ -78,30 +78,35 @@ def middle(sample: Sample) -> float:
 
 def _line(samples: Sequence[Sample], across: Scale, up: Scale) -> Iterator[str]:
     """A gap where a window has no value, and where windows are missing."""
+    size = max(1, -(-len(samples) * 2 // MOST)) if len(samples) > MOST else 1
     points: list[tuple[float, float | None]] = []
-    before: Sample | None = None
-    for each in _reduced(samples):
-        if before is not None and each.start - before.end > (before.end - before.start):
-            points.append((across(middle(before)), None))
-        value = each.value if finite([each.value]) else None
-        points.append((across(middle(each)), None if value is None else up(value)))
-        before = each
+    for run in _runs(samples):
+        points += [(across(middle(each)), up(_value(each))) for each in _reduced(run, size)]
+        points.append((0.0, None))
     if points:
         yield element("path", d=path(points), class_="line")
 
 
-def _reduced(samples: Sequence[Sample]) -> Sequence[Sample]:
-    """Of many, the least and the greatest of each group: what one sees is the same."""
-    if len(samples) <= MOST:
-        return samples
-    size = -(-len(samples) * 2 // MOST)
-    kept: list[Sample] = []
-    for first in range(0, len(samples), size):
-        group = [each for each in samples[first : first + size] if finite([each.value])]
-        if group:
-            ends = (min(group, key=_value), max(group, key=_value))
-            kept += sorted(dict.fromkeys(ends), key=middle)
-    return kept
+def _runs(samples: Sequence[Sample]) -> Iterator[list[Sample]]:
+    """Windows with a value that follow on each other."""
+    run: list[Sample] = []
+    for each in samples:
+        has_value = bool(finite([each.value]))
+        if run and (not has_value or each.start - run[-1].end > run[-1].end - run[-1].start):
+            yield run
+            run = []
+        if has_value:
+            run.append(each)
+    if run:
+        yield run
+
+
+def _reduced(run: Sequence[Sample], size: int) -> Iterator[Sample]:
+    """Of each group of so many the least and the greatest: what one sees is the same."""
+    for first in range(0, len(run), size):
+        group = run[first : first + size]
+        ends = (min(group, key=_value), max(group, key=_value))
+        yield from sorted(dict.fromkeys(ends), key=middle)
 
 
 def _value(sample: Sample) -> float:

@@ -1,0 +1,123 @@
+"""Charts: whatever the values are, the markup is whole, says what it shows, and holds nothing that runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from xml.etree import ElementTree as ET
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelmon.charts import Mark, Sample, bars, bullet, overlay, sparkline, spread, timeline
+from modelmon.charts.markup import Svg
+from modelmon.charts.scales import ticks, time_ticks
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
+NAMES = ("drift", "<script>alert(1)</script>", "Größe & \"Gewicht\" '日本'", "")
+VALUES = st.lists(st.none() | st.floats(width=64), max_size=40)
+
+
+def samples(values: list[float | None], **more: float) -> list[Sample]:
+    statuses = (0, 1, 2, -1)
+    return [
+        Sample(START + n * DAY, START + (n + 1) * DAY, value, statuses[n % 4], **more)
+        for n, value in enumerate(values)
+    ]
+
+
+def drawn(values: list[float | None], name: str) -> dict[str, Callable[[], Svg]]:
+    end = START + max(1, len(values)) * DAY
+    times = [START + n * DAY for n in range(len(values))]
+    counts = [abs(each) if each is not None and math.isfinite(each) else 0.0 for each in values]
+    shares = [each or 0.0 for each in values]
+    return {
+        "sparkline": lambda: sparkline(values, label=name, statuses=[n % 3 for n in range(len(values))]),
+        "bullet": lambda: bullet(values[0] if values else None, label=name, suspected=0.5, detected=0.7),
+        "timeline": lambda: timeline(samples(values, suspected=0.5, detected=0.7), START, end, label=name,
+                                     marks=[Mark(START, name, "model")]),
+        "spread": lambda: spread(values, label=name, thresholds=[0.5, math.nan]),
+        "overlay": lambda: overlay([name] * len(values), shares, shares[::-1], label=name, big=True),
+        "bars": lambda: bars(times, {"suspected": counts, "detected": counts}, START, end, label=name),
+    }  # fmt: skip
+
+
+def numbers(root: ET.Element) -> list[str]:
+    return [value for part in root.iter() for value in part.attrib.values()]
+
+
+@given(values=VALUES, name=st.sampled_from(NAMES))
+def test_any_values_make_whole_markup_that_says_what_it_shows(values: list[float | None], name: str) -> None:
+    for kind, draw in drawn(values, name).items():
+        found = draw()
+        root = ET.fromstring(found)
+        assert root.get("role") == "img", kind
+        title = root.find("title")
+        assert title is not None
+        assert (title.text or "").startswith(name), kind
+        assert not any("nan" in each or "inf" in each for each in numbers(root) if "nan" not in name), found
+        assert root.find(".//script") is None
+        assert not any(name in ("style", "onclick", "href") for part in root.iter() for name in part.attrib)
+
+
+def test_a_gap_is_where_there_is_no_value_and_where_windows_are_missing() -> None:
+    line = 'class="line"'
+    whole = timeline(samples([1.0, 2.0, 3.0]), START, START + 3 * DAY, label="x")
+    with_none = timeline(samples([1.0, None, 3.0]), START, START + 3 * DAY, label="x")
+    shifted = [*samples([1.0, 2.0]), Sample(START + 9 * DAY, START + 10 * DAY, 3.0)]
+    missing = timeline(shifted, START, START + 10 * DAY, label="x")
+    pens = [each.partition(line)[0].rpartition('d="')[2].count("M") for each in (whole, with_none, missing)]
+    assert pens == [1, 2, 2]
+
+
+def test_thresholds_are_drawn_as_they_were_stored_with_each_window() -> None:
+    changed = [*samples([0.1], detected=0.5), Sample(START + DAY, START + 2 * DAY, 0.2, 0, detected=0.9)]
+    found = timeline(changed, START, START + 2 * DAY, label="x")
+    step = found.partition(' class="threshold detected"')[0].rpartition('d="')[2]
+    assert step.count("H") == 2
+    assert step.count("V") == 1
+
+
+def test_ten_thousand_windows_are_reduced_and_keep_their_extremes() -> None:
+    values: list[float | None] = [0.1] * 10_000
+    values[7_777] = 5.0
+    found = timeline(samples(values), START, START + 10_000 * DAY, label="x")
+    line = found.partition(' class="line"')[0].rpartition('d="')[2]
+    assert line.count("L") <= 800
+    heights = [float(point.split()[1].rstrip("h0") or 0) for point in line[1:].split("L")]
+    assert min(heights) < 25 < max(heights)
+
+
+def test_suspected_and_detected_differ_in_shape() -> None:
+    found = sparkline([1.0, 2.0], label="x", statuses=[1, 2])
+    shapes = {each.split('"')[0][-1:] for each in found.split(' d="')[2:]}
+    assert found.count('class="suspected"') == found.count('class="detected"') == 1
+    assert shapes == {"z"}
+    assert "l3-5 3 5z" in found
+    assert "l3-3 3 3-3 3z" in found
+
+
+def test_what_is_above_a_threshold_is_said() -> None:
+    label = ET.fromstring(timeline(samples([0.1, 0.6, 0.9]), START, START + 3 * DAY, label="drift"))
+    said = label.findtext("title")
+    assert said == "drift: 3 windows, last 0.9; 2 above a threshold, the first on 02 March 2026"
+
+
+@given(st.floats(-1e12, 1e12), st.floats(1e-6, 1e12))
+def test_ticks_lie_inside_and_are_few(low: float, length: float) -> None:
+    found = ticks(low, low + length)
+    assert len(found) <= 6
+    assert all(low - 1e-6 * length <= each <= low + length * (1 + 1e-6) for each in found)
+
+
+@pytest.mark.parametrize(
+    "length", [timedelta(minutes=1), timedelta(hours=5), DAY, 30 * DAY, 400 * DAY, 9_000 * DAY]
+)
+def test_time_ticks_are_few_and_inside(length: timedelta) -> None:
+    found = [moment for moment, _ in time_ticks(START, START + length)]
+    assert 1 <= len(found) <= 8
+    assert found == sorted(found)
+    assert all(START <= each <= START + length for each in found)
