@@ -1,6 +1,7 @@
 """A project of any size, written in bulk: for benchmarks, and for tests of views and pages.
 
-Everything comes of the seed: the same shape gives the same project. `python -m tests.made_project --help`.
+Everything comes of the seed: the same shape gives the same project.
+`PYTHONPATH=tests python -m made_project --help`.
 """
 
 from __future__ import annotations

@@ -110,7 +110,7 @@ def _endpoint(shape: Shape, number: int) -> Endpoint:
 
 
 def main() -> None:
-    """`python -m tests.made_project FOLDER --endpoints 1000 --features 100 --days 90`."""
+    """`python -m made_project FOLDER --endpoints 1000 --features 100 --days 90`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--records-url", default="", help="postgresql://user@host/name; none: SQLite")

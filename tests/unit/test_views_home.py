@@ -76,7 +76,7 @@ def test_the_headline_says_what_is_bad_on_how_many_rows_since_when_by_which_thre
     assert worst.endpoint.state == "detected"
     said = worst.headline
     assert (said.result_name, said.feature) == ("feature_drift", "feature_03")
-    assert (said.potential_threshold, said.detected_threshold) == (0.5, 0.7)
+    assert said.thresholds == (0.5, 0.7)
     assert said.value == worst.endpoint.value > 0.85
     assert said.rows == worst.line[-1].rows > 50
     with opened.database.read() as connection:

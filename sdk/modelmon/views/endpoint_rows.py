@@ -17,11 +17,10 @@ from modelmon.views.incidents import Alarm, open_alarms
 from modelmon.views.newest_windows import DoneWindow, newest_done
 from modelmon.views.recent_traffic import RecentTraffic, read_recent
 from modelmon.views.results_in_words import extra_data
+from modelmon.views.thresholds import Thresholds, thresholds_of
 
 LINE = 30
 """Windows of the small pictures."""
-POTENTIAL, DETECTED = "potential_threshold", "detected_threshold"
-"""Under these names a result's extra data hold what it was judged by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +31,7 @@ class Headline:
     application_name: str
     result_name: str
     value: float
-    potential_threshold: float | None
-    detected_threshold: float | None
+    thresholds: Thresholds
     feature: str
     rows: int | None
     since: datetime | None
@@ -109,10 +107,11 @@ def _headline(endpoint: EndpointSummary, alarms: Sequence[Alarm]) -> Headline | 
         (each for each in endpoint.verdicts if (each.application_name, each.result_name) == place), None
     )
     is_newest = said is not None and said.result_value == endpoint.value
-    detail = extra_data(said.result_extra_data if said and is_newest else alarm.detail if alarm else "")
+    text = said.result_extra_data if said and is_newest else alarm.detail if alarm else ""
+    detail = extra_data(text)
     bad_since = from_us(alarm.first_us) if alarm else said.start_infer_time if said else None
     return Headline(
-        *place, endpoint.value, _number(detail.get(POTENTIAL)), _number(detail.get(DETECTED)),
+        *place, endpoint.value, thresholds_of(text),
         str(detail.get("feature") or ""), _whole(detail.get("rows")),
         bad_since if alarm or (said and said.result_status > 0) else None,
         alarm.incident_id if alarm else None,
@@ -147,10 +146,6 @@ def _app(endpoint: EndpointSummary, headline: Headline | None) -> str:
     if headline:
         return headline.application_name
     return endpoint.apps[0].application_name if endpoint.apps else ""
-
-
-def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _whole(value: Any) -> int | None:

@@ -10,6 +10,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Row, select
 
+from modelmon.incidents import RESULT_STATUS
+from modelmon.ledger.incident_schema import incident_windows
 from modelmon.ledger.schema import app_stats
 from modelmon.model import Endpoint, from_us
 
@@ -45,6 +47,29 @@ def read_features(
     measures = msgspec.json.decode(measured.stats) if measured else {}
     found = _features(current, measures, record)
     return tuple(sorted(found, key=lambda each: -1.0 if each.score is None else each.score, reverse=True))
+
+
+def reported_stats(
+    connection: Connection, endpoint_id: str, application_name: str, start_us: int
+) -> tuple[Stats, Mapping[str, float]]:
+    """The statistics of each feature, and its score, that an app gave of this window; nothing where they are
+    not kept."""
+    query = select(app_stats.c.name, app_stats.c.stats).where(
+        app_stats.c.endpoint_id == endpoint_id, app_stats.c.application_name == application_name,
+        app_stats.c.start_us == start_us,
+    )  # fmt: skip
+    stats = {name: msgspec.json.decode(text) for name, text in connection.execute(query)}
+    if CURRENT not in stats:
+        evidence = select(incident_windows.c.stats).where(
+            incident_windows.c.rule == RESULT_STATUS, incident_windows.c.endpoint_id == endpoint_id,
+            incident_windows.c.application_name == application_name, incident_windows.c.start_us == start_us,
+            incident_windows.c.stats != "",
+        )  # fmt: skip
+        text = connection.scalar(evidence.limit(1))
+        stats = msgspec.json.decode(text) if text else {}
+    measures = stats.get(MEASURES, {})
+    scores = {name: _score(each) for name, each in measures.items()}
+    return stats.get(CURRENT, {}), {name: each for name, each in scores.items() if each is not None}
 
 
 def _features(current: Row[Any], measures: Stats, record: Endpoint | None) -> list[FeatureView]:

@@ -20,7 +20,7 @@ from modelmon.stores.series.acknowledged_points import read_feature_history
 from modelmon.stores.series.base import SeriesStore
 from modelmon.views.endpoint_facts import Looking
 from modelmon.views.endpoints import find_endpoint
-from modelmon.views.features import FeatureView
+from modelmon.views.features import FeatureView, reported_stats
 from modelmon.views.history import Line, Point
 from modelmon.views.windows import WindowView, list_windows, window_of
 
@@ -31,9 +31,10 @@ Stats = Mapping[str, Any]
 class WindowFeaturesView:
     """The features in one `window`, the most changed first.
 
-    `numbers` are kept of every window of an app that reports statistics. The `sample` of each feature is
-    counted again from the samples; of a window whose samples were deleted it is what the numbers say, without
-    histograms, and `is_counted` is False.
+    `numbers` are kept of every window of an app that reports statistics. The `sample` of each feature is what
+    the app reported where that is kept: of the newest window, and of those that raised an incident. Of others
+    it is counted again from the samples; of a window whose samples were deleted it is what the numbers say,
+    without histograms, and `is_counted` is False.
     """
 
     endpoint_id: str
@@ -68,7 +69,10 @@ def read_window_features(
         found = _holding(connection, record, to_us(moment))
     pairs = [(row, _numbers(database, series, row)) for row in found]
     row, numbers = next((pair for pair in pairs if pair[1]), pairs[0])
-    counted, scores = _counted(database, settings, record, row)
+    with database.read() as connection:
+        counted, scores = reported_stats(connection, row.endpoint_id, row.application_name, row.start_us)
+    if not counted:
+        counted, scores = _counted(database, settings, record, row)
     samples = counted or {name: _as_stats(each) for name, each in numbers.items()}
     features = [
         FeatureView(

@@ -1,0 +1,138 @@
+"""All features of an endpoint in one window, with what came before: what the page of features shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, func, select
+
+from modelmon.errors import ConfigError
+from modelmon.ledger import registry
+from modelmon.ledger.schema import app_stats, windows
+from modelmon.model import ValuePoint, WindowFeatures, WindowKey, from_us, to_us
+from modelmon.settings import Settings
+from modelmon.sql.database import Database
+from modelmon.stores.series.acknowledged_points import read_feature_history, read_windows
+from modelmon.stores.series.base import SeriesStore
+from modelmon.views.endpoint_facts import Looking
+from modelmon.views.endpoints import find_endpoint
+from modelmon.views.features import CURRENT
+from modelmon.views.thresholds import Thresholds, thresholds_of
+from modelmon.views.window_features import WindowFeaturesView, read_window_features
+from modelmon.windows import DONE
+
+LINE = 30
+"""Windows of the small pictures."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeaturePoint:
+    """A feature in one window; `missing_share` is None where the window has no row."""
+
+    start: datetime
+    score: float | None
+    mean: float | None
+    share: float | None
+    missing_share: float | None
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedResult:
+    """What the app said of the window: a result with its status and what it was judged by, or a metric."""
+
+    name: str
+    value: float
+    kind: int | None
+    status: int | None
+    thresholds: Thresholds
+
+
+@dataclass(frozen=True, slots=True)
+class FeaturePage:
+    """The features in one window, the most changed first, and of each its line over the windows up to this
+    one, the oldest first. `results`, and metrics, of the window by name. `before` and `after`: the starts of
+    the windows next to it, None at the ends."""
+
+    features: WindowFeaturesView
+    lines: Mapping[str, tuple[FeaturePoint, ...]]
+    results: tuple[JudgedResult, ...]
+    before: datetime | None
+    after: datetime | None
+
+
+def read_feature_page(
+    database: Database,
+    series: SeriesStore,
+    settings: Settings,
+    name: str,
+    now_us: int,
+    moment: datetime | None = None,
+) -> FeaturePage:
+    """Of the endpoint of this name or id the window that holds `moment`; without one the newest that an app
+    gave statistics of, else the newest that was judged.
+
+    As many queries for a hundred features as for one. Raises ConfigError for a name that nothing or several
+    things have, and where there is no such window.
+    """
+    if moment is None:
+        with database.read() as connection:
+            endpoint = find_endpoint(connection, Looking(now_us, settings), name)
+            moment = _newest(connection, endpoint.endpoint_id, endpoint.endpoint_name)
+    found = read_window_features(database, series, settings, name, moment, now_us)
+    window = found.window
+    key = WindowKey(found.endpoint_id, window.application_name, to_us(window.start_infer_time))
+    with database.read() as connection:
+        first_us, before_us, after_us = _neighbours(connection, key)
+    page = read_feature_history(
+        database, series, key.endpoint_id, key.application_name, first_us, key.start_us + 1, limit=LINE
+    )
+    return FeaturePage(
+        found, _lines(page.windows), tuple(map(_judged, read_windows(database, series, [key]))),
+        None if before_us is None else from_us(before_us), None if after_us is None else from_us(after_us),
+    )  # fmt: skip
+
+
+def _newest(connection: Connection, endpoint_id: str, name: str) -> datetime:
+    apps = [app.name for app in registry.active_apps(connection)]
+    stats = select(func.max(app_stats.c.start_us)).where(
+        app_stats.c.endpoint_id == endpoint_id, app_stats.c.name == CURRENT,
+        app_stats.c.application_name.in_(apps),
+    )  # fmt: skip
+    judged = select(func.max(windows.c.start_us)).where(
+        windows.c.endpoint_id == endpoint_id, windows.c.application_name.in_(apps), windows.c.outcome == DONE
+    )
+    start_us = connection.scalar(stats)
+    if start_us is None:
+        start_us = connection.scalar(judged)
+    if start_us is None:
+        raise ConfigError(f"endpoint {name!r} has no window yet that an app has judged")
+    return from_us(start_us)
+
+
+def _neighbours(connection: Connection, key: WindowKey) -> tuple[int, int | None, int | None]:
+    """Where the line begins, and the windows before and after."""
+    start = windows.c.start_us
+    mine = (windows.c.endpoint_id == key.endpoint_id, windows.c.application_name == key.application_name)
+    up_to = select(start).where(*mine, start <= key.start_us).order_by(start.desc()).limit(LINE)
+    shown = [*connection.scalars(up_to)] or [key.start_us]
+    after_us = connection.scalar(select(func.min(start)).where(*mine, start > key.start_us))
+    return shown[-1], shown[1] if len(shown) > 1 else None, after_us
+
+
+def _lines(found: Sequence[WindowFeatures]) -> dict[str, tuple[FeaturePoint, ...]]:
+    lines: dict[str, list[FeaturePoint]] = {}
+    for window in found:
+        start = from_us(window.key.start_us)
+        for name, each in window.features.items():
+            every = each.rows + each.missing
+            missing = each.missing / every if every else None
+            point = FeaturePoint(start, each.score, each.mean, each.share, missing, each.rows)
+            lines.setdefault(name, []).append(point)
+    return {name: tuple(line) for name, line in lines.items()}
+
+
+def _judged(point: ValuePoint) -> JudgedResult:
+    return JudgedResult(point.name, point.value, point.kind, point.status, thresholds_of(point.extra_data))
