@@ -1,7 +1,8 @@
-"""What no test leaves behind."""
+"""What no test leaves behind, and the function that only those of the page start."""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 
@@ -11,6 +12,8 @@ from hypothesis import HealthCheck, settings
 from modelmon.streams import BACKENDS
 
 RECORDING = "kafka_recording"
+
+os.environ.setdefault("MODELMON_DASHBOARD", "none")  # the processes that a test starts inherit it
 
 # How long an example takes says how busy the machine is, not whether the code is right.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])

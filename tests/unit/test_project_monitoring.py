@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 import modelmon
+from modelmon.deploying.bundling import functions_to_bundle
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.function_spec.function_yaml import read_function
 from modelmon.ledger import endpoints, registry
@@ -21,6 +22,7 @@ from modelmon.ledger.records import open_records
 from modelmon.ledger.window_ledger import project_period
 from modelmon.model import Endpoint
 from modelmon.project import Project, get_or_create_project, load_project
+from modelmon.project.monitoring import settle_page
 from modelmon.project.opening import edited
 from modelmon.streams import open_stream
 from project_support import again, deployed, make
@@ -133,6 +135,28 @@ def test_enabling_deploys_the_functions_and_creates_their_streams(project: Proje
         stream.close()
     assert active_apps(project) == [DRIFT]
     assert [app.name for app in again(project).list_model_monitoring_functions()] == [DRIFT]
+
+
+def test_the_page_is_a_function_where_it_is_served(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MODELMON_DASHBOARD", "serve")
+    again(project).enable_model_monitoring()
+    assert deployed(project) == {*INFRASTRUCTURE, DRIFT, "modelmon-api"}
+    monkeypatch.setenv("MODELMON_DASHBOARD", "none")
+    settle_page(again(project).settings)
+    assert deployed(project) == {*INFRASTRUCTURE, DRIFT}
+    monkeypatch.setenv("MODELMON_DASHBOARD", "serve")
+    settle_page(again(project).settings)
+    assert deployed(project) == {*INFRASTRUCTURE, DRIFT, "modelmon-api"}, "a project from before gets it"
+
+
+def test_the_page_goes_to_nuclio_only_where_somebody_said_who_may_see_it(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MODELMON_DASHBOARD", "serve")
+    again(project).enable_model_monitoring()
+    settings = again(project).settings
+    assert "modelmon-api" not in functions_to_bundle(settings)
+    assert "modelmon-api" in functions_to_bundle(settings.changed(auth="token"))
 
 
 def test_enabling_without_the_drift_app_deploys_no_app(project: Project) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from modelmon.local import Runner
     from modelmon.settings import Settings
 
+PAGE = "modelmon-api"
 COLOURS = {"info": "dim", "warning": "yellow", "error": "red"}
 
 
@@ -48,6 +49,7 @@ def up(
     settings = load_settings(project_dir)
     _check_platform(settings)
     _enable_monitoring(settings)
+    _settle_page(settings)
     _renew(settings)
     runner = Runner(settings.project_dir, tell=_tell)
     signal.signal(signal.SIGTERM, _interrupt)
@@ -100,6 +102,12 @@ def _enable_monitoring(settings: Settings) -> None:
         get_or_create_project(settings.project, context=settings.project_dir).enable_model_monitoring()
 
 
+def _settle_page(settings: Settings) -> None:
+    from modelmon.project.monitoring import settle_page
+
+    settle_page(settings)
+
+
 def _renew(settings: Settings) -> None:
     from modelmon.deploying.renewing import in_words, renew
 
@@ -120,7 +128,8 @@ def _announce(runner: Runner) -> None:
     for name in deployed(functions_folder(project)):
         address = address_file(project, name)
         where = f" at http://{address.read_text(encoding='utf-8')}" if address.is_file() else ""
-        errors.print(f"  {name}{where}", highlight=False)
+        is_page = " (the page)" if where and name == PAGE else ""
+        errors.print(f"  {name}{where}{is_page}", highlight=False)
 
 
 def _how_to_end() -> str:

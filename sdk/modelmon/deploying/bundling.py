@@ -18,12 +18,14 @@ from modelmon.deploying.ports import port_of
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.function_spec.folders import deployed, functions_folder, template, template_names
 from modelmon.function_spec.function_yaml import FILE
+from modelmon.ledger.access_settings import AccessSettings, is_served
 from modelmon.settings import Settings
 from modelmon.wheel import pack_wheel, read_wheel
 
+API = "modelmon-api"
 NAMES = {  # template folder: the function's name
     "writer": "modelmon-writer", "stream": "modelmon-stream", "apps/histogram_drift": "histogram-data-drift",
-    "controller": "modelmon-controller", "serving": "modelmon-serving",
+    "controller": "modelmon-controller", "serving": "modelmon-serving", "api": API,
 }  # fmt: skip
 FIRST, LAST = ("modelmon-writer", "modelmon-stream"), ("modelmon-controller",)
 
@@ -31,11 +33,15 @@ FIRST, LAST = ("modelmon-writer", "modelmon-stream"), ("modelmon-controller",)
 def functions_to_bundle(settings: Settings) -> dict[str, Path]:
     """Function name to the folder it is made of, in the order to deploy: who reads comes before who writes.
 
-    In a project the functions deployed there, elsewhere those that come with ModelMon.
+    In a project the functions deployed there, elsewhere those that come with ModelMon; the page only where
+    the settings say who may see it.
     """
     found = deployed(functions_folder(Path(settings.project_dir))) if settings.project_dir else {}
     ours = {NAMES[name]: template(name) for name in template_names() if name in NAMES}
-    return dict(sorted((found or ours).items(), key=lambda entry: _place(*entry)))
+    chosen = found or ours
+    if not is_served(settings.of(AccessSettings), only_here=False):
+        chosen.pop(API, None)
+    return dict(sorted(chosen.items(), key=lambda entry: _place(*entry)))
 
 
 def bundle(plan: Plan, folders: Mapping[str, Path], output: Path, wheel: Path) -> list[Finding]:

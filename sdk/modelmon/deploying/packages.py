@@ -12,7 +12,12 @@ from modelmon.deploying.plan import Plan
 from modelmon.local.needs import drivers_of, extra_of
 
 CORE = "core"
-WITHIN = {"stream": ("stores", "stream"), "apps": ("stores", "apps"), "stores": ("stores",)}
+WITHIN = {
+    "stream": ("stores", "stream"),
+    "apps": ("stores", "apps"),
+    "stores": ("stores",),
+    "dashboard": ("stores", "dashboard"),
+}
 """Extra: those that it is installed as, one after the other, so that functions share the first."""
 EXTRA = re.compile(r'(\s+and\s+)?extra == "[^"]+"')
 

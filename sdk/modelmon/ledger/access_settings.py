@@ -59,6 +59,13 @@ class AccessSettings:
         least=0,
     )
 
+    dashboard: str = setting(
+        "serve",
+        "serve: a function serves the page and the API, under `modelmon up` and, where `auth` is set, under "
+        "Nuclio; none: there is no such function.",
+        choices=("serve", "none"),
+    )
+
     def __post_init__(self) -> None:
         check(self)
         for each in listed(self.auth_open):
@@ -73,6 +80,11 @@ class AccessSettings:
                 "X-ModelMon-Proxy-Secret; else anybody could claim to be anybody"
             )
         roles_of_groups(self.proxy_roles)
+
+
+def is_served(settings: AccessSettings, *, only_here: bool) -> bool:
+    """Whether a function serves the page: anywhere else than on this machine only where `auth` is set."""
+    return settings.dashboard == "serve" and (only_here or bool(settings.auth))
 
 
 def listed(text: str) -> tuple[str, ...]:

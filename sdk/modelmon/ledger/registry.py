@@ -14,7 +14,7 @@ from modelmon.ledger.schema import apps, functions, project_values
 from modelmon.model import APP_NAME
 from modelmon.sql.statements import upsert
 
-KINDS = ("infra", "app", "serving")
+KINDS = ("infra", "app", "serving", "page")
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ apps = Table(
 functions = Table(
     "functions", metadata,
     Column("name", Name(NAME), primary_key=True),
-    Column("kind", Name(32), nullable=False),  # infra, app, serving
+    Column("kind", Name(32), nullable=False),  # infra, app, serving, page
     Column("spec", LongText, nullable=False),
     Column("deployed", Boolean, nullable=False),
     Column("updated_us", BIG, nullable=False),

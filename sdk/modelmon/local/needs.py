@@ -11,7 +11,10 @@ from modelmon.settings import KAFKA, Settings
 from modelmon.streams.subscriptions import app_group
 
 STREAM = "stream"
-EXTRAS = {"modelmon-stream": STREAM, "modelmon-controller": "stores", "modelmon-writer": "stores"}
+EXTRAS = {
+    "modelmon-stream": STREAM, "modelmon-controller": "stores", "modelmon-writer": "stores",
+    "modelmon-api": "dashboard",
+}  # fmt: skip
 PYTHONS = {STREAM: ">=3.11,<3.13"}
 """Extra to the Pythons that what it brings has wheels for (storey's pins); every Python else."""
 DRIVERS = {  # scheme of a database's URL, without the driver's own name: the package it needs

@@ -15,6 +15,7 @@ from modelmon.deploying.renewing import in_words, mark, renew
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.function_spec.platforms import EMBEDDED
 from modelmon.ledger import registry
+from modelmon.ledger.access_settings import AccessSettings, is_served
 from modelmon.ledger.window_ledger import project_period
 from modelmon.local.runner_state import read_report
 from modelmon.model_monitoring.locating import HasSettings, opened
@@ -25,6 +26,7 @@ from modelmon.project.base_images import settle_image
 from modelmon.project.chosen_requirements import settle_requirements
 from modelmon.project.console import tell
 from modelmon.project.names import (
+    API,
     CONTROLLER,
     DRIFT_APP,
     DRIFT_TEMPLATE,
@@ -44,7 +46,7 @@ WAIT_SECONDS, LOOK_SECONDS = 60.0, 0.1
 def enable(
     project: HasSettings, base_period: int | None, *, drift_app: bool, wait: bool, image: str = ""
 ) -> None:
-    """Deploy stream, controller, writer and (if asked for) the drift app, and make their streams.
+    """Deploy stream, controller, writer, the page and (if asked for) the drift app, and make their streams.
 
     What is deployed already is left as it is, but for ModelMon's own code of another version: the same call
     goes on where another one has ended.
@@ -52,7 +54,8 @@ def enable(
     settings = project.settings
     given = None if base_period is None else check_base_period(base_period)
     # The controller is the last: with it monitoring is enabled, and the period is a matter of `update`.
-    names = [STREAM, WRITER, *([DRIFT_APP] if drift_app else []), CONTROLLER]
+    page = [API] if _has_page(settings) else []
+    names = [STREAM, WRITER, *([DRIFT_APP] if drift_app else []), *page, CONTROLLER]
     renewed = _renew(settings)
     missing = functions.not_deployed(settings, names)
     if CONTROLLER not in missing:
@@ -73,6 +76,20 @@ def enable(
         )
     if wait:
         wait_until_ready(settings, names)
+
+
+def settle_page(settings: Settings) -> None:
+    """Deploy the function of the page where the settings want it and it is not there; remove it where they
+    don't."""
+    wanted, is_there = _has_page(settings), functions.is_deployed(settings, API)
+    if wanted and not is_there:
+        _deploy(settings, API, "")
+    elif is_there and not wanted:
+        functions.withdraw(settings, API, forget=True)
+
+
+def _has_page(settings: Settings) -> bool:
+    return is_served(settings.of(AccessSettings), only_here=settings.platform == EMBEDDED)
 
 
 def _renew(settings: Settings) -> list[str]:
@@ -185,7 +202,8 @@ def _deploy(settings: Settings, name: str, image: str) -> None:
         mark(folder)
 
     functions.write_function(settings, name, fill, {})
-    functions.record(settings, name, "infra", {"template": template}, deployed=True)
+    kind = "page" if name == API else "infra"
+    functions.record(settings, name, kind, {"template": template}, deployed=True)
 
 
 def _refuse_another_period(settings: Settings, given: int | None) -> None:

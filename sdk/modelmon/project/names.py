@@ -9,7 +9,8 @@ from modelmon.errors import ConfigError
 from modelmon.model import APP_NAME
 
 STREAM, CONTROLLER, WRITER = "modelmon-stream", "modelmon-controller", "modelmon-writer"
-INFRASTRUCTURE = {STREAM: "stream", CONTROLLER: "controller", WRITER: "writer"}
+API = "modelmon-api"
+INFRASTRUCTURE = {STREAM: "stream", CONTROLLER: "controller", WRITER: "writer", API: "api"}
 """Function to its template folder."""
 DRIFT_APP = "histogram-data-drift"
 DRIFT_TEMPLATE = "apps/histogram_drift"

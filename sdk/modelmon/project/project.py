@@ -123,7 +123,11 @@ class Project(MonitoredProject, MLRunProject):
         if found is not None and found.kind == AppFunction.kind:
             return read_app(self, found.spec)
         with opened(self.settings) as database, database.read() as connection:
-            known = [each.name for each in registry.list_functions(connection) if each.kind != "infra"]
+            known = [
+                each.name
+                for each in registry.list_functions(connection)
+                if each.kind not in ("infra", "page")
+            ]
         raise ConfigError(f"no function {name!r} in project {self.name}; there are: {listed(known)}")
 
     def deploy_function(
