@@ -15,7 +15,8 @@ from modelmon.stores.series.acknowledged_points import read_traffic
 from modelmon.stores.series.base import SeriesStore
 from modelmon.views.traffic import percentile_us
 
-MINUTES = 10
+MINUTES, OF_ALL = 10, 5
+"""So many are summed up of each endpoint of a page, and of all endpoints."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ def read_recent(
 
 
 def read_recent_of_all(
-    database: Database, series: SeriesStore, end: datetime, minutes: int = MINUTES
+    database: Database, series: SeriesStore, end: datetime, minutes: int = OF_ALL
 ) -> RecentTraffic:
     """Of the whole project."""
     start_us, end_us = _span(end, minutes)
