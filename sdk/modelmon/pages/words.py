@@ -75,6 +75,15 @@ def mark(state: str) -> str:
     return _MARKS.get(state, "●")
 
 
+def stream_name(url: str) -> str:
+    """Of a stream's address: no part of it may hold a password.
+
+    >>> stream_name("kafka://broker:9092/events")
+    'events'
+    """
+    return url.rpartition("/")[2]
+
+
 def state_class(state: str) -> str:
     """The class of a state in the style sheet.
 

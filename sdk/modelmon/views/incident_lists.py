@@ -75,6 +75,16 @@ def list_incidents(connection: Connection, query: IncidentQuery) -> IncidentPage
     return IncidentPage(tuple(found[: query.limit]), after)
 
 
+def ended_page(connection: Connection, query: IncidentQuery) -> IncidentPage:
+    """As `list_incidents`, of those that ended alone."""
+    _, place = _read_after(query.after)
+    found = ended_incidents(
+        connection, query.endpoint_ids, apps=query.apps, before=place, limit=query.limit + 1
+    )
+    after = _after(found[query.limit - 1]) if len(found) > query.limit else ""
+    return IncidentPage(tuple(found[: query.limit]), after)
+
+
 def open_incidents(
     connection: Connection,
     endpoint_ids: Collection[str] | None = None,

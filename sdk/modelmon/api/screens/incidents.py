@@ -1,0 +1,111 @@
+"""Alerts: the incidents that are open and those that ended, and one of them with its evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Literal
+
+from sqlalchemy import Connection
+
+from modelmon.api.asked import Asked
+from modelmon.api.frame import address, frame_of, here
+from modelmon.api.problems import Problem
+from modelmon.api.routes import Kind, Page, Route
+from modelmon.api.time_range import Ranged
+from modelmon.charts import Mark, Sample, timeline
+from modelmon.charts.markup import Svg
+from modelmon.views.endpoints import find_endpoint
+from modelmon.views.incident_lists import IncidentPage, IncidentQuery, ended_page, list_incidents
+from modelmon.views.incidents import IncidentHistory, IncidentWindow, history_of
+
+PAGE = 100
+WINDOWS = 400
+"""So many windows of an incident are drawn, the newest."""
+_STATUSES = {"detected": 2, "suspected": 1, "partial": 1, "calm": 0}
+
+
+class IncidentsShown(Ranged, kw_only=True, frozen=True):
+    """Parameters of the list: `endpoint` a name or id, `after` where the page before ended."""
+
+    show: Literal["open", "resolved"] = "open"
+    endpoint: str = ""
+    app: tuple[str, ...] = ()
+    after: str = ""
+
+
+def incidents(asked: Asked, shown: IncidentsShown) -> Page:
+    """The open ones, or those that ended; the newest first."""
+    with asked.database.read() as connection:
+        frame = frame_of(connection, asked, "incidents", shown)
+        page = _page(connection, asked, shown)
+    values = {
+        "frame": frame, "page": page, "shown": shown,
+        "tabs": [(each, here(asked, show=each)) for each in ("open", "resolved")],
+        "more": here(asked, after=page.after) if page.after else "",
+        "everything": here(asked, endpoint=None, app=None),
+        "of": lambda each: address(asked, "incidents", str(each.incident_id)),
+        "endpoint_of": lambda each: address(asked, "endpoints", each.endpoint_id),
+    }  # fmt: skip
+    return Page("incidents.html", values)
+
+
+def incident(asked: Asked, ranged: Ranged) -> Page:
+    """One with what it was found in, and how it went."""
+    number = asked.path["number"]
+    with asked.database.read() as connection:
+        frame = frame_of(connection, asked, "incidents", ranged)
+        history = history_of(connection, int(number), WINDOWS) if number.isdigit() else None
+    if history is None:
+        raise Problem(404, f"there is no incident {number!r}; the list shows which there are")
+    found = history.incident
+    values = {
+        "frame": frame, "incident": found, "history": history, "chart": _chart(history),
+        "endpoint": address(asked, "endpoints", found.endpoint_id),
+        "features": lambda window: address(
+            asked, "endpoints", found.endpoint_id, "features", window=_written(window.start_infer_time)
+        ),
+    }  # fmt: skip
+    return Page("incident.html", values)
+
+
+def _page(connection: Connection, asked: Asked, shown: IncidentsShown) -> IncidentPage:
+    known = find_endpoint(connection, asked.looking, shown.endpoint) if shown.endpoint else None
+    ids = [known.endpoint_id] if known else None
+    query = IncidentQuery(ids, shown.app, only_open=shown.show == "open", limit=PAGE, after=shown.after)
+    return list_incidents(connection, query) if query.only_open else ended_page(connection, query)
+
+
+def _chart(history: IncidentHistory) -> Svg | None:
+    windows: Sequence[IncidentWindow] = history.windows[::-1]
+    if not windows or history.incident.result_value is None:
+        return None
+    length = windows[0].end_infer_time - windows[0].start_infer_time
+    start, end = windows[0].start_infer_time - length, windows[-1].end_infer_time + length
+    samples = [
+        Sample(each.start_infer_time, each.end_infer_time, each.result_value, _STATUSES.get(each.said, -1))
+        for each in windows
+    ]
+    marks = [Mark(each.window + length / 2, each.after, _kind(each.after)) for each in history.events]
+    label = f"{history.incident.result_name} of {history.incident.endpoint_name}"
+    return timeline(samples, start, max(end, start + timedelta(minutes=1)), label=label, marks=marks)
+
+
+def _written(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _kind(after: str) -> str:
+    return "resolved" if after in ("resolved", "eased") else "raised"
+
+
+ROUTES = (
+    Route(
+        "GET", "/projects/{project}/incidents", incidents, "The incidents that are open, or ended.",
+        IncidentsShown, kind=Kind.PAGE,
+    ),
+    Route(
+        "GET", "/projects/{project}/incidents/{number}", incident,
+        "An incident, with its evidence and its course.", Ranged, kind=Kind.PAGE,
+    ),
+)  # fmt: skip
