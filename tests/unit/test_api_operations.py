@@ -1,0 +1,91 @@
+"""The pages of alerts and of jobs and workflows, over a made project."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from api_client import ApiClient, addresses
+from made_project import APP, Made, Shape, make
+from modelmon.ledger import dead_letters
+from modelmon.ledger.records import open_records
+from modelmon.model import DeadLetter, from_us
+
+UNTIL_US = 1_767_225_600_000_000
+HOSTILE = "<script>alert(1)</script>\"'&"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    return make(tmp_path_factory.mktemp("made") / "project", Shape(UNTIL_US))
+
+
+@pytest.fixture(scope="module")
+def client(made: Made) -> Iterator[ApiClient]:
+    client = ApiClient(made.settings)
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="module")
+def base(made: Made) -> str:
+    return f"/projects/{made.settings.project}"
+
+
+def test_open_alerts_lead_to_their_endpoint_and_to_one_page_each(client: ApiClient, base: str) -> None:
+    page = client.get(f"{base}/incidents").text
+    links = set(addresses(page))
+    numbers = {each.rpartition("/")[2] for each in links if re.fullmatch(f"{base}/incidents/\\d+", each)}
+    assert numbers
+    for number in numbers:
+        shown = client.get(f"{base}/incidents/{number}")
+        assert shown.status_code == 200
+        assert "<h2>Evidence</h2>" in shown.text
+
+
+def test_alerts_of_one_endpoint_alone(client: ApiClient, base: str) -> None:
+    page = client.get(f"{base}/incidents?endpoint=model-0000").text
+    assert "model-0000" in page
+    assert "model-0001" not in page
+    assert client.get(f"{base}/incidents?endpoint=model-000x").status_code == 400
+
+
+def test_where_nothing_ended_the_page_says_how_an_alert_ends(client: ApiClient, base: str) -> None:
+    page = client.get(f"{base}/incidents?show=resolved&endpoint=model-0007").text
+    assert "modelmon incidents reset NUMBER" in page
+
+
+@pytest.mark.parametrize("number", ["999999", "x", "-1", "1e3"])
+def test_an_alert_that_is_not_there_is_not_found(client: ApiClient, base: str, number: str) -> None:
+    assert client.get(f"{base}/incidents/{number}").status_code == 404
+
+
+def test_an_alert_says_its_course_and_draws_its_windows(client: ApiClient, base: str) -> None:
+    links = addresses(client.get(f"{base}/incidents?endpoint=model-0000").text)
+    (own,) = {each for each in links if re.fullmatch(f"{base}/incidents/\\d+", each)}
+    page = client.get(own).text
+    assert 'class="chart timeline"' in page
+    assert "/features?window=" in page
+
+
+def test_the_apps_are_shown_with_their_windows(client: ApiClient, base: str) -> None:
+    page = client.get(f"{base}/functions").text
+    assert f'<th scope="row">{APP}' in page
+    assert f"{base}/endpoints?app={APP}&amp;state=failed" in page
+
+
+def test_what_was_set_aside_is_shown_as_text(made: Made, client: ApiClient, base: str) -> None:
+    letter = DeadLetter(
+        stream="kafka://user:hidden@broker:9092/events", stream_id="s", partition=0, offset=1, item=0,
+        endpoint_id=HOSTILE, field=HOSTILE, reason=HOSTILE, body=b"{}", created=from_us(UNTIL_US),
+    )  # fmt: skip
+    records = open_records(made.settings)
+    with records.write() as connection:
+        dead_letters.keep(connection, [letter])
+    records.close()
+    page = client.get(f"{base}/functions").text
+    assert "<script>alert" not in page
+    assert "hidden" not in page
+    assert "&lt;script&gt;alert(1)" in page
