@@ -10,8 +10,10 @@ import pytest
 from api_client import ApiClient, addresses
 from made_project import APP, Made, Shape, make
 from modelmon.ledger import dead_letters
+from modelmon.ledger.access import list_deeds
 from modelmon.ledger.records import open_records
 from modelmon.model import DeadLetter, from_us
+from modelmon.streams import open_stream
 
 UNTIL_US = 1_767_225_600_000_000
 HOSTILE = "<script>alert(1)</script>\"'&"
@@ -78,7 +80,7 @@ def test_the_apps_are_shown_with_their_windows(client: ApiClient, base: str) -> 
 
 def test_what_was_set_aside_is_shown_as_text(made: Made, client: ApiClient, base: str) -> None:
     letter = DeadLetter(
-        stream="kafka://user:hidden@broker:9092/events", stream_id="s", partition=0, offset=1, item=0,
+        stream="kafka://user:sesame@broker:9092/events", stream_id="s", partition=0, offset=1, item=0,
         endpoint_id=HOSTILE, field=HOSTILE, reason=HOSTILE, body=b"{}", created=from_us(UNTIL_US),
     )  # fmt: skip
     records = open_records(made.settings)
@@ -87,5 +89,36 @@ def test_what_was_set_aside_is_shown_as_text(made: Made, client: ApiClient, base
     records.close()
     page = client.get(f"{base}/functions").text
     assert "<script>alert" not in page
-    assert "hidden" not in page
+    assert "sesame" not in page
     assert "&lt;script&gt;alert(1)" in page
+
+
+def test_a_dead_letter_is_sent_again_by_its_form_alone(made: Made, client: ApiClient, base: str) -> None:
+    letter = DeadLetter(
+        stream_id="e", partition=0, offset=7, item=-1, stream=made.settings.events_stream, endpoint_id="",
+        field="", reason="not JSON", body=b"{", created=from_us(UNTIL_US),
+    )  # fmt: skip
+    records = open_records(made.settings)
+    with records.write() as connection:
+        dead_letters.keep(connection, [letter])
+    page = client.get(f"{base}/functions").text
+    (action,) = {
+        each for each in addresses(page, ["action="]) if each.startswith(f"{base}/dead-letters/e.0.7")
+    }
+    token = addresses(page, ['name="form_token" value='])[0]
+    same = {"Sec-Fetch-Site": "same-origin"}
+    assert client.request("POST", action, data={"form_token": "guessed"}, headers=same).status_code == 403
+    sent = client.request("POST", action, data={"form_token": token}, headers=same)
+    assert (sent.status_code, sent.headers["location"]) == (303, f"{base}/functions#dead-letters")
+    with records.read() as connection:
+        (found,) = dead_letters.find(connection, dead_letters.Chosen(reason="not JSON"), 10)
+        deeds, _ = list_deeds(connection, 5)
+    records.close()
+    assert found.resent is not None
+    stream = open_stream(made.settings.stream_url(made.settings.events_stream), 2, made.settings)
+    assert sum(stream.end_offsets().values()) == 1
+    stream.close()
+    assert [(each.what.partition(" ")[0], each.outcome) for each in deeds] == [
+        ("POST", "303"),
+        ("POST", "403"),
+    ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from hashlib import sha256
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,11 +22,10 @@ from modelmon.cli.output import (
 )
 from modelmon.cli.records import opened_records
 from modelmon.errors import ConfigError
-from modelmon.model import HOUR_US, UNKNOWN_ENDPOINT, DeadLetter, wall_clock_us
+from modelmon.model import HOUR_US, wall_clock_us
 
 if TYPE_CHECKING:
     from modelmon.ledger.dead_letters import Chosen
-    from modelmon.settings import Settings
     from modelmon.sql.database import Database
 
 app = typer.Typer(
@@ -141,6 +140,9 @@ def resend(
 
       modelmon deadletters resend 3fa2b1c4.0.128.1 --body mended.json
     """
+    from rich.progress import track
+
+    from modelmon.upkeep.resending import resend as resend_letters
     from modelmon.views.dead_letters import find_dead_letter, letter_id, told, unsent_dead_letters
 
     if bool(letters) == everything or (body and len(letters or []) != 1):
@@ -155,7 +157,8 @@ def resend(
             raise ConfigError(
                 f"{letter_id(cut[0])} is not kept whole: {told(cut[0])}. Give the message with --body"
             )
-        _resend(settings, records, chosen, mended)
+        watch = partial(track, description="sending again", console=errors, transient=True)
+        resend_letters(settings, records, chosen, wall_clock_us(), mended, watch)
     if as_json:
         print_json({"resent": [letter_id(letter) for letter in chosen]})
     else:
@@ -249,39 +252,3 @@ def _mended(path: Path) -> bytes:
     if not isinstance(value, dict | list):
         raise ConfigError(f"--body: {path} is no message: it has to be a JSON object, got {value!r:.60}")
     return body
-
-
-def _resend(settings: Settings, records: Database, letters: list[DeadLetter], body: bytes | None) -> None:
-    """Publish first, note it after. What a crash between the two sends twice counts once."""
-    from rich.progress import track
-
-    from modelmon.function_spec.topics import open_topic
-    from modelmon.ledger import dead_letters
-
-    streams = {letter.stream: open_topic(settings, letter.stream) for letter in letters}
-    try:
-        for letter in track(letters, "sending again", console=errors, transient=True):
-            key = "" if letter.endpoint_id == UNKNOWN_ENDPOINT else letter.endpoint_id
-            again = letter.body if body is None else body
-            if letter.stream == settings.events_stream:
-                again = _numbered(letter, again)
-            streams[letter.stream].publish([(key, again)])
-            with records.write() as connection:
-                dead_letters.mark_resent(connection, letter, wall_clock_us())
-    finally:
-        for stream in streams.values():
-            stream.close()
-
-
-def _numbered(letter: DeadLetter, body: bytes) -> bytes:
-    """The event under a publisher of this sending: the number it had counts as applied."""
-    from modelmon.errors import RejectedError
-    from modelmon.wire.numbering import published_by
-
-    if letter.item < 0:  # nobody has read its number
-        return body
-    sending = f"{letter.stream_id}.{letter.partition}.{letter.offset}.{letter.item}.{letter.resent}"
-    try:
-        return published_by(body, f"resent-{sha256(sending.encode()).hexdigest()[:32]}", 1)
-    except RejectedError:
-        return body  # it was not mended: it comes back as it was

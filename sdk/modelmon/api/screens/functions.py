@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
+from starlette.responses import RedirectResponse, Response
+
 from modelmon.api.asked import Asked
 from modelmon.api.frame import address, frame_of
+from modelmon.api.parameters import NoParameters
+from modelmon.api.problems import Problem
+from modelmon.api.roles import Role
 from modelmon.api.routes import Kind, Page, Route
 from modelmon.api.time_range import Ranged
 from modelmon.function_spec.project_streams import open_streams
 from modelmon.ledger import registry
+from modelmon.upkeep.resending import resend
 from modelmon.views.app_windows import windows_by_state
-from modelmon.views.dead_letters import list_dead_letters, shown_letters
+from modelmon.views.dead_letters import (
+    find_dead_letter,
+    letter_id,
+    list_dead_letters,
+    shown_letters,
+    told,
+)
 from modelmon.views.health import every_health
 from modelmon.views.lag import read_lag
 
@@ -36,9 +48,22 @@ def functions(asked: Asked, ranged: Ranged) -> Page:
         "serving": [each for each in known if each.kind == "serving"], "apps": apps, "lags": lags,
         "unknown": [*((each.stream, each.reason) for each in unknown), *unopened.items()],
         "letters": shown, "total_letters": letters.total,
+        "resend": lambda each: address(asked, "dead-letters", each.id, "resend"),
+        "may_act": asked.user.role >= Role.OPERATOR, "form_token": asked.form_token,
         "failed": lambda app: address(asked, "endpoints", app=app, state="failed"),
     }  # fmt: skip
     return Page("functions.html", values)
+
+
+def resend_letter(asked: Asked, parameters: NoParameters) -> Response:
+    """One dead letter back on its stream, and back to the list."""
+    with asked.database.read() as connection:
+        letter = find_dead_letter(connection, asked.path["letter"])
+    if letter.not_kept:
+        mend = "`modelmon deadletters resend` takes it with --body"
+        raise Problem(409, f"{letter_id(letter)} is not kept whole: {told(letter)}; {mend}")
+    resend(asked.settings, asked.database, [letter], asked.now_us)
+    return RedirectResponse(f"{address(asked, 'functions')}#dead-letters", 303)
 
 
 ROUTES = (
@@ -46,5 +71,9 @@ ROUTES = (
         "GET", "/projects/{project}/functions", functions,
         "The functions, the apps with their windows by state, and what was set aside.", Ranged,
         kind=Kind.PAGE,
+    ),
+    Route(
+        "POST", "/projects/{project}/dead-letters/{letter}/resend", resend_letter,
+        "Send a dead letter again.", role=Role.OPERATOR, kind=Kind.PAGE,
     ),
 )  # fmt: skip
