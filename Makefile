@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long test-images check lint docs reference services bundle bench clean
+.PHONY: help setup demo dashboard test test-long test-images check lint docs reference services bundle bench clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -33,6 +33,10 @@ setup: $(VENV)/.dev ## make .venv with everything that developing needs
 
 demo: $(VENV)/.demo ## a year of flights through the whole chain, on this machine alone
 	@MODELMON_DEMO_INSTALL_SECONDS=$$(cat $(VENV)/.demo) $(BIN)/modelmon demo
+
+dashboard: $(VENV)/.demo ## the page of what `make demo` has made, which is made first if it is not there; Ctrl-C ends it
+	@[ -f modelmon-demo/.modelmon/records.db ] || $(MAKE) --no-print-directory demo
+	@$(BIN)/modelmon dashboard --project-dir modelmon-demo
 
 test: lint ## everything: style, types, layers, all tests (about a quarter of an hour, the first time longer)
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup

@@ -13,6 +13,9 @@ def demo(
         Path | None,
         typer.Argument(help="Where its project goes; made anew each time.", show_default="modelmon-demo"),
     ] = None,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Stay up at the end, and serve the page until Ctrl-C.")
+    ] = False,
 ) -> None:
     """Monitor a year of real flights through two models: which drifts, and why.
 
@@ -20,4 +23,9 @@ def demo(
     """
     from modelmon.demo import FOLDER, run
 
-    raise typer.Exit(run(folder or FOLDER))
+    code = run(folder or FOLDER)
+    if serve:
+        from modelmon.cli.dashboard import dashboard
+
+        dashboard(port=0, project_dir=folder or FOLDER)
+    raise typer.Exit(code)

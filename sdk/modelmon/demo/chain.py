@@ -165,9 +165,17 @@ def _say_times(seconds: float, console: Console) -> None:
     console.print(f"The run took {seconds:.0f} s{before}.")
 
 
+def _page(command: str, project_dir: Path) -> str:
+    """The command; where `make demo` has made the project, its target."""
+    if os.environ.get(INSTALL_SECONDS):
+        return "make dashboard"
+    return f"{command} dashboard --project-dir {project_dir}"
+
+
 def _say_what_next(project_dir: Path, console: Console) -> None:
     command = "modelmon" if which("modelmon") else f"{os.path.relpath(Path(sys.executable).parent)}/modelmon"
     next_things = {
+        _page(command, project_dir): "the page of the project, until Ctrl-C",
         f"{command} status --project-dir {project_dir}": "endpoints and incidents; --json for scripts",
         f"{command} endpoint delay-weather --project-dir {project_dir}": "its year, its features",
         f"{project_dir}/.modelmon/samples/": "every row as Parquet, for pandas or DuckDB",
