@@ -122,3 +122,14 @@ def test_time_ticks_are_few_and_inside(length: timedelta) -> None:
     assert 1 <= len(found) <= 8
     assert found == sorted(found)
     assert all(START <= each <= START + length for each in found)
+
+
+def test_a_chart_over_time_tells_the_crosshair_its_axis_and_its_points() -> None:
+    root = ET.fromstring(timeline(samples([0.5, None, 0.7]), START, START + 3 * DAY, label="drift"))
+    assert (root.get("data-from"), root.get("data-to")) == (START.isoformat(), (START + 3 * DAY).isoformat())
+    assert root.get("data-points") == "43200:0.5 216000:0.7"
+
+
+def test_ten_thousand_points_tell_the_crosshair_no_more_than_one_can_see() -> None:
+    root = ET.fromstring(timeline(samples([0.5, 0.7] * 5000), START, START + 10_000 * DAY, label="drift"))
+    assert len((root.get("data-points") or "").split()) <= 800

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from modelmon.charts.markup import Svg, element, picture, text
-from modelmon.charts.scales import Scale, reach, short
+from modelmon.charts.scales import Scale, axis_data, reach, short
 from modelmon.charts.timeline import BOTTOM, HEIGHT, LEFT, RIGHT, WIDTH, axes
 
 TOP = 12
@@ -34,8 +34,9 @@ def bars(
             if value > 0:
                 parts.append(_bar(times, place, base[place], value, end, across, up, name))
                 base[place] += value
+    data = axis_data(across, start, end, zip((each.timestamp() for each in times), sums, strict=True))
     totals = ", ".join(f"{short(sum(values))} {name}" for name, values in stacks.items())
-    return picture(f"{label}: {totals}", (WIDTH, HEIGHT), parts, kind="bars")
+    return picture(f"{label}: {totals}", (WIDTH, HEIGHT), parts, kind="bars", **data)
 
 
 def _bar(

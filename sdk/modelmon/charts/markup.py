@@ -34,14 +34,17 @@ def text(words: object) -> str:
     return escape(str(words), quote=False)
 
 
-def picture(label: str, size: tuple[float, float], parts: Iterable[str], *, kind: str) -> Svg:
-    """A whole chart of this size in pixels, which says what it shows; it is as wide as its place."""
+def picture(label: str, size: tuple[float, float], parts: Iterable[str], *, kind: str, **data: object) -> Svg:
+    """A whole chart of this size in pixels, which says what it shows; it is as wide as its place.
+
+    `data` are attributes of the whole, such as those of an axis of time.
+    """
     width, height = size
     return Svg(
         element(
             "svg", element("title", text(label)) + "".join(parts), class_=f"chart {kind}", role="img",
             viewBox=f"0 0 {_written(width)} {_written(height)}",
-            preserveAspectRatio="none" if kind == "spark" else None, width=width, height=height,
+            preserveAspectRatio="none" if kind == "spark" else None, width=width, height=height, **data,
         )
     )  # fmt: skip
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+BEYOND = 1e300
 STEPS = (1, 2, 2.5, 5, 10)
 TIMES = (
     (60, "%H:%M"), (300, "%H:%M"), (900, "%H:%M"), (1800, "%H:%M"), (3600, "%H:%M"), (3 * 3600, "%H:%M"),
@@ -32,8 +33,8 @@ class Scale:
 
 
 def finite(values: Iterable[float | None]) -> list[float]:
-    """Those that can be drawn."""
-    return [value for value in values if value is not None and math.isfinite(value)]
+    """Those that can be drawn: numbers so small that their sums and differences are numbers, too."""
+    return [value for value in values if value is not None and abs(value) < BEYOND]
 
 
 def reach(values: Iterable[float | None], *, from_zero: bool = True) -> tuple[float, float]:
@@ -92,6 +93,24 @@ def _months(start: datetime, end: datetime, most: int) -> Iterable[tuple[datetim
         moment = datetime(number // 12, number % 12 + 1, 1, tzinfo=UTC)
         if start <= moment <= end:
             yield moment, f"{moment:%b %Y}" if step < 12 else f"{moment:%Y}"
+
+
+def axis_data(
+    across: Scale, start: datetime, end: datetime, points: Iterable[tuple[float, float]] = ()
+) -> dict[str, str]:
+    """What the page's crosshair needs: the axis of time, where it lies, and (POSIX seconds, value) of points.
+
+    >>> day = datetime(2026, 3, 1, tzinfo=UTC)
+    >>> data = axis_data(Scale(0, 1, 44, 630), day, day + timedelta(days=1), [(day.timestamp() + 60, 0.5)])
+    >>> data["data_from"], data["data_left"], data["data_points"]
+    ('2026-03-01T00:00:00+00:00', '44', '60:0.5')
+    """
+    first = start.timestamp()
+    said = " ".join(f"{seconds - first:.0f}:{short(value)}" for seconds, value in points if finite([value]))
+    return {
+        "data_from": start.isoformat(), "data_to": end.isoformat(), "data_left": f"{across.first:g}",
+        "data_right": f"{across.last:g}", "data_points": said,
+    }  # fmt: skip
 
 
 def short(value: float) -> str:

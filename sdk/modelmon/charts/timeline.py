@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from modelmon.charts.markup import Svg, element, picture, text
-from modelmon.charts.scales import Scale, finite, path, reach, short, ticks, time_ticks
+from modelmon.charts.scales import Scale, axis_data, finite, path, reach, short, ticks, time_ticks
 
 WIDTH, HEIGHT = 640, 180
 LEFT, RIGHT, TOP, BOTTOM = 44, 10, 12, 22
@@ -47,15 +47,18 @@ def timeline(
     low, high = reach([*known, *limits])
     across = Scale(start.timestamp(), end.timestamp(), LEFT, WIDTH - RIGHT)
     up = Scale(low, high, HEIGHT - BOTTOM, TOP)
+    runs = [list(each) for each in _drawn(samples)]
     parts = [
         *axes(across, up, start, end),
         *(_hatch(each, across) for each in samples if each.state),
         *_thresholds(samples, across, up),
         *_marks(marks, across),
-        *_line(samples, across, up),
+        *_line(runs, across, up),
         *(_dot(each, across, up) for each in samples if each.status in (1, 2)),
     ]
-    return picture(_said(label, samples, known), (WIDTH, HEIGHT), parts, kind="timeline")
+    points = ((middle(each), _value(each)) for run in runs for each in run)
+    data = axis_data(across, start, end, points)
+    return picture(_said(label, samples, known), (WIDTH, HEIGHT), parts, kind="timeline", **data)
 
 
 def axes(across: Scale, up: Scale, start: datetime, end: datetime) -> Iterator[str]:
@@ -76,12 +79,17 @@ def middle(sample: Sample) -> float:
     return (sample.start.timestamp() + sample.end.timestamp()) / 2
 
 
-def _line(samples: Sequence[Sample], across: Scale, up: Scale) -> Iterator[str]:
-    """A gap where a window has no value, and where windows are missing."""
+def _drawn(samples: Sequence[Sample]) -> Iterator[Iterator[Sample]]:
+    """The runs between gaps, with no more points than one can see."""
     size = max(1, -(-len(samples) * 2 // MOST)) if len(samples) > MOST else 1
+    return (_reduced(run, size) for run in _runs(samples))
+
+
+def _line(runs: Iterable[Sequence[Sample]], across: Scale, up: Scale) -> Iterator[str]:
+    """A gap where a window has no value, and where windows are missing."""
     points: list[tuple[float, float | None]] = []
-    for run in _runs(samples):
-        points += [(across(middle(each)), up(_value(each))) for each in _reduced(run, size)]
+    for run in runs:
+        points += [(across(middle(each)), up(_value(each))) for each in run]
         points.append((0.0, None))
     if points:
         yield element("path", d=path(points), class_="line")

@@ -1,0 +1,41 @@
+const KEY = "modelmon-theme";
+const NEXT = { "": "dark", dark: "light", light: "" };
+const WORDS = { "": "Theme: system", dark: "Theme: dark", light: "Theme: light" };
+
+function remembered() {
+  try {
+    return localStorage.getItem(KEY) ?? "";
+  } catch {
+    return ""; // a browser that keeps nothing
+  }
+}
+
+function remember(theme) {
+  try {
+    localStorage.setItem(KEY, theme);
+  } catch {
+    // it holds for this page alone
+  }
+}
+
+function apply(theme) {
+  if (theme) document.documentElement.dataset.theme = theme;
+  else delete document.documentElement.dataset.theme;
+}
+
+/** The choice made earlier, and the button that changes it. */
+export function switchTheme() {
+  let theme = remembered();
+  if (!(theme in NEXT)) theme = "";
+  apply(theme);
+  for (const button of document.querySelectorAll("[data-theme-switch]")) {
+    button.hidden = false;
+    button.textContent = WORDS[theme];
+    button.addEventListener("click", () => {
+      theme = NEXT[theme];
+      apply(theme);
+      remember(theme);
+      button.textContent = WORDS[theme];
+    });
+  }
+}
