@@ -1,12 +1,19 @@
 let count = 0;
 
+/** Without what charts say of themselves: each names its thresholds. */
+function readable(row) {
+  const copy = row.cloneNode(true);
+  for (const chart of copy.querySelectorAll("svg, details.data")) chart.remove();
+  return copy.textContent;
+}
+
 /** Keeps the rows that hold every word. */
 function filter(table, words, said) {
   const wanted = words.toLowerCase().split(/\s+/).filter(Boolean);
   const rows = [...table.tBodies].flatMap((body) => [...body.rows]);
   let shown = 0;
   for (const row of rows) {
-    const text = row.textContent.toLowerCase();
+    const text = readable(row).toLowerCase();
     row.hidden = !wanted.every((word) => text.includes(word));
     shown += row.hidden ? 0 : 1;
   }
