@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 
 from deploying import HTTP, deploy, make_project, stream_trigger
 from modelmon.cli import main, output
+from modelmon.function_spec.folders import report_file
 from modelmon.function_spec.function_yaml import parse
+from modelmon.local.runner_state import RunnerState, RunningFunction, RunningWorker, lock_project
 from modelmon.settings import Settings
 from modelmon.streams import open_stream
 from modelmon.wheel import pack_wheel
@@ -458,6 +462,24 @@ class TestFunctions:
         shown = modelmon("functions").out
         assert "http (http)" in shown
         assert "not running" in shown
+
+    def test_what_the_runner_says_of_a_worker_is_printed_field_by_field(
+        self, modelmon: Any, project: Path
+    ) -> None:
+        deploy(project, "reader", "", {"events": stream_trigger()})
+        worker = RunningWorker("events", 0, "starting", 7, 2, "exit code 1", "no such module")
+        report = RunnerState(1, (RunningFunction("reader", "as-it-runs", workers=(worker,)),))
+        report_file(project).write_bytes(msgspec.json.encode(report))
+        held = lock_project(project)
+        try:
+            (reader,) = modelmon("functions", "--json").json["functions"]
+        finally:
+            os.close(held)
+        assert (reader["state"], reader["error"]) == ("starting", "no such module")
+        assert reader["workers"] == [
+            {"trigger": "events", "worker": 0, "pid": 7, "state": "starting", "restarts": 2,
+             "last_exit": "exit code 1", "failure": "no such module"},
+        ]  # fmt: skip
 
     def test_in_80_columns_their_names_are_whole(
         self, modelmon: Any, project: Path, monkeypatch: pytest.MonkeyPatch

@@ -349,7 +349,7 @@ def test_while_it_is_deployed_anew_and_when_that_has_failed_the_old_container_is
     port_file(project.context, "web").write_text(str(port))
     assert serving.invoke("/v2/models") == {"path": "/v2/models"}
     (web,) = deployed_functions(project.settings, ask_nuctl=True)
-    assert (web["address"], web["state"]) == (f"127.0.0.1:{port}", state)
+    assert (web.address, web.state) == (f"127.0.0.1:{port}", state)
 
 
 def test_a_function_without_a_published_port_is_said(project: Any, notes: Path) -> None:

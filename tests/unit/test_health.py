@@ -15,6 +15,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,7 +27,7 @@ from modelmon.errors import ConfigError, UnavailableError
 from modelmon.function_spec.folders import report_file
 from modelmon.ledger import heartbeats
 from modelmon.ledger.records import open_records
-from modelmon.local.runner_state import lock_project
+from modelmon.local.runner_state import RunnerState, RunningFunction, RunningWorker, lock_project
 from modelmon.model import Heartbeat, Message, PartitionProgress, WorkerState
 from modelmon.nuclio import heartbeat as beating
 from modelmon.nuclio import http_handlers, message_handlers, tick_handlers
@@ -191,9 +192,9 @@ def test_on_a_full_disk_what_runs_is_said_to_wait_and_not_to_be_gone(
     settings = Settings.load(make_project(tmp_path / "project"))
     for name in ("modelmon-stream", "other"):
         deploy(Path(settings.project_dir), name, "", {"events": stream_trigger()})
-    workers = [{"pid": 1, "state": "ready"}]
-    report = {"pid": 1, "functions": [{"name": "modelmon-stream", "workers": workers}]}
-    report_file(Path(settings.project_dir)).write_text(json.dumps(report))
+    worker = RunningWorker("events", 0, "ready", pid=1)
+    report = RunnerState(1, (RunningFunction("modelmon-stream", "as-it-runs", workers=(worker,)),))
+    report_file(Path(settings.project_dir)).write_bytes(msgspec.json.encode(report))
     held = lock_project(Path(settings.project_dir))
     try:
         states = {each.function: each.state for each in read_health(settings, [])}

@@ -10,7 +10,7 @@ import pytest
 from modelmon.errors import ConfigError
 from modelmon.function_spec.folders import report_file, state_folder
 from modelmon.local import Runner
-from modelmon.local.runner_state import NOBODY, RunnerReport, is_running, lock_project, read_report
+from modelmon.local.runner_state import RunnerReport, RunnerState, is_running, lock_project, read_report
 
 
 @pytest.fixture
@@ -33,10 +33,10 @@ def test_a_project_is_run_as_long_as_its_lock_is_held(project: Path) -> None:
 def test_the_report_of_a_runner_that_was_killed_counts_for_nothing(project: Path) -> None:
     held = lock_project(project)
     RunnerReport(project).write([])
-    assert read_report(project) == {"pid": os.getpid(), "functions": []}
+    assert read_report(project) == RunnerState(os.getpid())
     os.close(held)
     assert report_file(project).exists()
-    assert read_report(project) == NOBODY
+    assert read_report(project) == RunnerState()
 
 
 def test_an_unchanged_report_is_not_written_again(project: Path) -> None:

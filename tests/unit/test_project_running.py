@@ -16,7 +16,7 @@ from project_support import frame, make
 
 def functions(folder: Path) -> set[str]:
     """What the runner says it runs."""
-    return {function["name"] for function in read_report(folder)["functions"]}
+    return {function.name for function in read_report(folder).functions}
 
 
 @pytest.mark.e2e

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from modelmon.cli.deployed import NOT_RUNNING, deployed_functions, full_disk
+from modelmon.cli.deployed import NOT_RUNNING, DeployedFunction, deployed_functions, full_disk
 from modelmon.cli.output import AsJson, ProjectDir, console, load_settings, print_json
 from modelmon.cli.showing import print_incidents, print_lost, print_project, print_waiting
 from modelmon.errors import ConfigError
@@ -74,7 +74,7 @@ def status(
     found = read_status(settings, query, moment, values=as_json, values_after=values_after)
     functions = deployed_functions(settings, environments=as_json)
     if as_json:
-        print_json({**to_json(found), "functions": functions})
+        print_json({**to_json(found), "functions": to_json(functions)})
     else:
         _show(settings, found, functions)
 
@@ -122,7 +122,7 @@ def _sort(name: str) -> Sort:
     return sort  # type: ignore[no-any-return]
 
 
-def _show(settings: Settings, found: ProjectStatus, functions: list[dict[str, Any]]) -> None:
+def _show(settings: Settings, found: ProjectStatus, functions: list[DeployedFunction]) -> None:
     shown = found.endpoints
     print_project(found)
     print_waiting(shown, found.now)
@@ -134,7 +134,7 @@ def _show(settings: Settings, found: ProjectStatus, functions: list[dict[str, An
         console.print(
             f"Lag of {escape(stream.stream)} is not known: {escape(stream.reason)}", highlight=False
         )
-    idle = [function["name"] for function in functions if function["state"] == NOT_RUNNING]
+    idle = [function.name for function in functions if function.state == NOT_RUNNING]
     if idle:
         console.print(f"Not running: {', '.join(idle)}. {_mend(settings)}", highlight=False)
     _print_failing(functions)
@@ -150,12 +150,12 @@ def _show(settings: Settings, found: ProjectStatus, functions: list[dict[str, An
         console.print("One endpoint with its features: `modelmon endpoint NAME`.", style="dim")
 
 
-def _print_failing(functions: list[dict[str, Any]]) -> None:
+def _print_failing(functions: list[DeployedFunction]) -> None:
     """A line of each function that can't start, with the reason."""
     for function in functions:
-        if function["error"]:
+        if function.error:
             console.print(
-                f"[red]Does not run:[/red] {function['name']}: {escape(function['error'])}", highlight=False
+                f"[red]Does not run:[/red] {function.name}: {escape(function.error)}", highlight=False
             )
 
 

@@ -6,8 +6,9 @@ import fcntl
 import os
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -17,9 +18,41 @@ from modelmon.function_spec.folders import lock_file, report_file
 
 if TYPE_CHECKING:
     from modelmon.local.deployment import Deployment
+    from modelmon.local.process import WorkerProcess
 
 LOCK_TRIES, LOCK_WAIT_SECONDS = 5, 0.05
-NOBODY: dict[str, Any] = {"pid": None, "functions": []}
+
+
+@dataclass(frozen=True, slots=True)
+class RunningWorker:
+    """One worker of a function. What nobody tells is None: heartbeats say nothing of processes."""
+
+    trigger: str
+    worker: int | str  # its number; in heartbeats with the host before it
+    state: str
+    pid: int | None = None
+    restarts: int | None = None
+    last_exit: str | None = None
+    failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunningFunction:
+    """One function as its runner has it; `preparing` while its environment is being made."""
+
+    name: str
+    fingerprint: str  # of the folder as it runs
+    error: str = ""
+    preparing: bool = False
+    workers: tuple[RunningWorker, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerState:
+    """The process that runs a project, None when nothing does, and its functions."""
+
+    pid: int | None = None
+    functions: tuple[RunningFunction, ...] = ()
 
 
 def lock_project(project: Path) -> int:
@@ -58,24 +91,24 @@ def is_running(project: Path) -> bool:
         os.close(folder)
 
 
-def read_report(project: Path) -> dict[str, Any]:
-    """What the project's runner last wrote of itself: `pid` (None when none runs) and `functions`."""
+def read_report(project: Path) -> RunnerState:
+    """What the project's runner last wrote of itself."""
     try:
-        report: dict[str, Any] = msgspec.json.decode(report_file(project).read_bytes())
+        report = msgspec.json.decode(report_file(project).read_bytes(), type=RunnerState)
     except FileNotFoundError:
-        return NOBODY
-    return report if is_running(project) else NOBODY
+        return RunnerState()
+    return report if is_running(project) else RunnerState()
 
 
 class RunnerReport:
-    """Writes the report whenever it has changed."""
+    """Writes the state of the runner whenever it has changed."""
 
     def __init__(self, project: Path) -> None:
         self._path = report_file(project)
         self._written = b""
 
     def write(self, deployments: Iterable[Deployment]) -> None:
-        content = msgspec.json.encode({"pid": os.getpid(), "functions": [*map(describe, deployments)]})
+        content = msgspec.json.encode(RunnerState(os.getpid(), tuple(map(_function, deployments))))
         if content != self._written:
             self._written = content
             fresh = self._path.with_suffix(".new")
@@ -86,23 +119,23 @@ class RunnerReport:
         self._path.unlink(missing_ok=True)
 
 
-def describe(deployment: Deployment) -> dict[str, Any]:
-    """One function as `modelmon functions --json` shows it."""
-    return {
-        "name": deployment.name,
-        "fingerprint": deployment.fingerprint,  # of the folder as it runs
-        "error": deployment.error,
-        "preparing": deployment.is_preparing,
-        "workers": [
-            {
-                "trigger": worker.spec.trigger.name,
-                "worker": worker.spec.worker,
-                "pid": worker.pid,
-                "state": worker.state,
-                "restarts": worker.restarts,
-                "last_exit": worker.last_exit,
-                "failure": worker.failure,
-            }
-            for worker in deployment.workers
-        ],
-    }
+def _function(deployment: Deployment) -> RunningFunction:
+    return RunningFunction(
+        deployment.name,
+        deployment.fingerprint,
+        deployment.error,
+        deployment.is_preparing,
+        tuple(map(_worker, deployment.workers)),
+    )
+
+
+def _worker(worker: WorkerProcess) -> RunningWorker:
+    return RunningWorker(
+        worker.spec.trigger.name,
+        worker.spec.worker,
+        worker.state,
+        worker.pid,
+        worker.restarts,
+        worker.last_exit,
+        worker.failure,
+    )

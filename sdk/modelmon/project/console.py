@@ -36,7 +36,7 @@ def tell_next(settings: Settings) -> None:
     """How what was deployed comes to run, where nothing runs it yet."""
     if settings.platform != EMBEDDED:
         return
-    if read_report(Path(settings.project_dir))["pid"] is None:
+    if read_report(Path(settings.project_dir)).pid is None:
         folder = shlex.quote(settings.project_dir)
         tell(f"Next, in a second terminal: modelmon up --project-dir {folder}")
     else:

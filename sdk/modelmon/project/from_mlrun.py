@@ -178,9 +178,10 @@ def function_status(settings: Settings, name: str) -> FunctionStatus:
         ready = not functions.not_deployed(settings, [name])
         return FunctionStatus("ready" if ready else "deployed")
     project = Path(settings.project_dir)
-    running = {each["name"]: each for each in read_report(project)["functions"]}
-    workers = running.get(name, {}).get("workers", [])
-    if not workers or any(worker["state"] != "ready" for worker in workers):
+    workers = [
+        worker for each in read_report(project).functions if each.name == name for worker in each.workers
+    ]
+    if not workers or any(worker.state != "ready" for worker in workers):
         return FunctionStatus("deployed")
     path = address_file(project, name)
     return FunctionStatus("ready", path.read_text(encoding="utf-8").strip() if path.is_file() else "")

@@ -17,7 +17,7 @@ from modelmon.function_spec.platforms import EMBEDDED
 from modelmon.ledger import registry
 from modelmon.ledger.access_settings import AccessSettings, is_served
 from modelmon.ledger.window_ledger import project_period
-from modelmon.local.runner_state import read_report
+from modelmon.local.runner_state import RunningFunction, read_report
 from modelmon.model_monitoring.locating import HasSettings, opened
 from modelmon.model_monitoring.whole_folders import copy_into
 from modelmon.project import functions
@@ -171,12 +171,12 @@ def wait_until_ready(settings: Settings, names: Sequence[str], within_seconds: f
     deadline = time.monotonic() + within_seconds
     while True:
         report = read_report(Path(settings.project_dir))
-        if report["pid"] is None:
+        if report.pid is None:
             raise UnavailableError(
                 f"deployed, but nothing runs the functions: start `modelmon up` in {settings.project_dir}"
             )
-        running = {function["name"]: function for function in report["functions"]}
-        wrong = [f"{name}: {running[name]['error']}" for name in names if running.get(name, {}).get("error")]
+        running = {function.name: function for function in report.functions if function.name in names}
+        wrong = [f"{name}: {function.error}" for name, function in running.items() if function.error]
         if wrong:
             raise ConfigError("; ".join(wrong))
         unready = [name for name in names if not _is_ready(running.get(name))]
@@ -187,9 +187,9 @@ def wait_until_ready(settings: Settings, names: Sequence[str], within_seconds: f
         time.sleep(LOOK_SECONDS)  # between looks at the runner's report, which is a file
 
 
-def _is_ready(function: dict[str, list[dict[str, str]]] | None) -> bool:
-    workers = function["workers"] if function else []
-    return bool(workers) and all(worker["state"] == "ready" for worker in workers)
+def _is_ready(function: RunningFunction | None) -> bool:
+    workers = function.workers if function else ()
+    return bool(workers) and all(worker.state == "ready" for worker in workers)
 
 
 def _deploy(settings: Settings, name: str, image: str) -> None:
