@@ -133,3 +133,12 @@ def test_a_chart_over_time_tells_the_crosshair_its_axis_and_its_points() -> None
 def test_ten_thousand_points_tell_the_crosshair_no_more_than_one_can_see() -> None:
     root = ET.fromstring(timeline(samples([0.5, 0.7] * 5000), START, START + 10_000 * DAY, label="drift"))
     assert len((root.get("data-points") or "").split()) <= 800
+
+
+def test_marks_of_different_kinds_carry_different_signs() -> None:
+    kinds = ("raised", "resolved", "model", "reference", "function")
+    marks = [Mark(START + n * DAY, kind, kind) for n, kind in enumerate(kinds)]
+    root = ET.fromstring(timeline([], START, START + 5 * DAY, label="drift", marks=marks))
+    groups = [part for part in root.iter() if (part.get("class") or "").startswith("mark ")]
+    signs = [sign.text for group in groups for sign in group if sign.get("class") == "tick"]
+    assert len(signs) == len(set(signs)) == len(kinds)

@@ -15,6 +15,10 @@ MOST = 800
 """Beyond so many points each column of pixels has its least and greatest alone."""
 
 
+FLAGS = {"raised": "▲", "resolved": "✓", "model": "M", "reference": "R", "function": "F"}
+"""Over the line of a mark, by its kind."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """One window's value, None where it has none. `status`: 0 calm, 1 suspected, 2 detected, -1 no verdict;
@@ -165,7 +169,7 @@ def _marks(marks: Iterable[Mark], across: Scale) -> Iterator[str]:
             continue
         title = element("title", text(f"{mark.words}, {mark.at:%Y-%m-%d %H:%M}"))
         line = element("line", x1=x, x2=x, y1=TOP, y2=HEIGHT - BOTTOM)
-        flag = element("text", text(mark.kind[:1].upper()), x=x, y=TOP - 2, class_="tick")
+        flag = element("text", text(FLAGS[mark.kind]), x=x, y=TOP - 2, class_="tick")
         yield element("g", title + line + flag, class_=f"mark {mark.kind}")
 
 

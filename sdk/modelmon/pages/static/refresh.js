@@ -6,6 +6,16 @@ function isBusy(main) {
     main.querySelector("details[open]") !== null || String(getSelection()) !== "";
 }
 
+const name = (element) => element.id || element.getAttribute("href") || element.textContent;
+
+/** Where the reader's focus is inside `main`, in words that hold for its next version too. */
+function focused(main) {
+  const found = document.activeElement;
+  if (!found || found === main || !main.contains(found)) return null;
+  const alike = (root) => [...root.querySelectorAll(found.localName)].filter((each) => name(each) === name(found));
+  return { place: alike(main).indexOf(found), alike };
+}
+
 async function refresh(enliven) {
   const main = document.querySelector("main[data-refresh]");
   if (!main || document.hidden || isBusy(main)) return;
@@ -14,9 +24,10 @@ async function refresh(enliven) {
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const fresh = page.querySelector("main[data-refresh]");
   if (!fresh || isBusy(main)) return;
-  const [x, y] = [scrollX, scrollY];
+  const [x, y, focus] = [scrollX, scrollY, focused(main)];
   main.replaceChildren(...document.adoptNode(fresh).childNodes);
   enliven(main);
+  focus?.alike(main)[focus.place]?.focus({ preventScroll: true });
   scrollTo(x, y);
 }
 
