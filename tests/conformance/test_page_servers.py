@@ -96,9 +96,8 @@ def ask(address: str, method: str, path: str, headers: dict[str, str]) -> tuple[
     """Status, headers and text of the answer, without what is of the server and of the moment."""
     answer = httpx.request(method, f"{address}{path}", headers=headers)
     left_out = OF_THE_SERVER | ({"content-length"} if "content-encoding" in answer.headers else set())
-    left_out |= (
-        set() if answer.headers.get("content-length", "") != "0" else {"content-type"}
-    )  # Nuclio says one always
+    if answer.is_redirect:  # it has no body: Nuclio tells a content type, and to HEAD no length
+        left_out |= {"content-type", "content-length"}
     kept = {name: value for name, value in answer.headers.items() if name not in left_out}
     return answer.status_code, kept, NOW.sub("…", answer.text.replace(address, ""))
 
