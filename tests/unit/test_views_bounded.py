@@ -101,7 +101,7 @@ def letters(database: Database, series: SeriesStore, settings: Settings, now_us:
     with database.read() as connection:
         page = list_dead_letters(connection, Chosen(endpoint_id=f"{1:032x}"), 10)
         assert len(page.letters) == 10
-        return shown_letters(connection, page.letters)
+        return shown_letters(connection, settings, page.letters)
 
 
 def open_and_ended(database: Database, series: SeriesStore, settings: Settings, now_us: int) -> Any:

@@ -65,11 +65,12 @@ def list_letters(
     from modelmon.views.encoding import to_json
 
     chosen = Chosen(endpoint_id=endpoint or None, reason=reason or None, resent=None if everything else False)
-    with opened_records(load_settings(project_dir)) as records, records.read() as connection:
+    settings = load_settings(project_dir)
+    with opened_records(settings) as records, records.read() as connection:
         page = list_dead_letters(
             connection, chosen, limit, find_dead_letter(connection, after) if after else None
         )
-        letters = shown_letters(connection, page.letters)
+        letters = shown_letters(connection, settings, page.letters)
     following = letter_id(page.after) if page.after else ""
     if as_json:
         print_json({"dead_letters": to_json(letters), "total": page.total, "after": following})
@@ -106,8 +107,9 @@ def show(letter: Letter, project_dir: ProjectDir = None, as_json: AsJson = False
     from modelmon.views.dead_letters import find_dead_letter, shown_letters
     from modelmon.views.encoding import to_json
 
-    with opened_records(load_settings(project_dir)) as records, records.read() as connection:
-        (found,) = shown_letters(connection, [find_dead_letter(connection, letter)])
+    settings = load_settings(project_dir)
+    with opened_records(settings) as records, records.read() as connection:
+        (found,) = shown_letters(connection, settings, [find_dead_letter(connection, letter)])
     described = to_json(found)
     if as_json:
         print_json(described)

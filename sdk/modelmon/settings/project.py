@@ -76,6 +76,12 @@ class Settings:
         choices=("embedded", "local", "kube"),
     )
 
+    private: str = setting(
+        "",
+        "Columns that are shown nowhere: names or patterns with `*`, with commas between them. They are kept "
+        "and judged all the same; while there are any, no body of a dead letter is shown.",
+    )
+
     events_stream: str = setting("events", "Name or URL of the stream of serving events.", section="Streams")
     app_stream: str = setting("app-{name}", "Name or URL of an app's stream; {name} is the app.")
     writer_stream: str = setting("writer", "Name or URL of the stream of reports.")

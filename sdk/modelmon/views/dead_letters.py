@@ -13,6 +13,8 @@ from modelmon.errors import ConfigError
 from modelmon.ledger import dead_letters, endpoints
 from modelmon.ledger.dead_letters import ALL, Chosen
 from modelmon.model import DeadLetter
+from modelmon.settings import Settings
+from modelmon.views.private import shown_body
 
 PAGE = 100
 
@@ -90,16 +92,18 @@ def told(letter: DeadLetter) -> str:
     return f"{letter.not_kept:,} {letter.reason}" if stands_for_many else letter.reason
 
 
-def shown_letters(connection: Connection, letters: Sequence[DeadLetter]) -> list[ShownLetter]:
-    """What is shown of these, in their order."""
+def shown_letters(
+    connection: Connection, settings: Settings, letters: Sequence[DeadLetter]
+) -> list[ShownLetter]:
+    """What is shown of these, in their order; no body where the project has private columns."""
     known = endpoints.get_many(connection, {letter.endpoint_id for letter in letters})
     names = {endpoint_id: endpoint.name for endpoint_id, endpoint in known.items()}
-    return [_shown(letter, names.get(letter.endpoint_id, letter.endpoint_id)) for letter in letters]
+    return [_shown(letter, names.get(letter.endpoint_id, letter.endpoint_id), settings) for letter in letters]
 
 
-def _shown(letter: DeadLetter, endpoint_name: str) -> ShownLetter:
+def _shown(letter: DeadLetter, endpoint_name: str, settings: Settings) -> ShownLetter:
     return ShownLetter(
         letter_id(letter), letter.stream, letter.stream_id, letter.partition, letter.offset, letter.item,
         letter.endpoint_id, endpoint_name, letter.field, told(letter), letter.created, letter.resent,
-        letter.not_kept, letter.body.decode(errors="backslashreplace"),
+        letter.not_kept, shown_body(settings, letter.body.decode(errors="backslashreplace")),
     )  # fmt: skip

@@ -18,6 +18,7 @@ from modelmon.views.features import FeatureView, read_features
 from modelmon.views.history import Line, lines_of
 from modelmon.views.incident_lists import ended_incidents, open_incidents
 from modelmon.views.incidents import Incident
+from modelmon.views.private import is_private
 from modelmon.views.traffic import TrafficBucket, read_traffic_buckets
 from modelmon.views.windows import WindowView, list_windows
 
@@ -56,7 +57,11 @@ def read_endpoint(
             for window in list_windows(connection, settings, endpoint_id, app.name, limit=limit).windows
         ]
         record = endpoints.get(connection, endpoint_id)
-        features = read_features(connection, endpoint_id, record)
+        features = tuple(
+            each
+            for each in read_features(connection, endpoint_id, record)
+            if not is_private(settings, each.feature)
+        )
         ids = [endpoint_id]
         incidents = (*open_incidents(connection, ids), *ended_incidents(connection, ids))
     keys = [WindowKey(endpoint_id, each.application_name, to_us(each.start_infer_time)) for each in windows]

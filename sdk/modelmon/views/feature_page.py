@@ -19,6 +19,7 @@ from modelmon.stores.series.base import SeriesStore
 from modelmon.views.endpoint_facts import Looking
 from modelmon.views.endpoints import find_endpoint
 from modelmon.views.features import CURRENT
+from modelmon.views.private import without_private
 from modelmon.views.thresholds import Thresholds, thresholds_of
 from modelmon.views.window_features import WindowFeaturesView, read_window_features
 from modelmon.windows import DONE
@@ -90,7 +91,8 @@ def read_feature_page(
         database, series, key.endpoint_id, key.application_name, first_us, key.start_us + 1, limit=LINE
     )
     return FeaturePage(
-        found, _lines(page.windows), tuple(map(_judged, read_windows(database, series, [key]))),
+        found, without_private(settings, _lines(page.windows)),
+        tuple(map(_judged, read_windows(database, series, [key]))),
         None if before_us is None else from_us(before_us), None if after_us is None else from_us(after_us),
     )  # fmt: skip
 

@@ -22,6 +22,7 @@ from modelmon.views.endpoint_facts import Looking
 from modelmon.views.endpoints import find_endpoint
 from modelmon.views.features import FeatureView, reported_stats
 from modelmon.views.history import Line, Point
+from modelmon.views.private import is_private, without_private
 from modelmon.views.windows import WindowView, list_windows, window_of
 
 Stats = Mapping[str, Any]
@@ -81,11 +82,13 @@ def read_window_features(
             record.feature_stats.get(each), samples.get(each),
         )
         for each in dict.fromkeys([*record.feature_stats, *samples])
+        if not is_private(settings, each)
     ]  # fmt: skip
     features.sort(key=lambda each: -1.0 if each.score is None else each.score, reverse=True)
     return WindowFeaturesView(
-        record.endpoint_id, record.name, window_of(row, settings), numbers, bool(counted), tuple(features)
-    )
+        record.endpoint_id, record.name, window_of(row, settings), without_private(settings, numbers),
+        bool(counted), tuple(features),
+    )  # fmt: skip
 
 
 def read_one_feature(
@@ -116,6 +119,7 @@ def read_one_feature(
         )
         known.update(*(each.features for each in page.windows))
         lines += _lines(some[0].application_name, feature, page.windows)
+    known = {each for each in known if not is_private(settings, each)}
     if feature not in known:
         raise no_such(f"endpoint {record.name!r} has no feature {feature!r}", feature, sorted(known))
     return FeatureHistoryView(record.endpoint_id, record.name, feature, tuple(lines))

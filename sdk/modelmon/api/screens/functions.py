@@ -38,7 +38,7 @@ def functions(asked: Asked, ranged: Ranged) -> Page:
         known = registry.list_functions(connection)
         apps = windows_by_state(connection, asked.settings)
         letters = list_dead_letters(connection, limit=LETTERS)
-        shown = shown_letters(connection, letters.letters)
+        shown = shown_letters(connection, asked.settings, letters.letters)
     names = [each.name for each in known if each.kind != "serving"]
     with ExitStack() as stack:
         streams, unopened = stack.enter_context(open_streams(asked.settings))
