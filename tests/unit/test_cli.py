@@ -494,6 +494,18 @@ class TestFunctions:
         assert sum(line.startswith("  ") and line.endswith(": not running") for line in lines) == 2
 
 
+class TestHealth:
+    def test_a_group_that_holds_a_stream_back_is_named(self, modelmon: Any, project: Path) -> None:
+        with (project / "modelmon.yaml").open("a") as file:
+            file.write("stream_max_bytes: 1\n")
+        events = open_stream(Settings.load(project).stream_url("events"), 2)
+        events.publish([("k", b"x" * 1_000)] * 10)
+        events.close()
+        (held,) = modelmon("health", "--json").json["held"]
+        assert (held["stream"], held["group"]) == ("events", "modelmon-stream")
+        assert "group modelmon-stream has not read them" in modelmon("health").out
+
+
 class TestStatus:
     def test_an_empty_project_has_an_empty_status(self, modelmon: Any, project: Path) -> None:
         found = modelmon("status", "--json").json

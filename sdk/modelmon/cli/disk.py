@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 
 from modelmon.cli.output import AsJson, ProjectDir, console, load_settings, print_json, print_table
+from modelmon.cli.streams import streams_of_chain
 from modelmon.model import wall_clock_us
 
 if TYPE_CHECKING:
@@ -39,22 +40,15 @@ def disk(project_dir: ProjectDir = None, as_json: AsJson = False) -> None:
 
 
 def _read(settings: Settings) -> tuple[list[Room], dict[str, str]]:
-    from modelmon.errors import ConfigError, UnavailableError
-    from modelmon.ledger import registry
     from modelmon.ledger.records import open_records
-    from modelmon.stages.controller.streams import ProjectStreams
     from modelmon.views.disk import rooms
 
-    with closing(open_records(settings)) as records, closing(ProjectStreams(settings)) as streams:
-        with records.read() as connection:
-            names = [app.name for app in registry.active_apps(connection)]
-        opened, unavailable = [], {}
-        for url, readers in streams.readers(names).items():
-            try:
-                opened.append((streams.open(readers[0]), readers))
-            except (ConfigError, UnavailableError) as error:
-                unavailable[url.rpartition("/")[2]] = str(error)
-        return rooms(records, opened, settings, wall_clock_us()), unavailable
+    with (
+        closing(open_records(settings)) as records,
+        streams_of_chain(settings, records, lambda read: True) as streams,
+    ):
+        found = rooms(records, streams.opened, settings, wall_clock_us())
+        return found, streams.missing | streams.unavailable
 
 
 def _show(found: list[Room], now: datetime) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,11 +10,14 @@ import typer
 from rich.markup import escape
 
 from modelmon.cli.output import AsJson, ProjectDir, console, load_settings, print_json, print_table
+from modelmon.cli.streams import streams_of_chain
+from modelmon.counting import count
 from modelmon.model import wall_clock_us
 from modelmon.settings import Settings
 
 if TYPE_CHECKING:
     from modelmon.views.health import FunctionHealth
+    from modelmon.views.held_streams import HeldStream
 
 COLORS = {"ready": "green", "behind": "yellow", "starting": "yellow"}
 
@@ -28,6 +32,7 @@ def health(
     Ready, behind, starting, waiting (for what is down), not committing (its
     acknowledgements do not arrive) or not running. Ends with 1 when one of
     them does not do its work. Works wherever the records can be reached.
+    A consumer group that keeps a stream from losing old messages is named.
 
     Examples:
 
@@ -37,13 +42,16 @@ def health(
     """
     from modelmon.views.encoding import to_json
 
-    found = read_health(load_settings(project_dir), names or [])
+    settings = load_settings(project_dir)
+    found = read_health(settings, names or [])
+    held, unavailable = read_held(settings)
     if as_json:
-        print_json({"functions": to_json(found)})
+        print_json(to_json({"functions": found, "held": held, "unavailable": unavailable}))
     else:
         columns = ["function", "state", "#behind", "#for", "why"]
         print_table("Functions", columns, map(_row, found))
-    if not found:
+        _print_held(held, unavailable)
+    if not found and not as_json:
         console.print("No function is deployed here; `modelmon up` or `modelmon deploy` brings some.")
     if not found or not all(function.healthy for function in found):
         raise typer.Exit(1)
@@ -85,6 +93,42 @@ def _on_a_full_disk(settings: Settings, found: list[FunctionHealth]) -> list[Fun
         else each
         for each in found
     ]
+
+
+def read_held(settings: Settings) -> tuple[list[HeldStream], dict[str, str]]:
+    """The groups that hold a stream back, of the streams that ModelMon deletes from; and those that do not
+    answer, with the reason."""
+    from modelmon.errors import UnavailableError
+    from modelmon.ledger.records import open_records
+    from modelmon.upkeep.stream_retention import retention_of
+    from modelmon.views.held_streams import held_streams
+
+    now_us = wall_clock_us()
+    held: list[HeldStream] = []
+    with (
+        closing(open_records(settings)) as records,
+        streams_of_chain(settings, records, lambda read: bool(retention_of(settings, read))) as streams,
+    ):
+        unavailable = dict(streams.unavailable)
+        for stream, readers in streams.opened:
+            try:
+                held += held_streams(records, stream, readers, settings, now_us)
+            except UnavailableError as error:
+                unavailable[stream.url.rpartition("/")[2]] = str(error)
+    return held, unavailable
+
+
+def _print_held(held: list[HeldStream], unavailable: dict[str, str]) -> None:
+    for each in held:
+        console.print(
+            f"[yellow]stream {escape(each.stream)}[/yellow] keeps {count(each.messages, 'message')} that "
+            f"should be gone: group {escape(each.group)} has not read them. Start its reader, or delete the "
+            "group where it is gone for ever.",
+            soft_wrap=True,
+            highlight=False,
+        )
+    for name, reason in unavailable.items():
+        console.print(f"[yellow]stream {escape(name)}[/yellow]: {escape(reason)}", soft_wrap=True)
 
 
 def _row(function: FunctionHealth) -> tuple[str, ...]:

@@ -66,6 +66,24 @@ def slowest(stream: Stream, readers: Iterable[str]) -> dict[int, Slowest]:
     }
 
 
+def due(
+    database: Database,
+    stream: Stream,
+    retention: Retention,
+    begins: Mapping[int, int],
+    ends: Mapping[int, int],
+    now_us: int,
+) -> dict[int, int]:
+    """Per partition the offset below which messages are older than `retention`, or more than it allows."""
+    wanted = _too_many(stream, retention.max_bytes, begins, ends)
+    if not retention.hours:
+        return wanted
+    before_us = now_us - round(retention.hours * HOUR_US)
+    with database.read() as connection:
+        old = stream_marks.published_before(connection, stream.stream_id, before_us)
+    return {partition: max(offset, old.get(partition, 0)) for partition, offset in wanted.items()}
+
+
 def prune_stream(
     database: Database,
     stream: Stream,
@@ -79,13 +97,11 @@ def prune_stream(
     Returns how many messages went. Stops at `deadline` (of `time.monotonic`); the next call goes on.
     """
     begins, ends = stream.begin_offsets(), stream.end_offsets()
-    wanted = _too_many(stream, retention.max_bytes, begins, ends)
     if retention.hours:
-        old_us = round(retention.hours * HOUR_US)
+        every_us = round(retention.hours * HOUR_US) // MARKS
         with database.write() as connection:
-            stream_marks.note(connection, stream.stream_id, ends, now_us, old_us // MARKS)
-            old = stream_marks.published_before(connection, stream.stream_id, now_us - old_us)
-        wanted = {partition: max(offset, old.get(partition, 0)) for partition, offset in wanted.items()}
+            stream_marks.note(connection, stream.stream_id, ends, now_us, every_us)
+    wanted = due(database, stream, retention, begins, ends, now_us)
     read = slowest(stream, readers)
     known = _applied(database, stream.stream_id)
     allowed = {
