@@ -71,8 +71,12 @@ def address(asked: Asked, *parts: str, **query: object) -> str:
     `parts` are the places in the path, each escaped.
     """
     path = "/".join(quote(each, safe="") for each in ("projects", asked.project.name, *parts))
-    kept = {name: value for name, value in _query(asked) if name in _KEPT}
-    return f"{asked.root}/{path}{_written({**kept, **query})}"
+    return f"{asked.root}/{path}{_written({**kept(asked), **query})}"
+
+
+def kept(asked: Asked) -> dict[str, object]:
+    """What links and forms of this page hand on: the time range as the address says it."""
+    return {name: value for name, value in _query(asked) if name in _KEPT}
 
 
 def here(asked: Asked, **query: object) -> str:

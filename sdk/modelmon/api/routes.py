@@ -17,6 +17,8 @@ from modelmon.api.roles import Role
 MODULES = (
     "modelmon.api.screens.login",
     "modelmon.api.screens.home",
+    "modelmon.api.screens.features",
+    "modelmon.api.screens.feature",
     "modelmon.api.screens.incidents",
     "modelmon.api.screens.functions",
     "modelmon.api.rest.documents",

@@ -4,6 +4,7 @@ Colours are classes of the style sheet, so a chart follows the theme; a status h
 Every chart says in a sentence what it shows.
 """
 
+from modelmon.charts.band import band
 from modelmon.charts.bars import bars
 from modelmon.charts.bullet import bullet
 from modelmon.charts.overlay import overlay
@@ -11,4 +12,4 @@ from modelmon.charts.sparkline import sparkline
 from modelmon.charts.spread import spread
 from modelmon.charts.timeline import Mark, Sample, timeline
 
-__all__ = ["Mark", "Sample", "bars", "bullet", "overlay", "sparkline", "spread", "timeline"]
+__all__ = ["Mark", "Sample", "band", "bars", "bullet", "overlay", "sparkline", "spread", "timeline"]

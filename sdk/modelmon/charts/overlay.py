@@ -32,7 +32,7 @@ def overlay(
     highest = max(finite([*reference, *current]), default=0) or 1
     up = Scale(0, highest, height - bottom, 6 if big else 2)
     count = max(len(names), 1)
-    across = Scale(0, count, 4, width - 4)
+    across = Scale(0, count, 4, width - (60 if big else 4))  # where the last name runs to
     parts = [
         *(element("path", d=_steps(shares, across, up), class_=name) for name, shares in
           (("reference", reference),) if shares),

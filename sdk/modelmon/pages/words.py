@@ -91,3 +91,13 @@ def state_class(state: str) -> str:
     'state-no-data'
     """
     return f"state-{state.replace(' ', '-').replace('_', '-')}"
+
+
+def verdict(status: int | None) -> str:
+    """The state that a status of a result stands for; "" of a metric, which has none.
+
+    >>> verdict(2), verdict(0), verdict(-1), verdict(None)
+    ('detected', 'no detection', 'no verdict', '')
+    """
+    names = {0: "no detection", 1: "suspected", 2: "detected"}
+    return "" if status is None else names.get(status, "no verdict")

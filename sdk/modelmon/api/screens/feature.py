@@ -1,0 +1,161 @@
+"""One feature in one window: both distributions, bin by bin, and how it went over time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from modelmon.api.asked import Asked
+from modelmon.api.csv_answers import csv_answer
+from modelmon.api.frame import kept
+from modelmon.api.problems import Problem
+from modelmon.api.routes import Kind, Page, Route
+from modelmon.api.screens.features import FeaturesShown, middle, thresholds_of_features, window_of, written
+from modelmon.api.screens.of_endpoint import OfEndpoint, of_endpoint, tab_address
+from modelmon.charts import Sample, band, overlay, timeline
+from modelmon.charts.markup import Svg
+from modelmon.errors import no_such
+from modelmon.views.bin_shares import BinShares, bin_shares
+from modelmon.views.feature_page import FeaturePage
+from modelmon.views.feature_words import in_words, missing_share
+from modelmon.views.features import FeatureView
+
+HEADS = ("bin", "reference_rows", "reference_share", "rows", "share")
+
+
+class FeatureShown(FeaturesShown, kw_only=True, frozen=True):
+    """`name` of the feature; `window` as of the page of all features."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """One bin of a feature; None where the reference or the window is not known by bins."""
+
+    name: str
+    reference_rows: int | None
+    reference_share: float | None
+    rows: int | None
+    share: float | None
+
+    @property
+    def more(self) -> float | None:
+        """By how much its share has grown."""
+        known = self.share is not None and self.reference_share is not None
+        return self.share - self.reference_share if known else None  # type: ignore[operator]
+
+
+def feature(asked: Asked, shown: FeatureShown) -> Page:
+    """One feature of a window, large."""
+    of, page, found = _found(asked, shown)
+    shares, window = bin_shares(found.reference, found.sample), page.features.window
+    moment = written(window.start_infer_time)
+    query = {"name": found.feature, "window": moment}
+    values = {
+        "of": of, "page": page, "window": window, "feature": found, "bins": [*bins_of(shares)],
+        "words": in_words(found), "min_rows": asked.settings.app_min_rows,
+        "has_reference": found.reference is not None, "missing": missing_share(found.sample),
+        "missing_before": missing_share(found.reference), "now_middle": middle(found, "sample"),
+        "before_middle": middle(found, "reference"), "kept": {**kept(asked), "name": found.feature},
+        "histogram": overlay(shares.names, shares.reference, shares.current, label=found.feature, big=True),
+        "scores": _scores(page, found), "over_time": _over_time(page, found),
+        "thresholds": thresholds_of_features(page.results),
+        "all": tab_address(asked, of.endpoint, "features", window=moment),
+        "csv": tab_address(asked, of.endpoint, "feature.csv", **query),
+        "behind": tab_address(asked, of.endpoint, "rows", feature=found.feature, window=moment),
+        "newest": tab_address(asked, of.endpoint, "feature", name=found.feature),
+        **{
+            side: "" if start is None
+            else tab_address(asked, of.endpoint, "feature", name=found.feature, window=written(start))
+            for side, start in (("before", page.before), ("after", page.after))
+        },
+    }  # fmt: skip
+    return Page("feature.html", values)
+
+
+def feature_csv(asked: Asked, shown: FeatureShown) -> Response:
+    of, page, found = _found(asked, shown)
+    rows = (
+        (each.name, each.reference_rows, each.reference_share, each.rows, each.share)
+        for each in bins_of(bin_shares(found.reference, found.sample))
+    )
+    start = page.features.window.start_infer_time
+    name = f"{of.endpoint.endpoint_name}-{found.feature}-{start:%Y-%m-%dT%H%M}.csv"
+    return csv_answer(name, HEADS, rows)
+
+
+def bins_of(shares: BinShares) -> Iterator[Bin]:
+    """Each bin with both counts.
+
+    >>> [*bins_of(BinShares(("a", "b"), (), (1, 3)))][1]
+    Bin(name='b', reference_rows=None, reference_share=None, rows=3, share=0.75)
+    """
+    for place, name in enumerate(shares.names):
+        before = shares.reference_rows[place] if shares.reference_rows else None
+        now = shares.current_rows[place] if shares.current_rows else None
+        yield Bin(
+            name, before, shares.reference[place] if shares.reference else None,
+            now, shares.current[place] if shares.current else None,
+        )  # fmt: skip
+
+
+def _found(asked: Asked, shown: FeatureShown) -> tuple[OfEndpoint, FeaturePage, FeatureView]:
+    """Raises Problem 404 for a feature that the endpoint does not have."""
+    of = of_endpoint(asked, shown, "features")
+    page = window_of(asked, of, shown.window)
+    known = {each.feature: each for each in page.features.features} if page else {}
+    if page is None or shown.name not in known:
+        where = f"endpoint {of.endpoint.endpoint_name!r} has no feature {shown.name!r}"
+        raise Problem(404, str(no_such(where, shown.name, known)), "name")
+    return of, page, known[shown.name]
+
+
+def _scores(page: FeaturePage, feature: FeatureView) -> Svg | None:
+    points, window = page.lines.get(feature.feature, ()), page.features.window
+    if not points:
+        return None
+    limits, length = thresholds_of_features(page.results), window.end_infer_time - window.start_infer_time
+    samples = [
+        Sample(
+            each.start, each.start + length, each.score, _status(each.score, *limits), limits.potential,
+            limits.detected,
+        )
+        for each in points
+    ]  # fmt: skip
+    return timeline(samples, points[0].start, window.end_infer_time, label=f"score of {feature.feature}")
+
+
+def _status(score: float | None, potential: float | None, detected: float | None) -> int:
+    if score is None or detected is None:
+        return -1
+    return 2 if score >= detected else 1 if potential is not None and score >= potential else 0
+
+
+def _over_time(page: FeaturePage, feature: FeatureView) -> Svg | None:
+    """The mean, before what the reference is most of the time; nothing of categories."""
+    points, reference = page.lines.get(feature.feature, ()), feature.reference or {}
+    if all(each.mean is None for each in points):
+        return None
+    mean, std = reference.get("mean"), reference.get("std")
+    low, high = reference.get("25%"), reference.get("75%")
+    if low is None and mean is not None and std is not None:
+        low, high = mean - std, mean + std
+    return band(
+        [each.start for each in points], [each.mean for each in points],
+        label=f"mean of {feature.feature}", low=low, mean=mean, high=high,
+    )  # fmt: skip
+
+
+ROUTES = (
+    Route(
+        "GET", "/projects/{project}/endpoints/{uid}/feature", feature,
+        "One feature of an endpoint in one window.", FeatureShown, kind=Kind.PAGE,
+    ),
+    Route(
+        "GET", "/projects/{project}/endpoints/{uid}/feature.csv", feature_csv,
+        "The bins of a feature as CSV: rows of the reference and of the window.", FeatureShown, kind=Kind.RAW,
+    ),
+)  # fmt: skip

@@ -1,0 +1,150 @@
+"""Features Analysis: every feature of an endpoint in one window, beside its reference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from modelmon.api.asked import Asked
+from modelmon.api.frame import kept
+from modelmon.api.problems import Problem
+from modelmon.api.routes import Kind, Page, Route
+from modelmon.api.screens.of_endpoint import OfEndpoint, of_endpoint, tab_address
+from modelmon.api.time_range import Ranged
+from modelmon.charts import bullet, overlay, sparkline
+from modelmon.charts.markup import Svg
+from modelmon.errors import ConfigError
+from modelmon.views.bin_shares import bin_shares
+from modelmon.views.feature_page import LINE, FeaturePage, FeaturePoint, JudgedResult, read_feature_page
+from modelmon.views.feature_words import in_words, missing_share
+from modelmon.views.features import FeatureView
+from modelmon.views.thresholds import NONE, Thresholds
+
+BY_FEATURE = "feature_drift"
+"""The result whose thresholds are those of each feature: it is the highest of their scores."""
+DISTANCES = {"tvd_mean": "TVD", "hellinger_mean": "Hellinger", "kld_mean": "KLD"}
+
+
+class FeaturesShown(Ranged, kw_only=True, frozen=True):
+    """`window`: a moment inside it; without one the newest window that was judged."""
+
+    window: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureRow:
+    """One feature as the table has it. `now` and `before`: its mean, or the share of its most frequent
+    category."""
+
+    feature: FeatureView
+    kind: str
+    address: str
+    histogram: Svg
+    score: Svg
+    line: Svg
+    words: str
+    rows: int | None
+    missing: float | None
+    missing_before: float | None
+    now: str
+    before: str
+
+
+def features(asked: Asked, shown: FeaturesShown) -> Page:
+    """All features of a window on one page, the most changed first."""
+    of = of_endpoint(asked, shown, "features")
+    page = window_of(asked, of, shown.window)
+    if page is None:
+        return Page("features_empty.html", {"of": of})
+    window = page.features.window
+    values = {
+        "of": of, "page": page, "window": window, "rows": [*_rows(asked, of, page)],
+        "distances": distances(page), "min_rows": asked.settings.app_min_rows,
+        "has_reference": any(each.reference for each in page.features.features),
+        "kept": kept(asked), "windows_shown": LINE,
+        "results": [each for each in page.results if each.kind is not None],
+        "thresholds": thresholds_of_features(page.results),
+        "before": _beside(asked, of, page.before), "after": _beside(asked, of, page.after),
+        "newest": tab_address(asked, of.endpoint, "features"),
+        "metrics": tab_address(asked, of.endpoint, "metrics"),
+        "behind": tab_address(asked, of.endpoint, "rows", window=written(window.start_infer_time)),
+    }  # fmt: skip
+    return Page("features.html", values)
+
+
+def window_of(asked: Asked, of: OfEndpoint, moment: datetime | None) -> FeaturePage | None:
+    """The features in the window of this moment, None where no app has judged any. Raises Problem 404 for a
+    moment that no window holds."""
+    try:
+        return read_feature_page(
+            asked.database, asked.series, asked.settings, of.endpoint.endpoint_id, asked.now_us, moment
+        )
+    except ConfigError as error:
+        if moment is None:
+            return None
+        raise Problem(404, str(error), "window") from None
+
+
+def thresholds_of_features(results: Sequence[JudgedResult]) -> Thresholds:
+    return next((each.thresholds for each in results if each.name == BY_FEATURE), NONE)
+
+
+def distances(page: FeaturePage) -> list[tuple[str, float, float]]:
+    """Name, sum and mean over the features that were scored, of the app's metrics."""
+    scored = sum(each.score is not None for each in page.features.features)
+    found = {each.name: each.value for each in page.results}
+    return [(title, found[name] * scored, found[name]) for name, title in DISTANCES.items() if name in found]
+
+
+def written(moment: datetime) -> str:
+    """As an address has it."""
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def middle(feature: FeatureView, stats_of: str) -> str:
+    """The mean of a number; of categories the most frequent one with its share; "" where there is none."""
+    stats = (feature.reference if stats_of == "reference" else feature.sample) or {}
+    if stats.get("mean") is not None:
+        return f"{stats['mean']:.4g}"
+    categories = stats.get("categories") or {}
+    if not categories or not stats.get("count"):
+        return ""
+    name = max(categories, key=lambda each: categories[each])
+    return f"{name} {100 * categories[name] / stats['count']:.0f} %"
+
+
+def _rows(asked: Asked, of: OfEndpoint, page: FeaturePage) -> Iterator[FeatureRow]:
+    limits, window = thresholds_of_features(page.results), page.features.window
+    for each in page.features.features:
+        shares = bin_shares(each.reference, each.sample)
+        query = {"name": each.feature, "window": written(window.start_infer_time)}
+        yield FeatureRow(
+            each, _kind(each), tab_address(asked, of.endpoint, "feature", **query),
+            overlay(shares.names, shares.reference, shares.current, label=each.feature),
+            bullet(each.score, label="score", suspected=limits.potential, detected=limits.detected),
+            _line(each.feature, page.lines.get(each.feature, ()), limits), in_words(each),
+            None if each.sample is None else each.sample.get("count"), missing_share(each.sample),
+            missing_share(each.reference), middle(each, "sample"), middle(each, "reference"),
+        )  # fmt: skip
+
+
+def _line(name: str, points: Sequence[FeaturePoint], limits: Thresholds) -> Svg:
+    return sparkline([each.score for each in points], label=f"score of {name}", threshold=limits.detected)
+
+
+def _kind(feature: FeatureView) -> str:
+    stats = feature.reference or feature.sample or {}
+    return str(stats.get("kind") or ("categorical" if "categories" in stats else "numeric"))
+
+
+def _beside(asked: Asked, of: OfEndpoint, start: datetime | None) -> str:
+    return "" if start is None else tab_address(asked, of.endpoint, "features", window=written(start))
+
+
+ROUTES = (
+    Route(
+        "GET", "/projects/{project}/endpoints/{uid}/features", features,
+        "Every feature of an endpoint in one window, the most changed first.", FeaturesShown, kind=Kind.PAGE,
+    ),
+)  # fmt: skip

@@ -1,0 +1,44 @@
+"""What every page of one endpoint has: which endpoint it is, and the tabs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from modelmon.api.asked import Asked
+from modelmon.api.frame import Frame, Link, address, frame_of
+from modelmon.api.problems import Problem
+from modelmon.api.time_range import Ranged
+from modelmon.errors import ConfigError
+from modelmon.views.endpoints import EndpointSummary, find_endpoint
+
+TABS = {
+    "overview": "Overview", "features": "Features Analysis", "metrics": "Metrics", "rows": "Rows",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class OfEndpoint:
+    """What `endpoint_page.html` shows above each page of an endpoint."""
+
+    frame: Frame
+    endpoint: EndpointSummary
+    tabs: tuple[Link, ...]
+    tab: str
+
+
+def of_endpoint(asked: Asked, ranged: Ranged, tab: str) -> OfEndpoint:
+    """Of the endpoint that the address names, by id or name. Raises Problem 404."""
+    with asked.database.read() as connection:
+        frame = frame_of(connection, asked, "endpoints", ranged)
+        try:
+            endpoint = find_endpoint(connection, asked.looking, asked.path["uid"])
+        except ConfigError as error:
+            raise Problem(404, str(error), "endpoint") from None
+    tabs = tuple(Link(name, title, tab_address(asked, endpoint, name)) for name, title in TABS.items())
+    return OfEndpoint(frame, endpoint, tabs, tab)
+
+
+def tab_address(asked: Asked, endpoint: EndpointSummary, tab: str, /, **query: object) -> str:
+    """Of another page of the same endpoint, with the time range that is shown."""
+    places = () if tab == "overview" else (tab,)
+    return address(asked, "endpoints", endpoint.endpoint_id, *places, **query)

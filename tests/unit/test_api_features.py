@@ -1,0 +1,124 @@
+"""Features Analysis over HTTP, on a small project: the table, one feature, its file, what is missing."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from typer.testing import CliRunner
+
+from made_pages import UNTIL_US, WORST, Pages, rows_of, text_of
+from made_project import HOUR
+from modelmon.cli import app
+from modelmon.model import from_us
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
+    made = Pages(tmp_path_factory.mktemp("pages") / "project")
+    yield made
+    made.client.close()
+
+
+def test_the_most_changed_feature_is_first_with_what_happened_to_it(pages: Pages) -> None:
+    rows = rows_of(pages.get("features"))
+    assert len(rows) == 10
+    assert rows[0].startswith("feature_03 numeric")
+    assert "mean 0 → 125, 3.1 deviations up; ≥ 120: 0 % → 35 %" in rows[0]
+    scores = [float(each.split()[2]) for each in rows]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_the_number_is_that_of_status(pages: Pages) -> None:
+    said = CliRunner().invoke(
+        app, ["status", "--json", "--project-dir", str(pages.made.settings.project_dir)]
+    )
+    endpoints = msgspec.json.decode(said.stdout)["endpoints"]
+    endpoint = next(each for each in endpoints if each["endpoint_id"] == WORST)
+    (score,) = [
+        each["result_value"] for each in endpoint["verdicts"] if each["result_name"] == "feature_drift"
+    ]
+    page = pages.get(pages.link(pages.get("features"), "/feature?name=feature_03"))
+    shown = re.search(r'data-score="([^"]+)"', page)
+    assert shown is not None
+    assert float(shown[1]) == pytest.approx(score, rel=1e-4)
+    assert 'class="chart overlay"' in page
+
+
+def test_a_window_has_links_to_those_beside_it_and_the_time_range_stays(pages: Pages) -> None:
+    newest = pages.get("features?range=30d")
+    before = pages.link(newest, f"window={from_us(UNTIL_US - 2 * HOUR):%Y-%m-%dT%H}".replace(":", "%3A"))
+    assert "range=30d" in before
+    assert "/feature?" not in before
+    page = pages.get(before)
+    assert f"Window {from_us(UNTIL_US - 2 * HOUR):%Y-%m-%d %H:%M}" in text_of(page)
+    assert "After →" in page
+    assert "After →" not in newest
+
+
+def test_of_a_window_without_samples_there_are_numbers_and_it_says_so(pages: Pages) -> None:
+    old = f"{from_us(UNTIL_US - 30 * HOUR):%Y-%m-%dT%H:%M:%SZ}"
+    page = pages.get(f"features?window={old}")
+    assert "The samples of this window are deleted: its numbers are kept" in text_of(page)
+    assert len(rows_of(page)) == 10
+
+
+def test_the_bins_come_as_a_file_whose_rows_are_those_of_the_window(pages: Pages) -> None:
+    page = pages.get("feature?name=feature_03")
+    table = [*csv.DictReader(io.StringIO(pages.get(pages.link(page, "feature.csv"))))]
+    assert sum(int(each["reference_rows"]) for each in table) == 20_000
+    assert sum(float(each["share"]) for each in table) == pytest.approx(1)
+    assert table[-1]["bin"].startswith("≥")
+
+
+def test_the_feature_has_a_page_that_leads_back_and_to_its_rows(pages: Pages) -> None:
+    page = pages.get("feature?name=feature_03")
+    assert "feature=feature_03" in pages.link(page, "/rows?feature")
+    assert rows_of(pages.get(pages.link(page, "/features?window=")))[0].startswith("feature_03")
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("feature?name=feature_3", "has no feature 'feature_3'; did you mean feature_03?"),
+        ("features?window=2001-01-01", "has no window at 2001-01-01 00:00 UTC; they reach from"),
+        ("/projects/made/endpoints/model-000/features", "there is no 'model-000'; did you mean"),
+    ],
+)
+def test_what_is_not_there_is_named(pages: Pages, path: str, said: str) -> None:
+    assert said in text_of(pages.get(path, 404))
+
+
+def test_without_a_judged_window_the_page_says_what_to_do(tmp_path: Path) -> None:
+    pages = Pages(tmp_path / "project", endpoints=1, days=1)
+    pages.change("delete from windows")
+    pages.change("delete from app_stats")
+    said = text_of(pages.get("features"))
+    assert "No window has been judged yet" in said
+    assert "enable_model_monitoring" in said
+    pages.client.close()
+
+
+def test_without_a_reference_the_page_says_how_to_give_one_and_few_rows_are_named(tmp_path: Path) -> None:
+    pages = Pages(tmp_path / "project", endpoints=1, days=1)
+    pages.change("update endpoints set feature_stats = '{}'")
+    pages.change("update windows set rows = 7")
+    said = text_of(pages.get("features"))
+    assert "This endpoint has no reference" in said
+    assert "training_set=" in said
+    assert "no reference to compare with" in said
+    assert "7 rows are too few for a verdict" in said
+    pages.client.close()
+
+
+def test_a_hundred_features_stand_on_one_page_of_bounded_size(tmp_path: Path) -> None:
+    pages = Pages(tmp_path / "project", endpoints=1, features=100, days=2)
+    page = pages.get("features")
+    assert len(rows_of(page)) == 100
+    assert len(page) < 600_000
+    pages.client.close()
