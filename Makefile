@@ -66,7 +66,7 @@ docs: $(VENV)/.dev ## build the pages into build/docs; a warning is an error
 	@$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going docs build/docs
 	@echo "build/docs/index.html"
 
-services: $(VENV)/.dev ## install Kafka (needs java and mvn), MLRun, PostgreSQL and MariaDB (as root on Debian) for the tests
+services: $(VENV)/.dev ## install Kafka (needs java and mvn), MLRun, PostgreSQL, MariaDB and Prometheus (as root on Debian)
 	@$(BIN)/python -m tests.services.install
 
 bundle: $(VENV)/.dev ## dist/functions/<name>/: folders that nuctl deploy takes

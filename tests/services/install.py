@@ -2,8 +2,8 @@
 
     python -m tests.services.install [KAFKA-VERSION ...] [mlrun] [databases]
 
-Apache Kafka comes by Maven, MLRun by pip, PostgreSQL and MariaDB from Debian where we are root. Without
-arguments: all that the tests want.
+Apache Kafka comes by Maven, MLRun by pip; PostgreSQL, MariaDB and Prometheus from Debian where we are root.
+Without arguments: all that the tests want.
 
 The folder is $MODELMON_SERVICES, else $XDG_CACHE_HOME/modelmon/services, else ~/.cache/modelmon/services.
 """
@@ -93,11 +93,12 @@ def _fetch(version: str, partial: Path) -> None:
 
 
 def _install_databases() -> None:
-    from . import mariadb, postgres
+    from . import mariadb, postgres, prometheus
 
     for name, server, install in (
         ("PostgreSQL", postgres, postgres.install_postgres),
         ("MariaDB", mariadb, mariadb.install_mariadb),
+        ("Prometheus", prometheus, prometheus.install_prometheus),
     ):
         why_not = server.missing()
         print(why_not or f"{name} {'installed' if install() else 'is there already'}")

@@ -22,6 +22,7 @@ MODULES = (
     "modelmon.api.screens.incidents",
     "modelmon.api.screens.functions",
     "modelmon.api.rest.documents",
+    "modelmon.api.rest.metrics",
     "modelmon.api.rest.endpoints",
 )
 """Modules with a table ROUTES. Of two routes that match a path the earlier one answers."""

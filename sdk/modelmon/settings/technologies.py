@@ -10,6 +10,7 @@ TECHNOLOGIES = {
     "modelmon.streams.kafka_settings": "KafkaSettings",
     "modelmon.deploying.nuclio_settings": "NuclioSettings",
     "modelmon.ledger.access_settings": "AccessSettings",
+    "modelmon.export.export_settings": "ExportSettings",
 }
 """Module to the dataclass in it. Each declares settings only: it is imported with the first settings."""
 

@@ -66,11 +66,12 @@ def newest_values(
     series: SeriesStore,
     shown: Sequence[EndpointSummary],
     app_names: Collection[str] = (),
+    newest: int = NEWEST,
 ) -> Values:
-    """Of each app (of these, where some are named) what it gave of the NEWEST windows it has judged."""
+    """Of each app (of these, where some are named) what it gave of the `newest` windows it has judged."""
     with database.read() as connection:
-        newest = newest_done(connection, [each.endpoint_id for each in shown], NEWEST)
-    keys = [each.key for each in newest if not app_names or each.key.application_name in app_names]
+        found = newest_done(connection, [each.endpoint_id for each in shown], newest)
+    keys = [each.key for each in found if not app_names or each.key.application_name in app_names]
     return _split(read_windows(database, series, keys), shown)
 
 

@@ -1,0 +1,1 @@
+"""What is monitored, in the formats of other systems."""

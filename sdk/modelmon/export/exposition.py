@@ -1,0 +1,58 @@
+"""The text format of Prometheus, version 0.0.4."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+@dataclass(slots=True)
+class Family:
+    """One metric with its samples; `kind` is gauge or counter."""
+
+    name: str
+    kind: str
+    words: str
+    lines: list[str] = field(default_factory=list)
+
+    def add(self, value: float | None, **labels: str) -> None:
+        """A sample; of None there is none."""
+        if value is not None:
+            self.lines.append(f"{self.name}{_labels(labels)} {_number(value)}\n")
+
+
+def text(families: Iterable[Family]) -> str:
+    """Those that have samples.
+
+    >>> rows = Family("rows_total", "counter", "Rows.")
+    >>> rows.add(3, endpoint='a"b')
+    >>> print(text([rows]), end="")
+    # HELP rows_total Rows.
+    # TYPE rows_total counter
+    rows_total{endpoint="a\\\\"b"} 3
+    """
+    return "".join(
+        f"# HELP {each.name} {each.words}\n# TYPE {each.name} {each.kind}\n{''.join(each.lines)}"
+        for each in families
+        if each.lines
+    )
+
+
+def _labels(labels: Mapping[str, str]) -> str:
+    said = ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items())
+    return f"{{{said}}}" if said else ""
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+def _number(value: float) -> str:
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "+Inf" if value > 0 else "-Inf"
+    return repr(int(value)) if float(value).is_integer() and abs(value) < 2**53 else repr(float(value))

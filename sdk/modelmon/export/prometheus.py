@@ -1,0 +1,162 @@
+"""A project as Prometheus scrapes it: everything of the records, so every replica says the same."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, func, select
+
+from modelmon import __version__
+from modelmon.export.export_settings import ExportSettings
+from modelmon.export.exposition import Family
+from modelmon.ledger import dead_letters, heartbeats, registry
+from modelmon.ledger.incident_schema import incidents
+from modelmon.model import to_us
+from modelmon.settings import Settings
+from modelmon.sql.database import Database
+from modelmon.stores.series.base import SeriesStore
+from modelmon.views.endpoint_facts import Looking
+from modelmon.views.endpoints import EndpointPage, EndpointQuery, EndpointSummary, list_endpoints
+from modelmon.views.health import function_health
+from modelmon.views.lag import PartitionLag
+from modelmon.views.results import Metric, newest_values
+
+OUTCOMES = ("stored", "errors", "rejected")
+_STATUS = {0: "none", 1: "suspected", 2: "detected"}
+
+
+@dataclass(frozen=True, slots=True)
+class Scrape:
+    """One project at one moment. `lags` are of the streams that answered."""
+
+    database: Database
+    series: SeriesStore
+    settings: Settings
+    now_us: int
+    lags: Sequence[PartitionLag] = ()
+
+
+def families(scrapes: Iterable[Scrape]) -> list[Family]:
+    """Every metric, of each of these projects."""
+    made = _Families()
+    for scrape in scrapes:
+        made.take(scrape)
+    made["build_info"].add(1, version=__version__)
+    return made.all()
+
+
+_KNOWN = {
+    "rows_total": ("counter", "Rows by what became of them: stored, errors, rejected."),
+    "late_rows_total": ("counter", "Rows that came after their window was sent."),
+    "missing_events_total": ("counter", "Events that publishers counted and that never came."),
+    "status": ("gauge", "Worst status by kind of result: -1 none, 0 calm, 1 suspected, 2 detected."),
+    "endpoint_state": ("gauge", "1 for the state that the endpoint is in."),
+    "result": ("gauge", "Newest value of a result; none while it is stale."),
+    "metric": ("gauge", "Value of a metric in the newest window that was judged."),
+    "windows": ("gauge", "Windows by state."),
+    "last_request_timestamp_seconds": ("gauge", "Time of the newest request."),
+    "last_analyzed_timestamp_seconds": ("gauge", "End of the newest window that an application has judged."),
+    "endpoint_info": ("gauge", "1, with what the endpoint is."),
+    "endpoints": ("gauge", "Endpoints by state."),
+    "incidents_open": ("gauge", "Open incidents by the newest word and state."),
+    "lag_messages": ("gauge", "Messages that a group has not committed."),
+    "dead_letters": ("gauge", "Messages that were set aside."),
+    "function_healthy": ("gauge", "1 where a function does its work, be it late; else 0."),
+    "last_beat_timestamp_seconds": ("gauge", "When a function was heard last."),
+    "metrics_truncated": ("gauge", "1 where not every endpoint is here."),
+    "build_info": ("gauge", "1, with the version."),
+}
+
+
+class _Families:
+    def __init__(self) -> None:
+        self._made = {name: Family(f"modelmon_{name}", *told) for name, told in _KNOWN.items()}
+
+    def __getitem__(self, name: str) -> Family:
+        return self._made[name]
+
+    def all(self) -> list[Family]:
+        return [*self._made.values()]
+
+    def take(self, scrape: Scrape) -> None:
+        project = scrape.settings.project
+        most = scrape.settings.of(ExportSettings).metrics_max_endpoints
+        with scrape.database.read() as connection:
+            looking = Looking(scrape.now_us, scrape.settings)
+            page = list_endpoints(connection, looking, EndpointQuery(limit=most))
+            self._take_project(connection, project, scrape, page)
+        metrics = newest_values(scrape.database, scrape.series, page.endpoints, newest=1).metrics
+        names = dict(_names(page.endpoints))
+        for endpoint in page.endpoints:
+            self._take_endpoint(project, names[endpoint.endpoint_id], endpoint)
+        for metric in metrics:
+            self._take_metric(project, names[metric.endpoint_id], metric)
+        for lag in scrape.lags:
+            labels = {"stream": lag.stream, "group": lag.group, "partition": str(lag.partition)}
+            self["lag_messages"].add(lag.lag, project=project, **labels)
+
+    def _take_project(self, connection: Connection, project: str, scrape: Scrape, page: EndpointPage) -> None:
+        for state, many in page.by_state.items():
+            self["endpoints"].add(many, project=project, state=state)
+        self["metrics_truncated"].add(int(bool(page.after)), project=project)
+        self["dead_letters"].add(dead_letters.count(connection), project=project)
+        for status, state, many in _open_incidents(connection):
+            self["incidents_open"].add(many, project=project, status=_STATUS[status], state=state)
+        beats = heartbeats.by_function(connection)
+        for function in registry.list_functions(connection):
+            heard = beats.get(function.name, ())
+            if function.kind == "serving":
+                continue  # it answers for itself
+            labels = {"project": project, "function": function.name}
+            healthy = function_health(function.name, heard, scrape.now_us).healthy
+            self["function_healthy"].add(int(healthy), **labels)
+            if heard:
+                self["last_beat_timestamp_seconds"].add(heard[0].beat_us / 1e6, **labels)
+
+    def _take_endpoint(self, project: str, name: str, endpoint: EndpointSummary) -> None:
+        of = {"project": project, "endpoint": name}
+        for outcome in OUTCOMES:
+            self["rows_total"].add(getattr(endpoint, outcome), **of, outcome=outcome)
+        self["late_rows_total"].add(endpoint.late, **of)
+        self["missing_events_total"].add(endpoint.missing, **of)
+        for kind, status in endpoint.status.items():
+            self["status"].add(status, **of, kind=kind)
+        self["endpoint_state"].add(1, **of, state=endpoint.state)
+        for verdict in endpoint.verdicts:
+            if not verdict.stale:
+                labels = {"application": verdict.application_name, "result": verdict.result_name}
+                self["result"].add(verdict.result_value, **of, **labels)
+        for state, many in endpoint.windows.items():
+            self["windows"].add(many or None, **of, state=state)
+        self["last_request_timestamp_seconds"].add(_seconds(endpoint.last_request), **of)
+        for app in endpoint.apps:
+            labels = {"application": app.application_name}
+            self["last_analyzed_timestamp_seconds"].add(_seconds(app.last_analyzed), **of, **labels)
+        info = {"uid": endpoint.endpoint_id, "function": endpoint.function_name, "model": endpoint.model_uri}
+        self["endpoint_info"].add(1, **of, **info)
+
+    def _take_metric(self, project: str, name: str, metric: Metric) -> None:
+        labels = {"application": metric.application_name, "metric": metric.metric_name}
+        self["metric"].add(metric.metric_value, project=project, endpoint=name, **labels)
+
+
+def _names(shown: Sequence[EndpointSummary]) -> Iterator[tuple[str, str]]:
+    """Of each id a name that no other one has: two endpoints called alike are told apart by their id."""
+    alike = Counter(each.endpoint_name for each in shown)
+    for each in shown:
+        more = f" ({each.endpoint_id})" if alike[each.endpoint_name] > 1 else ""
+        yield each.endpoint_id, f"{each.endpoint_name}{more}"
+
+
+def _open_incidents(connection: Connection) -> Iterator[tuple[int, str, int]]:
+    keys = (incidents.c.status, incidents.c.state)
+    query = select(*keys, func.count()).where(incidents.c.resolved_us.is_(None)).group_by(*keys)
+    for row in connection.execute(query):
+        yield row[0], row[1], row[2]
+
+
+def _seconds(moment: datetime | None) -> float | None:
+    return None if moment is None else to_us(moment) / 1e6

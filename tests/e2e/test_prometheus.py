@@ -1,0 +1,66 @@
+"""A real Prometheus scrapes the page; its own tool checks what is served, and our alerting rules."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from made_project import APP, Made, Shape, make
+from modelmon.model import wall_clock_us
+from services.prometheus import Prometheus, missing, promtool
+
+HOUR_US = 3_600_000_000
+RULES = Path(__file__).parents[2] / "dashboards" / "prometheus"
+pytestmark = [pytest.mark.e2e, pytest.mark.skipif(bool(missing()), reason=missing())]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    until_us = wall_clock_us() // HOUR_US * HOUR_US  # verdicts of now: stale ones have no sample
+    return make(tmp_path_factory.mktemp("made") / "project", Shape(until_us))
+
+
+@pytest.fixture(scope="module")
+def page(made: Made) -> Iterator[str]:
+    command = [sys.executable, "-m", "modelmon", "dashboard", "--port", "0"]
+    folder = made.settings.project_dir
+    process = subprocess.Popen([*command, "--project-dir", folder], stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    found = next(
+        (hit[1] for line in process.stderr if (hit := re.search(r"http://(127\.0\.0\.1:\d+)", line))), ""
+    )
+    assert found, f"it ended with {process.wait()}"
+    yield found
+    process.terminate()
+    process.communicate(timeout=60)
+
+
+def test_promtool_is_content_with_the_rules_and_the_metrics(page: str) -> None:
+    assert "7 rules found" in promtool("check", "rules", "alerts.yaml", folder=RULES)
+    assert "SUCCESS" in promtool("test", "rules", "alerts_test.yaml", folder=RULES)
+    said = httpx.get(f"http://{page}/metrics", timeout=30).text
+    promtool("check", "metrics", folder=RULES, given=said)
+
+
+def test_prometheus_says_what_the_api_says(made: Made, page: str) -> None:
+    api = httpx.get(f"http://{page}/api/v1/projects/made/endpoints", timeout=30).json()
+    worst = api["endpoints"][0]
+    with Prometheus(page) as prometheus:
+        assert prometheus.ask('up{job="modelmon"} == 1')
+        asked = f'modelmon_rows_total{{endpoint="{worst["endpoint_name"]}",outcome="stored"}}'
+        (rows,) = prometheus.ask(asked)
+        assert float(rows["value"][1]) == worst["stored"]
+        (top,) = prometheus.ask(f'topk(1, modelmon_result{{application="{APP}"}})')
+        highest = max(
+            verdict["result_value"] for each in api["endpoints"] for verdict in each["verdicts"]
+            if not verdict["stale"]
+        )  # fmt: skip
+        assert float(top["value"][1]) == pytest.approx(highest, rel=1e-12)
+        counted = prometheus.ask("sum by (state) (modelmon_endpoint_state)")
+        assert {each["metric"]["state"]: int(each["value"][1]) for each in counted} == api["by_state"]

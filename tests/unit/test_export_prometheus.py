@@ -1,0 +1,135 @@
+"""What Prometheus is told: the numbers of the views, bounded, and nothing that is no word of now."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from api_client import ApiClient
+from made_project import APP, Made, Shape, make
+from modelmon.export.exposition import Family, text
+from modelmon.export.prometheus import Scrape, families
+from modelmon.ledger.records import open_records
+from modelmon.ledger.schema import endpoints
+from modelmon.settings import Settings
+from modelmon.stores.series import open_series
+from modelmon.views.endpoint_facts import Looking
+from modelmon.views.endpoints import EndpointQuery, list_endpoints
+from query_counter import counted
+
+UNTIL_US = 1_767_225_600_000_000
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    return make(tmp_path_factory.mktemp("made") / "project", Shape(UNTIL_US))
+
+
+@pytest.fixture(scope="module")
+def scrape(made: Made) -> Iterator[Scrape]:
+    records, series = open_records(made.settings), open_series(made.settings)
+    yield Scrape(records, series, made.settings, made.now_us)
+    records.close()
+    series.close()
+
+
+def samples(said: str) -> dict[str, float]:
+    found = re.findall(r"^(\w+(?:{.*})?) (\S+)$", said, re.MULTILINE)
+    assert len({name for name, _ in found}) == len(found), "a sample is there twice"
+    return {name: float(value) for name, value in found}
+
+
+def test_the_numbers_are_those_of_the_list(made: Made, scrape: Scrape) -> None:
+    found = samples(text(families([scrape])))
+    with scrape.database.read() as connection:
+        page = list_endpoints(connection, Looking(made.now_us, made.settings), EndpointQuery())
+    for each in page.endpoints:
+        of = f'{{project="made",endpoint="{each.endpoint_name}"'
+        assert found[f'modelmon_rows_total{of},outcome="stored"}}'] == each.stored
+        assert found[f'modelmon_endpoint_state{of},state="{each.state}"}}'] == 1
+        for kind, status in each.status.items():
+            assert found[f'modelmon_status{of},kind="{kind}"}}'] == status
+        for verdict in each.verdicts:
+            name = f'modelmon_result{of},application="{APP}",result="{verdict.result_name}"}}'
+            assert found.get(name) == (None if verdict.stale else verdict.result_value)
+    states = {name: value for name, value in found.items() if name.startswith("modelmon_endpoints{")}
+    assert sum(states.values()) == page.total
+
+
+def test_of_too_many_endpoints_the_worst_are_there_and_it_says_so(made: Made, scrape: Scrape) -> None:
+    few = Settings.load(
+        project="made", project_dir=made.settings.project_dir, environ={}, base_period=60,
+        metrics_max_endpoints=3,
+    )  # fmt: skip
+    found = samples(text(families([replace(scrape, settings=few)])))
+    infos = [name for name in found if name.startswith("modelmon_endpoint_info")]
+    assert len(infos) == 3
+    assert found['modelmon_metrics_truncated{project="made"}'] == 1
+    states = [name for name in found if name.startswith("modelmon_endpoint_state")]
+    assert all(re.search(r'state="(detected|failed|suspected)"', name) for name in states)
+
+
+def test_a_scrape_asks_as_much_whatever_lies_in_the_past(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    work = []
+    for days in (2, 8):
+        made = make(tmp_path_factory.mktemp("made") / "project", Shape(UNTIL_US, endpoints=10, days=days))
+        records, series = open_records(made.settings), open_series(made.settings)
+        with counted(records) as done:
+            families([Scrape(records, series, made.settings, made.now_us)])
+        records.close()
+        series.close()
+        work.append(done)
+    assert work[0].statements == work[1].statements
+    assert work[1].steps <= 1.2 * work[0].steps + 50
+
+
+def test_labels_are_escaped_and_a_missing_value_has_no_sample() -> None:
+    family = Family("x", "gauge", "Words.")
+    family.add(1.5, a='q"uo\\te\nline')
+    family.add(None, a="b")
+    assert text([family]).splitlines()[2:] == [r'x{a="q\"uo\\te\nline"} 1.5']
+    assert text([Family("y", "gauge", "Words.")]) == ""
+
+
+def test_the_route_answers_in_the_format_of_prometheus(made: Made) -> None:
+    client = ApiClient(made.settings)
+    found = client.get("/metrics")
+    client.close()
+    assert found.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert samples(found.text)["modelmon_dead_letters" + '{project="made"}'] == 0
+
+
+def test_metrics_are_open_only_where_a_setting_says_so(tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("shop")
+    for opened, status in (("health", 401), ("health,metrics", 200)):
+        settings = Settings.load(
+            project="shop", project_dir=str(folder), environ={}, auth="token", auth_open=opened
+        )
+        client = ApiClient(settings)
+        assert client.get("/metrics").status_code == status
+        client.close()
+
+
+def test_two_endpoints_of_one_name_are_told_apart(made: Made, scrape: Scrape) -> None:
+    with scrape.database.write() as connection:
+        alike = endpoints.c.name == "model-0008"
+        connection.execute(update(endpoints).where(alike).values(name="model-0009"))
+    found = samples(text(families([scrape])))
+    with scrape.database.write() as connection:
+        ours = endpoints.c.endpoint_id == f"{8:032x}"
+        connection.execute(update(endpoints).where(ours).values(name="model-0008"))
+    assert sum(f"model-0009 ({8:032x})" in name for name in found) > 0
+
+
+def test_every_metric_is_in_the_docs_and_every_one_there_exists(scrape: Scrape) -> None:
+    page = (Path(__file__).parents[2] / "docs/how-to/prometheus-and-grafana.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `(modelmon_\w+)`", page, re.MULTILINE)) == {
+        family.name for family in families([scrape])
+    }
