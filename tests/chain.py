@@ -30,7 +30,7 @@ from modelmon.views.endpoint_facts import Looking
 from modelmon.views.endpoints import read_summaries
 from modelmon.views.traffic import read_traffic_buckets
 from modelmon.views.windows import list_windows
-from modelmon.windows import State as WindowState
+from modelmon.windows import WindowState
 from modelmon.wire import ServingEvent, write_event
 
 APP = "histogram-data-drift"

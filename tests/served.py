@@ -19,7 +19,7 @@ from modelmon.settings import Settings
 from modelmon.stores.series import open_series
 from modelmon.stores.series.acknowledged_points import read_all_values
 from modelmon.views.windows import list_windows
-from modelmon.windows import State
+from modelmon.windows import WindowState
 from project_support import make
 
 SHIFTS = {"same": 0.0, "drifted": 3.0}
@@ -79,7 +79,7 @@ class Served:
         points = list(read_all_values(database, series, names, 0, FAR_US, APP))
         database.close()
         series.close()
-        judged = [window for window in windows if window.state is State.DONE]
+        judged = [window for window in windows if window.state is WindowState.DONE]
         if len(judged) < max(len(windows), MINUTES * len(SHIFTS)):
             return {}
         return {

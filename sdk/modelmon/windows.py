@@ -86,7 +86,7 @@ class Closing(Enum):
         return self in (Closing.PASSED, Closing.SILENT, Closing.COMPLETED)
 
 
-class State(Enum):
+class WindowState(Enum):
     """Where a window stands, derived from its revisions."""
 
     WAITING = "waiting"  # not all of its rows have been sent to the app
@@ -255,14 +255,18 @@ def has_tries_left(sends: int, attempts: int, allowed: int) -> bool:
     return max(sends, attempts) < allowed
 
 
-def state_of(*, waiting: bool, unanswered: bool, outcome: str, checked: bool, tries_left: bool) -> State:
+def state_of(
+    *, waiting: bool, unanswered: bool, outcome: str, checked: bool, tries_left: bool
+) -> WindowState:
     """Where a window stands. `waiting`: rows came that the app was not sent; `unanswered`: it did not
     answer what it was sent; `checked`: the controller will look at it again."""
     if waiting:
-        return State.WAITING
+        return WindowState.WAITING
     if unanswered:
-        return State.SENT if checked else State.FAILED  # no answer came, however often it was sent
+        return (
+            WindowState.SENT if checked else WindowState.FAILED
+        )  # no answer came, however often it was sent
     if outcome == DONE:
-        return State.DONE
+        return WindowState.DONE
     again = checked and (tries_left or outcome == UNAVAILABLE)
-    return State.RETRYING if again else State.FAILED
+    return WindowState.RETRYING if again else WindowState.FAILED

@@ -23,13 +23,13 @@ from modelmon.errors import ConfigError
 from modelmon.ledger.records import open_records
 from modelmon.streams import open_stream
 from modelmon.views.windows import WindowView, list_windows
-from modelmon.windows import State
+from modelmon.windows import WindowState
 from repeating import times
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 EVENTS = 3000
-FAILED = (State.FAILED, State.RETRYING)
+FAILED = (WindowState.FAILED, WindowState.RETRYING)
 PIECES = 30
 
 

@@ -15,7 +15,7 @@ from deploying import eventually
 from modelmon import wire
 from modelmon.model import Message
 from modelmon.streams import open_stream
-from modelmon.windows import State as WindowState
+from modelmon.windows import WindowState
 from services import kafka
 
 pytestmark = [*kafka.NEEDS_KAFKA, pytest.mark.slow, pytest.mark.timeout(900)]

@@ -104,10 +104,10 @@ def test_every_step_of_a_walk_stands_in_the_file_that_is_named_for_it() -> None:
 
 
 def test_each_state_of_an_incident_and_each_word_of_a_status_is_in_the_glossary() -> None:
-    from modelmon.incidents import State
+    from modelmon.incidents import IncidentState
 
     defined = re.findall(r"^\| ([^|]+) \|", text("docs/explanation/concepts.md"), re.MULTILINE)
-    assert {state.value for state in State} <= set(defined)
+    assert {state.value for state in IncidentState} <= set(defined)
     assert {"watermark", "dead letter", "prediction", "actual", "outbox", "view", "verdict"} <= set(defined)
 
 

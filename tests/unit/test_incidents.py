@@ -13,11 +13,11 @@ from modelmon.incidents import (
     RESULT_STATUS,
     Course,
     Episode,
-    Event,
-    Finding,
+    IncidentState,
     Said,
-    State,
+    Transition,
     Watch,
+    WindowFinding,
     event_kind,
     follow,
     following,
@@ -32,11 +32,11 @@ SAID = {"-": Said.SILENT, "c": Said.CALM, "s": Said.SUSPECTED, "d": Said.DETECTE
         "f": Said.FAILING}  # fmt: skip
 
 
-def finding(number: int, said: str, revision: int = 1) -> Finding:
-    return Finding(10 * number, 10 * number + 10, SAID[said], revision)
+def finding(number: int, said: str, revision: int = 1) -> WindowFinding:
+    return WindowFinding(10 * number, 10 * number + 10, SAID[said], revision)
 
 
-def watch(*findings: Finding) -> tuple[Watch, list[list[Event]]]:
+def watch(*findings: WindowFinding) -> tuple[Watch, list[list[Transition]]]:
     """The watch in the end, and the events of each finding."""
     state, told = Watch(), []
     for each in findings:
@@ -45,12 +45,12 @@ def watch(*findings: Finding) -> tuple[Watch, list[list[Event]]]:
     return state, told
 
 
-def of(windows: str) -> tuple[Watch, list[list[Event]]]:
+def of(windows: str) -> tuple[Watch, list[list[Transition]]]:
     """What windows come to that say this, one after the other; a blank is a window that never was."""
     return watch(*[finding(number, said) for number, said in enumerate(windows) if said != " "])
 
 
-def states(told: list[list[Event]]) -> list[str]:
+def states(told: list[list[Transition]]) -> list[str]:
     return [event.after.value for events in told for event in events]
 
 
@@ -139,13 +139,13 @@ def test_the_events_of_windows_that_come_in_their_order(windows, told):
 @pytest.mark.parametrize(
     ("windows", "expected"),
     [
-        ("d", Episode(0, 0, State.RAISED, 2, 1, 1, 0)),
-        ("s", Episode(0, 0, State.RAISED, 1, 1, 0)),
-        ("cs-dds", Episode(10, 50, State.EASED, 1, 4, 2, 30)),
-        ("cs dc", Episode(10, 30, State.RESOLVED, 2, 2, 1, 30, 40)),
-        ("dp", Episode(0, 10, State.RAISED, 2, 2, 1, 0)),
-        ("f", Episode(0, 0, State.PENDING)),
-        ("fd", Episode(0, 10, State.RAISED, 2, 1, 1, 10)),
+        ("d", Episode(0, 0, IncidentState.RAISED, 2, 1, 1, 0)),
+        ("s", Episode(0, 0, IncidentState.RAISED, 1, 1, 0)),
+        ("cs-dds", Episode(10, 50, IncidentState.EASED, 1, 4, 2, 30)),
+        ("cs dc", Episode(10, 30, IncidentState.RESOLVED, 2, 2, 1, 30, 40)),
+        ("dp", Episode(0, 10, IncidentState.RAISED, 2, 2, 1, 0)),
+        ("f", Episode(0, 0, IncidentState.PENDING)),
+        ("fd", Episode(0, 10, IncidentState.RAISED, 2, 1, 1, 10)),
     ],
 )
 def test_an_episode_says_when_it_began_was_detected_and_ended_and_how_many_windows_it_has(windows, expected):
@@ -193,20 +193,20 @@ def test_an_answer_that_comes_again_says_nothing():
 def test_an_older_window_that_comes_late_is_raised_and_ends_with_the_calm_one_after_it():
     state, told = watch(finding(1, "c"), finding(2, "c"), finding(0, "d"))
     assert states(told) == ["raised", "resolved"]
-    assert found(state) == [Episode(0, 0, State.RESOLVED, 2, 1, 1, 0, 10)]
+    assert found(state) == [Episode(0, 0, IncidentState.RESOLVED, 2, 1, 1, 0, 10)]
 
 
 def test_an_older_window_that_comes_late_makes_the_incident_begin_earlier():
     state, told = watch(finding(1, "s"), finding(0, "d"))
     assert states(told) == ["raised", "escalated", "eased"]
     assert told[-1][0].why == following.LATE
-    assert found(state) == [Episode(0, 10, State.EASED, 1, 2, 1, 0)]
+    assert found(state) == [Episode(0, 10, IncidentState.EASED, 1, 2, 1, 0)]
 
 
 def test_a_window_that_is_worse_when_it_is_judged_again_escalates_its_incident():
     state, told = watch(finding(0, "s"), finding(0, "d", 2), finding(0, "s", 3))
     assert states(told) == ["raised", "escalated", "eased"]
-    assert found(state) == [Episode(0, 0, State.RAISED, 1, 1, 0)]
+    assert found(state) == [Episode(0, 0, IncidentState.RAISED, 1, 1, 0)]
 
 
 def test_a_calm_window_that_is_withdrawn_opens_the_incident_again():
@@ -215,7 +215,7 @@ def test_a_calm_window_that_is_withdrawn_opens_the_incident_again():
     assert [each.episode.windows for each in state.incidents] == [2]
 
 
-def numbered(*findings: Finding) -> tuple[Watch, list[list[tuple[int | None, str]]]]:
+def numbered(*findings: WindowFinding) -> tuple[Watch, list[list[tuple[int | None, str]]]]:
     """As the ledger does it: each new incident gets the next number."""
     from dataclasses import replace
 
@@ -252,7 +252,7 @@ def test_two_incidents_that_become_one_keep_the_newer_number():
 
 
 @st.composite
-def deliveries(draw: st.DrawFn) -> tuple[list[Finding], list[Finding]]:
+def deliveries(draw: st.DrawFn) -> tuple[list[WindowFinding], list[WindowFinding]]:
     """Findings in the order of their windows, and any order of them with repetitions."""
     windows = draw(st.lists(st.sampled_from("--ccssddpp "), min_size=1, max_size=12))
     ordered = [
@@ -298,7 +298,7 @@ def test_what_is_told_of_an_incident_begins_with_raised_and_follows_from_what_wa
 @given(deliveries())
 def test_a_course_has_each_window_once_in_order_with_what_it_said_last(both):
     _, any_order = both
-    said: dict[int, Finding] = {}
+    said: dict[int, WindowFinding] = {}
     for each in any_order:
         if each.start_us not in said or said[each.start_us].revision <= each.revision:
             said[each.start_us] = each
@@ -321,7 +321,7 @@ def test_a_year_of_calm_windows_is_one_run():
 def test_windows_of_another_length_are_told_apart_wherever_they_lie():
     course = Course()
     for start, end in [(0, 10), (10, 20), (20, 30), (15, 30), (40, 100), (5, 10)]:
-        course = course.note(Finding(start, end, Said.CALM))
+        course = course.note(WindowFinding(start, end, Said.CALM))
     assert [(run.first_us, run.length_us, run.windows) for run in course.runs] == [
         (0, 10, 1), (5, 5, 1), (10, 10, 1), (15, 15, 1), (20, 10, 1), (40, 60, 1),
     ]  # fmt: skip

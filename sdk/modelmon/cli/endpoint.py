@@ -159,11 +159,11 @@ def _print_head(entry: EndpointSummary) -> None:
 
 def _print_windows(windows: Sequence[WindowView]) -> None:
     from modelmon.views.results_in_words import first_line
-    from modelmon.windows import State
+    from modelmon.windows import WindowState
 
     rows = []
     for window in windows[:SHOWN]:
-        is_done = window.state is State.DONE
+        is_done = window.state is WindowState.DONE
         said = ", ".join([window.state.value, *window.states])
         error = f": {first_line(window.error)}" if window.error and not is_done else ""
         cells = (window.application_name, _span(window.start_infer_time, window.end_infer_time), said + error)

@@ -6,9 +6,9 @@ the windows, whatever order the answers came in. An *incident* is an episode tha
 keeps its number while late answers change its windows.
 """
 
-from modelmon.incidents.course import Course, Finding, Said
-from modelmon.incidents.episodes import Episode, State
-from modelmon.incidents.following import Change, Event, Incident, Reason, Watch, follow
+from modelmon.incidents.course import Course, Said, WindowFinding
+from modelmon.incidents.episodes import Episode, IncidentState
+from modelmon.incidents.following import IncidentChange, NumberedEpisode, Reason, Transition, Watch, follow
 from modelmon.incidents.rules import (
     APP_FAILED,
     RESULT_STATUS,
@@ -22,17 +22,17 @@ from modelmon.incidents.rules import (
 __all__ = [
     "APP_FAILED",
     "RESULT_STATUS",
-    "Change",
     "Course",
     "Episode",
-    "Event",
-    "Finding",
-    "Incident",
+    "IncidentChange",
     "IncidentKey",
+    "IncidentState",
+    "NumberedEpisode",
     "Reason",
     "Said",
-    "State",
+    "Transition",
     "Watch",
+    "WindowFinding",
     "event_kind",
     "follow",
     "severity",

@@ -31,7 +31,7 @@ class Said(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class WindowFinding:
     """What a rule found in one window, at this revision of its contents."""
 
     start_us: int
@@ -63,7 +63,7 @@ class Run(NamedTuple):
 class Course:
     """Every window that was found something of, in order; a calm year is one run.
 
-    >>> course = Course().note(Finding(0, 10, Said.CALM)).note(Finding(10, 20, Said.CALM))
+    >>> course = Course().note(WindowFinding(0, 10, Said.CALM)).note(WindowFinding(10, 20, Said.CALM))
     >>> [(run.first_us, run.windows) for run in course.runs]
     [(0, 2)]
     """
@@ -81,7 +81,7 @@ class Course:
         """The index of the last run that begins there or before; -1: none does."""
         return bisect_right(self.runs, start_us, key=lambda run: run.first_us) - 1
 
-    def note(self, finding: Finding) -> Course:
+    def note(self, finding: WindowFinding) -> Course:
         """The course with this finding: the same one when it says nothing new, or is of a lower revision."""
         known = self.at(finding.start_us)
         if known is not None and not _replaces(finding, known):
@@ -101,7 +101,7 @@ class Course:
         return Course((*self.runs[: max(0, place - 1)], *_joined(around), *self.runs[place + 2 :]))
 
 
-def _replaces(finding: Finding, known: Run) -> bool:
+def _replaces(finding: WindowFinding, known: Run) -> bool:
     if finding.said is Said.FAILING:  # what was found stands until the last try
         return finding.revision > known.revision and not known.said.is_bad
     if finding.revision != known.revision:

@@ -9,7 +9,7 @@ from enum import Enum
 from modelmon.incidents.course import Run, Said
 
 
-class State(Enum):
+class IncidentState(Enum):
     """How an incident stands. RAISED: as it was raised, suspected or detected."""
 
     PENDING = "pending"  # may yet come right by itself; nobody is told
@@ -29,7 +29,7 @@ class Episode:
 
     first_us: int
     last_us: int
-    state: State
+    state: IncidentState
     status: int = 0
     windows: int = 0
     detected: int = 0
@@ -49,18 +49,18 @@ def episodes(runs: Iterable[Run], carried: Episode | None = None) -> list[Episod
     for run in runs:
         if run.said is Said.CALM:
             if episode is not None and not episode.is_pending:
-                found.append(replace(episode, state=State.RESOLVED, ended_us=run.first_us))
+                found.append(replace(episode, state=IncidentState.RESOLVED, ended_us=run.first_us))
             episode = None
         elif run.said.is_bad:
             episode = _worse(episode, run)
         elif run.said is Said.FAILING and episode is None:
-            episode = Episode(run.first_us, run.last_us, State.PENDING)
+            episode = Episode(run.first_us, run.last_us, IncidentState.PENDING)
     return found if episode is None else [*found, episode]
 
 
 def _worse(episode: Episode | None, run: Run) -> Episode:
     """The episode with the bad windows of a run."""
-    known = episode or Episode(run.first_us, run.last_us, State.PENDING)
+    known = episode or Episode(run.first_us, run.last_us, IncidentState.PENDING)
     is_detected = run.said is Said.DETECTED
     # A part of a window may not be detected: that it is suspected eases nothing.
     status = max(known.status, 1) if run.said is Said.PARTLY else 1 + is_detected
@@ -75,9 +75,9 @@ def _worse(episode: Episode | None, run: Run) -> Episode:
     )
 
 
-def _state(known: Episode, status: int) -> State:
+def _state(known: Episode, status: int) -> IncidentState:
     if known.is_pending:
-        return State.RAISED
+        return IncidentState.RAISED
     if status == known.status:
         return known.state
-    return State.ESCALATED if status > known.status else State.EASED
+    return IncidentState.ESCALATED if status > known.status else IncidentState.EASED

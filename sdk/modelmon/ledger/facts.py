@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modelmon.incidents import State
+from modelmon.incidents import IncidentState
 from modelmon.ledger import outbox
 from modelmon.ledger.incidents import Told
 from modelmon.ledger.outbox import Fact
@@ -10,10 +10,10 @@ from modelmon.model import Endpoint
 from modelmon.wire import write_moment
 
 _KINDS = {
-    State.RAISED: outbox.INCIDENT_RAISED,
-    State.ESCALATED: outbox.INCIDENT_ESCALATED,
-    State.EASED: outbox.INCIDENT_EASED,
-    State.RESOLVED: outbox.INCIDENT_RESOLVED,
+    IncidentState.RAISED: outbox.INCIDENT_RAISED,
+    IncidentState.ESCALATED: outbox.INCIDENT_ESCALATED,
+    IncidentState.EASED: outbox.INCIDENT_EASED,
+    IncidentState.RESOLVED: outbox.INCIDENT_RESOLVED,
 }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Row
 
-from modelmon.incidents import Course, Episode, Incident, IncidentKey, Reason, State, Watch
+from modelmon.incidents import Course, Episode, IncidentKey, IncidentState, NumberedEpisode, Reason, Watch
 from modelmon.incidents.course import Run
 from modelmon.ledger.incident_schema import incidents
 
@@ -35,15 +35,15 @@ def watch_values(key: IncidentKey, watch: Watch) -> dict[str, Any]:
     return {**key._asdict(), "runs": runs, "horizon_us": watch.horizon_us, "carried": carried}
 
 
-def read_incident(row: Row[Any]) -> Incident:
+def read_incident(row: Row[Any]) -> NumberedEpisode:
     """The incident of a row."""
-    state = State(row.state)
+    state = IncidentState(row.state)
     reason = Reason(row.reason) if row.reason else None
     episode = Episode(state=state, **{name: getattr(row, name) for name in _SPAN})
-    return Incident(row.incident_id, episode, state, reason)
+    return NumberedEpisode(row.incident_id, episode, state, reason)
 
 
-def incident_values(incident: Incident) -> dict[str, Any]:
+def incident_values(incident: NumberedEpisode) -> dict[str, Any]:
     """What the row of an incident takes from it."""
     reason = "" if incident.reason is None else incident.reason.value
     spans = {name: getattr(incident.episode, name) for name in _SPAN}

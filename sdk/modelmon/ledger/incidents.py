@@ -11,15 +11,15 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, 
 from modelmon.incidents import (
     APP_FAILED,
     RESULT_STATUS,
-    Change,
-    Event,
-    Finding,
-    Incident,
+    IncidentChange,
     IncidentKey,
+    IncidentState,
+    NumberedEpisode,
     Reason,
     Said,
-    State,
+    Transition,
     Watch,
+    WindowFinding,
     event_kind,
     follow,
     severity,
@@ -42,7 +42,7 @@ from modelmon.ledger.window_keys import key_values
 from modelmon.model import ResultKindApp, ValuePoint
 from modelmon.sql.statements import chunks, insert_missing, upsert
 
-_WORSE = {State.RAISED, State.ESCALATED}
+_WORSE = {IncidentState.RAISED, IncidentState.ESCALATED}
 
 # Built once: building a statement costs more than running it.
 _WATCHES = (
@@ -53,14 +53,14 @@ _WATCHES = (
     .order_by(watches.c.rule, watches.c.result_name)
     .with_for_update()
 )
-_OPEN = [state.value for state in State if state is not State.RESOLVED]
+_OPEN = [state.value for state in IncidentState if state is not IncidentState.RESOLVED]
 _OF_BOTH = select(incidents).where(
     incidents.c.endpoint_id == bindparam("an_endpoint"), incidents.c.application_name == bindparam("an_app")
 )
 _INCIDENTS = union_all(  # two ranges: those that are open, and those that a late window may change
     _OF_BOTH.where(incidents.c.state.in_(_OPEN)),
     _OF_BOTH.where(
-        incidents.c.state == State.RESOLVED.value,
+        incidents.c.state == IncidentState.RESOLVED.value,
         incidents.c.ended_us >= bindparam("a_start"),
         incidents.c.reason == Reason.CALM.value,
     ),
@@ -74,7 +74,7 @@ class Told:
     """An event of an incident, and the incident's row as it is in the end. `window` is the one that it came
     of, None where it was ended by something else."""
 
-    event: Event
+    event: Transition
     incident: Row[Any]
     endpoint_name: str
     window: tuple[int, int] | None = None
@@ -114,7 +114,7 @@ def settle(connection: Connection, report: Report, *, final: bool, whole: bool, 
     told: list[Told] = []
     changed: dict[IncidentKey, Watch] = {}
     for key, each in found.items():
-        finding = Finding(report.key.start_us, report.end_us, each.said, report.revision)
+        finding = WindowFinding(report.key.start_us, report.end_us, each.said, report.revision)
         changed[key], changes = follow(known[key], finding)
         if changed[key] is known[key]:
             continue
@@ -149,7 +149,7 @@ def reset(connection: Connection, incident_id: int, now_us: int) -> list[Told]:
     """Resolve an open incident because a person says so: what was found so far is done with, a window that
     comes after it raises a new one. Nothing changes where there is none, or it is pending or resolved."""
     row = connection.execute(_ONE, {"an_id": incident_id}).one_or_none()
-    if row is None or row.state in (State.PENDING.value, State.RESOLVED.value):
+    if row is None or row.state in (IncidentState.PENDING.value, IncidentState.RESOLVED.value):
         return []
     key = key_of(row)
     same = and_(*(watches.c[name] == value for name, value in key._asdict().items()))
@@ -188,7 +188,7 @@ def _lock(connection: Connection, report: Report, found: Iterable[IncidentKey]) 
     if missing:
         insert_missing(connection, watches, [watch_values(key, Watch()) for key in missing])
         rows = {key_of(row): row for row in connection.execute(_WATCHES, place)}
-    known: dict[IncidentKey, list[Incident]] = {key: [] for key in rows}
+    known: dict[IncidentKey, list[NumberedEpisode]] = {key: [] for key in rows}
     for row in connection.execute(_INCIDENTS, place):
         known[key_of(row)].append(read_incident(row))
     return {key: replace(read_watch(row), incidents=tuple(known[key])) for key, row in rows.items()}
@@ -204,7 +204,7 @@ def _keep_evidence(
     key: IncidentKey,
     found: _Found,
     before: Watch,
-    changes: Iterable[Change],
+    changes: Iterable[IncidentChange],
 ) -> None:
     """Of windows that something was found in, now or when they were judged before."""
     known = before.course.at(report.key.start_us)
@@ -215,7 +215,12 @@ def _keep_evidence(
 
 
 def _change(
-    connection: Connection, report: Report, key: IncidentKey, found: _Found, change: Change, now_us: int
+    connection: Connection,
+    report: Report,
+    key: IncidentKey,
+    found: _Found,
+    change: IncidentChange,
+    now_us: int,
 ) -> list[Told]:
     if change.after is None:
         if change.before is not None:
@@ -226,13 +231,15 @@ def _change(
     return _note(connection, incident_id, change.events, report.endpoint_name, window, now_us)
 
 
-def _store(connection: Connection, key: IncidentKey, found: _Found, change: Change, now_us: int) -> int:
+def _store(
+    connection: Connection, key: IncidentKey, found: _Found, change: IncidentChange, now_us: int
+) -> int:
     """Write the incident's row; returns its number."""
     incident = change.after
     assert incident is not None, "what is gone is forgotten"
     values = incident_values(incident)
-    raised = [event for event in change.events if event.after is State.RAISED]
-    if change.before is None or (change.before.state is State.PENDING and raised):
+    raised = [event for event in change.events if event.after is IncidentState.RAISED]
+    if change.before is None or (change.before.state is IncidentState.PENDING and raised):
         values["raised_us"] = now_us
     if change.events:
         values |= {"changed_us": now_us, "resolved_us": now_us if incident.reason else None}
@@ -247,7 +254,7 @@ def _store(connection: Connection, key: IncidentKey, found: _Found, change: Chan
     return incident.number
 
 
-def _worst(connection: Connection, key: IncidentKey, incident: Incident) -> dict[str, Any]:
+def _worst(connection: Connection, key: IncidentKey, incident: NumberedEpisode) -> dict[str, Any]:
     row = evidence.worst(connection, key, incident.episode)
     if row is None:  # pruned
         return {} if incident.number else {"worst_us": incident.episode.first_us, "detail": ""}
@@ -258,7 +265,7 @@ def _worst(connection: Connection, key: IncidentKey, incident: Incident) -> dict
 def _note(
     connection: Connection,
     incident_id: int,
-    events: Iterable[Event],
+    events: Iterable[Transition],
     endpoint_name: str,
     window: tuple[int, int] | None,
     now_us: int,
@@ -276,10 +283,14 @@ def _note(
         return []
     connection.execute(incident_events.insert(), rows)
     row = connection.execute(_ONE, {"an_id": incident_id}).one()
-    return [Told(event, row, endpoint_name, window) for event in events if event.after is not State.PENDING]
+    return [
+        Told(event, row, endpoint_name, window)
+        for event in events
+        if event.after is not IncidentState.PENDING
+    ]
 
 
-def _forget(connection: Connection, pending: Incident) -> None:
+def _forget(connection: Connection, pending: NumberedEpisode) -> None:
     """Delete what was pending and came right: nobody was told of it."""
     for table in (incident_events, incidents):
         connection.execute(delete(table).where(table.c.incident_id == pending.number))
@@ -296,12 +307,12 @@ def _end(connection: Connection, which: ColumnElement[bool], reason: Reason, now
     names = _names(connection, {row.endpoint_id for row in rows})
     for row in sorted(rows, key=lambda row: row.incident_id):
         incident = read_incident(row)
-        if incident.state is State.PENDING:
+        if incident.state is IncidentState.PENDING:
             _forget(connection, incident)
             continue
-        values = {"state": State.RESOLVED.value, "reason": reason.value}
+        values = {"state": IncidentState.RESOLVED.value, "reason": reason.value}
         _update(connection, row.incident_id, {**values, "changed_us": now_us, "resolved_us": now_us})
-        event = Event(incident.state, State.RESOLVED, row.status, row.last_us, reason.value)
+        event = Transition(incident.state, IncidentState.RESOLVED, row.status, row.last_us, reason.value)
         told += _note(connection, row.incident_id, [event], names.get(row.endpoint_id, ""), None, now_us)
     return told
 

@@ -8,7 +8,16 @@ from typing import Any
 
 from sqlalchemy import Connection, MetaData, Row, Table, inspect, select
 
-from modelmon.incidents import APP_FAILED, RESULT_STATUS, Course, Finding, IncidentKey, Said, State, Watch
+from modelmon.incidents import (
+    APP_FAILED,
+    RESULT_STATUS,
+    Course,
+    IncidentKey,
+    IncidentState,
+    Said,
+    Watch,
+    WindowFinding,
+)
 from modelmon.incidents.episodes import Episode, episodes
 from modelmon.ledger.incident_rows import insert_incident, watch_values
 from modelmon.ledger.incident_schema import incident_events, incident_windows, watches
@@ -67,7 +76,7 @@ def _course(group: Sequence[Row[Any]], ends: dict[int, int]) -> Course:
     course = Course()
     for row in group:
         end_us = ends.get(row.start_us, row.start_us + _WINDOW_US)
-        course = course.note(Finding(row.start_us, end_us, _said(row), row.revision))
+        course = course.note(WindowFinding(row.start_us, end_us, _said(row), row.revision))
     return course
 
 
@@ -89,7 +98,10 @@ def _insert(
     ends: dict[int, int],
 ) -> None:
     worst = max(group, key=lambda row: (_said(row), row.value or 0.0))
-    raised_us, state = min(row.raised_us for row in group), episode.state if is_open else State.RESOLVED
+    raised_us, state = (
+        min(row.raised_us for row in group),
+        episode.state if is_open else IncidentState.RESOLVED,
+    )
     resolved_us = None if is_open else max(row.resolved_us for row in group)
     values = {
         **key._asdict(), "kind": _kind(worst), "state": state.value, "reason": "" if is_open else "calm",

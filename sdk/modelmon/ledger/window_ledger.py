@@ -64,7 +64,7 @@ class Watched:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class WindowChange:
     """New rows inside a window. `late` counts those that came after the window had been sent."""
 
     key: WindowKey
@@ -170,7 +170,7 @@ def read_revisions(
 
 
 def want(
-    connection: Connection, changes: Sequence[Change], now_us: int, *, as_they_are: bool = False
+    connection: Connection, changes: Sequence[WindowChange], now_us: int, *, as_they_are: bool = False
 ) -> None:
     """Want a new revision of each of these windows; those without a row get one. `as_they_are`: their rows
     have not changed, so that no grace is waited for."""

@@ -15,7 +15,7 @@ from modelmon.ledger import batches
 from modelmon.ledger import window_ledger as ledger
 from modelmon.ledger.registry import RegisteredApp
 from modelmon.ledger.schema import files, windows
-from modelmon.ledger.window_ledger import Change, Watched
+from modelmon.ledger.window_ledger import Watched, WindowChange
 from modelmon.model import MINUTE_US, WindowKey
 from modelmon.sql.database import Database
 from modelmon.stores.series.base import SeriesStore
@@ -121,7 +121,7 @@ def ask(
     """Want every window that is kept once more, or those alone that were not known before; returns how many
     of these there were."""
     changes = [
-        Change(
+        WindowChange(
             WindowKey(each.watched.endpoint_id, application_name, span.start_us),
             span.end_us,
             max(now_us, _due_us(span, each.watched, now_us, grace_us)),

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Select, or_, select, union_all
 
 from modelmon.errors import ConfigError
-from modelmon.incidents import State
+from modelmon.incidents import IncidentState
 from modelmon.ledger.incident_schema import incidents
 from modelmon.model import to_us
 from modelmon.sql.statements import chunks
@@ -144,7 +144,7 @@ def _subjects(
     ids: list[str | None] = [None] if endpoint_ids is None else [*sorted(set(endpoint_ids))]
     names: list[str | None] = [*sorted(set(apps))] or [None]
     for endpoint_id, app in product(ids, names):
-        found = [incidents.c.state == State.RESOLVED.value]
+        found = [incidents.c.state == IncidentState.RESOLVED.value]
         if endpoint_id is not None:
             found.append(incidents.c.endpoint_id == endpoint_id)
         if app is not None:

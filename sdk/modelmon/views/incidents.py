@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import Connection, Row, Select, select
 
-from modelmon.incidents import APP_FAILED, IncidentKey, State, event_kind, severity
+from modelmon.incidents import APP_FAILED, IncidentKey, IncidentState, event_kind, severity
 from modelmon.ledger.incident_schema import incident_events, incident_windows, incidents
 from modelmon.ledger.schema import endpoints
 from modelmon.model import from_us, to_us
@@ -126,7 +126,7 @@ def open_alarms(connection: Connection, endpoint_ids: Collection[str] | None) ->
     )  # fmt: skip
     query = (
         select(*(incidents.c[name] for name in names))
-        .where(incidents.c.resolved_us.is_(None), incidents.c.state != State.PENDING.value)
+        .where(incidents.c.resolved_us.is_(None), incidents.c.state != IncidentState.PENDING.value)
         .order_by(incidents.c.incident_id)
     )
     found: dict[str, list[Alarm]] = {}

@@ -12,7 +12,7 @@ from modelmon.settings import Settings
 from modelmon.sql.database import Database
 from modelmon.views.lag import Lagging
 from modelmon.views.window_counts import count_pending
-from modelmon.windows import State
+from modelmon.windows import WindowState
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class LeftToDo:
 
     messages: Mapping[str, int]
     minutes: int
-    windows: Mapping[State, int]
+    windows: Mapping[WindowState, int]
 
     @property
     def is_idle(self) -> bool:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, select
 
-from modelmon.incidents import State
+from modelmon.incidents import IncidentState
 from modelmon.ledger import dead_letters
 from modelmon.ledger.incident_schema import incidents
 from modelmon.model import from_us
@@ -96,6 +96,6 @@ def count_open(connection: Connection) -> int:
     query = (
         select(func.count())
         .select_from(incidents)
-        .where(incidents.c.resolved_us.is_(None), incidents.c.state != State.PENDING.value)
+        .where(incidents.c.resolved_us.is_(None), incidents.c.state != IncidentState.PENDING.value)
     )
     return connection.scalar(query) or 0

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, select
 
-from modelmon.incidents import RESULT_STATUS, State
+from modelmon.incidents import RESULT_STATUS, IncidentState
 from modelmon.ledger.incident_schema import incidents
 from modelmon.ledger.schema import endpoints
 from modelmon.model import HOUR_US, from_us
@@ -57,7 +57,7 @@ def read_same_onset(
         .join(endpoints, endpoints.c.endpoint_id == incidents.c.endpoint_id)
         .where(
             incidents.c.resolved_us.is_(None), incidents.c.rule == RESULT_STATUS,
-            incidents.c.state != State.PENDING.value, incidents.c.endpoint_id != mine.endpoint_id,
+            incidents.c.state != IncidentState.PENDING.value, incidents.c.endpoint_id != mine.endpoint_id,
             incidents.c.first_us.between(mine.first_us - within_us, mine.first_us + within_us),
         )
         .group_by(incidents.c.endpoint_id, endpoints.c.name, endpoints.c.function_name)

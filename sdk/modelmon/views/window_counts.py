@@ -15,7 +15,7 @@ from modelmon.settings import Settings
 from modelmon.sql.statements import chunks
 from modelmon.views.selection import of_endpoints
 from modelmon.views.verdicts import INCOMPLETE, NO_DATA, PARTLY, WARMING_UP
-from modelmon.windows import PARTIAL, State, has_tries_left, state_of
+from modelmon.windows import PARTIAL, WindowState, has_tries_left, state_of
 
 _BY_ROWS = {0: NO_DATA, 1: WARMING_UP}
 _NEVER_US = -(2**62)  # a range, and not IS NOT NULL: only that is looked up in the index
@@ -25,7 +25,7 @@ class Counted(NamedTuple):
     """So many windows of an endpoint are in this state. `partial` ones are among the `incomplete`."""
 
     endpoint_id: str
-    state: State
+    state: WindowState
     incomplete: bool
     partial: bool
     rows: int  # 0: none, 1: too few, 2: enough
@@ -77,7 +77,7 @@ def count_windows(
 
     Windows at rest are counted in the rows of the apps, the others are read.
     """
-    names = (*(state.value for state in State), PARTLY, INCOMPLETE, WARMING_UP, NO_DATA)
+    names = (*(state.value for state in WindowState), PARTLY, INCOMPLETE, WARMING_UP, NO_DATA)
     found = {endpoint_id: dict.fromkeys(names, 0) for endpoint_id in endpoint_ids}
     at_rest = select(endpoint_apps.c.endpoint_id, *(endpoint_apps.c[name] for name in COUNTERS))
     for query in of_endpoints(at_rest, endpoint_apps.c.endpoint_id, endpoint_ids):
@@ -93,7 +93,7 @@ def count_windows(
 
 def _add(counts: dict[str, int], counted: Counted) -> None:
     counts[counted.state.value] += counted.windows
-    if counted.state is not State.DONE:
+    if counted.state is not WindowState.DONE:
         return
     if counted.incomplete:
         enough = counted.rows not in _BY_ROWS
@@ -102,7 +102,7 @@ def _add(counts: dict[str, int], counted: Counted) -> None:
         counts[_BY_ROWS[counted.rows]] += counted.windows
 
 
-def count_pending(connection: Connection, now_us: int, attempts: int) -> Counter[State]:
+def count_pending(connection: Connection, now_us: int, attempts: int) -> Counter[WindowState]:
     """Windows that something is still to come of without new data: of registered apps and known
     endpoints, ended, or their batch job complete."""
     known = and_(
@@ -117,9 +117,9 @@ def count_pending(connection: Connection, now_us: int, attempts: int) -> Counter
     )
     can_close = or_(and_(batch, complete), and_(~batch, windows.c.end_us <= now_us))
     moves = or_(windows.c.wanted == windows.c.sent, can_close)
-    pending: Counter[State] = Counter()
+    pending: Counter[WindowState] = Counter()
     for counted in count_states(connection, attempts, 1, windows.c.check_us.is_not(None), known, moves):
-        if counted.state in (State.WAITING, State.SENT, State.RETRYING):
+        if counted.state in (WindowState.WAITING, WindowState.SENT, WindowState.RETRYING):
             pending[counted.state] += counted.windows
     return pending
 

@@ -13,7 +13,7 @@ from modelmon.ledger.schema import windows
 from modelmon.model import from_us, to_us
 from modelmon.settings import Settings
 from modelmon.views.verdicts import states_of_rows
-from modelmon.windows import DONE, State, has_tries_left, state_of
+from modelmon.windows import DONE, WindowState, has_tries_left, state_of
 
 READ = 1_000
 """Windows that are read at a time while those of one state are looked for."""
@@ -27,7 +27,7 @@ class WindowView:
     application_name: str
     start_infer_time: datetime
     end_infer_time: datetime
-    state: State
+    state: WindowState
     states: tuple[str, ...]
     rows: int
     late: int
@@ -49,7 +49,7 @@ def list_windows(
     endpoint_id: str,
     application_name: str,
     *,
-    states: Collection[State] = (),
+    states: Collection[WindowState] = (),
     limit: int = 50,
     before: datetime | None = None,
 ) -> WindowPage:

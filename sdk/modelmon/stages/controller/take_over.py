@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from modelmon.ledger import registry
 from modelmon.ledger import window_ledger as ledger
-from modelmon.ledger.window_ledger import Change, DirtyMinute, Watched
+from modelmon.ledger.window_ledger import DirtyMinute, Watched, WindowChange
 from modelmon.model import WindowKey
 from modelmon.settings import Settings
 from modelmon.windows import Period, Span, check_at, windows_touched
@@ -80,12 +80,12 @@ def _touched(
 
 def _change(
     touched: _Touched, reopened: bool, rows: Mapping[tuple[str, int], int], now_us: int, grace_us: int
-) -> Change:
+) -> WindowChange:
     check_us = check_at(
         touched.span, batch=touched.batch, reopened=reopened, now_us=now_us, grace_us=grace_us
     )
     late = sum(rows[touched.key.endpoint_id, minute] for minute in touched.minutes) if reopened else 0
-    return Change(touched.key, touched.span.end_us, check_us, late)
+    return WindowChange(touched.key, touched.span.end_us, check_us, late)
 
 
 def _late_rows(late: Sequence[_Touched], rows: Mapping[tuple[str, int], int]) -> dict[str, int]:

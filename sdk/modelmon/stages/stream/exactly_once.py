@@ -44,7 +44,7 @@ MOST_CACHED_ENDPOINTS = 20_000
 T = TypeVar("T")
 
 
-class Wait(Protocol):
+class WhenAvailable(Protocol):
     """Gives the result of a blocking action, once what it needs is there: `when_available`."""
 
     def __call__(self, action: Callable[[], T], settings: Settings, what: str) -> Awaitable[T]: ...
@@ -61,7 +61,7 @@ class Parts:
     records: Database
     writers: Executor
     clock: Callable[[], int] = wall_clock_us
-    wait: Wait = when_available
+    wait: WhenAvailable = when_available
     types: dict[str, dict[str, str]] = field(default_factory=dict)
 
 

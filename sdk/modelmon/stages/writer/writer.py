@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from modelmon.incidents import State
+from modelmon.incidents import IncidentState
 from modelmon.ledger.dead_letters import Limits
 from modelmon.ledger.incidents import Told
 from modelmon.ledger.records import open_records
@@ -151,7 +151,7 @@ def _announce(told: Sequence[Told]) -> None:
     """One line an event; those that the person at the terminal should read are warnings."""
     for each in told:
         row, after = each.incident, each.event.after
-        is_worse = after in (State.RAISED, State.ESCALATED) and row.resolved_us is None
+        is_worse = after in (IncidentState.RAISED, IncidentState.ESCALATED) and row.resolved_us is None
         start_us, end_us = each.window or (row.first_us, row.last_us)
         logger.log(
             logging.WARNING if is_worse else logging.INFO,
