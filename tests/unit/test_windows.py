@@ -15,7 +15,7 @@ from modelmon.windows import (
     Period,
     Progress,
     Span,
-    State,
+    WindowState,
     after,
     changed_period,
     check_at,
@@ -388,18 +388,18 @@ def test_tries_are_counted_by_sends_and_by_starts(sends, attempts, left):
 @pytest.mark.parametrize(
     ("revisions", "outcome", "checked", "tries_left", "expected"),
     [
-        ((1, 0, 0), "", True, True, State.WAITING),
-        ((2, 1, 1), "done", True, True, State.WAITING),
-        ((1, 1, 0), "", True, True, State.SENT),
-        ((2, 2, 1), "done", True, True, State.SENT),
-        ((1, 1, 0), "", False, True, State.FAILED),  # no answer, and no more sends
-        ((1, 1, 1), "done", True, True, State.DONE),
-        ((1, 1, 1), "done", False, False, State.DONE),
-        ((1, 1, 1), "failed", True, True, State.RETRYING),
-        ((1, 1, 1), "failed", True, False, State.FAILED),
-        ((1, 1, 1), "failed", False, True, State.FAILED),
-        ((1, 1, 1), "unavailable", True, False, State.RETRYING),
-        ((1, 1, 1), "unavailable", False, True, State.FAILED),  # nobody will ask again
+        ((1, 0, 0), "", True, True, WindowState.WAITING),
+        ((2, 1, 1), "done", True, True, WindowState.WAITING),
+        ((1, 1, 0), "", True, True, WindowState.SENT),
+        ((2, 2, 1), "done", True, True, WindowState.SENT),
+        ((1, 1, 0), "", False, True, WindowState.FAILED),  # no answer, and no more sends
+        ((1, 1, 1), "done", True, True, WindowState.DONE),
+        ((1, 1, 1), "done", False, False, WindowState.DONE),
+        ((1, 1, 1), "failed", True, True, WindowState.RETRYING),
+        ((1, 1, 1), "failed", True, False, WindowState.FAILED),
+        ((1, 1, 1), "failed", False, True, WindowState.FAILED),
+        ((1, 1, 1), "unavailable", True, False, WindowState.RETRYING),
+        ((1, 1, 1), "unavailable", False, True, WindowState.FAILED),  # nobody will ask again
     ],
 )
 def test_state(revisions, outcome, checked, tries_left, expected):
