@@ -19,6 +19,7 @@ MODULES = (
     "modelmon.api.screens.home",
     "modelmon.api.screens.features",
     "modelmon.api.screens.feature",
+    "modelmon.api.screens.rows",
     "modelmon.api.screens.incidents",
     "modelmon.api.screens.functions",
     "modelmon.api.rest.documents",

@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from modelmon.pages import words
 from modelmon.pages.assets import assets_version
 
-FILTERS = ("moment", "number", "share", "duration", "mark", "state_class", "stream_name", "verdict")
+FILTERS = ("cell", "moment", "number", "share", "duration", "mark", "state_class", "stream_name", "verdict")
 
 
 def render(template: str, **values: Any) -> str:

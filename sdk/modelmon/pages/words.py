@@ -93,6 +93,19 @@ def state_class(state: str) -> str:
     return f"state-{state.replace(' ', '-').replace('_', '-')}"
 
 
+def cell(value: object) -> str | Markup:
+    """A value of a row: as it is, but for times and what is not there.
+
+    >>> cell(None), cell(0.1), cell(b"\\x00"), cell("x")
+    ('–', '0.1', '00', 'x')
+    """
+    if isinstance(value, datetime):
+        return moment(value, "%Y-%m-%d %H:%M:%S")
+    if isinstance(value, bytes):
+        return value.hex()
+    return NOTHING if value is None or value != value else str(value)
+
+
 def verdict(status: int | None) -> str:
     """The state that a status of a result stands for; "" of a metric, which has none.
 

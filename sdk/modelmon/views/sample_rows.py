@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +14,7 @@ from modelmon.model import Endpoint, to_us
 from modelmon.settings import Settings
 from modelmon.sql.database import Database
 from modelmon.stores.samples import open_samples
+from modelmon.views.csv_text import csv_text
 from modelmon.views.endpoint_facts import Looking
 from modelmon.views.endpoints import find_endpoint
 from modelmon.views.private import is_private
@@ -85,20 +84,7 @@ def read_sample_rows(
 def as_csv(sample: SampleRows) -> str:
     """The rows as CSV with a header; what begins like a formula gets an apostrophe, since spreadsheets would
     run it."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(map(_cell, sample.columns))
-    writer.writerows([_cell(value) for value in row] for row in sample.rows)
-    return out.getvalue()
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, bytes):
-        return value.hex()
-    text = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
-    return f"'{value}" if text else value
+    return csv_text(sample.columns, sample.rows)
 
 
 def _check(settings: Settings, record: Endpoint | None, feature: str) -> None:

@@ -18,6 +18,7 @@ from modelmon.charts import Sample, band, overlay, timeline
 from modelmon.charts.markup import Svg
 from modelmon.errors import no_such
 from modelmon.views.bin_shares import BinShares, bin_shares
+from modelmon.views.csv_text import csv_text
 from modelmon.views.feature_page import FeaturePage
 from modelmon.views.feature_words import in_words, missing_share
 from modelmon.views.features import FeatureView
@@ -84,7 +85,7 @@ def feature_csv(asked: Asked, shown: FeatureShown) -> Response:
     )
     start = page.features.window.start_infer_time
     name = f"{of.endpoint.endpoint_name}-{found.feature}-{start:%Y-%m-%dT%H%M}.csv"
-    return csv_answer(name, HEADS, rows)
+    return csv_answer(name, csv_text(HEADS, rows))
 
 
 def bins_of(shares: BinShares) -> Iterator[Bin]:
