@@ -25,6 +25,9 @@ MODULES = (
     "modelmon.api.rest.documents",
     "modelmon.api.rest.metrics",
     "modelmon.api.rest.endpoints",
+    "modelmon.api.rest.mlrun.endpoints",
+    "modelmon.api.rest.mlrun.metrics",
+    "modelmon.api.rest.mlrun.metric_values",
 )
 """Modules with a table ROUTES. Of two routes that match a path the earlier one answers."""
 

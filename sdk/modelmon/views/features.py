@@ -49,6 +49,30 @@ def read_features(
     return tuple(sorted(found, key=lambda each: -1.0 if each.score is None else each.score, reverse=True))
 
 
+@dataclass(frozen=True, slots=True)
+class NewestStats:
+    """Statistics of each feature that an app gave last; `at` says of when they are, None: none were given."""
+
+    stats: Stats
+    at: datetime | None
+
+
+def newest_stats(connection: Connection, endpoint_id: str, name: str) -> NewestStats:
+    """The newest of this name, CURRENT or MEASURES, whichever app gave it."""
+    query = (
+        select(app_stats.c.stats, app_stats.c.timestamp_us)
+        .where(app_stats.c.endpoint_id == endpoint_id, app_stats.c.name == name)
+        .order_by(app_stats.c.start_us.desc(), app_stats.c.application_name)
+        .limit(1)
+    )
+    row = connection.execute(query).first()
+    return (
+        NewestStats(msgspec.json.decode(row.stats), from_us(row.timestamp_us))
+        if row
+        else NewestStats({}, None)
+    )
+
+
 def reported_stats(
     connection: Connection, endpoint_id: str, application_name: str, start_us: int
 ) -> tuple[Stats, Mapping[str, float]]:

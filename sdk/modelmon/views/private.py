@@ -7,8 +7,11 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import TypeVar
 
+import msgspec
+
 from modelmon.column_names import METADATA_PREFIX, original_name
 from modelmon.settings import Settings
+from modelmon.views.results_in_words import extra_data
 
 Value = TypeVar("Value")
 NOT_SHOWN = "not shown: it may hold columns that are private (setting `private`)"
@@ -39,3 +42,19 @@ def shown_body(settings: Settings, body: str) -> str:
     """A message as it may be shown: where there are private columns not at all, since a message names its
     values by their place."""
     return NOT_SHOWN if private_patterns(settings) else body
+
+
+def shown_extra(settings: Settings, text: str) -> str:
+    """The extra data of a result without the names and scores of private columns.
+
+    >>> shown_extra(Settings(private="email"), '{"feature":"email","features":{"age":1,"email":2}}')
+    '{"features":{"age":1}}'
+    """
+    known = extra_data(text)
+    if not known or not private_patterns(settings):
+        return text
+    if isinstance(known.get("feature"), str) and is_private(settings, known["feature"]):
+        del known["feature"]
+    if isinstance(known.get("features"), Mapping):
+        known["features"] = without_private(settings, known["features"])
+    return msgspec.json.encode(known).decode()

@@ -1,0 +1,1 @@
+"""What MLRun's own client asks, answered in MLRun's shapes."""

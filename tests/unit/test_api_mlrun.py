@@ -1,0 +1,149 @@
+"""MLRun's GET routes: each answer as a golden file has it, the numbers those of our own views."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from api_client import ApiClient
+from made_project import APP, Made, Shape, make
+from modelmon.model import from_us
+from modelmon.views.endpoint_facts import Looking
+from modelmon.views.endpoints import find_endpoint
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "mlrun-api"
+UNTIL_US = 1_767_225_600_000_000
+BASE = "/api/v1/projects/made"
+UID = f"{0:032x}"
+CALM = f"{6:032x}"
+RESULT = f"made.{APP}.result.general_drift"
+CALLS = "made.mlrun-infra.metric.invocations"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    folder = tmp_path_factory.mktemp("made") / "project"
+    return make(folder, Shape(UNTIL_US, endpoints=7, features=2, days=2), private="feature_01")
+
+
+@pytest.fixture
+def client(made: Made, monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiClient]:
+    monkeypatch.setattr("modelmon.api.serving.wall_clock_us", lambda: made.now_us)
+    client = ApiClient(made.settings)
+    yield client
+    client.close()
+
+
+def span(hours: int, until_us: int = UNTIL_US) -> dict[str, str]:
+    end = from_us(until_us)
+    return {"start": str(end - timedelta(hours=hours)), "end": end.isoformat()}
+
+
+def asked(client: ApiClient, path: str, **parameters: Any) -> Any:
+    found = client.get(f"{path}?{urlencode(parameters, doseq=True)}")
+    assert found.status_code == 200, found.text
+    return found.json()
+
+
+CASES = {
+    "list": (f"{BASE}/model-endpoints", {"name": ["model-0000", "model-0006"], "tsdb-metrics": True}),
+    "one": (f"{BASE}/model-endpoints/model-0000", {"endpoint-id": UID, "feature-analysis": True}),
+    "metrics": (f"{BASE}/model-endpoints/{UID}/metrics", {"type": "all"}),
+    "metrics-values": (
+        f"{BASE}/model-endpoints/{UID}/metrics-values",
+        {"name": [RESULT, CALLS, "made.nobody.metric.nothing"], **span(3, UNTIL_US - 6 * 3_600_000_000)},
+    ),
+    "project-metrics": (
+        f"{BASE}/model-monitoring/metrics",
+        {"endpoint-id": [UID, CALM], "events-format": "intersection"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_each_route_answers_as_its_golden_file(client: ApiClient, name: str) -> None:
+    path, parameters = CASES[name]
+    found, file = asked(client, path, **parameters), GOLDEN / f"{name}.json"
+    assert found == json.loads(file.read_text())
+
+
+def test_an_endpoint_s_numbers_are_those_of_our_own_list(client: ApiClient, made: Made) -> None:
+    (listed,) = asked(client, f"{BASE}/model-endpoints", uid=UID)["endpoints"]
+    project = client.application.state.projects["made"]
+    with project.database.read() as connection:
+        ours = find_endpoint(connection, Looking(made.now_us, made.settings), UID)
+    assert (listed["status"]["state"], listed["status"]["result_status"]) == (ours.state, 2)
+    assert listed["status"]["error_count"] == ours.errors
+
+
+def test_a_private_feature_is_nowhere(client: ApiClient) -> None:
+    for name, (path, parameters) in CASES.items():
+        assert "feature_01" not in json.dumps(asked(client, path, **parameters)), name
+
+
+@pytest.mark.parametrize(
+    ("parameters", "names"),
+    [
+        ({"model-name": "model-0002"}, ["model-0002"]),
+        ({"function-name": "serving-03"}, ["model-0003"]),
+        ({"label": "team=pricing"}, ["model-0002", "model-0005"]),
+        ({"label": "house"}, []),
+        ({"uid": [UID, CALM]}, ["model-0000", "model-0006"]),
+        ({"uid": f"{UID},{CALM}"}, ["model-0000", "model-0006"]),
+        ({"mode": 1}, []),
+        ({"mode": [0, 1], "name": "model-0001", "latest_only": "True"}, ["model-0001"]),
+        ({"end": UNTIL_US // 1000 - 72 * 3_600_000}, []),
+        ({"model-tag": "v2"}, []),
+    ],
+)
+def test_every_condition_has_to_hold(client: ApiClient, parameters: dict[str, Any], names: list[str]) -> None:
+    found = asked(client, f"{BASE}/model-endpoints", **parameters)["endpoints"]
+    assert [each["metadata"]["name"] for each in found] == names
+
+
+def test_names_in_the_body_are_as_names_in_the_address(client: ApiClient) -> None:
+    path = f"{BASE}/model-endpoints/{UID}/metrics-values"
+    sent = client.request("POST", f"{path}?{urlencode(span(3))}", json={"names": [RESULT, CALLS]})
+    assert sent.json() == asked(client, path, name=f"{RESULT},{CALLS}", **span(3))
+
+
+def test_milliseconds_are_as_iso(client: ApiClient) -> None:
+    path = f"{BASE}/model-endpoints/{UID}/metrics-values"
+    start, end = (UNTIL_US - 3 * 3_600_000_000) // 1000, UNTIL_US // 1000
+    assert asked(client, path, name=RESULT, start=start, end=end) == asked(
+        client, path, name=RESULT, **span(3)
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "reason"),
+    [
+        ("model-endpoints/modl-0003", 404, "there is no endpoint 'modl-0003'; did you mean model-0003?"),
+        (f"model-endpoints/model-0001?endpoint-id={UID}", 404, "no endpoint 'model-0001' with the id"),
+        ("model-endpoints/abc/metrics", 404, "there is no endpoint with the id 'abc'"),
+        (f"model-endpoints/{UID}/metrics?typ=all", 400, "no parameter 'typ'; did you mean type?"),
+        (f"model-endpoints/{UID}/metrics-values", 400, "give 1 to 100 full names, got 0"),
+        (f"model-endpoints/{UID}/metrics-values?name=general_drift", 400, "'general_drift' is no full name"),
+        (f"model-endpoints/{UID}/metrics-values?name=shop.a.metric.b", 400, "is of project 'shop'"),
+        (f"model-endpoints/{UID}/metrics-values?name={CALLS}&start=9999-01-01", 400, "is not before the end"),
+        ("model-monitoring/metrics", 400, "name 1 to 100 endpoints, got 0"),
+        ("model-monitoring/metrics?endpoint-id=abc", 404, "there is no endpoint with the id 'abc'"),
+    ],
+)
+def test_what_cannot_be_answered_is_said(client: ApiClient, path: str, status: int, reason: str) -> None:
+    found = client.get(f"{BASE}/{path}")
+    assert (found.status_code, reason in found.json()["detail"]["reason"]) == (status, True), found.text
+
+
+def test_a_body_without_names_is_refused(client: ApiClient) -> None:
+    path = f"{BASE}/model-endpoints/{UID}/metrics-values"
+    assert client.request("POST", path, json={"name": []}).status_code == 400
+    assert client.request(
+        "POST", path, content=b"\xff", headers={"content-type": "application/json"}
+    ).is_error
