@@ -20,6 +20,8 @@ MODULES = (
     "modelmon.api.screens.features",
     "modelmon.api.screens.feature",
     "modelmon.api.screens.rows",
+    "modelmon.api.screens.endpoints",
+    "modelmon.api.screens.heat_map",
     "modelmon.api.screens.incidents",
     "modelmon.api.screens.functions",
     "modelmon.api.rest.documents",
