@@ -9,7 +9,7 @@ from itertools import groupby
 from modelmon.charts.markup import Svg, element, picture, text
 from modelmon.charts.scales import time_ticks
 
-CELL, HEIGHT, AXIS = 8, 22, 18
+WIDTH, HEIGHT, AXIS = 960, 22, 18
 BAD = ("detected", "suspected", "failed")
 
 
@@ -27,24 +27,23 @@ def heat(cells: Sequence[str], starts: Sequence[datetime]) -> Svg:
         if state:
             parts.append(_cell(state, place, many, starts))
         place += many
-    return picture(_said(cells, starts), (CELL * len(cells), HEIGHT), parts, kind="heat")
+    return picture(_said(cells, starts), (WIDTH, HEIGHT), parts, kind="heat")
 
 
 def heat_times(starts: Sequence[datetime], minutes: int) -> Svg:
     """The axis of bins that start then and are so long."""
     first = starts[0]
-    length = timedelta(minutes=minutes)
-    end = starts[-1] + length
+    end = starts[-1] + timedelta(minutes=minutes)
     parts = [
         element(
-            "text", text(words), x=(moment - first) / length * CELL, y=AXIS - 5, class_="tick",
+            "text", text(words), x=(moment - first) / (end - first) * WIDTH, y=AXIS - 5, class_="tick",
             data_time=moment.isoformat(),
         )
         for moment, words in time_ticks(first, end)
-        if 3 < (moment - first) / length < len(starts) - 3
+        if 0.03 < (moment - first) / (end - first) < 0.97
     ]  # fmt: skip
     return picture(
-        f"from {first:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC", (CELL * len(starts), AXIS), parts,
+        f"from {first:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC", (WIDTH, AXIS), parts,
         kind="heat",
     )  # fmt: skip
 
@@ -55,7 +54,8 @@ def _cell(state: str, place: int, many: int, starts: Sequence[datetime]) -> str:
     top, height = (1, HEIGHT - 2) if state in BAD else (6, HEIGHT - 12)
     until = f" to {starts[place + many - 1]:%Y-%m-%d %H:%M}" if many > 1 else ""
     words = element("title", text(f"{state}, {starts[place]:%Y-%m-%d %H:%M}{until}"))
-    box = {"x": place * CELL, "y": top, "width": many * CELL - 1, "height": height}
+    wide = WIDTH / len(starts)
+    box = {"x": place * wide, "y": top, "width": many * wide - 1, "height": height}
     return element("rect", words, class_=f"cell {name}", **box)
 
 

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from modelmon.api.asked import Asked
 from modelmon.api.routes import Route
-from modelmon.api.screens.home import EndpointsShown
-from modelmon.views.endpoints import EndpointPage, EndpointQuery, list_endpoints
+from modelmon.api.screens.endpoints import EndpointsShown
+from modelmon.views.endpoints import EndpointPage, list_endpoints
 
 BASE = "/api/v1/projects/{project}"
 
 
 def endpoints(asked: Asked, shown: EndpointsShown) -> EndpointPage:
-    query = EndpointQuery(
-        shown.state, shown.q, shown.app, shown.function, shown.sort, shown.limit, shown.after
-    )
     with asked.database.read() as connection:
-        return list_endpoints(connection, asked.looking, query)
+        return list_endpoints(connection, asked.looking, shown.query)
 
 
 ROUTES = (Route("GET", f"{BASE}/endpoints", endpoints, "The endpoints, the worst first.", EndpointsShown),)

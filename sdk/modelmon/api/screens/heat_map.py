@@ -21,9 +21,9 @@ def heat_map(asked: Asked, shown: EndpointsShown) -> Page:
     if not page.total:
         return Page("first_run.html", {"frame": frame})
     lines = [
-        (each, address(asked, "endpoints", each.endpoint_id), heat(found.cells[each.endpoint_id], found.starts))
-        for each in page.endpoints
-    ]  # fmt: skip
+        (each, address(asked, "endpoints", one), heat(found.cells[one], found.starts))
+        for one, each in zip(ids, page.endpoints, strict=True)
+    ]
     states = {state for cells in found.cells.values() for state in cells}
     values = {
         "frame": frame, "page": page, "shown": shown, "lines": lines, "found": found, "states": states,
