@@ -12,7 +12,7 @@ from operator import itemgetter
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select, union, update
 from sqlalchemy.engine import Row
 
 from modelmon.ledger import dead_letters, outbox, schema
@@ -21,6 +21,8 @@ from modelmon.ledger.metadata import NAME
 from modelmon.ledger.publishers import lock_numbers, note_numbers
 from modelmon.model import MINUTE_US, BatchRange, DeadLetter, Endpoint, SampleFile
 from modelmon.sql.statements import chunks, insert_missing, upsert
+
+NEW = "new"  # a column that is not registered
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ class EndpointCounts:
 
 @dataclass(frozen=True, slots=True)
 class SchemaChange:
-    """`change` is new, missing or retyped; `column` is the stored one."""
+    """`change` is NEW, "missing" or "retyped"; `column` is the stored one."""
 
     endpoint_id: str
     column: str
@@ -212,6 +214,22 @@ def known_types(connection: Connection, endpoint_ids: Collection[str]) -> dict[s
     for chunk in chunks(endpoint_ids):
         for row in connection.execute(select(table).where(table.c.endpoint_id.in_(chunk))):
             found[row.endpoint_id][row.column] = row.type
+    return found
+
+
+def known_columns(connection: Connection, endpoint_ids: Collection[str]) -> dict[str, set[str]]:
+    """Per endpoint the stored columns that it was seen with, whether they held a value or not."""
+    found: dict[str, set[str]] = {endpoint_id: set() for endpoint_id in endpoint_ids}
+    types, changes = schema.column_types, schema.schema_changes
+    for chunk in chunks(endpoint_ids):
+        seen = union(
+            select(types.c.endpoint_id, types.c.column).where(types.c.endpoint_id.in_(chunk)),
+            select(changes.c.endpoint_id, changes.c.column).where(
+                changes.c.endpoint_id.in_(chunk), changes.c.change == NEW
+            ),
+        )
+        for endpoint_id, column in connection.execute(seen):
+            found[endpoint_id].add(column)
     return found
 
 

@@ -125,6 +125,12 @@ class Settings:
         3, "A batch that could not be written after this many starts is halved.", least=1
     )
 
+    endpoint_max_columns: int = setting(
+        10_000,
+        "An event that would give its endpoint more columns that nobody registered is set aside.",
+        least=1,
+    )
+
     controller_interval_seconds: float = setting(
         5.0,
         "Time between two ticks of the controller in the embedded runner.",

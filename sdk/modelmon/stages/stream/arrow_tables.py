@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from modelmon.column_names import METADATA_COLUMNS, TIMESTAMP, stored_names
-from modelmon.ledger.batches import KnownNames, SchemaChange
+from modelmon.ledger.batches import NEW, KnownNames, SchemaChange
 from modelmon.model import HOUR_US, MINUTE_US
 from modelmon.stages.stream.alignment import Column, Placed, place, place_array
 from modelmon.stages.stream.arrow_arrays import column, empty_column, is_retyped
@@ -113,7 +113,7 @@ def _changed(
     new = [stored[name] for name in placed.columns if registered and name not in registered]
     missing = sorted(stored[name] for name in placed.missing)
     return [
-        *(SchemaChange(endpoint_id, name, "new", types.get(name, "")) for name in new),
+        *(SchemaChange(endpoint_id, name, NEW, types.get(name, "")) for name in new),
         *(SchemaChange(endpoint_id, name, "missing") for name in missing),
     ]
 

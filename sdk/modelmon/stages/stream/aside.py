@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from modelmon.errors import RejectedError
-from modelmon.ledger.batches import KnownNames
 from modelmon.ledger.dead_letters import WHOLE_MESSAGE, letter_of
 from modelmon.model import UNKNOWN_ENDPOINT, Message
 from modelmon.settings import Settings
 from modelmon.stages.stream.batch import Decoded, Numbered, Rejection
 from modelmon.stages.stream.discovery import note_endpoint, numbered, numbered_at
 from modelmon.stages.stream.single_items import item_bodies
-from modelmon.stages.stream.sparse import most_empty_cells, sparse_events
 from modelmon.wire import ErrorEvent, RejectedItem, ServingEvent
+from modelmon.wire.event_columns import EventColumns
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +24,10 @@ class Refused:
     error: RejectedError
     rows: int
     numbered: Sequence[Numbered]
+
+
+Objections = Callable[[str, EventColumns], Mapping[int, RejectedError]]
+"""Of one endpoint's events, by their places, those that have to go, and why."""
 
 
 class Aside:
@@ -77,12 +80,11 @@ def refuse(event: ServingEvent | ErrorEvent, error: RejectedError) -> Refused:
     return Refused(event.endpoint_id, error, rows, numbered([event]))
 
 
-def set_sparse_aside(decoded: Decoded, names: Mapping[str, KnownNames], settings: Settings) -> None:
-    """Take those events out of a batch that would leave too many cells of its columns empty."""
+def set_events_aside(decoded: Decoded, objections: Objections, settings: Settings) -> None:
+    """Take those events out of a batch that can't be kept beside the others."""
     refused: dict[int, dict[int, Refused]] = {}
-    limit = most_empty_cells(len(decoded.served))
     for endpoint_id, events in list(decoded.served.items()):
-        found = sparse_events(events, names.get(endpoint_id, KnownNames()), limit)
+        found = objections(endpoint_id, events)
         for place, error in found.items():
             seen = numbered_at(endpoint_id, events, [place])
             of_message = refused.setdefault(int(events.offsets[place]), {})

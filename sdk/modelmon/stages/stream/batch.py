@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from modelmon.ledger.batches import KnownNames, Position, SchemaChange
+from modelmon.ledger.batches import NEW, KnownNames, Position, SchemaChange
 from modelmon.model import BatchRange, DeadLetter, Endpoint, Message, SampleFile
 from modelmon.wire import BatchComplete, ErrorEvent
 from modelmon.wire.event_columns import EventColumns
@@ -116,6 +116,11 @@ class EndpointColumns:
     names: KnownNames | None = None
     changes: Sequence[SchemaChange] = ()
     types: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def new(self) -> list[str]:
+        """Stored columns that nobody registered."""
+        return [change.column for change in self.changes if change.change == NEW]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
+from modelmon.errors import RejectedError
 from modelmon.ledger.batches import (
     KnownNames,
     Position,
     commit_batch,
     is_open,
+    known_columns,
     known_names,
     known_types,
     open_batch,
@@ -28,17 +30,20 @@ from modelmon.model import BatchRange, SampleFile, wall_clock_us
 from modelmon.settings import Settings
 from modelmon.sql.database import Database
 from modelmon.stages.stream.arrow_tables import endpoint_columns
-from modelmon.stages.stream.aside import set_sparse_aside
+from modelmon.stages.stream.aside import Objections, set_events_aside
 from modelmon.stages.stream.batch import Batch, Decoded, EndpointColumns, Tabled
 from modelmon.stages.stream.decode import decode
 from modelmon.stages.stream.derive import derive
 from modelmon.stages.stream.files import write_tables
+from modelmon.stages.stream.new_columns import ColumnLimit, events_with_too_many
 from modelmon.stages.stream.partition import Cut
 from modelmon.stages.stream.repeats import drop_repeats
+from modelmon.stages.stream.sparse import most_empty_cells, sparse_events
 from modelmon.stages.stream.traffic import traffic_points
 from modelmon.stores.base import SampleStore
 from modelmon.stores.series.base import SeriesStore
 from modelmon.waiting import when_available
+from modelmon.wire.event_columns import EventColumns
 
 MOST_CACHED_ENDPOINTS = 20_000
 T = TypeVar("T")
@@ -52,7 +57,8 @@ class WhenAvailable(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the steps work with. `types` remembers, per endpoint, the type that each column had last."""
+    """What the steps work with. `types` remembers, per endpoint, the type that each column had last, `seen`
+    the columns that it was seen with."""
 
     settings: Settings
     samples: SampleStore
@@ -63,6 +69,7 @@ class Parts:
     clock: Callable[[], int] = wall_clock_us
     wait: WhenAvailable = when_available
     types: dict[str, dict[str, str]] = field(default_factory=dict)
+    seen: dict[str, set[str]] = field(default_factory=dict)
 
 
 async def apply_batch(
@@ -134,7 +141,7 @@ async def tabulate(parts: Parts, decoded: Decoded) -> Tabled:
         for endpoint_id in names:
             del decoded.discovered[endpoint_id]  # registered already
     with _collector_paused():
-        set_sparse_aside(decoded, names, parts.settings)
+        set_events_aside(decoded, _objections(parts, decoded, names), parts.settings)
         columns = [
             _columns(parts, decoded, endpoint_id, names.get(endpoint_id)) for endpoint_id in decoded.served
         ]
@@ -176,10 +183,23 @@ async def commit(parts: Parts, tabled: Tabled) -> bool | None:
     return await parts.wait(apply, parts.settings, "the records")
 
 
+def _objections(parts: Parts, decoded: Decoded, names: Mapping[str, KnownNames]) -> Objections:
+    most_empty, most = most_empty_cells(len(decoded.served)), parts.settings.endpoint_max_columns
+
+    def objections(endpoint_id: str, events: EventColumns) -> dict[int, RejectedError]:
+        known = names.get(endpoint_id, KnownNames())
+        found = sparse_events(events, known, most_empty)
+        limit = ColumnLimit(known, parts.seen[endpoint_id], most)
+        return found | events_with_too_many(events, limit, found)
+
+    return objections
+
+
 def _columns(parts: Parts, decoded: Decoded, endpoint_id: str, known: KnownNames | None) -> EndpointColumns:
     types, partition = parts.types[endpoint_id], decoded.batch.range.partition
     columns = endpoint_columns(endpoint_id, decoded.served[endpoint_id], partition, known, types)
     types.update(columns.types)
+    parts.seen[endpoint_id].update(columns.types, columns.new)
     return columns
 
 
@@ -188,6 +208,7 @@ def _look_up(parts: Parts, decoded: Decoded) -> tuple[dict[str, KnownNames], dic
     # nulls becomes, and this process wrote them itself.
     if len(parts.types) > MOST_CACHED_ENDPOINTS:
         parts.types.clear()
+        parts.seen.clear()
     endpoint_ids, batch = list(decoded.discovered), decoded.batch
     new = [endpoint_id for endpoint_id in endpoint_ids if endpoint_id not in parts.types]
     with parts.records.read() as connection:
@@ -195,6 +216,7 @@ def _look_up(parts: Parts, decoded: Decoded) -> tuple[dict[str, KnownNames], dic
             return None
         if new:
             parts.types.update(known_types(connection, new))
+            parts.seen.update(known_columns(connection, new))
         return known_names(connection, endpoint_ids), applied_numbers(connection, decoded.numbers)
 
 

@@ -26,7 +26,7 @@ Rows = Sequence[Sequence[Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Side:
+class Side:
     """Inputs or outputs of events: where they stand, and what they are called."""
 
     field: str
@@ -35,8 +35,8 @@ class _Side:
     names: Callable[[EventColumns], Sequence[Names]]
 
 
-INPUTS = _Side("request.inputs", "feature", "inputs", attrgetter("input_names"))
-OUTPUTS = _Side("resp.outputs", "prediction", "outputs", attrgetter("output_names"))
+INPUTS = Side("request.inputs", "feature", "inputs", attrgetter("input_names"))
+OUTPUTS = Side("resp.outputs", "prediction", "outputs", attrgetter("output_names"))
 
 
 def most_empty_cells(endpoints: int) -> int:
@@ -56,7 +56,7 @@ def sparse_events(events: EventColumns, known: KnownNames, limit: int) -> dict[i
     return found
 
 
-def _may_be_sparse(events: EventColumns, side: _Side, limit: int) -> bool:
+def _may_be_sparse(events: EventColumns, side: Side, limit: int) -> bool:
     """At most so many columns come of these events; that is looked at first because it costs little."""
     names = side.names(events)
     own = names[:1] if names.count(names[0]) == len(names) else set(names)  # comparing is faster than hashing
@@ -70,13 +70,13 @@ def _may_be_sparse(events: EventColumns, side: _Side, limit: int) -> bool:
 
 
 def _over_the_limit(
-    events: EventColumns, side: _Side, registered: Sequence[str], limit: int
+    events: EventColumns, side: Side, registered: Sequence[str], limit: int
 ) -> dict[int, RejectedError]:
     rows_of = events.rows_of(side.side)
     columns: set[str] = set()
     found = {}
     rows = values = 0
-    for names, places in _nearest_first(events, side, registered):
+    for names, places in nearest_first(events, side, registered):
         new = [name for name in names if name not in columns]
         for place in places:
             event_rows = rows_of[place]
@@ -91,8 +91,8 @@ def _over_the_limit(
     return found
 
 
-def _nearest_first(
-    events: EventColumns, side: _Side, registered: Sequence[str]
+def nearest_first(
+    events: EventColumns, side: Side, registered: Sequence[str]
 ) -> Iterator[tuple[tuple[str, ...], list[int]]]:
     """Columns, and the events that have them; those that have the expected ones first."""
     alike: dict[tuple[tuple[str, ...] | None, int], list[int]] = {}
@@ -104,7 +104,7 @@ def _nearest_first(
     yield from sorted(named, key=lambda entry: len(expected.symmetric_difference(entry[0])))
 
 
-def _error(side: _Side, rows: int, width: int, others: int, empty: int, limit: int) -> RejectedError:
+def _error(side: Side, rows: int, width: int, others: int, empty: int, limit: int) -> RejectedError:
     return RejectedError(
         f"{rows:,} rows of {width:,} columns beside others of {others:,} would leave {empty:,} cells of this "
         f"batch empty, more than {limit:,}; send rows that have the same columns",
