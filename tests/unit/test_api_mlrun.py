@@ -63,6 +63,16 @@ CASES = {
         f"{BASE}/model-monitoring/metrics",
         {"endpoint-id": [UID, CALM], "events-format": "intersection"},
     ),
+    "drift-over-time": (f"{BASE}/model-monitoring/drift-over-time", span(4)),
+    "functions": (f"{BASE}/model-monitoring/function-summaries", {"include-stats": True, **span(24)}),
+    "function": (
+        f"{BASE}/model-monitoring/function-summaries/{APP}",
+        {"include-latest-metrics": True, **span(24)},
+    ),
+    "alerts": (f"{BASE}/alert-activations", {"page": 1, "page-size": 2}),
+    "alert": (f"{BASE}/alert-activations/1", {}),
+    "project": ("/api/v1/project-summaries/made", {}),
+    "client-spec": ("/api/v1/client-spec", {}),
 }
 
 
@@ -132,6 +142,13 @@ def test_milliseconds_are_as_iso(client: ApiClient) -> None:
         (f"model-endpoints/{UID}/metrics-values?name=general_drift", 400, "'general_drift' is no full name"),
         (f"model-endpoints/{UID}/metrics-values?name=shop.a.metric.b", 400, "is of project 'shop'"),
         (f"model-endpoints/{UID}/metrics-values?name={CALLS}&start=9999-01-01", 400, "is not before the end"),
+        ("model-monitoring/function-summaries/histogram", 404, "there is no function 'histogram'"),
+        ("model-monitoring/drift-over-time?start=1970-01-01", 400, "at most 3660 days"),
+        ("alert-activations/99", 404, "there is no alert with the number '99'"),
+        ("alert-activations/²", 404, "there is no alert with the number"),
+        ("alert-activations?page-size=501", 400, "a page has 1 to 500 alerts, got 501"),
+        ("alert-activations?page-token=x", 400, "'x' is not what a page ended with"),
+        ("alert-activations?severity=hihg", 400, "did you mean high?"),
         ("model-monitoring/metrics", 400, "name 1 to 100 endpoints, got 0"),
         ("model-monitoring/metrics?endpoint-id=abc", 404, "there is no endpoint with the id 'abc'"),
     ],
@@ -147,3 +164,37 @@ def test_a_body_without_names_is_refused(client: ApiClient) -> None:
     assert client.request(
         "POST", path, content=b"\xff", headers={"content-type": "application/json"}
     ).is_error
+
+
+@pytest.mark.parametrize(
+    ("parameters", "numbers"),
+    [
+        ({}, [2, 1]),
+        ({"severity": "high"}, [1]),
+        ({"severity": ["medium", "low"]}, [2]),
+        ({"severity": "low"}, []),
+        ({"event-kind": "data-drift-detected"}, [1]),
+        ({"event-kind": "mm-app-failed"}, []),
+        ({"entity-kind": "model-endpoint-result"}, [2, 1]),
+        ({"entity-kind": "model-monitoring-application"}, []),
+        ({"entity": f"{UID}.{APP}.result.feature_drift"}, [1]),
+        ({"entity": "~result.feature"}, [2, 1]),
+        ({"name": f"~{UID}_"}, [1]),
+        ({"name": "~%"}, []),
+        ({"until": "2000-01-01"}, []),
+        ({"since": "2000-01-01", "until": "2100-01-01"}, [2, 1]),
+    ],
+)
+def test_alerts_are_chosen(client: ApiClient, parameters: dict[str, Any], numbers: list[int]) -> None:
+    found = asked(client, f"{BASE}/alert-activations", **parameters)
+    assert [each["id"] for each in found["activations"]] == numbers
+    assert found["pagination"]["page-token"] is None
+
+
+def test_pages_of_alerts_follow_each_other(client: ApiClient) -> None:
+    first = asked(client, f"{BASE}/alert-activations", **{"page-size": 1})
+    token = first["pagination"]["page-token"]
+    by_token = asked(client, f"{BASE}/alert-activations", **{"page-size": 1, "page-token": token})
+    by_number = asked(client, f"{BASE}/alert-activations", **{"page-size": 1, "page": 2})
+    assert by_token["activations"] == by_number["activations"]
+    assert [each["activations"][0]["id"] for each in (first, by_token)] == [2, 1]

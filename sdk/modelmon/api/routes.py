@@ -30,6 +30,9 @@ MODULES = (
     "modelmon.api.rest.mlrun.endpoints",
     "modelmon.api.rest.mlrun.metrics",
     "modelmon.api.rest.mlrun.metric_values",
+    "modelmon.api.rest.mlrun.functions",
+    "modelmon.api.rest.mlrun.activations",
+    "modelmon.api.rest.mlrun.project",
 )
 """Modules with a table ROUTES. Of two routes that match a path the earlier one answers."""
 
