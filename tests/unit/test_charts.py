@@ -39,7 +39,7 @@ def drawn(values: list[float | None], name: str) -> dict[str, Callable[[], Svg]]
         "bullet": lambda: bullet(values[0] if values else None, label=name, suspected=0.5, detected=0.7),
         "timeline": lambda: timeline(samples(values, suspected=0.5, detected=0.7), START, end, label=name,
                                      marks=[Mark(START, name, "model")]),
-        "spread": lambda: spread(values, label=name, thresholds=[0.5, math.nan]),
+        "spread": lambda: spread([*range(len(counts) + 1)], counts, label=name, thresholds=[0.5, math.nan]),
         "overlay": lambda: overlay([name] * len(values), shares, shares[::-1], label=name, big=True),
         "bars": lambda: bars(times, {"suspected": counts, "detected": counts}, START, end, label=name),
     }  # fmt: skip
@@ -136,9 +136,9 @@ def test_ten_thousand_points_tell_the_crosshair_no_more_than_one_can_see() -> No
 
 
 def test_marks_of_different_kinds_carry_different_signs() -> None:
-    kinds = ("raised", "resolved", "model", "reference", "function")
+    kinds = ("raised", "resolved", "model", "reference", "function", "judged")
     marks = [Mark(START + n * DAY, kind, kind) for n, kind in enumerate(kinds)]
-    root = ET.fromstring(timeline([], START, START + 5 * DAY, label="drift", marks=marks))
+    root = ET.fromstring(timeline([], START, START + 6 * DAY, label="drift", marks=marks))
     groups = [part for part in root.iter() if (part.get("class") or "").startswith("mark ")]
     signs = [sign.text for group in groups for sign in group if sign.get("class") == "tick"]
     assert len(signs) == len(set(signs)) == len(kinds)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import parse_qs, parse_qsl, quote, urlencode, urlsplit
 
 from sqlalchemy import Connection, func, select
 
@@ -81,7 +81,7 @@ def kept(asked: Asked) -> dict[str, object]:
 
 def here(asked: Asked, **query: object) -> str:
     """This page with another query: these values replaced, those of None taken out."""
-    now = {name: value for name, value in _query(asked) if name != "after"}
+    now = {name: said for name, said in parse_qs(urlsplit(asked.address).query).items() if name != "after"}
     return f"{asked.root}{urlsplit(asked.address).path}{_written({**now, **query})}"
 
 

@@ -22,6 +22,7 @@ MODULES = (
     "modelmon.api.screens.rows",
     "modelmon.api.screens.endpoints",
     "modelmon.api.screens.heat_map",
+    "modelmon.api.screens.metrics",
     "modelmon.api.screens.incidents",
     "modelmon.api.screens.functions",
     "modelmon.api.rest.documents",

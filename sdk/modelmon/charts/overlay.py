@@ -8,7 +8,7 @@ from itertools import pairwise
 from modelmon.charts.markup import Svg, element, picture, text
 from modelmon.charts.scales import Scale, finite, short
 
-BIG, MINI = (520, 220), (140, 40)
+BIG, MINI = (520, 240), (140, 40)
 MOST = 40
 
 
@@ -28,7 +28,7 @@ def overlay(
     0
     """
     width, height = BIG if big else MINI
-    bottom = 56 if big else 2
+    bottom = 72 if big else 2
     highest = max(finite([*reference, *current]), default=0) or 1
     up = Scale(0, highest, height - bottom, 6 if big else 2)
     count = max(len(names), 1)
@@ -68,7 +68,7 @@ def _names(names: Sequence[str], across: Scale, height: float) -> Iterator[str]:
     for place, name in enumerate(names):
         if place % every:
             continue
-        x, y = across(place + 0.5), height - 46.0
+        x, y = across(place + 0.5), height - 62.0
         shown = name if len(name) <= 14 else f"{name[:13]}…"
         yield element(
             "text", text(shown), x=x, y=y, class_="tick name", transform=f"rotate(40 {x:.4g} {y:.4g})"

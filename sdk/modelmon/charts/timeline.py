@@ -15,7 +15,7 @@ MOST = 800
 """Beyond so many points each column of pixels has its least and greatest alone."""
 
 
-FLAGS = {"raised": "▲", "resolved": "✓", "model": "M", "reference": "R", "function": "F"}
+FLAGS = {"raised": "▲", "resolved": "✓", "model": "M", "reference": "R", "function": "F", "judged": "↻"}
 """Over the line of a mark, by its kind."""
 
 
@@ -35,7 +35,8 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Something that happened, in words; `kind`: raised, resolved, model, reference or function."""
+    """Something that happened, in words; `kind`: raised, resolved, judged (again),
+    model, reference or function."""
 
     at: datetime
     words: str
