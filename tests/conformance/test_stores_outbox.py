@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
@@ -119,6 +119,36 @@ def test_an_endpoint_is_told_of_when_it_is_added_and_when_it_changes(records: Da
         outbox.write(connection, told, 1)
     found = [(entry.kind, entry.subject) for _, entry in read(records, "mail")]
     assert found == [("endpoint-added", "e"), ("endpoint-changed", "e"), ("endpoint-added", "f")]
+
+
+def test_workers_that_discover_and_register_an_endpoint_at_once_tell_of_it_once(records: Database) -> None:
+    together = Barrier(WRITERS)
+
+    def discover(found: list[Endpoint]) -> None:
+        with records.write() as connection:
+            outbox.write(connection, endpoints.register_discovered(connection, found, 1), 1)
+
+    def register(found: list[Endpoint]) -> None:
+        for each in found:
+            with records.write() as connection:
+                endpoints.put(connection, each, 1)
+
+    def work(add: Callable[[list[Endpoint]], None]) -> None:
+        for turn in range(TRANSACTIONS):
+            found = [Endpoint(f"{turn}-{number}", "flights", "delay") for number in range(3)]
+            together.wait()
+            while True:
+                try:
+                    add(found)
+                    break
+                except UnavailableError:
+                    continue  # a deadlock, which a server ends
+
+    with ThreadPoolExecutor(WRITERS) as pool:
+        for each in [pool.submit(work, add) for add in (discover, discover, discover, register)]:
+            each.result()
+    told = [entry.subject for _, entry in read(records, "mail", 1_000)]
+    assert sorted(told) == sorted(f"{turn}-{number}" for turn in range(TRANSACTIONS) for number in range(3))
 
 
 def drift(number: int, status: int) -> Report:

@@ -78,9 +78,11 @@ def put(connection: Connection, endpoint: Endpoint, now_us: int) -> None:
     Raises ConfigError for values that JSON can't hold and for names that no sample column can have.
     """
     row = _row(endpoint, now_us)
-    known = connection.execute(
-        select(endpoints).where(endpoints.c.endpoint_id == endpoint.endpoint_id)
-    ).one_or_none()
+    query = select(endpoints).where(endpoints.c.endpoint_id == endpoint.endpoint_id)
+    known = connection.execute(query).one_or_none()
+    if known is None:
+        _add_alone(connection, 1)
+        known = connection.execute(query).one_or_none()
     upsert(connection, endpoints, [row], keep=["created_us"])
     if known is None:
         outbox.write(connection, [endpoint_fact(outbox.ENDPOINT_ADDED, endpoint)], now_us)
@@ -91,10 +93,24 @@ def put(connection: Connection, endpoint: Endpoint, now_us: int) -> None:
 def register_discovered(connection: Connection, found: Collection[Endpoint], now_us: int) -> list[Fact]:
     """Insert endpoints that nobody registered; those that are known already stay as they are. Returns what
     the outbox is to be told at the end of the transaction."""
-    known = get_many(connection, [endpoint.endpoint_id for endpoint in found])
-    new = [endpoint for endpoint in found if endpoint.endpoint_id not in known]
+    new = _unknown(connection, found)
+    if new:
+        _add_alone(connection, len(new))
+        new = _unknown(connection, new)
     insert_missing(connection, endpoints, [_row(endpoint, now_us) for endpoint in new])
     return [endpoint_fact(outbox.ENDPOINT_ADDED, endpoint) for endpoint in new]
+
+
+def _unknown(connection: Connection, found: Iterable[Endpoint]) -> list[Endpoint]:
+    given = {endpoint.endpoint_id: endpoint for endpoint in found}
+    known = get_many(connection, given)
+    return [endpoint for endpoint_id, endpoint in given.items() if endpoint_id not in known]
+
+
+def _add_alone(connection: Connection, how_many: int) -> None:
+    """Wait for whoever adds endpoints, and let the others wait: what they added is seen after that. So who
+    adds one is who tells of it, and nobody else does."""
+    outbox.take_numbers(connection, "endpoints", how_many)
 
 
 def delete(connection: Connection, endpoint_id: str) -> bool:

@@ -99,7 +99,7 @@ outbox = Table(  # facts that someone outside may want to know, in the order of 
     Index("outbox_by_age", "at_us"),
 )  # fmt: skip
 
-outbox_numbers = Table(  # one row: the last number that was given
+outbox_numbers = Table(  # the last number that was given to a fact, and to an endpoint
     "outbox_numbers", metadata,
     Column("name", Name(RULE), primary_key=True),
     Column("last", BIG, nullable=False),

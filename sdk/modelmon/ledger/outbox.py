@@ -46,8 +46,7 @@ def write(connection: Connection, facts: Sequence[Fact], now_us: int) -> None:
     """Write facts in their order, with the transaction that this is."""
     if not facts:
         return
-    upsert(connection, outbox_numbers, [{"name": _NAME, "last": len(facts)}], add=["last"])
-    last: int = connection.execute(select(outbox_numbers.c.last)).scalar_one()
+    last = take_numbers(connection, _NAME, len(facts))
     rows = [
         {
             "number": number, "at_us": now_us, "kind": fact.kind, "subject": fact.subject,
@@ -56,6 +55,15 @@ def write(connection: Connection, facts: Sequence[Fact], now_us: int) -> None:
         for number, fact in enumerate(facts, start=last - len(facts) + 1)
     ]  # fmt: skip
     connection.execute(outbox.insert(), rows)
+
+
+def take_numbers(connection: Connection, name: str, how_many: int) -> int:
+    """The last of so many new numbers of this name. Others who want some wait until the transaction ends."""
+    upsert(connection, outbox_numbers, [{"name": name, "last": how_many}], add=["last"])
+    last: int = connection.execute(
+        select(outbox_numbers.c.last).where(outbox_numbers.c.name == name)
+    ).scalar_one()
+    return last
 
 
 def join(connection: Connection, reader: str) -> None:
