@@ -2,7 +2,7 @@
 
     python -m tests.services.install [KAFKA-VERSION ...] [mlrun] [databases]
 
-Apache Kafka comes by Maven, MLRun by pip; PostgreSQL, MariaDB and Prometheus from Debian where we are root.
+Apache Kafka comes by Maven, MLRun by pip; the others from Debian where we are root.
 Without arguments: all that the tests want.
 
 The folder is $MODELMON_SERVICES, else $XDG_CACHE_HOME/modelmon/services, else ~/.cache/modelmon/services.
@@ -93,12 +93,13 @@ def _fetch(version: str, partial: Path) -> None:
 
 
 def _install_databases() -> None:
-    from . import mariadb, postgres, prometheus
+    from . import chromium, mariadb, postgres, prometheus
 
     for name, server, install in (
         ("PostgreSQL", postgres, postgres.install_postgres),
         ("MariaDB", mariadb, mariadb.install_mariadb),
         ("Prometheus", prometheus, prometheus.install_prometheus),
+        ("Chromium", chromium, chromium.install_chromium),
     ):
         why_not = server.missing()
         print(why_not or f"{name} {'installed' if install() else 'is there already'}")

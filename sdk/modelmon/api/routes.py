@@ -25,6 +25,7 @@ MODULES = (
     "modelmon.api.screens.metrics",
     "modelmon.api.screens.incidents",
     "modelmon.api.screens.functions",
+    "modelmon.api.screens.models",
     "modelmon.api.rest.documents",
     "modelmon.api.rest.metrics",
     "modelmon.api.rest.endpoints",
