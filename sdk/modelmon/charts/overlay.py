@@ -9,7 +9,8 @@ from modelmon.charts.markup import Svg, element, picture, text
 from modelmon.charts.scales import Scale, finite, short
 
 BIG, MINI = (520, 240), (140, 40)
-MOST = 40
+NAMED = 10
+"""So many bins have their name under them, at most."""
 
 
 def overlay(
@@ -64,7 +65,7 @@ def _bars(shares: Sequence[float], across: Scale, up: Scale, names: Sequence[str
 
 
 def _names(names: Sequence[str], across: Scale, height: float) -> Iterator[str]:
-    every = max(1, len(names) // 12)
+    every = max(1, -(-len(names) // NAMED))
     for place, name in enumerate(names):
         if place % every:
             continue

@@ -94,16 +94,18 @@ def state_class(state: str) -> str:
 
 
 def cell(value: object) -> str | Markup:
-    """A value of a row: as it is, but for times and what is not there.
+    """A value of a row: numbers to six digits, the file has them whole.
 
-    >>> cell(None), cell(0.1), cell(b"\\x00"), cell("x")
-    ('–', '0.1', '00', 'x')
+    >>> cell(None), cell(0.1 + 0.2), cell(12345678), cell(b"\\x00"), cell("x")
+    ('–', '0.3', '12345678', '00', 'x')
     """
     if isinstance(value, datetime):
         return moment(value, "%Y-%m-%d %H:%M:%S")
     if isinstance(value, bytes):
         return value.hex()
-    return NOTHING if value is None or value != value else str(value)
+    if value is None or value != value:
+        return NOTHING
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def verdict(status: int | None) -> str:
