@@ -63,6 +63,11 @@ ACCURACY = verdict(1, 0.6, application_name="mine", result_name="accuracy", resu
     [
         (endpoint(verdict(2, 0.875)), [], "detected", "wind 0.88, feature_drift"),
         (endpoint(verdict(1)), [], "suspected", "wind 0.50, feature_drift"),
+        (
+            endpoint(verdict(2), endpoint_name="my model", deleting_us=us(9)), [alarm()],
+            "being deleted",
+            "since 2026-01-01 09:00 UTC; ended early? modelmon endpoint 'my model' --delete",
+        ),
         (endpoint(verdict(0)), [], "no detection", "wind 0.50, feature_drift"),
         (endpoint(verdict(0, 0.1), verdict(0, 0.2)), [], "no detection", "wind 0.20, feature_drift"),
         (endpoint(verdict(1, states=("partial",))), [], "suspected", "wind 0.50, feature_drift (partial)"),

@@ -15,15 +15,20 @@ from modelmon.ledger.incident_schema import incident_events
 from modelmon.ledger.metadata import metadata
 from modelmon.ledger.schema import dead_letters, endpoints, erasures, files
 from modelmon.model import BatchRange, Endpoint, TrafficPoint, ValuePoint, WindowKey
+from modelmon.settings import Settings
 from modelmon.sql.types import LongText
 from modelmon.stores.samples import open_samples
 from modelmon.upkeep.compaction import compact
 from modelmon.upkeep.forgetting import Forgotten, forget
+from modelmon.views.endpoint_facts import Looking
+from modelmon.views.endpoints import EndpointQuery, list_endpoints
 from sample_files import path_of, table
 from sample_house import NOW, OLD, House, Killed, Mortal
 from series_files import series_in
 from unit.window_support import E1, E2, Chain, at, done, metric, result, stats
 
+BEFORE_THE_MARK = 2  # steps: its transaction begins, and is about to be committed
+FRESH = {"labels": "{}", "deleting_us": None}
 OF_ENDPOINTS = [table for table in metadata.sorted_tables if "endpoint_id" in table.c]
 
 
@@ -55,7 +60,7 @@ def _row(table: Table, endpoint_id: str) -> dict[str, Any]:
         for column in table.columns
         if column.autoincrement is not True
     }
-    return {**row, "endpoint_id": endpoint_id}
+    return {**row, "endpoint_id": endpoint_id} | (FRESH if table is endpoints else {})
 
 
 def _kind(column: Any) -> type:
@@ -95,6 +100,8 @@ def test_killed_at_any_step_it_is_found_by_its_name_and_done_again(house: House)
             forget(*place.stores(Mortal(step)), series_in(place.database), "e", NOW)
         with place.database.read() as connection:
             known = registered_id(connection, "e")
+            marked = [state_of(connection, endpoint_id) == "being deleted" for endpoint_id in "ef"]
+            assert marked == [known and step > BEFORE_THE_MARK, False], step
             assert known or left(connection, "e") == {erasures.name}
         place.read("f")  # never an error
         if known:
@@ -117,6 +124,11 @@ def test_files_that_a_killed_merge_has_left_go_and_those_of_a_batch_under_way_st
 def registered_id(connection: Connection, endpoint_id: str) -> bool:
     query = select(endpoints.c.endpoint_id).where(endpoints.c.endpoint_id == endpoint_id)
     return connection.execute(query).first() is not None
+
+
+def state_of(connection: Connection, endpoint_id: str) -> str:
+    found = list_endpoints(connection, Looking(NOW, Settings()), EndpointQuery())
+    return {each.endpoint_id: each.state for each in found.endpoints}.get(endpoint_id, "")
 
 
 def test_what_comes_for_it_later_registers_it_anew(tmp_path: Path) -> None:

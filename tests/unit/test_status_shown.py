@@ -230,8 +230,8 @@ def test_endpoints_are_sorted_as_asked(project: Project, order: str, names: list
         (["--endpoint", "wind-fram"], "endpoint: there is no 'wind-fram'; did you mean wind-farm?"),
         (
             ["--state", "zzz"],
-            "state: there is no 'zzz'; there are: detected, failed, incomplete, no data, no detection, "
-            "no verdict, suspected, unavailable, waiting, warming up",
+            "state: there is no 'zzz'; there are: being deleted, detected, failed, incomplete, no data, no "
+            "detection, no verdict, suspected, unavailable, waiting, warming up",
         ),
         (["--app", "zzz"], "app: there is no 'zzz'; there are: drift, mine"),
         (["--function", "zzz"], "function: there is no 'zzz'; there are: scoring, web"),

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 COLOURS = {
     "detected": "red", "failed": "red", "suspected": "yellow", "unavailable": "magenta", "no data": "magenta",
+    "being deleted": "magenta",
     "no detection": "green",
 }  # fmt: skip
 """By state; every other one is dim: nothing is known yet. All of them are read on light and on dark."""

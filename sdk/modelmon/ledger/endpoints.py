@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import Connection, Row, Select, select, update
 from sqlalchemy import delete as delete_from
 
 from modelmon.column_names import stored_names
@@ -111,6 +111,12 @@ def _add_alone(connection: Connection, how_many: int) -> None:
     """Wait for whoever adds endpoints, and let the others wait: what they added is seen after that. So who
     adds one is who tells of it, and nobody else does."""
     outbox.take_numbers(connection, "endpoints", how_many)
+
+
+def begin_to_delete(connection: Connection, endpoint_id: str, now_us: int) -> None:
+    """Note that the endpoint is being forgotten, until its record goes; the first time stays."""
+    is_new = (endpoints.c.endpoint_id == endpoint_id) & endpoints.c.deleting_us.is_(None)
+    connection.execute(update(endpoints).where(is_new).values(deleting_us=now_us))
 
 
 def delete(connection: Connection, endpoint_id: str) -> bool:

@@ -19,6 +19,7 @@ from modelmon.ledger.schema import (
     audit,
     dead_letters,
     endpoint_apps,
+    endpoints,
     erasures,
     files,
     login_failures,
@@ -153,6 +154,7 @@ MIGRATIONS: dict[int, Callable[[Connection], None]] = {
     14: _make_incidents,
     15: _order_ended_incidents,
     16: _create_tables(tokens, login_failures, audit),
+    17: _add_columns(endpoints.c.deleting_us),
 }
 """Version to the step that makes it from the version before; forward only. 2 added `heartbeats`; since 7 the
 series have a schema of their own (`stores/series/schema.py`), which takes over their old tables."""

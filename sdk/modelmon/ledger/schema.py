@@ -41,6 +41,7 @@ endpoints = Table(
     Column("policy", LongText, nullable=False),
     Column("created_us", BIG, nullable=False),
     Column("updated_us", BIG, nullable=False),
+    Column("deleting_us", BIG),  # since when it is being forgotten; null: it is not
 )  # fmt: skip
 
 apps = Table(

@@ -10,6 +10,7 @@ NOTHING = "–"
 _MARKS = {
     "no detection": "●", "suspected": "▲", "detected": "◆", "failed": "✕", "unavailable": "✕",
     "incomplete": "◐", "warming up": "◌", "waiting": "◌", "no verdict": "◌", "no data": NOTHING,
+    "being deleted": "✕",
     "running": "●", "behind": "▲", "not running": "✕", "open": "◆", "ended": "●",
 }  # fmt: skip
 

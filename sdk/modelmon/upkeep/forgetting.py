@@ -1,8 +1,8 @@
 """An endpoint is forgotten: its samples, series, windows, verdicts and counts, its record last.
 
-Killed anywhere, it is found by its name still, and forgetting it again does the rest. Events that come for
-it later, or were on their way, register it anew, as an endpoint that nobody has heard of; what an app
-reports of it until then is set aside.
+Killed anywhere, it is found by its name still, its record says so, and forgetting it again does the rest.
+Events that come for it later, or were on their way, register it anew, as an endpoint that nobody has heard
+of; what an app reports of it until then is set aside.
 """
 
 from __future__ import annotations
@@ -47,6 +47,8 @@ def forget(
 
     Raises UnavailableError; what went until then is gone.
     """
+    with database.write() as connection:
+        endpoints.begin_to_delete(connection, endpoint_id, now_us)
     number, rows = _delete_files(database, samples, endpoint_id)
     number += sweep_endpoint(database, samples, endpoint_id, now_us)  # what a run that was killed has left
     series.forget(endpoint_id)

@@ -31,7 +31,7 @@ from modelmon.views.verdicts import (
 from modelmon.windows import FAILED, UNAVAILABLE
 
 COUNTS = ("received", "stored", "errors", "rejected", "late", "missing", "repeated")
-_RECORD = ("name", "function_name", "model_uri", "created_us", "mode", "labels")
+_RECORD = ("name", "function_name", "model_uri", "created_us", "mode", "labels", "deleting_us")
 _TIMES = ("first_request_us", "last_request_us", "last_error_us", "last_error")
 
 
@@ -60,7 +60,7 @@ class AppStanding:
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What is known of one endpoint. `states`: what keeps its verdicts from being plain ones; `labels` is
-    JSON."""
+    JSON; `deleting_us` since when it is being forgotten."""
 
     endpoint_id: str
     endpoint_name: str
@@ -79,6 +79,7 @@ class Facts:
     waits: NextWindow | None = None
     mode: str = ""
     labels: str = "{}"
+    deleting_us: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,7 @@ def _facts(
         row.created_us,
         Counts(*(getattr(row, name) or 0 for name in COUNTS)), row.first_request_us, row.last_request_us,
         row.last_error or "", row.last_error_us, frozenset(states), apps, verdicts, alarms,
-        mode=row.mode or "", labels=row.labels or "{}",
+        mode=row.mode or "", labels=row.labels or "{}", deleting_us=row.deleting_us,
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
@@ -14,11 +15,12 @@ from modelmon.views.results_in_words import extra_data, first_line, words
 from modelmon.views.verdicts import INCOMPLETE, NO_DATA, PARTLY, WARMING_UP, AnyVerdict
 from modelmon.windows import FAILED, UNAVAILABLE
 
+BEING_DELETED = "being deleted"
 DETECTED, SUSPECTED = "detected", "suspected"
 NO_VERDICT, WAITING, NO_DETECTION = "no verdict", "waiting", "no detection"
 WORST_FIRST = (
-    DETECTED, FAILED, SUSPECTED, UNAVAILABLE, NO_DATA, INCOMPLETE, WARMING_UP, NO_VERDICT, WAITING,
-    NO_DETECTION,
+    BEING_DELETED, DETECTED, FAILED, SUSPECTED, UNAVAILABLE, NO_DATA, INCOMPLETE, WARMING_UP, NO_VERDICT,
+    WAITING, NO_DETECTION,
 )  # fmt: skip
 """States of an endpoint. `suspected` and `detected` are the result statuses potential_detection and
 detected, in the words of the incidents."""
@@ -42,7 +44,8 @@ class Standing(NamedTuple):
 def standing_of(facts: Facts) -> Standing:
     """The worst that is known of an endpoint.
 
-    An alarm stands before everything else, also when it is an open incident of a window before the newest.
+    An alarm stands before everything else but a deletion, also when it is an open incident of a window before
+    the newest.
     """
     # Of one state the last counts: what is newer takes the place of what is older.
     found = {each.state: each for each in _candidates(facts)}
@@ -56,6 +59,8 @@ def trouble(standing: Standing, name: str) -> tuple[int, float, str]:
 
 def _candidates(facts: Facts) -> Iterator[Standing]:
     """States that hold; at least one."""
+    if facts.deleting_us is not None:
+        yield Standing(BEING_DELETED, None, partial(_deletion, facts.endpoint_name, facts.deleting_us))
     verdicts = sorted(facts.verdicts, key=lambda each: each.result_value)
     several = len({each.application_name for each in verdicts}) > 1
     for alarm in facts.alarms:  # before the verdicts, which are newer
@@ -87,6 +92,11 @@ def _obstacles(facts: Facts, verdicts: Sequence[AnyVerdict]) -> Iterator[Standin
         yield Standing(INCOMPLETE, None, partial(_incomplete, verdicts))
     if WARMING_UP in facts.states:
         yield Standing(WARMING_UP, None, partial(_warming_up, verdicts))
+
+
+def _deletion(name: str, since_us: int) -> str:
+    since = f"{from_us(since_us):%Y-%m-%d %H:%M} UTC"
+    return f"since {since}; ended early? modelmon endpoint {shlex.quote(name)} --delete"
 
 
 def _of_alarm(alarm: Alarm, facts: Facts) -> str:
