@@ -23,6 +23,7 @@ MODULES = (
     "modelmon.api.screens.endpoints",
     "modelmon.api.screens.heat_map",
     "modelmon.api.screens.metrics",
+    "modelmon.api.screens.overview",
     "modelmon.api.screens.incidents",
     "modelmon.api.screens.functions",
     "modelmon.api.screens.models",

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from modelmon.charts.markup import Svg, element, picture, text
 from modelmon.charts.scales import Scale, axis_data, reach, short
-from modelmon.charts.timeline import BOTTOM, HEIGHT, LEFT, RIGHT, WIDTH, axes
+from modelmon.charts.timeline import BOTTOM, HEIGHT, LEFT, RIGHT, WIDTH, Mark, axes, flags
 
 TOP = 12
 
@@ -19,6 +19,7 @@ def bars(
     end: datetime,
     *,
     label: str,
+    marks: Sequence[Mark] = (),
 ) -> Svg:
     """`times` are the starts of the bars, each as long as to the next one; a stack's name is its class.
 
@@ -27,7 +28,7 @@ def bars(
     sums = [sum(values) for values in zip(*stacks.values(), strict=True)]
     across = Scale(start.timestamp(), end.timestamp(), LEFT, WIDTH - RIGHT)
     up = Scale(*reach(sums), HEIGHT - BOTTOM, TOP)
-    parts = [*axes(across, up, start, end)]
+    parts = [*axes(across, up, start, end), *flags(marks, across)]
     base = [0.0] * len(times)
     for name, values in stacks.items():
         for place, value in enumerate(values):

@@ -57,7 +57,7 @@ def timeline(
         *axes(across, up, start, end),
         *(_hatch(each, across) for each in samples if each.state),
         *_thresholds(samples, across, up),
-        *_marks(marks, across),
+        *flags(marks, across),
         *_line(runs, across, up),
         *(_dot(each, across, up) for each in samples if each.status in (1, 2)),
     ]
@@ -163,7 +163,8 @@ def _dot(sample: Sample, across: Scale, up: Scale) -> str:
     return element("path", element("title", text(words)), d=shape, class_=name)
 
 
-def _marks(marks: Iterable[Mark], across: Scale) -> Iterator[str]:
+def flags(marks: Iterable[Mark], across: Scale) -> Iterator[str]:
+    """Each mark as a line with its sign, where it lies inside."""
     for mark in marks:
         x = across(mark.at.timestamp())
         if not LEFT <= x <= WIDTH - RIGHT:

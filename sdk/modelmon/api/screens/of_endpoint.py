@@ -12,7 +12,8 @@ from modelmon.errors import ConfigError
 from modelmon.views.endpoints import EndpointSummary, find_endpoint
 
 TABS = {
-    "overview": "Overview", "features": "Features Analysis", "metrics": "Metrics", "rows": "Rows",
+    "overview": "Overview", "features": "Features Analysis", "metrics": "Metrics", "alerts": "Alerts",
+    "rows": "Rows",
 }  # fmt: skip
 
 
@@ -40,5 +41,7 @@ def of_endpoint(asked: Asked, ranged: Ranged, tab: str) -> OfEndpoint:
 
 def tab_address(asked: Asked, endpoint: EndpointSummary, tab: str, /, **query: object) -> str:
     """Of another page of the same endpoint, with the time range that is shown."""
+    if tab == "alerts":
+        return address(asked, "incidents", endpoint=endpoint.endpoint_id, **query)
     places = () if tab == "overview" else (tab,)
     return address(asked, "endpoints", endpoint.endpoint_id, *places, **query)

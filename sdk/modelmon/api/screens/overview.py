@@ -1,0 +1,79 @@
+"""One endpoint at a look: verdicts first, then what came in, what it is and what it is compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from modelmon.api.asked import Asked
+from modelmon.api.frame import address
+from modelmon.api.routes import Kind, Page, Route
+from modelmon.api.screens.features import written
+from modelmon.api.screens.of_endpoint import OfEndpoint, of_endpoint, tab_address
+from modelmon.api.screens.traffic_charts import incident_marks, traffic_charts
+from modelmon.api.time_range import Ranged
+from modelmon.charts import Mark, bullet, overlay
+from modelmon.charts.markup import Svg
+from modelmon.views.app_cards import ResultCard
+from modelmon.views.bin_shares import bin_shares
+from modelmon.views.endpoint_overview import EndpointOverview, read_endpoint_overview
+from modelmon.views.feature_words import in_words
+from modelmon.views.features import FeatureView
+
+
+@dataclass(frozen=True, slots=True)
+class WorstFeature:
+    """A feature that changed, with its picture, what happened to it, and where it is shown large."""
+
+    feature: FeatureView
+    histogram: Svg
+    words: str
+    address: str
+
+
+def overview(asked: Asked, ranged: Ranged) -> Page:
+    """What its apps say and why, traffic over the time shown, identity, reference, changes."""
+    of = of_endpoint(asked, ranged, "overview")
+    span, one = of.frame.span, of.endpoint
+    found = read_endpoint_overview(
+        asked.database, asked.series, asked.looking, one.endpoint_id, span.start, span.end
+    )
+    values = {
+        "of": of, "found": found, "bullet": _bullet, "worst": _worst(asked, of, found.worst),
+        "charts": traffic_charts(found.traffic, span, _marks(found)),
+        "features_of": lambda each: tab_address(asked, one, "features", window=written(each.start)),
+        "incident": lambda number: address(asked, "incidents", str(number)),
+        "alike": address(asked, "endpoints", function=one.function_name) if one.function_name else "",
+        "endpoint_of": lambda each: address(asked, "endpoints", each.endpoint_id),
+        "features": tab_address(asked, one, "features"),
+    }  # fmt: skip
+    return Page("overview.html", values)
+
+
+def _worst(asked: Asked, of: OfEndpoint, features: Sequence[FeatureView]) -> list[WorstFeature]:
+    found = []
+    for each in features:
+        shares = bin_shares(each.reference, each.sample)
+        picture = overlay(shares.names, shares.reference, shares.current, label=each.feature)
+        query = {"name": each.feature, "window": written(each.start_infer_time)}
+        place = tab_address(asked, of.endpoint, "feature", **query)
+        found.append(WorstFeature(each, picture, in_words(each), place))
+    return found
+
+
+def _bullet(result: ResultCard) -> Svg:
+    suspected, detected = result.thresholds
+    return bullet(result.value, label=result.name, suspected=suspected, detected=detected)
+
+
+def _marks(found: EndpointOverview) -> list[Mark]:
+    deployed = [Mark(each.at, each.words, each.kind) for each in found.deployments]
+    return [*incident_marks(found.incidents), *deployed]
+
+
+ROUTES = (
+    Route(
+        "GET", "/projects/{project}/endpoints/{uid}", overview,
+        "An endpoint: verdicts, traffic, identity, reference.", Ranged, kind=Kind.PAGE,
+    ),
+)  # fmt: skip

@@ -1,0 +1,65 @@
+"""What came in to an endpoint, drawn: requests, how long they took, how many of them failed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from modelmon.api.time_range import Span
+from modelmon.charts import Mark, Sample, bars, timeline
+from modelmon.charts.markup import Svg
+from modelmon.views.incidents import Incident
+from modelmon.views.traffic import TrafficBucket
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficCharts:
+    """`requests`, `errors` in the whole span; `p95_ms` of the slowest bucket, None where none told."""
+
+    requests: int
+    errors: int
+    p95_ms: float | None
+    counts: Svg
+    latency: Svg
+    error_share: Svg
+
+
+def traffic_charts(
+    buckets: Sequence[TrafficBucket], span: Span, marks: Sequence[Mark]
+) -> TrafficCharts | None:
+    """None without traffic in the span."""
+    if not buckets:
+        return None
+    start, end = min(span.start, buckets[0].start), max(span.end, buckets[-1].end)
+    slowest = max((each.latency.p95_ms for each in buckets if each.latency), default=None)
+    latency = [
+        Sample(each.start, each.end, each.latency.p95_ms if each.latency else None) for each in buckets
+    ]
+    shares = [Sample(each.start, each.end, each.errors / (each.requests + each.errors)) for each in buckets]
+    return TrafficCharts(
+        sum(each.requests for each in buckets), sum(each.errors for each in buckets), slowest,
+        _counts(buckets, start, end, marks),
+        timeline(latency, start, end, label="95 % of the requests were faster, ms", marks=marks),
+        timeline(shares, start, end, label="Share of requests that failed", marks=marks),
+    )  # fmt: skip
+
+
+def _counts(buckets: Sequence[TrafficBucket], start: datetime, end: datetime, marks: Sequence[Mark]) -> Svg:
+    """With the buckets that nothing came in, since a bar reaches to the next one."""
+    length = buckets[0].end - buckets[0].start
+    found = {each.start: each for each in buckets}
+    many = round((buckets[-1].end - buckets[0].start) / length)
+    times = [buckets[0].start + n * length for n in range(many)]
+    stacks = {
+        "requests": [found[each].requests if each in found else 0 for each in times],
+        "errors": [found[each].errors if each in found else 0 for each in times],
+    }
+    return bars(times, stacks, start, end, label="Requests", marks=marks)
+
+
+def incident_marks(incidents: Sequence[Incident]) -> list[Mark]:
+    """When incidents began and ended, by the windows that they are of."""
+    began = [Mark(each.first, each.words, "raised") for each in incidents]
+    ended = [Mark(each.ended, f"calm again: {each.words}", "resolved") for each in incidents if each.ended]
+    return began + ended
