@@ -166,9 +166,9 @@ def _dot(sample: Sample, across: Scale, up: Scale) -> str:
 def flags(marks: Iterable[Mark], across: Scale) -> Iterator[str]:
     """Each mark as a line with its sign, where it lies inside."""
     for mark in marks:
-        x = across(mark.at.timestamp())
-        if not LEFT <= x <= WIDTH - RIGHT:
+        if not across.low <= mark.at.timestamp() <= across.high:
             continue
+        x = across(mark.at.timestamp())
         title = element("title", text(f"{mark.words}, {mark.at:%Y-%m-%d %H:%M}"))
         line = element("line", x1=x, x2=x, y1=TOP, y2=HEIGHT - BOTTOM)
         flag = element("text", text(FLAGS[mark.kind]), x=x, y=TOP - 2, class_="tick")
