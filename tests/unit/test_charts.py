@@ -12,6 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from modelmon.charts import Mark, Sample, bars, bullet, overlay, sparkline, spread, timeline
+from modelmon.charts.heat import heat, heat_times
 from modelmon.charts.markup import Svg
 from modelmon.charts.scales import ticks, time_ticks
 
@@ -144,3 +145,22 @@ def test_marks_of_different_kinds_carry_different_signs() -> None:
     groups = [part for part in root.iter() if (part.get("class") or "").startswith("mark ")]
     signs = [sign.text for group in groups for sign in group if sign.get("class") == "tick"]
     assert len(signs) == len(set(signs)) == len(kinds)
+
+
+def test_what_happened_outside_of_the_time_shown_is_not_drawn_at_its_end() -> None:
+    marks = [Mark(START + n * DAY, "anew", "model") for n in (-1, 2, 9)]
+    for chart in (
+        timeline([], START, START + 5 * DAY, label="drift", marks=marks),
+        bars([START], {"requests": [1]}, START, START + 5 * DAY, label="calls", marks=marks),
+    ):
+        assert chart.count('class="mark model"') == 1
+
+
+def test_a_heat_line_joins_equal_cells_and_says_what_it_shows() -> None:
+    starts = [START + n * DAY for n in range(5)]
+    line = heat(["no detection", "no detection", "", "detected", "detected"], starts)
+    assert line.count("<rect") == 2
+    assert "detected in 2 of 5 cells" in line
+    assert 'class="cell no-detection"' in line
+    assert "no window in this time" in heat(["", ""], starts[:2])
+    assert "from 2026-" in heat_times(starts, 1440)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -17,6 +17,7 @@ from modelmon.model import MINUTE_US, from_us
 from modelmon.settings import Settings
 from modelmon.views.incidents import Alarm, open_alarms
 from modelmon.views.next_window import NextWindow
+from modelmon.views.private import private_patterns, shown_extra
 from modelmon.views.selection import of_endpoints
 from modelmon.views.verdicts import (
     NO_DATA,
@@ -114,7 +115,9 @@ def read_facts(
         verdicts = read_verdicts(connection, apps.belief, silent, ids)
     else:
         verdicts = sketch_verdicts(connection, apps.belief, silent, endpoint_ids)
-    alarms = open_alarms(connection, endpoint_ids)
+    alarms = open_alarms(connection, looking.settings, endpoint_ids)
+    if private_patterns(looking.settings):
+        verdicts = {each: _shown(looking.settings, some) for each, some in verdicts.items()}
     return [
         _facts(
             row,
@@ -124,6 +127,16 @@ def read_facts(
             [each for each in alarms.get(row.endpoint_id, ()) if looking.sees(each)],
         )
         for row in rows
+    ]
+
+
+def _shown(settings: Settings, found: Sequence[AnyVerdict]) -> list[AnyVerdict]:
+    """Without what is private."""
+    return [
+        replace(each, result_extra_data=shown_extra(settings, each.result_extra_data))
+        if isinstance(each, Verdict)
+        else each
+        for each in found
     ]
 
 

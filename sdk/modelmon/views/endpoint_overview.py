@@ -19,7 +19,7 @@ from modelmon.views.deployments import Deployment, read_deployments
 from modelmon.views.endpoint_facts import Looking
 from modelmon.views.features import FeatureView, read_features
 from modelmon.views.incident_lists import ended_incidents, open_incidents
-from modelmon.views.incidents import Incident
+from modelmon.views.incidents import Incident, shown
 from modelmon.views.private import is_private
 from modelmon.views.same_onset import SameOnset, read_same_onset
 from modelmon.views.schema_changes import SchemaChange, read_schema_changes
@@ -53,7 +53,7 @@ def read_endpoint_overview(
     start: datetime,
     end: datetime,
 ) -> EndpointOverview:
-    """Traffic is that in [start, end), everything else is how it stands now."""
+    """Traffic and deployments are those in [start, end), everything else is how it stands now."""
     settings = looking.settings
     with database.read() as connection:
         record = endpoints.get(connection, endpoint_id)
@@ -65,11 +65,11 @@ def read_endpoint_overview(
             *ended_incidents(connection, [endpoint_id], limit=INCIDENTS),
         ]
         together = _together(connection, cards)
-        deployments = read_deployments(connection, record) if record else ()
+        deployments = read_deployments(connection, endpoint_id, start, end)
     traffic = read_traffic_buckets(database, series, endpoint_id, start, end, BUCKETS)
     return EndpointOverview(
         cards, worst, together, traffic, record, _rows(record.feature_stats if record else {}), changes,
-        tuple(incidents), deployments,
+        tuple(shown(settings, incidents)), deployments,
     )  # fmt: skip
 
 

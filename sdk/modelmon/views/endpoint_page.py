@@ -17,7 +17,7 @@ from modelmon.views.endpoints import EndpointSummary, find_endpoint
 from modelmon.views.features import FeatureView, read_features
 from modelmon.views.history import Line, lines_of
 from modelmon.views.incident_lists import ended_incidents, open_incidents
-from modelmon.views.incidents import Incident
+from modelmon.views.incidents import Incident, shown
 from modelmon.views.private import is_private
 from modelmon.views.traffic import TrafficBucket, read_traffic_buckets
 from modelmon.views.windows import WindowView, list_windows
@@ -69,7 +69,7 @@ def read_endpoint(
     return EndpointView(
         settings.project, from_us(now_us), summary,
         lines_of(read_windows(database, series, keys)), _traffic(database, series, summary, windows),
-        tuple(windows), features, incidents,
+        tuple(windows), features, tuple(shown(settings, incidents)),
     )  # fmt: skip
 
 

@@ -80,7 +80,7 @@ def read_endpoint_rows(
     with database.read() as connection:
         page = list_endpoints(connection, looking, query)
         ids = [each.endpoint_id for each in page.endpoints]
-        alarms = open_alarms(connection, ids)
+        alarms = open_alarms(connection, looking.settings, ids)
         newest = newest_done(connection, ids, LINE)
     headlines = {
         each.endpoint_id: _headline(each, alarms.get(each.endpoint_id, ())) for each in page.endpoints

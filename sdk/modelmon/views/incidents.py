@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -14,6 +14,8 @@ from modelmon.incidents import APP_FAILED, IncidentKey, IncidentState, event_kin
 from modelmon.ledger.incident_schema import incident_events, incident_windows, incidents
 from modelmon.ledger.schema import endpoints
 from modelmon.model import from_us, to_us
+from modelmon.settings import Settings
+from modelmon.views.private import shown_extra
 from modelmon.views.results_in_words import extra_data, first_line, words
 from modelmon.views.selection import of_endpoints
 from modelmon.views.verdicts import PARTLY
@@ -118,7 +120,9 @@ class IncidentHistory:
     windows: tuple[IncidentWindow, ...]
 
 
-def open_alarms(connection: Connection, endpoint_ids: Collection[str] | None) -> dict[str, list[Alarm]]:
+def open_alarms(
+    connection: Connection, settings: Settings, endpoint_ids: Collection[str] | None
+) -> dict[str, list[Alarm]]:
     """Of each of these endpoints (None: all) what is open and was raised, the oldest first."""
     names = (
         "endpoint_id", "application_name", "result_name", "status", "value", "detail", "kind", "incident_id",
@@ -134,8 +138,8 @@ def open_alarms(connection: Connection, endpoint_ids: Collection[str] | None) ->
         for row in connection.execute(part):
             state = STATUS[row.status] if row.result_name else FAILED
             alarm = Alarm(
-                row.application_name, row.result_name, state, row.value, row.detail, row.kind,
-                row.incident_id, row.first_us,
+                row.application_name, row.result_name, state, row.value,
+                shown_extra(settings, row.detail), row.kind, row.incident_id, row.first_us,
             )  # fmt: skip
             found.setdefault(row.endpoint_id, []).append(alarm)
     return found
@@ -169,6 +173,11 @@ def histograms_of(connection: Connection, incident_id: int, start: datetime) -> 
     query = _windows(row).where(incident_windows.c.start_us == to_us(start))
     found = connection.execute(query.with_only_columns(incident_windows.c.stats)).scalar_one_or_none()
     return msgspec.json.decode(found) if found else {}
+
+
+def shown(settings: Settings, found: Iterable[Incident]) -> list[Incident]:
+    """As they may be shown: without the names and scores of private columns."""
+    return [replace(each, detail=shown_extra(settings, each.detail)) for each in found]
 
 
 def joined() -> Select[Any]:

@@ -50,8 +50,7 @@ def shown_extra(settings: Settings, text: str) -> str:
     >>> shown_extra(Settings(private="email"), '{"feature":"email","features":{"age":1,"email":2}}')
     '{"features":{"age":1}}'
     """
-    known = extra_data(text)
-    if not known or not private_patterns(settings):
+    if not private_patterns(settings) or not (known := extra_data(text)):
         return text
     if isinstance(known.get("feature"), str) and is_private(settings, known["feature"]):
         del known["feature"]

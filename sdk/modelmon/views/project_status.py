@@ -17,7 +17,7 @@ from modelmon.views.clock import ClockState, read_clock
 from modelmon.views.endpoint_facts import Looking
 from modelmon.views.endpoints import EndpointPage, EndpointQuery, EndpointSummary, list_endpoints
 from modelmon.views.incident_lists import ENDED, ended_incidents, open_incidents
-from modelmon.views.incidents import MOST, Incident
+from modelmon.views.incidents import MOST, Incident, shown
 from modelmon.views.lag import Lagging, PartitionLag, UnknownLag, read_lag
 from modelmon.views.results import Metric, Result, Values, newest_values, values_since
 
@@ -79,6 +79,7 @@ def project_status(
         page = list_endpoints(connection, looking, query)
         judging = tuple(app.name for app in registry.active_apps(connection))
         incidents, all_incidents = _incidents(connection, page, query, since_us)
+        incidents = tuple(shown(settings, incidents))
         letters = dead_letters.count(connection)
         clock = read_clock(connection, now_us)
     found = _values(database, series, page.endpoints, since_us, query, values_after) if values else Values()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
+from modelmon.api.screens.marks import marks_of_deployments, marks_of_incidents
 from modelmon.charts import Mark, Sample, spread, timeline
 from modelmon.charts.markup import Svg
 from modelmon.views.deployments import Deployment
@@ -53,7 +54,7 @@ def box_of(line: MetricLine, known: Happenings) -> Box:
         if (each.application_name, each.result_name) == (line.application_name, line.name)
     ]  # fmt: skip
     again = [point for point in line.points if point.revision > 1]
-    marks = [*_of_incidents(mine), *_judged(again), *_of_deployments(known.deployments)]
+    marks = [*marks_of_incidents(mine), *_judged(again), *marks_of_deployments(known.deployments)]
     samples = [
         *_samples(line, [each for each in known.spans if each.application_name == line.application_name])
     ]
@@ -89,18 +90,6 @@ def _at(parts: Sequence[Part], starts: Sequence[datetime], moment: datetime) -> 
     return parts[place] if place >= 0 and moment < parts[place].end else None
 
 
-def _of_incidents(found: Sequence[Incident]) -> Iterator[Mark]:
-    for each in found:
-        yield Mark(each.first, f"raised: {each.words}", "raised")
-        if each.ended is not None:
-            yield Mark(each.ended, f"resolved: {each.reason or 'calm again'}", "resolved")
-
-
 def _judged(again: Sequence[MetricPoint]) -> Iterator[Mark]:
     for point in again[-JUDGED_MARKS:]:
         yield Mark(point.start, f"judged again, revision {point.revision}", "judged")
-
-
-def _of_deployments(found: Sequence[Deployment]) -> Iterator[Mark]:
-    for each in found:
-        yield Mark(each.at, each.words, each.kind)

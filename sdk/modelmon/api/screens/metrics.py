@@ -18,6 +18,7 @@ from modelmon.model import to_us
 from modelmon.views.deployments import read_deployments
 from modelmon.views.endpoint_calls import Calls, read_calls
 from modelmon.views.incident_lists import ended_incidents, open_incidents
+from modelmon.views.incidents import shown
 from modelmon.views.metric_lines import MetricName, read_metric_lines, read_metric_names
 from modelmon.views.window_spans import read_window_spans
 
@@ -90,7 +91,11 @@ def _happenings(asked: Asked, of: OfEndpoint, apps: Sequence[str]) -> Happenings
         ]
         deployments = read_deployments(connection, endpoint_id, span.start, span.end)
     return Happenings(
-        span.start, span.end, [each for each in incidents if each.first < span.end], spans, deployments
+        span.start,
+        span.end,
+        shown(asked.settings, (each for each in incidents if each.first < span.end)),
+        spans,
+        deployments,
     )
 
 

@@ -9,8 +9,9 @@ from modelmon.api.asked import Asked
 from modelmon.api.frame import address
 from modelmon.api.routes import Kind, Page, Route
 from modelmon.api.screens.features import written
+from modelmon.api.screens.marks import marks_of_deployments, marks_of_incidents
 from modelmon.api.screens.of_endpoint import OfEndpoint, of_endpoint, tab_address
-from modelmon.api.screens.traffic_charts import incident_marks, traffic_charts
+from modelmon.api.screens.traffic_charts import traffic_charts
 from modelmon.api.time_range import Ranged
 from modelmon.charts import Mark, bullet, overlay
 from modelmon.charts.markup import Svg
@@ -67,8 +68,7 @@ def _bullet(result: ResultCard) -> Svg:
 
 
 def _marks(found: EndpointOverview) -> list[Mark]:
-    deployed = [Mark(each.at, each.words, each.kind) for each in found.deployments]
-    return [*incident_marks(found.incidents), *deployed]
+    return [*marks_of_incidents(found.incidents), *marks_of_deployments(found.deployments)]
 
 
 ROUTES = (

@@ -9,7 +9,6 @@ from datetime import datetime
 from modelmon.api.time_range import Span
 from modelmon.charts import Mark, Sample, bars, timeline
 from modelmon.charts.markup import Svg
-from modelmon.views.incidents import Incident
 from modelmon.views.traffic import TrafficBucket
 
 
@@ -56,10 +55,3 @@ def _counts(buckets: Sequence[TrafficBucket], start: datetime, end: datetime, ma
         "errors": [found[each].errors if each in found else 0 for each in times],
     }
     return bars(times, stacks, start, end, label="Requests", marks=marks)
-
-
-def incident_marks(incidents: Sequence[Incident]) -> list[Mark]:
-    """When incidents began and ended, by the windows that they are of."""
-    began = [Mark(each.first, each.words, "raised") for each in incidents]
-    ended = [Mark(each.ended, f"calm again: {each.words}", "resolved") for each in incidents if each.ended]
-    return began + ended

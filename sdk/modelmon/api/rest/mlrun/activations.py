@@ -18,7 +18,7 @@ from modelmon.views.activations import (
     entity_of,
     read_activations,
 )
-from modelmon.views.incidents import Incident, history_of
+from modelmon.views.incidents import Incident, history_of, shown
 
 BASE = "/api/v1/projects/{project}/alert-activations"
 LARGEST = 2**63 - 1
@@ -90,6 +90,7 @@ def _before(token: str) -> int | None:
 
 
 def _activation(asked: Asked, found: Incident) -> Activation:
+    (found,) = shown(asked.settings, [found])
     kind, name = entity_of(asked.settings.project, found)
     return Activation(
         found.incident_id, activation_name(found), asked.settings.project, found.severity, found.raised,
