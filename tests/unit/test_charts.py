@@ -147,6 +147,11 @@ def test_marks_of_different_kinds_carry_different_signs() -> None:
     assert len(signs) == len(set(signs)) == len(kinds)
 
 
+@pytest.mark.parametrize("value", [5e-324, 1e-305])
+def test_an_axis_of_next_to_nothing_has_ticks(value: float) -> None:
+    assert ticks(0.0, value) == [0.0, value]
+
+
 def test_what_happened_outside_of_the_time_shown_is_not_drawn_at_its_end() -> None:
     marks = [Mark(START + n * DAY, "anew", "model") for n in (-1, 2, 9)]
     for chart in (

@@ -64,7 +64,7 @@ def ticks(low: float, high: float, most: int = 5) -> list[float]:
     """
     if not (math.isfinite(low) and math.isfinite(high)) or high <= low:
         return [low] if math.isfinite(low) else []
-    if high - low < 1e-9 * max(abs(low), abs(high)):  # round values between them can't be told apart
+    if high - low < max(1e-9 * max(abs(low), abs(high)), 1e-300):  # none between them can be told apart
         return [low, high]
     power = 10.0 ** math.floor(math.log10((high - low) / most))
     step = next(power * each for each in (*STEPS, 20, 50, 100) if (high - low) / (power * each) < most)
