@@ -12,10 +12,12 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
+from api_client import ApiClient
 from made_pages import UNTIL_US, WORST, Pages, rows_of, text_of
 from made_project import HOUR
 from modelmon.cli import app
 from modelmon.model import from_us
+from modelmon.settings import Settings
 
 
 @pytest.fixture(scope="module")
@@ -122,3 +124,33 @@ def test_a_hundred_features_stand_on_one_page_of_bounded_size(tmp_path: Path) ->
     assert len(rows_of(page)) == 100
     assert len(page) < 600_000
     pages.client.close()
+
+
+def test_thresholds_are_those_of_the_result_that_is_the_highest_score_whatever_its_name(
+    tmp_path: Path,
+) -> None:
+    pages = Pages(tmp_path / "project", endpoints=1, days=1)
+    pages.change("update series_values set name = 'my_drift' where name = 'feature_drift'")
+    assert "score, detected from 0.7" in text_of(pages.get("feature?name=feature_03"))
+    pages.change("update series_values set value = value + 0.05 where name = 'my_drift'")
+    assert "detected from" not in text_of(pages.get("feature?name=feature_03"))
+    pages.client.close()
+
+
+@pytest.mark.parametrize("path", ["features", "feature?name=x", "feature.csv?name=x", "metrics", "rows"])
+def test_records_that_are_down_are_unavailable_and_not_an_error_of_ours(tmp_path: Path, path: str) -> None:
+    down = Settings.load(
+        project="made", project_dir=str(tmp_path), environ={},
+        records_url="postgresql://nobody@127.0.0.1:1/made",
+    )  # fmt: skip
+    client = ApiClient(down)
+    answer = client.get(f"/projects/made/endpoints/{WORST}/{path}")
+    assert answer.status_code == 503
+    assert "retry-after" in answer.headers
+    client.close()
+
+
+def test_a_window_that_an_incident_names_is_shown_as_it_was(pages: Pages) -> None:
+    page = pages.get("/projects/made/incidents/1")
+    features = pages.get(pages.link(page, "/features?window="))
+    assert rows_of(features)[0].startswith("feature_03")

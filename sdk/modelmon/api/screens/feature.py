@@ -63,7 +63,7 @@ def feature(asked: Asked, shown: FeatureShown) -> Page:
         "before_middle": middle(found, "reference"), "kept": {**kept(asked), "name": found.feature},
         "histogram": overlay(shares.names, shares.reference, shares.current, label=found.feature, big=True),
         "scores": _scores(page, found), "over_time": _over_time(page, found),
-        "thresholds": thresholds_of_features(page.results),
+        "thresholds": thresholds_of_features(page),
         "all": tab_address(asked, of.endpoint, "features", window=moment),
         "csv": tab_address(asked, of.endpoint, "feature.csv", **query),
         "behind": tab_address(asked, of.endpoint, "rows", feature=found.feature, window=moment),
@@ -118,7 +118,7 @@ def _scores(page: FeaturePage, feature: FeatureView) -> Svg | None:
     points, window = page.lines.get(feature.feature, ()), page.features.window
     if not points:
         return None
-    limits, length = thresholds_of_features(page.results), window.end_infer_time - window.start_infer_time
+    limits, length = thresholds_of_features(page), window.end_infer_time - window.start_infer_time
     samples = [
         Sample(
             each.start, each.start + length, each.score, _status(each.score, *limits), limits.potential,

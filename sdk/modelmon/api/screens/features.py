@@ -16,13 +16,13 @@ from modelmon.charts import bullet, overlay, sparkline
 from modelmon.charts.markup import Svg
 from modelmon.errors import ConfigError
 from modelmon.views.bin_shares import bin_shares
-from modelmon.views.feature_page import LINE, FeaturePage, FeaturePoint, JudgedResult, read_feature_page
+from modelmon.views.feature_page import LINE, FeaturePage, FeaturePoint, read_feature_page
 from modelmon.views.feature_words import in_words, missing_share
 from modelmon.views.features import FeatureView
 from modelmon.views.thresholds import NONE, Thresholds
 
-BY_FEATURE = "feature_drift"
-"""The result whose thresholds are those of each feature: it is the highest of their scores."""
+SAME = 1e-3
+"""How close a result is to the highest score that is that score: reports round."""
 DISTANCES = {"tvd_mean": "TVD", "hellinger_mean": "Hellinger", "kld_mean": "KLD"}
 
 
@@ -64,7 +64,7 @@ def features(asked: Asked, shown: FeaturesShown) -> Page:
         "has_reference": any(each.reference for each in page.features.features),
         "kept": kept(asked), "windows_shown": LINE,
         "results": [each for each in page.results if each.kind is not None],
-        "thresholds": thresholds_of_features(page.results),
+        "thresholds": thresholds_of_features(page),
         "before": _beside(asked, of, page.before), "after": _beside(asked, of, page.after),
         "newest": tab_address(asked, of.endpoint, "features"),
         "metrics": tab_address(asked, of.endpoint, "metrics"),
@@ -86,8 +86,18 @@ def window_of(asked: Asked, of: OfEndpoint, moment: datetime | None) -> FeatureP
         raise Problem(404, str(error), "window") from None
 
 
-def thresholds_of_features(results: Sequence[JudgedResult]) -> Thresholds:
-    return next((each.thresholds for each in results if each.name == BY_FEATURE), NONE)
+def thresholds_of_features(page: FeaturePage) -> Thresholds:
+    """What each feature was judged by: the thresholds of the result that is the highest of their scores,
+    whichever app gave it and however it is called; none where no result is."""
+    scores = [each.score for each in page.features.features if each.score is not None]
+    return next(
+        (
+            each.thresholds
+            for each in page.results
+            if each.kind is not None and scores and abs(each.value - max(scores)) <= SAME
+        ),
+        NONE,
+    )
 
 
 def distances(page: FeaturePage) -> list[tuple[str, float, float]]:
@@ -115,7 +125,7 @@ def middle(feature: FeatureView, stats_of: str) -> str:
 
 
 def _rows(asked: Asked, of: OfEndpoint, page: FeaturePage) -> Iterator[FeatureRow]:
-    limits, window = thresholds_of_features(page.results), page.features.window
+    limits, window = thresholds_of_features(page), page.features.window
     for each in page.features.features:
         shares = bin_shares(each.reference, each.sample)
         query = {"name": each.feature, "window": written(window.start_infer_time)}
