@@ -57,9 +57,9 @@ def test_every_answer_forbids_what_is_foreign(client: ApiClient, path: str) -> N
         ("/api/v1/projects/shpo/endpoints", 404, "there is no project 'shpo'; did you mean shop?"),
         ("/api/v1/projects/shop/endpoints?stat=x", 400, "there is no parameter 'stat'; did you mean state?"),
         (
-            "/api/v1/projects/shop/endpoints?limit=0",
+            "/api/v1/projects/shop/endpoints?page-size=0",
             400,
-            "a page has at least one endpoint, got a limit of 0",
+            "page_size: expected `int` >= 1, got '0'",
         ),
         ("/api/v1/nothing", 404, "GET /api/v1/nothing: not found; /docs lists what there is"),
     ],

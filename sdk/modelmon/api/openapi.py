@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, get_type_hints
 
 import msgspec
 
@@ -13,6 +13,7 @@ from modelmon.api.routes import Kind, Route
 VERSION = "3.1.0"
 _NAMED = re.compile(r"{([a-z_]+)(?::[a-z]+)?}")
 _TYPES = {Kind.JSON: "application/json", Kind.PAGE: "text/html", Kind.RAW: "application/octet-stream"}
+_REFERENCE = "#/components/schemas/{name}"
 _PROBLEM = {
     "type": "object",
     "required": ["detail"],
@@ -35,30 +36,63 @@ _REFUSALS = {
 
 def openapi(routes: Iterable[Route]) -> dict[str, Any]:
     """Of these routes; pages are left out of none."""
+    table = list(routes)
+    schemas = _Schemas(table)
     paths: dict[str, dict[str, Any]] = {}
-    for route in routes:
-        paths.setdefault(_NAMED.sub(r"{\1}", route.path), {})[route.method.lower()] = _operation(route)
+    for route in table:
+        operations = paths.setdefault(_NAMED.sub(r"{\1}", route.path), {})
+        operations[route.method.lower()] = _operation(route, schemas)
     return {
         "openapi": VERSION,
         "info": {"title": "ModelMon", "version": "1", "description": "What is monitored, and how it is."},
         "paths": paths,
-        "components": {"schemas": {"Problem": _PROBLEM}},
+        "components": {"schemas": {**schemas.named, "Problem": _PROBLEM}},
     }
 
 
-def _operation(route: Route) -> dict[str, Any]:
+class _Schemas:
+    """Of everything that goes in and out, by its type; `named` are those that others refer to."""
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        kinds = {kind for route in routes for kind in (route.parameters, route.body, answered(route)) if kind}
+        ordered = sorted(kinds, key=str)
+        schemas, self.named = msgspec.json.schema_components(ordered, ref_template=_REFERENCE)
+        self._of = dict(zip(ordered, schemas, strict=True))
+
+    def of(self, kind: Any) -> dict[str, Any]:
+        return self._of[kind]
+
+    def fields(self, kind: type[msgspec.Struct]) -> dict[str, Any]:
+        """The fields of a struct, by name, each with every part of it in place."""
+        name = self._of[kind]["$ref"].rpartition("/")[2]
+        found: dict[str, Any] = self._whole(self.named[name].get("properties", {}))
+        return found
+
+    def _whole(self, part: Any) -> Any:
+        if isinstance(part, dict):
+            name = str(part.get("$ref", "")).rpartition("/")[2]
+            return self._whole(self.named[name]) if name else {k: self._whole(v) for k, v in part.items()}
+        return [self._whole(each) for each in part] if isinstance(part, list) else part
+
+
+def answered(route: Route) -> Any:
+    """The type of a route's answer; None of a page and of a response that the route makes itself."""
+    return get_type_hints(route.answer)["return"] if route.kind is Kind.JSON else None
+
+
+def _operation(route: Route, schemas: _Schemas) -> dict[str, Any]:
     refusals = {status: _refusal(words, route) for status, words in _REFUSALS.items()}
     found: dict[str, Any] = {
         "summary": route.words,
         "description": f"Role: {route.role.name.lower()}.",
         "operationId": re.sub(r"[^a-z0-9]+", "-", f"{route.method} {route.path}".lower()).strip("-"),
-        "parameters": [*_of_path(route), *_of_query(route)],
-        "responses": {"200": {"description": "As asked.", "content": {_TYPES[route.kind]: {}}}, **refusals},
+        "parameters": [*_of_path(route), *_of_query(route, schemas)],
+        "responses": {"200": {"description": "As asked.", "content": _answer(route, schemas)}, **refusals},
     }
     if route.body is not None:
         found["requestBody"] = {
             "required": True,
-            "content": {"application/json": {"schema": _schema(route.body)}},
+            "content": {"application/json": {"schema": schemas.of(route.body)}},
         }
     return found
 
@@ -77,18 +111,13 @@ def _of_path(route: Route) -> list[dict[str, Any]]:
     ]
 
 
-def _of_query(route: Route) -> list[dict[str, Any]]:
-    properties = _schema(route.parameters).get("properties", {})
+def _of_query(route: Route, schemas: _Schemas) -> list[dict[str, Any]]:
     return [
         {"name": name.replace("_", "-"), "in": "query", "schema": schema}
-        for name, schema in properties.items()
+        for name, schema in schemas.fields(route.parameters).items()
     ]
 
 
-def _schema(kind: type[msgspec.Struct]) -> dict[str, Any]:
-    """With every part of it in place: no reference leads out of it."""
-    schema = msgspec.json.schema(kind)
-    parts = schema.pop("$defs", {})
-    name = schema.get("$ref", "").rpartition("/")[2]
-    found: dict[str, Any] = parts.get(name, schema)
-    return found
+def _answer(route: Route, schemas: _Schemas) -> dict[str, Any]:
+    kind = answered(route)
+    return {_TYPES[route.kind]: {"schema": schemas.of(kind)} if kind else {}}

@@ -31,6 +31,8 @@ def read_parameters(kind: type[Parameters], pairs: Iterable[tuple[str, str]]) ->
         spelled = name.replace("_", "-")
         if spelled not in known:
             raise Problem(400, str(no_such(f"there is no parameter {name!r}", spelled, known)), name)
+        if "\x00" in value:  # which databases take for a fault
+            raise Problem(400, f"{name}: {value!r} has a character that no text has here", name)
         field = known[spelled]
         if _is_list(hints[field.name]):
             found.setdefault(field.encode_name, []).extend(each for each in value.split(",") if each)

@@ -11,6 +11,7 @@ import msgspec
 
 from modelmon.api.asked import Asked
 from modelmon.api.problems import Problem
+from modelmon.api.rest.incidents import incident_number
 from modelmon.api.routes import Route
 from modelmon.views.activations import (
     ActivationQuery,
@@ -21,7 +22,6 @@ from modelmon.views.activations import (
 from modelmon.views.incidents import Incident, history_of, shown
 
 BASE = "/api/v1/projects/{project}/alert-activations"
-LARGEST = 2**63 - 1
 
 
 class Activated(msgspec.Struct, kw_only=True, frozen=True):
@@ -71,22 +71,20 @@ def listed(asked: Asked, wanted: Activated) -> dict[str, Any]:
 
 
 def one(asked: Asked, parameters: Any) -> Activation:
-    number = asked.path["id"]
-    known = None
-    if number.isascii() and number.isdigit() and int(number) <= LARGEST:
-        with asked.database.read() as connection:
-            known = history_of(connection, int(number), limit=1)
+    number = incident_number(asked.path["id"])
+    with asked.database.read() as connection:
+        known = None if number is None else history_of(connection, number, limit=1)
     if known is None:
-        raise Problem(404, f"there is no alert with the number {number!r}", "id")
+        raise Problem(404, f"there is no alert with the number {asked.path['id']!r}", "id")
     return _activation(asked, known.incident)
 
 
 def _before(token: str) -> int | None:
     if not token:
         return None
-    if not (token.isascii() and token.isdigit() and int(token) <= LARGEST):
+    if (number := incident_number(token)) is None:
         raise Problem(400, f"page-token: {token!r} is not what a page ended with, as in '12'", "page-token")
-    return int(token)
+    return number
 
 
 def _activation(asked: Asked, found: Incident) -> Activation:

@@ -81,14 +81,6 @@ def one(asked: Asked, wanted: One) -> ModelEndpoint:
         return with_features(connection, asked, shown, endpoint) if wanted.feature_analysis else shown
 
 
-def known_endpoint(asked: Asked, connection: Connection) -> Endpoint:
-    """The endpoint whose id the address has. Raises Problem 404."""
-    found = records.get(connection, asked.path["uid"])
-    if found is None:
-        raise Problem(404, f"there is no endpoint with the id {asked.path['uid']!r}", "uid")
-    return found
-
-
 def _is_wanted(endpoint: Endpoint, wanted: Listed) -> bool:
     made = endpoint.created
     return (

@@ -10,7 +10,8 @@ import msgspec
 
 from modelmon.api.asked import Asked
 from modelmon.api.problems import Problem
-from modelmon.api.rest.mlrun.endpoints import BASE, known_endpoint
+from modelmon.api.rest.known_endpoint import known_endpoint
+from modelmon.api.rest.mlrun.endpoints import BASE
 from modelmon.api.routes import Route
 from modelmon.ledger import endpoints as records
 from modelmon.views.metric_lines import MetricName, read_metric_names
