@@ -66,6 +66,7 @@ class Chain:
         self._incidents_hold()
         asyncio.run(self.controller.close())
         self.events.close()
+        self.series.close()
         self.database.close()
 
     def _counts_hold(self) -> None:
