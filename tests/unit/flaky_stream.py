@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from modelmon.errors import UnavailableError
+from modelmon.model import Message
 from modelmon.settings import Settings
 from modelmon.streams import memory
 from modelmon.streams.base import Consumer, Record, Stream
@@ -55,6 +56,9 @@ class FlakyStream(Stream):
 
     def begin_offsets(self) -> Mapping[int, int]:
         return self._check().begin_offsets()
+
+    def read(self, partition: int, start: int, end: int, max_messages: int) -> Sequence[Message]:
+        return self._check().read(partition, start, end, max_messages)
 
     def groups(self) -> Collection[str]:
         return self._check().groups()

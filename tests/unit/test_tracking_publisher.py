@@ -19,6 +19,7 @@ from msgspec import structs
 
 from modelmon import wire
 from modelmon.errors import ConfigError, RejectedError, UnavailableError
+from modelmon.model import Message
 from modelmon.serving import publisher as publishing
 from modelmon.serving import tracking_of
 from modelmon.serving.messages import MAX_BYTES, Messages
@@ -104,6 +105,9 @@ class Gate(Stream):
 
     def begin_offsets(self) -> Mapping[int, int]:
         return self.inner.begin_offsets()
+
+    def read(self, partition: int, start: int, end: int, max_messages: int) -> Sequence[Message]:
+        return self.inner.read(partition, start, end, max_messages)
 
     def groups(self) -> Collection[str]:
         return self.inner.groups()
