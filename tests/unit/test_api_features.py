@@ -96,6 +96,13 @@ def test_what_is_not_there_is_named(pages: Pages, path: str, said: str) -> None:
     assert said in text_of(pages.get(path, 404))
 
 
+def test_a_feature_goes_over_time_before_its_reference(pages: Pages) -> None:
+    page = pages.get("feature?name=feature_03")
+    assert "Mean, up to this window" in text_of(page)
+    band = page.split('class="chart band"')[1].split("</svg>")[0]
+    assert (band.count('class="dot"'), band.count('class="area"')) == (30, 1)
+
+
 def test_without_a_judged_window_the_page_says_what_to_do(tmp_path: Path) -> None:
     pages = Pages(tmp_path / "project", endpoints=1, days=1)
     pages.change("delete from windows")

@@ -9,6 +9,7 @@ from modelmon.charts.markup import Svg, element, picture, text
 from modelmon.charts.scales import Scale, finite, short
 
 BIG, MINI = (520, 240), (140, 40)
+LONGEST = 14
 NAMED = 10
 """So many bins have their name under them, at most."""
 
@@ -29,7 +30,7 @@ def overlay(
     0
     """
     width, height = BIG if big else MINI
-    bottom = 72 if big else 2
+    bottom = _bottom(names) if big else 2.0
     highest = max(finite([*reference, *current]), default=0) or 1
     up = Scale(0, highest, height - bottom, 6 if big else 2)
     count = max(len(names), 1)
@@ -38,7 +39,7 @@ def overlay(
         *(element("path", d=_steps(shares, across, up), class_=name) for name, shares in
           (("reference", reference),) if shares),
         *_bars(current, across, up, names),
-        *(_names(names, across, height) if big else ()),
+        *(_names(names, across, height - bottom + 10) if big else ()),
     ]  # fmt: skip
     return picture(_said(label, names, reference, current), (width, height), parts, kind="overlay")
 
@@ -64,13 +65,18 @@ def _bars(shares: Sequence[float], across: Scale, up: Scale, names: Sequence[str
         )  # fmt: skip
 
 
-def _names(names: Sequence[str], across: Scale, height: float) -> Iterator[str]:
+def _bottom(names: Sequence[str]) -> float:
+    """Room for the names, which lie aslant."""
+    return 16 + 4.2 * min(LONGEST, max(map(len, names), default=0))
+
+
+def _names(names: Sequence[str], across: Scale, y: float) -> Iterator[str]:
     every = max(1, -(-len(names) // NAMED))
     for place, name in enumerate(names):
         if place % every:
             continue
-        x, y = across(place + 0.5), height - 62.0
-        shown = name if len(name) <= 14 else f"{name[:13]}…"
+        x = across(place + 0.5)
+        shown = name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
         yield element(
             "text", text(shown), x=x, y=y, class_="tick name", transform=f"rotate(40 {x:.4g} {y:.4g})"
         )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.responses import Response
 
@@ -63,6 +64,7 @@ def feature(asked: Asked, shown: FeatureShown) -> Page:
         "before_middle": middle(found, "reference"), "kept": {**kept(asked), "name": found.feature},
         "histogram": overlay(shares.names, shares.reference, shares.current, label=found.feature, big=True),
         "scores": _scores(page, found), "over_time": _over_time(page, found),
+        "has_mean": bool(found.sample and found.sample.get("mean") is not None),
         "thresholds": thresholds_of_features(page),
         "all": tab_address(asked, of.endpoint, "features", window=moment),
         "csv": tab_address(asked, of.endpoint, "feature.csv", **query),
@@ -136,18 +138,28 @@ def _status(score: float | None, potential: float | None, detected: float | None
 
 
 def _over_time(page: FeaturePage, feature: FeatureView) -> Svg | None:
-    """The mean, before what the reference is most of the time; nothing of categories."""
+    """The mean, before what the reference is most of the time; of categories the share of the most frequent
+    one. Nothing where neither is known."""
     points, reference = page.lines.get(feature.feature, ()), feature.reference or {}
-    if all(each.mean is None for each in points):
+    times, means = [each.start for each in points], [each.mean for each in points]
+    if any(mean is not None for mean in means):
+        low, mean, high = _spread_of(reference)
+        return band(times, means, label=f"mean of {feature.feature}", low=low, mean=mean, high=high)
+    shares = [each.share for each in points]
+    if all(share is None for share in shares):
         return None
+    most = max(bin_shares(reference, None).reference, default=None)
+    return band(times, shares, label=f"share of the most frequent {feature.feature}", mean=most)
+
+
+def _spread_of(reference: Mapping[str, Any]) -> tuple[float | None, float | None, float | None]:
+    """Where the middle half of the reference lies, around its mean; without quartiles a deviation to each
+    side."""
     mean, std = reference.get("mean"), reference.get("std")
     low, high = reference.get("25%"), reference.get("75%")
     if low is None and mean is not None and std is not None:
         low, high = mean - std, mean + std
-    return band(
-        [each.start for each in points], [each.mean for each in points],
-        label=f"mean of {feature.feature}", low=low, mean=mean, high=high,
-    )  # fmt: skip
+    return low, mean, high
 
 
 ROUTES = (
