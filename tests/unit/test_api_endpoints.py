@@ -119,3 +119,7 @@ def test_a_project_without_endpoints_says_three_commands(tmp_path: Path) -> None
         for command in ("modelmon up", "modelmon publish", "modelmon status"):
             assert f"<code>{command}" in page
     pages.client.close()
+
+
+def test_a_page_has_an_end_whatever_is_asked_for(pages: Pages) -> None:
+    assert "limit: expected `int` &lt;= 500" in pages.get(f"{LIST}?limit=501", status=400)

@@ -107,3 +107,12 @@ def test_a_new_column_is_told_but_none_that_is_private(tmp_path: Path) -> None:
         assert "email" not in page
     assert "tip new" in text_of(pages.get(overview(WORST)))
     pages.client.close()
+
+
+def test_an_endpoint_that_is_sampled_says_how_many_were_served(tmp_path: Path) -> None:
+    pages = Pages(tmp_path / "project")
+    assert "a sample" not in text_of(pages.get(overview(WORST)))
+    with pages.client.application.state.projects["made"].series._database.write() as connection:
+        connection.exec_driver_sql("UPDATE series_traffic SET estimated_predictions = predictions * 4")
+    assert re.search(r"a sample: about [\d,]+ were served", text_of(pages.get(overview(WORST))))
+    pages.client.close()

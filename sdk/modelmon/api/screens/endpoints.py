@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlsplit
+
+from msgspec import Meta
 
 from modelmon.api.asked import Asked
 from modelmon.api.frame import Link, address, frame_of, here
@@ -18,6 +20,8 @@ from modelmon.views.endpoints import PAGE, EndpointQuery, Sort
 from modelmon.views.health import every_health
 from modelmon.views.overview import read_home
 
+MOST = 500
+"""So many endpoints are on one page."""
 FILTERS = ("q", "label", "function", "app", "kind", "mode")
 """What the form sets; states are chosen by chips."""
 SORTS: Mapping[str, Sort] = {
@@ -37,7 +41,7 @@ class EndpointsShown(Ranged, kw_only=True, frozen=True):
     kind: tuple[str, ...] = ()
     mode: tuple[str, ...] = ()
     sort: Sort = "trouble"
-    limit: int = PAGE
+    limit: Annotated[int, Meta(le=MOST)] = PAGE
     after: str = ""
 
     @property

@@ -14,11 +14,11 @@ from modelmon.views.traffic import TrafficBucket
 
 @dataclass(frozen=True, slots=True)
 class TrafficCharts:
-    """`requests`, `errors` in the whole span; `p95_ms` of the slowest bucket, None where none told."""
+    """`requests` and `errors` in the whole span; `estimated`: requests with those that sampling left out."""
 
     requests: int
     errors: int
-    p95_ms: float | None
+    estimated: float
     counts: Svg
     latency: Svg
     error_share: Svg
@@ -31,13 +31,15 @@ def traffic_charts(
     if not buckets:
         return None
     start, end = min(span.start, buckets[0].start), max(span.end, buckets[-1].end)
-    slowest = max((each.latency.p95_ms for each in buckets if each.latency), default=None)
     latency = [
         Sample(each.start, each.end, each.latency.p95_ms if each.latency else None) for each in buckets
     ]
-    shares = [Sample(each.start, each.end, each.errors / (each.requests + each.errors)) for each in buckets]
+    shares = [
+        Sample(each.start, each.end, each.errors / max(1, each.requests + each.errors)) for each in buckets
+    ]
     return TrafficCharts(
-        sum(each.requests for each in buckets), sum(each.errors for each in buckets), slowest,
+        sum(each.requests for each in buckets), sum(each.errors for each in buckets),
+        sum(each.estimated_requests for each in buckets),
         _counts(buckets, start, end, marks),
         timeline(latency, start, end, label="95 % of the requests were faster, ms", marks=marks),
         timeline(shares, start, end, label="Share of requests that failed", marks=marks),
