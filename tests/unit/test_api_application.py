@@ -70,6 +70,11 @@ def test_a_refusal_says_what_is_wrong(client: ApiClient, path: str, status: int,
     assert found.json()["detail"]["reason"] == reason
 
 
+def test_a_page_of_a_project_is_fetched_anew_and_a_refusal_is_not(client: ApiClient) -> None:
+    assert '<main id="main" tabindex="-1" data-refresh="' in client.get("/projects/shop/endpoints").text
+    assert "data-refresh" not in client.get("/projects/shop/endpoints?range=9d").text
+
+
 def test_a_refused_page_is_a_page(client: ApiClient) -> None:
     found = client.get("/projects/shop/endpoints?range=9d")
     assert found.status_code == 400

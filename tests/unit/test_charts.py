@@ -169,3 +169,10 @@ def test_a_heat_line_joins_equal_cells_and_says_what_it_shows() -> None:
     assert 'class="cell no-detection"' in line
     assert "no window in this time" in heat(["", ""], starts[:2])
     assert "from 2026-" in heat_times(starts, 1440)
+
+
+def test_the_names_at_the_ends_of_an_axis_of_time_stay_inside_of_the_chart() -> None:
+    root = ET.fromstring(timeline(samples([0.5] * 4), START, START + 4 * DAY, label="drift"))
+    named = [part.get("class") for part in root.iter() if part.get("data-time")]
+    assert (named[0], named[-1]) == ("tick first", "tick last")
+    assert set(named[1:-1]) == {"tick"}

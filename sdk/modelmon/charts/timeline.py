@@ -15,7 +15,7 @@ MOST = 800
 """Beyond so many points each column of pixels has its least and greatest alone."""
 
 
-FLAGS = {"raised": "▲", "resolved": "✓", "model": "M", "reference": "R", "function": "F", "judged": "↻"}
+FLAGS = {"raised": "!", "resolved": "✓", "model": "M", "reference": "R", "function": "F", "judged": "↻"}
 """Over the line of a mark, by its kind."""
 
 
@@ -76,8 +76,14 @@ def axes(across: Scale, up: Scale, start: datetime, end: datetime) -> Iterator[s
         x = across(moment.timestamp())
         yield element("line", x1=x, x2=x, y1=HEIGHT - BOTTOM, y2=HEIGHT - BOTTOM + 4, class_="grid")
         yield element(
-            "text", text(words), x=x, y=HEIGHT - 6, class_="tick", data_time=moment.isoformat(),
+            "text", text(words), x=x, y=HEIGHT - 6, class_=f"tick{_at_an_end(x)}",
+            data_time=moment.isoformat(),
         )  # fmt: skip
+
+
+def _at_an_end(x: float) -> str:
+    """The first and the last name stay inside of the chart."""
+    return " first" if x < LEFT + 20 else " last" if x > WIDTH - RIGHT - 20 else ""
 
 
 def middle(sample: Sample) -> float:

@@ -20,12 +20,14 @@ import { filterTables } from "./tables.js";
 import { switchTheme } from "./theme.js";
 import { localTimes } from "./times.js";
 import { copyLinks } from "./copy.js";
+import { reachWide } from "./wide.js";
 
 /** Of everything inside `root`, again after `<main>` was replaced. */
 export function enliven(root) {
   localTimes(root);
   filterTables(root);
   copyLinks(root);
+  reachWide(root);
 }
 
 switchTheme();

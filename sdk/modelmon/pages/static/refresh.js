@@ -1,8 +1,16 @@
+function isChanged(field) {
+  if (field.localName === "select") {
+    const options = [...field.options];
+    const isGiven = field.multiple || options.some((each) => each.defaultSelected);
+    return isGiven ? options.some((each) => each.selected !== each.defaultSelected) : field.selectedIndex > 0;
+  }
+  return field.value !== field.defaultValue || Boolean(field.checked) !== Boolean(field.defaultChecked);
+}
+
 /** What the reader has opened or typed is not taken away. */
 function isBusy(main) {
-  const field = document.activeElement?.closest("input, select, textarea");
-  const filters = [...main.querySelectorAll("[data-filter-field]")];
-  return Boolean(field && main.contains(field)) || filters.some((each) => each.value) ||
+  const fields = [...main.querySelectorAll("input, select, textarea")];
+  return fields.some((each) => each === document.activeElement || isChanged(each)) ||
     main.querySelector("details[open]") !== null || String(getSelection()) !== "";
 }
 

@@ -1,6 +1,6 @@
 const KEY = "modelmon-theme";
 const NEXT = { "": "dark", dark: "light", light: "" };
-const WORDS = { "": "Theme: system", dark: "Theme: dark", light: "Theme: light" };
+const WORDS = { "": "◐ Auto", dark: "◐ Dark", light: "◐ Light" };
 
 function remembered() {
   try {
@@ -18,6 +18,11 @@ function remember(theme) {
   }
 }
 
+function name(button, theme) {
+  button.textContent = WORDS[theme];
+  button.ariaLabel = `Theme: ${WORDS[theme]}`;
+}
+
 function apply(theme) {
   if (theme) document.documentElement.dataset.theme = theme;
   else delete document.documentElement.dataset.theme;
@@ -30,12 +35,12 @@ export function switchTheme() {
   apply(theme);
   for (const button of document.querySelectorAll("[data-theme-switch]")) {
     button.hidden = false;
-    button.textContent = WORDS[theme];
+    name(button, theme);
     button.addEventListener("click", () => {
       theme = NEXT[theme];
       apply(theme);
       remember(theme);
-      button.textContent = WORDS[theme];
+      name(button, theme);
     });
   }
 }
