@@ -102,3 +102,13 @@ def test_names_of_files_are_plain(pages: Pages) -> None:
     name = f"model-0000-{from_us(START_US):%Y-%m-%dT%H%M}.csv"
     assert answer.headers["content-disposition"] == f'attachment; filename="{name}"'
     assert answer.headers["content-type"].startswith("text/csv")
+
+
+@pytest.mark.parametrize("path", ["", "/features", "/metrics", "/rows", "/rows.csv"])
+def test_where_the_worst_feature_is_private_no_page_of_the_endpoint_names_it(pages: Pages, path: str) -> None:
+    client = ApiClient(pages.made.settings.changed(private="feature_03"))
+    answer = client.get(f"/projects/made/endpoints/{WORST}{path}")
+    client.close()
+    assert answer.status_code == 200
+    assert "feature_03" not in answer.text
+    assert "feature_00" in answer.text or path in ("", "/metrics")
