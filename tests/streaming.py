@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 from collections.abc import Awaitable, Callable, Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from sqlalchemy import select
 
-from modelmon.ledger import schema
+from modelmon.ledger import dead_letters, schema
 from modelmon.ledger.endpoints import put
 from modelmon.ledger.records import open_records
 from modelmon.model import Endpoint, Message
@@ -99,6 +100,12 @@ class Bed:
         with self.records.read() as connection:
             rows = connection.execute(select(*(table.c[column] for column in columns))).all()
         return sorted((row[0] for row in rows) if len(columns) == 1 else map(tuple, rows))
+
+    def letters(self, *fields: str) -> list[Any]:
+        """What was set aside, sorted: tuples of `fields`, or values when it is one field."""
+        with self.records.read() as connection:
+            found = dead_letters.find(connection)
+        return sorted(map(attrgetter(*fields), found))
 
     def sample(self, endpoint_id: str = ENDPOINT) -> pa.Table:
         """All rows of an endpoint as readers see them."""

@@ -269,13 +269,13 @@ def test_two_features_of_one_name_or_an_impossible_name_are_a_dead_letter(
     names: tuple[str, ...], tmp_path: Path
 ) -> None:
     bed = written(tmp_path, event([[1.0, 2.0]], input_names=names), event())
-    assert len(bed.table("dead_letters", "reason")) == 1
+    assert len(bed.letters("reason")) == 1
     assert bed.table("traffic", "endpoint_id", "received", "stored", "rejected") == [(ENDPOINT, 2, 1, 1)]
 
 
 def test_a_long_name_that_only_the_disk_refuses_is_a_dead_letter_too(tmp_path: Path) -> None:
     bed = written(tmp_path, event([[1.0], [2.0]], input_names=("x" * 250,)))
-    ((field, reason),) = bed.table("dead_letters", "field", "reason")
+    ((field, reason),) = bed.letters("field", "reason")
     assert "240 characters" in reason
     assert field == "feature_names"
     assert bed.table("traffic", "received", "rejected") == [(2, 2)]

@@ -57,19 +57,19 @@ def test_received_is_stored_and_errors_and_rejected_in_rows(tmp_path: Path) -> N
 def test_an_error_event_from_the_future_is_set_aside(tmp_path: Path) -> None:
     bed = written(tmp_path, event(), error_event(when_us=NOW_US + 10**12), error_event())
     assert bed.table("traffic", *COUNTS) == [(ENDPOINT, 3, 1, 1, 1)]
-    assert bed.table("dead_letters", "offset", "endpoint_id", "field") == [(1, ENDPOINT, "when")]
+    assert bed.letters("offset", "endpoint_id", "field") == [(1, ENDPOINT, "when")]
 
 
 def test_an_undecodable_message_is_a_dead_letter_with_its_bytes_place_and_reason(tmp_path: Path) -> None:
     bed = written(tmp_path, event(), b"\xff\xfe")
-    letters = bed.table("dead_letters", "partition", "offset", "item", "stream", "endpoint_id", "body")
+    letters = bed.letters("partition", "offset", "item", "stream", "endpoint_id", "body")
     assert letters == [(0, 1, 0, "events", UNKNOWN_ENDPOINT, b"\xff\xfe")]
 
 
 def test_an_event_too_far_in_the_future_is_set_aside_alone(tmp_path: Path) -> None:
     late = event(when_us=NOW_US + 10**12, request_id="future")
     bed = written(tmp_path, write_batch([event(), late, event()]))
-    ((offset, item, field, body),) = bed.table("dead_letters", "offset", "item", "field", "body")
+    ((offset, item, field, body),) = bed.letters("offset", "item", "field", "body")
     assert (offset, item, field) == (0, 1, "when")
     assert json.loads(body)["request"]["id"] == "future"
     assert bed.sample().column("event_item").to_pylist() == [0, 2]
@@ -87,7 +87,7 @@ def test_rows_of_a_micro_batch_that_are_rejected_become_messages_of_their_own(tm
     future = {**row, "when": "2199-01-01 00:00:00+00:00"}
     rows = [[each[name] for name in headers] for each in (row, future)]
     bed = written(tmp_path, json.dumps({**base, "headers": headers, "values": rows}).encode())
-    ((item, body),) = bed.table("dead_letters", "item", "body")
+    ((item, body),) = bed.letters("item", "body")
     assert item == 1
     assert {name: json.loads(body)[name] for name in headers} == dict(zip(headers, rows[1], strict=True))
     assert bed.table("traffic", *COUNTS) == [(ENDPOINT, 2, 1, 0, 1)]
@@ -216,7 +216,7 @@ def test_an_event_is_set_aside_from_among_neighbours_that_can_t_be_read(tmp_path
     future = event(when_us=NOW_US + 10**12, request_id="future")
     message = b'\xef\xbb\xbf [1, {"a": nope}, ' + future + b", [2]]"
     bed = written(tmp_path, message)
-    bodies = dict(bed.table("dead_letters", "item", "body"))
+    bodies = dict(bed.letters("item", "body"))
     assert sorted(bodies) == [0, 1, 2, 3]
     assert json.loads(bodies[2])["request"]["id"] == "future"
 

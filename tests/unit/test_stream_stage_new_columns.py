@@ -45,7 +45,7 @@ def test_names_that_never_come_again_fill_the_records_up_to_the_limit_and_no_eve
     assert take(bed, *bodies[:20]) == (20, 0)
     assert take(bed, *bodies[20:]) == (MOST, 50 - MOST)
     assert columns(bed) == {"a", "p", *(f"id {number}" for number in range(MOST))}
-    reasons = bed.table("dead_letters", "reason", "field")
+    reasons = bed.letters("reason", "field")
     assert len(reasons) == 50 - MOST
     assert reasons[0][0].startswith("1 new feature columns, 'id 30' for one, beside 30")
     assert {field for _, field in reasons} == {"request.inputs"}
@@ -66,7 +66,7 @@ def test_columns_without_a_value_count_too(bed: Bed) -> None:
 def test_wide_outputs_and_events_of_one_message_are_told_apart(bed: Bed) -> None:
     events = [named("a"), named("a", outputs=MOST + 1), named("a", *(f"x{n}" for n in range(MOST + 1)))]
     assert take(bed, write_batch(events)) == (1, 2)
-    assert sorted(bed.table("dead_letters", "item", "field")) == [(1, "resp.outputs"), (2, "request.inputs")]
+    assert sorted(bed.letters("item", "field")) == [(1, "resp.outputs"), (2, "request.inputs")]
 
 
 def test_registered_columns_have_no_limit(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_registered_columns_have_no_limit(tmp_path: Path) -> None:
 def test_what_was_set_aside_can_be_sent_again_under_a_higher_limit(bed: Bed, tmp_path: Path) -> None:
     wide = named("a", *(f"x{number}" for number in range(MOST + 1)))
     assert take(bed, wide) == (0, 1)
-    (body,) = bed.table("dead_letters", "body")
+    (body,) = bed.letters("body")
     higher = Bed(tmp_path, endpoint_max_columns=MOST + 1)
     assert take(higher, body) == (1, 1)
     higher.close()

@@ -221,9 +221,7 @@ def test_the_one_message_that_stops_the_function_becomes_a_dead_letter_unread(tm
     bed = Bed(tmp_path)
     left_open(bed, 0, 0, tries=3)
     run(feed(bed, bed.publish(*bodies(3))))
-    assert bed.table("dead_letters", "offset", "item", "reason") == [
-        (0, -1, "stopped the stream function 3 times")
-    ]
+    assert bed.letters("offset", "item", "reason") == [(0, -1, "stopped the stream function 3 times")]
     assert features(bed) == numbers(2, first=1)
     assert bed.table("traffic", "endpoint_id", "received", "rejected") == [
         ("(unknown)", 1, 1),
@@ -250,7 +248,7 @@ def test_a_poison_message_is_isolated_and_nothing_else_is_lost(tmp_path: Path) -
             run(start())
         except KilledError:
             continue
-    assert bed.table("dead_letters", "offset") == [37]
+    assert bed.letters("offset") == [37]
     assert features(bed) == [number for number in numbers(100) if number != 37.0]
 
 

@@ -92,7 +92,7 @@ def test_errors_and_what_was_set_aside_count_once_too(tmp_path: Path) -> None:
     run(feed(bed, bed.publish(*bodies, *bodies)))
     run(feed(bed, bed.publish(*bodies)))
     assert bed.table("traffic", *COUNTS) == [(4, 1, 1, 2, 0, 8)]
-    assert len(bed.table("dead_letters", "offset")) == 2
+    assert len(bed.letters("offset")) == 2
     assert predictions(bed) == 2
 
 

@@ -74,7 +74,7 @@ def test_a_small_message_does_not_become_gigabytes(messages: Any, tmp_path: Path
     assert received == stored + rejected
     assert min(stored, rejected) > 0
     assert peak < 450_000_000
-    reasons = bed.table("dead_letters", "reason")
+    reasons = bed.letters("reason")
     assert all("cells of this batch empty, more than 25,000,000" in reason for reason in reasons)
 
 
@@ -84,7 +84,7 @@ def test_the_wide_event_among_narrow_ones_goes_wherever_it_stands(small_limit: N
         bodies.insert(place, event(rows(1, 100), request_id="wide"))
         bed = written(tmp_path / str(place), *bodies)
         assert bed.table("traffic", *COUNTS) == [(ENDPOINT, 51, 50, 1)]
-        ((body, reason),) = bed.table("dead_letters", "body", "reason")
+        ((body, reason),) = bed.letters("body", "reason")
         assert json.loads(body)["request"]["id"] == "wide"
         assert "1 rows of 100 columns beside others of 1" in reason
 
@@ -98,7 +98,7 @@ def test_narrow_events_go_where_the_wide_ones_are_as_registered(small_limit: Non
     ((_, received, stored, rejected),) = bed.table("traffic", *COUNTS)
     assert (received, rejected) == (42, 42 - stored)
     assert stored == 22  # 2,000 empty cells are 20 rows that lack 99 columns
-    assert {json.loads(body)["request"]["id"] for body in bed.table("dead_letters", "body")} == {"narrow"}
+    assert {json.loads(body)["request"]["id"] for body in bed.letters("body")} == {"narrow"}
 
 
 def test_short_rows_of_a_wide_endpoint_are_kept_where_no_column_is_mixed(
@@ -125,7 +125,7 @@ def test_each_endpoint_of_a_batch_has_its_share(small_limit: None, tmp_path: Pat
 def test_wide_outputs_are_bounded_too(small_limit: None, tmp_path: Path) -> None:
     bed = written(tmp_path, *(event() for _ in range(50)), event(outputs=rows(1, 100)))
     assert bed.table("traffic", *COUNTS) == [(ENDPOINT, 51, 50, 1)]
-    assert bed.table("dead_letters", "field") == ["resp.outputs"]
+    assert bed.letters("field") == ["resp.outputs"]
 
 
 def test_what_is_set_aside_is_counted_once_also_when_its_batch_is_written_again(
@@ -138,5 +138,5 @@ def test_what_is_set_aside_is_counted_once_also_when_its_batch_is_written_again(
     ]
     run(feed(bed, bed.publish(*bodies)))
     assert bed.table("traffic", *COUNTS, "missing") == [(ENDPOINT, 51, 50, 1, 0)]
-    assert bed.table("dead_letters", "offset", "item") == [(1, 0)]
+    assert bed.letters("offset", "item") == [(1, 0)]
     assert bed.sample().num_rows == 50

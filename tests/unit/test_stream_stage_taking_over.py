@@ -66,7 +66,7 @@ def test_what_the_stream_still_has_is_read_again(bed: Bed) -> None:
     run(apply(bed, bed.publish(*numbers(15, 17))))
     assert stored(bed) == [float(number) for number in range(17)]
     assert bed.table("traffic", "received", "stored") == [(17, 17)]
-    assert bed.table("dead_letters", "reason") == []
+    assert bed.letters("reason") == []
 
 
 def test_what_the_stream_has_not_is_named_as_lost(bed: Bed) -> None:
@@ -74,7 +74,7 @@ def test_what_the_stream_has_not_is_named_as_lost(bed: Bed) -> None:
     bed.stream.prune({0: 9})
     run(apply(bed, bed.publish(*numbers(15, 17))))
     assert stored(bed) == [float(number) for number in (*range(5), *range(9, 17))]
-    [(offset, not_kept, reason)] = bed.table("dead_letters", "offset", "not_kept", "reason")
+    [(offset, not_kept, reason)] = bed.letters("offset", "not_kept", "reason")
     assert (offset, not_kept) == (5, 4)
     assert reason.startswith("offsets 5 to 8 of partition 0 are lost: ")
 
@@ -88,7 +88,7 @@ def test_records_of_a_time_before_the_first_event_name_the_beginning_as_lost(bed
     bed.stream.prune({0: 2})
     run(apply(bed, bed.publish(*numbers(5, 6))))
     assert stored(bed) == [2.0, 3.0, 4.0, 5.0]
-    assert bed.table("dead_letters", "offset", "not_kept") == [(0, 2)]
+    assert bed.letters("offset", "not_kept") == [(0, 2)]
 
 
 def test_a_group_that_is_new_to_an_old_stream_has_lost_nothing(bed: Bed) -> None:
@@ -96,4 +96,4 @@ def test_a_group_that_is_new_to_an_old_stream_has_lost_nothing(bed: Bed) -> None
     bed.stream.prune({0: 3})
     run(apply(bed, bed.publish(*numbers(3, 5))))
     assert stored(bed) == [3.0, 4.0]
-    assert bed.table("dead_letters", "offset") == []
+    assert bed.letters("offset") == []

@@ -85,7 +85,7 @@ def test_the_stream_function_sets_it_aside_and_goes_on(
     monkeypatch.setattr(decode, "read_message", stuck_at(wire.read_message, b"endless"))
     bed = written(tmp_path, event(), event([[["endless"]]]), event())
     assert bed.table("traffic", "stored", "rejected") == [(0, 1), (2, 0)]
-    ((offset, item, reason),) = bed.table("dead_letters", "offset", "item", "reason")
+    ((offset, item, reason),) = bed.letters("offset", "item", "reason")
     assert (offset, item) == (1, -1)
     assert "takes longer to read than its size allows" in reason
 
