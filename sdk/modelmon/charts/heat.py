@@ -44,7 +44,7 @@ def heat_times(starts: Sequence[datetime], minutes: int) -> Svg:
     ]  # fmt: skip
     return picture(
         f"from {first:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC", (WIDTH, AXIS), parts,
-        kind="heat",
+        kind="axis",
     )  # fmt: skip
 
 
