@@ -44,7 +44,8 @@ def picture(label: str, size: tuple[float, float], parts: Iterable[str], *, kind
         element(
             "svg", element("title", text(label)) + "".join(parts), class_=f"chart {kind}", role="img",
             viewBox=f"0 0 {_written(width)} {_written(height)}",
-            preserveAspectRatio="none" if kind in ("spark", "heat") else None, width=width, height=height, **data,
+            preserveAspectRatio="none" if kind in ("spark", "heat") else None, width=width, height=height,
+            **data,
         )
     )  # fmt: skip
 
