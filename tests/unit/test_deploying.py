@@ -18,6 +18,8 @@ from modelmon.cli import main, output
 from modelmon.wheel import pack_wheel
 from nuctl_stand_in import ORDER, SASL, SERVERS, WHEEL
 
+pytestmark = pytest.mark.slow  # starts processes
+
 
 @pytest.fixture(autouse=True)
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -23,6 +23,8 @@ from modelmon.settings import Settings
 from modelmon.wheel import pack_wheel
 from nuctl_stand_in import WHEEL
 
+pytestmark = pytest.mark.slow  # starts processes
+
 
 def plan_of(**settings: Any) -> Plan:
     given = {"project": "flights", "stream_path": "kafka://kafka:9092", **settings}

@@ -22,6 +22,8 @@ from modelmon.settings import Settings
 from modelmon.wheel import pack_wheel
 from nuctl_stand_in import SERVERS
 
+pytestmark = pytest.mark.slow  # starts processes
+
 SOME = ["modelmon-writer", "modelmon-stream", "modelmon-controller"]
 OURS, NOBODYS = FunctionThere("a"), FunctionThere()
 

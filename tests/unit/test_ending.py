@@ -29,6 +29,8 @@ from modelmon.settings import Settings
 from modelmon.ledger.records import open_records
 from modelmon.streams.subscriptions import events_of
 
+pytestmark = pytest.mark.slow  # starts processes
+
 held = []
 
 def take_all_memory():

@@ -14,6 +14,8 @@ from deploying import HTTP, deploy, eventually, log_of, make_project
 from modelmon import extras
 from modelmon.local import Runner
 
+pytestmark = pytest.mark.slow  # starts processes
+
 COMMANDS = (
     ["status"], ["up"], ["health"], ["demo"], ["functions"], ["deadletters", "list"], ["check"],
     ["app", "new", "mine"], ["endpoint", "m"], ["bundle"], ["publish", "-"],

@@ -90,6 +90,7 @@ def test_nothing_is_left_of_it_and_everything_of_others(house: House) -> None:
     assert [point.endpoint_id for point in series.read_traffic(["e", "f"], 0, 1)] == ["f"]
 
 
+@pytest.mark.slow
 def test_killed_at_any_step_it_is_found_by_its_name_and_done_again(house: House) -> None:
     counting = Mortal()
     forget(*house.stores(counting), series_in(house.database), "e", NOW)

@@ -12,6 +12,8 @@ from modelmon.function_spec.requirements import check_requirements, read_require
 from modelmon.project import Project
 from project_support import APP, MODEL, again, make, write
 
+pytestmark = pytest.mark.slow  # starts processes
+
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:

@@ -28,6 +28,8 @@ from modelmon.nuclio import (
 from modelmon.nuclio.replies import body_bytes, reply
 from modelmon.settings import Settings
 
+pytestmark = pytest.mark.slow  # starts processes
+
 
 class Called:
     """A context, and what came out of it."""

@@ -98,6 +98,7 @@ def bodies_of_all_kinds(draw: st.DrawFn) -> bytes:
     return draw(st.sampled_from([body, body, body, b" " + body, body + b"\n", body[:-1], body + b"}"]))
 
 
+@pytest.mark.slow
 @settings(max_examples=1_500, deadline=None)
 @given(st.lists(bodies_of_all_kinds(), min_size=1, max_size=6))
 def test_whatever_is_on_the_stream_is_read_the_same_at_once_and_one_by_one(bodies: list[bytes]) -> None:

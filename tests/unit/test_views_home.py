@@ -195,6 +195,7 @@ def test_what_the_first_page_reads_does_not_grow_with_the_history(tmp_path):
     assert more.steps <= less.steps * 1.1 + 50
 
 
+@pytest.mark.slow
 def test_the_first_page_asks_as_often_for_many_endpoints_as_for_few(opened, tmp_path):
     many = Opened(tmp_path / "many", Shape(UNTIL_US, endpoints=120, with_features=0))
     few, more, longer = opened.work(), many.work(), many.work(limit=100)

@@ -66,11 +66,12 @@ def newest_values(
     series: SeriesStore,
     shown: Sequence[EndpointSummary],
     app_names: Collection[str] = (),
-    newest: int = NEWEST,
+    newest: int | None = None,
 ) -> Values:
-    """Of each app (of these, where some are named) what it gave of the `newest` windows it has judged."""
+    """Of each app (of these, where some are named) what it gave of the `newest` windows (None: NEWEST) it
+    has judged."""
     with database.read() as connection:
-        found = newest_done(connection, [each.endpoint_id for each in shown], newest)
+        found = newest_done(connection, [each.endpoint_id for each in shown], newest or NEWEST)
     keys = [each.key for each in found if not app_names or each.key.application_name in app_names]
     return _split(read_windows(database, series, keys), shown)
 
