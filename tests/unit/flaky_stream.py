@@ -54,9 +54,6 @@ class FlakyStream(Stream):
     def committed(self, group: str) -> Mapping[int, int]:
         return self._check().committed(group)
 
-    def read(self, partition: int, start: int, end: int, max_messages: int) -> Sequence[Message]:
-        return self._check().read(partition, start, end, max_messages)
-
     def begin_offsets(self) -> Mapping[int, int]:
         return self._check().begin_offsets()
 

@@ -103,9 +103,6 @@ class Gate(Stream):
     def committed(self, group: str) -> Mapping[int, int]:
         return self.inner.committed(group)
 
-    def read(self, partition: int, start: int, end: int, max_messages: int) -> Sequence[Message]:
-        return self.inner.read(partition, start, end, max_messages)
-
     def begin_offsets(self) -> Mapping[int, int]:
         return self.inner.begin_offsets()
 
