@@ -176,3 +176,18 @@ def test_the_names_at_the_ends_of_an_axis_of_time_stay_inside_of_the_chart() -> 
     named = [part.get("class") for part in root.iter() if part.get("data-time")]
     assert (named[0], named[-1]) == ("tick first", "tick last")
     assert set(named[1:-1]) == {"tick"}
+
+
+@pytest.mark.parametrize("days", [7, 30, 365])
+def test_the_names_of_an_axis_of_time_leave_room_for_each_other_on_a_phone(days: int) -> None:
+    """There a letter is at most 9.5 units of the chart wide."""
+    root = ET.fromstring(timeline([], START, START + days * DAY, label="drift"))
+    shift = {"tick": 0.5, "tick first": 0.0, "tick last": 1.0}
+    named = [part for part in root.iter() if part.get("data-time")]
+    widths = [9.5 * len(part.text or "") for part in named]
+    lefts = [
+        float(part.get("x", "")) - shift[part.get("class", "")] * width
+        for part, width in zip(named, widths, strict=True)
+    ]
+    assert len(named) > 2
+    assert all(left + width < after for left, width, after in zip(lefts, widths, lefts[1:], strict=False))

@@ -72,7 +72,7 @@ def axes(across: Scale, up: Scale, start: datetime, end: datetime) -> Iterator[s
         y = up(value)
         yield element("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y, class_="grid")
         yield element("text", text(short(value)), x=LEFT - 5, y=y + 4, class_="tick up")
-    for moment, words in time_ticks(start, end):
+    for moment, words in time_ticks(start, end, most=5):
         x = across(moment.timestamp())
         yield element("line", x1=x, x2=x, y1=HEIGHT - BOTTOM, y2=HEIGHT - BOTTOM + 4, class_="grid")
         yield element(
