@@ -79,6 +79,11 @@ def kept(asked: Asked) -> dict[str, object]:
     return {name: value for name, value in _query(asked) if name in _KEPT}
 
 
+def window_shown(asked: Asked) -> str | None:
+    """The window that the address names, if it does."""
+    return dict(_query(asked)).get("window")
+
+
 def here(asked: Asked, **query: object) -> str:
     """This page with another query: these values replaced, those of None taken out."""
     now = {name: said for name, said in parse_qs(urlsplit(asked.address).query).items() if name != "after"}

@@ -20,6 +20,7 @@ MODULES = (
     "modelmon.api.screens.features",
     "modelmon.api.screens.feature",
     "modelmon.api.screens.rows",
+    "modelmon.api.screens.report",
     "modelmon.api.screens.endpoints",
     "modelmon.api.screens.heat_map",
     "modelmon.api.screens.metrics",

@@ -21,8 +21,10 @@ def overlay(
     *,
     label: str,
     big: bool = False,
+    hover: bool = True,
 ) -> Svg:
-    """Shares of each bin or category, which are named. Either may be empty: then it is not drawn.
+    """Shares of each bin or category, which are named. Either may be empty: then it is not drawn. Without
+    `hover` the bars don't say their share, which halves the picture.
 
     The reference is a filled step, what came now an outline with bars, so that each shows through the other.
 
@@ -38,7 +40,7 @@ def overlay(
     parts = [
         *(element("path", d=_steps(shares, across, up), class_=name) for name, shares in
           (("reference", reference),) if shares),
-        *_bars(current, across, up, names),
+        *_bars(current, across, up, names if hover else ()),
         *(_names(names, across, height - bottom + 10) if big else ()),
     ]  # fmt: skip
     return picture(_said(label, names, reference, current), (width, height), parts, kind="overlay")

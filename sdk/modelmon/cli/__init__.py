@@ -30,6 +30,7 @@ from modelmon.cli import (
     init,
     judge,
     publish,
+    report,
     status,
     token,
     up,
@@ -59,6 +60,7 @@ app.command()(init.init)
 app.command()(up.up)
 app.command()(status.status)
 app.command()(endpoint.endpoint)
+app.command()(report.report)
 app.add_typer(incidents.app, name="incidents")
 app.command()(health.health)
 app.command()(dashboard.dashboard)

@@ -9,12 +9,12 @@ from typing import Any
 from modelmon.api.asked import Asked
 from modelmon.api.frame import address, here, kept
 from modelmon.api.routes import Kind, Page, Route
-from modelmon.api.screens.metric_boxes import Box, Happenings, box_of
 from modelmon.api.screens.of_endpoint import OfEndpoint, of_endpoint
 from modelmon.api.time_range import Ranged
 from modelmon.charts import bars
 from modelmon.charts.markup import Svg
 from modelmon.model import to_us
+from modelmon.pages.metric_boxes import Box, Happenings, box_of
 from modelmon.views.deployments import read_deployments
 from modelmon.views.endpoint_calls import Calls, read_calls
 from modelmon.views.incident_lists import ended_incidents, open_incidents

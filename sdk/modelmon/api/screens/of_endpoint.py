@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from modelmon.api.asked import Asked
-from modelmon.api.frame import Frame, Link, address, frame_of
+from modelmon.api.frame import Frame, Link, address, frame_of, window_shown
 from modelmon.api.problems import Problem
 from modelmon.api.time_range import Ranged
 from modelmon.errors import ConfigError
@@ -19,12 +19,14 @@ TABS = {
 
 @dataclass(frozen=True, slots=True)
 class OfEndpoint:
-    """What `endpoint_page.html` shows above each page of an endpoint."""
+    """What `endpoint_page.html` shows above each page of an endpoint. `report`: where it is to be had as one
+    file, of the window that is shown."""
 
     frame: Frame
     endpoint: EndpointSummary
     tabs: tuple[Link, ...]
     tab: str
+    report: str
 
 
 def of_endpoint(asked: Asked, ranged: Ranged, tab: str) -> OfEndpoint:
@@ -36,7 +38,8 @@ def of_endpoint(asked: Asked, ranged: Ranged, tab: str) -> OfEndpoint:
         except ConfigError as error:
             raise Problem(404, str(error), "endpoint") from None
     tabs = tuple(Link(name, title, tab_address(asked, endpoint, name)) for name, title in TABS.items())
-    return OfEndpoint(frame, endpoint, tabs, tab)
+    report = address(asked, "endpoints", endpoint.endpoint_id, "report.html", window=window_shown(asked))
+    return OfEndpoint(frame, endpoint, tabs, tab, report)
 
 
 def tab_address(asked: Asked, endpoint: EndpointSummary, tab: str, /, **query: object) -> str:

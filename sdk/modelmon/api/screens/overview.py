@@ -9,12 +9,12 @@ from modelmon.api.asked import Asked
 from modelmon.api.frame import address
 from modelmon.api.routes import Kind, Page, Route
 from modelmon.api.screens.features import written
-from modelmon.api.screens.marks import marks_of_deployments, marks_of_incidents
 from modelmon.api.screens.of_endpoint import OfEndpoint, of_endpoint, tab_address
 from modelmon.api.screens.traffic_charts import traffic_charts
 from modelmon.api.time_range import Ranged
 from modelmon.charts import Mark, bullet, overlay
 from modelmon.charts.markup import Svg
+from modelmon.pages.marks import marks_of_deployments, marks_of_incidents
 from modelmon.views.app_cards import ResultCard
 from modelmon.views.bin_shares import bin_shares
 from modelmon.views.endpoint_overview import EndpointOverview, read_endpoint_overview

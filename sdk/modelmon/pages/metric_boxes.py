@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from modelmon.api.screens.marks import marks_of_deployments, marks_of_incidents
 from modelmon.charts import Mark, Sample, spread, timeline
 from modelmon.charts.markup import Svg
+from modelmon.pages.marks import marks_of_deployments, marks_of_incidents
 from modelmon.views.deployments import Deployment
 from modelmon.views.incidents import Incident
 from modelmon.views.metric_lines import MetricLine, MetricPoint, ThresholdStep
