@@ -66,7 +66,8 @@ def screens(site: str) -> dict[str, str]:
         seen.add(name)
         answer = httpx.get(site + path, timeout=30)
         assert answer.status_code == 200, path
-        if "text/html" not in answer.headers["content-type"]:
+        headers = answer.headers
+        if "text/html" not in headers["content-type"] or "content-disposition" in headers:
             continue
         found[name] = path
         paths += [each.replace("&amp;", "&") for each in re.findall(r'href="(/projects/[^"#]*)', answer.text)]

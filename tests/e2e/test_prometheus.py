@@ -49,7 +49,7 @@ def test_promtool_is_content_with_the_rules_and_the_metrics(page: str) -> None:
 
 
 def test_prometheus_says_what_the_api_says(made: Made, page: str) -> None:
-    api = httpx.get(f"http://{page}/api/v1/projects/made/endpoints", timeout=30).json()
+    api = httpx.get(f"http://{page}/api/v1/projects/made/endpoints", timeout=30).json()["page"]
     worst = api["endpoints"][0]
     with Prometheus(page) as prometheus:
         assert prometheus.ask('up{job="modelmon"} == 1')

@@ -18,6 +18,8 @@ from modelmon.nuclio import lifecycle
 from modelmon.settings import Settings
 from modelmon.views.health import health
 
+pytestmark = pytest.mark.slow  # starts processes
+
 FUNCTION = """
 import asyncio, os, resource, sys, threading
 from types import SimpleNamespace
@@ -28,8 +30,6 @@ from modelmon.nuclio import message_handlers
 from modelmon.settings import Settings
 from modelmon.ledger.records import open_records
 from modelmon.streams.subscriptions import events_of
-
-pytestmark = pytest.mark.slow  # starts processes
 
 held = []
 

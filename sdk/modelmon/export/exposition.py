@@ -25,14 +25,14 @@ class Family:
 
 
 def text(families: Iterable[Family]) -> str:
-    """Those that have samples.
+    r"""Those that have samples.
 
     >>> rows = Family("rows_total", "counter", "Rows.")
     >>> rows.add(3, endpoint='a"b')
     >>> print(text([rows]), end="")
     # HELP rows_total Rows.
     # TYPE rows_total counter
-    rows_total{endpoint="a\\\\"b"} 3
+    rows_total{endpoint="a\"b"} 3
     """
     return "".join(
         f"# HELP {each.name} {each.words}\n# TYPE {each.name} {each.kind}\n{''.join(each.lines)}"
