@@ -16,6 +16,8 @@ AWAITED = {
     "python traffic.py 2 seconds": "Open incidents",
     "python traffic.py 1": "resolved (calm)",
 }
+# The traffic begins now: windows cut it elsewhere at each minute, and scores differ in the last digits.
+NEARLY_ALL = r"(?:1\.00|0\.9[5-9])"
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
@@ -40,8 +42,9 @@ def test_good_traffic_raises_nothing(reader: Reader) -> None:
 
 def test_the_wrong_unit_raises_one_incident_of_the_feature_that_has_it(reader: Reader) -> None:
     shown = reader.seen["python traffic.py 2 seconds, then"]
-    assert re.search(r"^delay +detected +delay_minutes 1\.00, feature_drift", shown, re.MULTILINE)
-    assert shown.count("data-drift-detected: delay, delay_minutes 1.00, feature_drift") == 1
+    assert re.search(rf"^delay +detected +delay_minutes {NEARLY_ALL}, feature_drift", shown, re.MULTILINE)
+    incidents = re.findall(rf"data-drift-detected: delay, delay_minutes {NEARLY_ALL}, feature_drift", shown)
+    assert len(incidents) == 1
     assert "data-drift-detected (high): delay" in reader.told
 
 
@@ -54,7 +57,7 @@ def test_good_traffic_ends_it(reader: Reader) -> None:
 def test_what_the_page_shows_of_the_features_is_what_the_reader_sees(reader: Reader) -> None:
     shown = reader.seen["modelmon endpoint delay"]
     assert re.search(
-        r"^ delay_minutes +1\.00 +[▁▂▃▄▅▆▇█·]{10} +[▁▂▃▄▅▆▇█·]{10} +15\.8 → ", shown, re.MULTILINE
+        rf"^ delay_minutes +{NEARLY_ALL} +[▁▂▃▄▅▆▇█·]{{10}} +[▁▂▃▄▅▆▇█·]{{10}} +15\.8 → ", shown, re.MULTILINE
     )
 
 
