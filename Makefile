@@ -2,6 +2,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
+# What starts processes by the hundred compiles each module once, whatever the shell says.
+unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help setup demo dashboard test test-long test-images check lint docs reference services bundle bench clean
 
 VENV := .venv
