@@ -115,3 +115,9 @@ def test_the_project_is_counted_as_here(read: dict[str, Any], made: Made) -> Non
     assert {each["type"] for each in read["function"]["stats"]["metrics"]} == {"metric", "result"}
     assert {*read["of_several"]} == {UID}
     assert RESULT in read["of_several"][UID]
+
+
+def test_no_alert_is_configured_and_each_that_is_raised_has_a_template(read: dict[str, Any]) -> None:
+    assert read["alert_configs"] == []
+    raised = {event for each in read["alert_templates"] for event in each["trigger"]["events"]}
+    assert {each["event_kind"] for each in read["alerts"]} <= raised

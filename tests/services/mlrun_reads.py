@@ -53,6 +53,8 @@ def read(project: str, uid: str, result: str) -> dict[str, Any]:
             project, result.split(".")[1], include_latest_metrics=True
         ).dict(),
         "summary": db.get_project_summary(project).dict(),
+        "alert_configs": db.list_alerts_configs(project),
+        "alert_templates": [each.dict() for each in db.list_alert_templates()],
         "alerts": [each.dict() for each in activations],
     }
 

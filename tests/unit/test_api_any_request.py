@@ -44,6 +44,6 @@ def test_no_request_is_answered_by_an_error_of_ours(client: ApiClient, data: st.
         path = path.replace(f"{{{name}}}", quote(str(value), safe="") or "-")
     given_body: dict[str, Any] = {} if method == "GET" else {"json": body}
     found = client.request(method, path, params=query, **given_body)
-    assert found.status_code < 500, found.text
+    assert found.status_code < 500 or found.status_code == 501, found.text
     if found.is_error and found.headers["content-type"] == "application/json":
         assert found.json()["detail"]["reason"]

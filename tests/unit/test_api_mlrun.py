@@ -72,6 +72,8 @@ CASES = {
     "alerts": (f"{BASE}/alert-activations", {"page": 1, "page-size": 2}),
     "alert": (f"{BASE}/alert-activations/1", {}),
     "project": ("/api/v1/project-summaries/made", {}),
+    "alert-configs": (f"{BASE}/alerts", {"page-size": 50}),
+    "alert-template": ("/api/v1/alert-templates/DataDriftDetected", {}),
     "client-spec": ("/api/v1/client-spec", {}),
 }
 
@@ -198,3 +200,17 @@ def test_pages_of_alerts_follow_each_other(client: ApiClient) -> None:
     by_number = asked(client, f"{BASE}/alert-activations", **{"page-size": 1, "page": 2})
     assert by_token["activations"] == by_number["activations"]
     assert [each["activations"][0]["id"] for each in (first, by_token)] == [2, 1]
+
+
+def test_what_raises_an_incident_is_a_template_each(client: ApiClient) -> None:
+    names = [each["template_name"] for each in asked(client, "/api/v1/alert-templates")]
+    assert len(set(names)) == len(names) == 11
+    assert {"DataDriftSuspected", "ConceptDriftDetected", "MmAppFailed"} <= {*names}
+    said = client.get("/api/v1/alert-templates/DataDriftDetectd").json()["detail"]["reason"]
+    assert said.endswith("did you mean DataDriftDetected?")
+
+
+def test_an_alert_can_not_be_configured_and_what_there_is_instead_is_said(client: ApiClient) -> None:
+    for method, status in (("PUT", 501), ("GET", 404)):
+        found = client.request(method, f"{BASE}/alerts/mine")
+        assert (found.status_code, "raises an incident" in found.json()["detail"]["reason"]) == (status, True)

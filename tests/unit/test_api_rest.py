@@ -44,7 +44,7 @@ def pages(client: ApiClient, path: str, size: int) -> Iterator[Any]:
     while True:
         page = asked(client, path, **{"page-size": size, "page-token": token})
         yield page
-        token = page.get("page", page)["after"]
+        token = page["after"]
         if not token:
             return
 
@@ -144,3 +144,18 @@ def test_a_body_that_cannot_be_is_refused(
 @pytest.mark.parametrize("path", [f"{ONE}/windows?page-size=501", f"{BASE}/incidents?page-size=0"])
 def test_a_page_has_1_to_500(client: ApiClient, path: str) -> None:
     assert client.get(path).json()["detail"]["field"] == "page_size"
+
+
+def test_a_list_that_has_not_changed_is_not_sent_again(client: ApiClient) -> None:
+    first = client.get(f"{BASE}/endpoints")
+    tag = first.headers["etag"]
+    packed = tag.removesuffix('"') + '-gzip"'  # as a proxy that packs answers marks it
+    for known in (tag, f'"other", {packed}'):
+        again = client.get(f"{BASE}/endpoints", headers={"If-None-Match": known})
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+    other = client.get(f"{BASE}/endpoints", params={"sort": "name"}, headers={"If-None-Match": tag})
+    assert (other.status_code, other.headers["cache-control"]) == (200, "private, no-cache")
+
+
+def test_an_endpoint_stands_in_the_list_once(client: ApiClient) -> None:
+    assert client.get(f"{BASE}/endpoints").text.count('"model-0003"') == 1

@@ -25,6 +25,7 @@ _PROBLEM = {
         }
     },
 }
+_UNCHANGED = {"description": "What `If-None-Match` names still holds."}
 _REFUSALS = {
     "400": "What was asked is wrong: the reason, and the parameter.",
     "401": "Nobody is known to ask.",
@@ -81,13 +82,15 @@ def answered(route: Route) -> Any:
 
 
 def _operation(route: Route, schemas: _Schemas) -> dict[str, Any]:
-    refusals = {status: _refusal(words, route) for status, words in _REFUSALS.items()}
+    others = {status: _refusal(words, route) for status, words in _REFUSALS.items()}
+    if route.method == "GET" and route.kind is Kind.JSON:
+        others["304"] = _UNCHANGED
     found: dict[str, Any] = {
         "summary": route.words,
         "description": f"Role: {route.role.name.lower()}.",
         "operationId": re.sub(r"[^a-z0-9]+", "-", f"{route.method} {route.path}".lower()).strip("-"),
         "parameters": [*_of_path(route), *_of_query(route, schemas)],
-        "responses": {"200": {"description": "As asked.", "content": _answer(route, schemas)}, **refusals},
+        "responses": {"200": {"description": "As asked.", "content": _answer(route, schemas)}, **others},
     }
     if route.body is not None:
         found["requestBody"] = {

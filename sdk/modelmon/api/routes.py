@@ -39,6 +39,7 @@ MODULES = (
     "modelmon.api.rest.mlrun.metric_values",
     "modelmon.api.rest.mlrun.functions",
     "modelmon.api.rest.mlrun.activations",
+    "modelmon.api.rest.mlrun.alerts",
     "modelmon.api.rest.mlrun.project",
 )
 """Modules with a table ROUTES. Of two routes that match a path the earlier one answers."""

@@ -15,6 +15,7 @@ from starlette.responses import RedirectResponse, Response
 
 from modelmon.api.access import Access
 from modelmon.api.asked import Asked
+from modelmon.api.changed import known_already
 from modelmon.api.guard import SAFE, check_write, user_of
 from modelmon.api.parameters import read_parameters
 from modelmon.api.problems import Problem
@@ -56,6 +57,8 @@ def _answered(route: Route, request: Request, body: bytes) -> Response:
             access, tuple(known.values()), request.url.scheme == "https",
         )  # fmt: skip
         answer = response(route, asked, route.answer(asked, parameters))
+        if route.kind is Kind.JSON and route.method in SAFE:
+            answer = known_already(answer, request.headers.get("if-none-match", ""))
     except Exception as error:  # the seam: whatever a route raises becomes an answer
         answer = _refused(route, request, problem_of(error), access)
     if route.method not in SAFE and access is not None:

@@ -63,7 +63,7 @@ class EndpointRow:
 
 @dataclass(frozen=True, slots=True)
 class EndpointRows:
-    """A page of the list, and the same as `EndpointPage` has it."""
+    """A page of the list, in `rows` with more of each; `page` counts them and says where the next is."""
 
     rows: tuple[EndpointRow, ...]
     page: EndpointPage

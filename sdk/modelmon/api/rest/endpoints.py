@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from modelmon.api.asked import Asked
@@ -9,7 +11,8 @@ from modelmon.api.rest.mlrun.metric_values import Between, span_asked
 from modelmon.api.rest.paging import Paged
 from modelmon.api.routes import Route
 from modelmon.model import from_us
-from modelmon.views.endpoint_rows import EndpointRows, read_endpoint_rows
+from modelmon.views.endpoint_filters import EndpointChoices
+from modelmon.views.endpoint_rows import EndpointRow, read_endpoint_rows
 from modelmon.views.endpoints import EndpointQuery, Sort
 from modelmon.views.overview import Overview, read_overview
 
@@ -31,13 +34,30 @@ class EndpointsListed(Paged, kw_only=True, frozen=True):
     end: datetime | None = None
 
 
-def endpoints(asked: Asked, wanted: EndpointsListed) -> EndpointRows:
+@dataclass(frozen=True, slots=True)
+class EndpointsAnswered:
+    """A page of endpoints: `rows`, and what else `EndpointPage` tells of them."""
+
+    rows: tuple[EndpointRow, ...]
+    total: int
+    matching: int
+    by_state: Mapping[str, int]
+    after: str
+    chips: Mapping[str, int]
+    choices: EndpointChoices
+
+
+def endpoints(asked: Asked, wanted: EndpointsListed) -> EndpointsAnswered:
     query = EndpointQuery(
         wanted.state, (), wanted.app, wanted.function, wanted.sort, wanted.page_size, wanted.page_token,
         wanted.q, wanted.label, wanted.kind, wanted.mode,
     )  # fmt: skip
     end = wanted.end or from_us(asked.now_us)
-    return read_endpoint_rows(asked.database, asked.series, asked.looking, query, end)
+    found = read_endpoint_rows(asked.database, asked.series, asked.looking, query, end)
+    page = found.page
+    return EndpointsAnswered(
+        found.rows, page.total, page.matching, page.by_state, page.after, page.chips, page.choices
+    )
 
 
 def overview(asked: Asked, wanted: Between) -> Overview:
