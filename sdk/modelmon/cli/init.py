@@ -48,7 +48,7 @@ def init(
     _ignore_state(folder)
     console.print(f"Made project [bold]{name}[/bold] in {escape(str(folder))}.", soft_wrap=True)
     console.print(
-        "Next: a script that deploys your model, like deploy.py in the README.\n"
+        "Next: a script that deploys your model, like churn.py in the README.\n"
         "For events recorded elsewhere: modelmon up, and modelmon publish FILE.",
         highlight=False,
     )
