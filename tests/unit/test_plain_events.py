@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from typing import Any
@@ -22,6 +23,7 @@ from modelmon.settings import Settings
 from modelmon.stages.stream import decode as decoding
 from modelmon.stages.stream import plain_messages
 from modelmon.stages.stream.batch import Batch, Decoded
+from modelmon.wire import plain_events
 from modelmon.wire.event_columns import EventColumns, is_array
 from modelmon.wire.moment_columns import read_moments
 from modelmon.wire.times import LATEST_US, read_moment, write_moment
@@ -206,3 +208,21 @@ def test_times_are_read_the_same_at_once(text: str) -> None:
 @given(st.lists(st.integers(0, LATEST_US - 1), min_size=1))
 def test_any_day_and_hour(times_us: list[int]) -> None:
     assert read_moments([write_moment(time_us) for time_us in times_us], "when").tolist() == times_us
+
+
+@pytest.mark.parametrize("count", [1, 15, 16, 17, 65_535, 65_536])
+def test_floats_are_told_from_everything_else_whatever_their_number(count: int) -> None:
+    floats = [0.5 * number for number in range(count)]
+    rows = plain_events._as_array([[[value] for value in floats]])
+    assert isinstance(rows, np.ndarray)
+    assert rows[:, 0].tolist() == floats
+    for other in (1, 2**63 - 1, True, None, "\u02c0" * 4, "x" * 8):  # \u02c0 begins with the mark of a float
+        for place in {0, count - 1}:
+            mixed = [*floats[:place], other, *floats[place + 1 :]]
+            assert isinstance(plain_events._as_array([[[value] for value in mixed]]), list)
+
+
+def test_an_array_of_floats_keeps_infinity_and_minus_zero_and_what_is_no_number() -> None:
+    rows = plain_events._as_array([[[math.inf, -0.0, -math.inf, math.nan]]])
+    assert isinstance(rows, np.ndarray)
+    assert [repr(value) for value in rows[0].tolist()] == ["inf", "-0.0", "-inf", "nan"]
