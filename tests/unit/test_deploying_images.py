@@ -217,8 +217,8 @@ def test_a_bundle_without_its_wheel_is_found(tmp_path: Path) -> None:
     assert "no wheel lies beside it" in found.problem
 
 
-def test_the_guide_shows_the_build_that_is_rendered() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "how-to" / "deploy-to-nuclio.md").read_text()
+def test_the_reference_shows_the_build_that_is_rendered() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "images-and-containers.md").read_text()
     block = page.partition("# dist/functions/serving/function.yaml, spec.build\n")[2].partition("```")[0]
     shown = yaml.safe_load(block)
     text = (template("serving") / "function.yaml").read_text()

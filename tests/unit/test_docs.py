@@ -125,7 +125,7 @@ def test_the_code_names_pages_by_their_titles_and_each_is_there() -> None:
         assert any(before.endswith(f"'{title}") for title in titles), before[-60:]
 
 
-@pytest.mark.parametrize("page", ["reference/settings.md", "how-to/deploy-to-nuclio.md"])
+@pytest.mark.parametrize("page", ["reference/settings.md", "how-to/secrets-under-nuclio.md"])
 def test_every_setting_that_may_be_secret_is_told_where_secrets_are(page: str) -> None:
     from modelmon.settings import secret_settings
 

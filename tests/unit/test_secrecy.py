@@ -109,7 +109,7 @@ class TestBundle:
         text = RIGHT.replace("value: flights", f"value: ${{{name}}}")
         found = check_text(text, Target(), {"name": "churn"})
         assert ("is no placeholder", True) in [
-            (each.problem, "'Deploying to Nuclio' in the docs" in each.mend) for each in found
+            (each.problem, "'Secrets under Nuclio' in the docs" in each.mend) for each in found
         ]
 
     def test_credentials_that_the_protocol_ignores_are_refused(self) -> None:

@@ -68,7 +68,7 @@ def bundle(
     console.print("nuctl deploy NAME --path FOLDER takes each of them, modelmon deploy all.")
     for name in secret_variables(written.plan) | secret_files(written.plan):
         console.print(
-            f"{name} is secret, so it is in none of them: 'Deploying to Nuclio' in the docs says how "
+            f"{name} is secret, so it is in none of them: 'Secrets under Nuclio' in the docs says how "
             "functions get it."
         )
 

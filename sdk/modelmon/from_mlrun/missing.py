@@ -26,7 +26,7 @@ _BATCH = (
 )
 _API = "a REST API and its client are not there yet; `modelmon status --json` has what is known"
 _NUCLIO = "write it in a function.yaml of the project's own ('The project SDK' in the docs, On disk)"
-_SECRETS = "secrets come by environment variables or a Kubernetes Secret ('Deploying to Nuclio' in the docs, Secrets)"
+_SECRETS = "secrets come by environment variables or a Kubernetes Secret ('Secrets under Nuclio' in the docs)"
 _SETTINGS = "settings are in modelmon.yaml and in variables MODELMON_… ('Settings' in the docs)"
 _PLATFORM = "it belongs to MLRun's platform, which is not here: "
 _JOBS = _PLATFORM + "no jobs and no pipelines"

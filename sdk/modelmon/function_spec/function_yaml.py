@@ -77,7 +77,7 @@ def secret_placeholder(name: str) -> str:
         return ""
     variable = f"{PREFIX}{name.upper()}"
     return (
-        f"every function gets the variable {variable} by itself; 'Deploying to Nuclio' in the docs, Secrets"
+        f"every function gets the variable {variable} by itself; 'Secrets under Nuclio' in the docs"
     )
 
 

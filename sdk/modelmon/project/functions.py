@@ -128,7 +128,7 @@ def warn_of_secret(name: str) -> None:
     if looks_secret(name):
         logger.warning(
             "%s looks like a secret: its value will stand in the function's configuration and in the "
-            "project's records, for all who can read those; 'Deploying to Nuclio' in the docs, Secrets, says "
+            "project's records, for all who can read those; 'Secrets under Nuclio' in the docs, says "
             "what else there is",
             name,
         )
