@@ -76,9 +76,7 @@ def secret_placeholder(name: str) -> str:
     if name not in secret_settings():
         return ""
     variable = f"{PREFIX}{name.upper()}"
-    return (
-        f"every function gets the variable {variable} by itself; 'Secrets under Nuclio' in the docs"
-    )
+    return f"every function gets the variable {variable} by itself; 'Secrets under Nuclio' in the docs"
 
 
 def render(text: str, values: Mapping[str, str]) -> str:
