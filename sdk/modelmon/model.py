@@ -269,14 +269,27 @@ class Stats:
 
 
 @dataclass(frozen=True, slots=True)
+class ArtifactNote:
+    """One file that an app kept of a window. `name` is its own in that window; `path` is below the project's
+    `artifacts_path`, or an address elsewhere."""
+
+    name: str
+    path: str
+    size_bytes: int
+    written_us: int
+    tag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """How an app ended a window: `outcome` is done, failed or unavailable, `envelopes` how many came before,
-    `rows` what the verdict stands on."""
+    `rows` what the verdict stands on, `artifacts` the files that were kept."""
 
     outcome: str
     error: str = ""
     envelopes: int = 0
     rows: int = 0
+    artifacts: tuple[ArtifactNote, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,7 @@ class Project:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.folder = Path(settings.artifacts_path).parent
         self.database = open_records(settings)
         self.acknowledged: list[tuple[int, int]] = []
         self.reports_at_acknowledge: list[int] = []
@@ -183,7 +184,8 @@ def project(tmp_path: Path) -> Iterator[Project]:
 def answer(report: list[wire.Envelope]) -> dict[str, Any]:
     assert [each.event_kind for each in report].index("window") == len(report) - 1
     assert isinstance(report[-1].content, Answer)
-    return asdict(report[-1].content)
+    found = asdict(report[-1].content)
+    return found if found["artifacts"] else {key: found[key] for key in found if key != "artifacts"}
 
 
 def test_a_window_is_answered_by_one_message_with_the_endpoint_as_key(project: Project) -> None:
@@ -235,6 +237,34 @@ def test_a_dict_of_numbers_is_metrics(project: Project) -> None:
     points = [each.content for each in report[:-1]]
     assert all(isinstance(point, ValuePoint) for point in points)
     assert [(point.name, point.value, point.kind) for point in points] == [("a", 1.0, None), ("b", 2.5, None)]
+
+
+def test_the_answer_tells_of_what_the_app_kept_of_the_window_each_file_once(project: Project) -> None:
+    def act(context: Any) -> Any:
+        for body in ("first", "second one"):
+            context.log_artifact("page", body, format="html", tag="v1")
+        context.log_artifact("elsewhere", "x", target_path=str(project.folder / "out.txt"))
+        if context.window_revision == 2:
+            raise ValueError("after it")
+        return {"m": 1}
+
+    for report in project.judge(Acting(act), event(), event(window_revision=2)):
+        page, elsewhere = answer(report)["artifacts"]
+        assert (page["name"], page["size_bytes"], page["tag"]) == ("page.html", 10, "v1")
+        assert page["path"] == f"{APP}/20250131T095000Z/page-e1.html"
+        kept = Path(project.settings.artifacts_path) / page["path"]
+        assert kept.read_text() == "second one"
+        assert elsewhere["path"] == str(project.folder / "out.txt")
+
+
+def test_more_artifacts_than_a_window_may_have_are_a_failed_attempt(project: Project) -> None:
+    def act(context: Any) -> None:
+        for number in range(101):
+            context.log_artifact(f"a{number}", "x")
+
+    (report,) = project.judge(Acting(act))
+    assert (answer(report)["outcome"], len(answer(report)["artifacts"])) == ("failed", 100)
+    assert "at most 100 artifacts" in answer(report)["error"]
 
 
 def test_an_empty_window_is_done_without_calling_the_app(project: Project) -> None:

@@ -6,6 +6,7 @@ import io
 import json
 import re
 import tempfile
+import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,8 +14,10 @@ from typing import Any
 
 from modelmon.apps.sample_frames import is_arrow
 from modelmon.errors import ConfigError, UnavailableError
+from modelmon.model import wall_clock_us
 from modelmon.sources import make_folder
 from modelmon.stats.frames import as_frame
+from modelmon.stores.artifacts import RECORD
 
 KEY = re.compile(r"[\w.@+-]+(/[\w.@+-]+)*")
 
@@ -54,7 +57,7 @@ def keep(artifact: Artifact, content: bytes) -> Artifact:
     record = json.dumps(asdict(artifact), sort_keys=True, ensure_ascii=False)
     try:
         _write(artifact.path, content)
-        _write(f"{artifact.path}.meta.json", record.encode())
+        _write(f"{artifact.path}{RECORD}", record.encode())
     except OSError as error:
         raise UnavailableError(f"artifact {artifact.path} can't be written: {error}") from error
     return artifact
@@ -126,7 +129,9 @@ def temporary_folder() -> str:
 def _write(path: str, content: bytes) -> None:
     if "://" not in path:
         make_folder(Path(path).parent)
-        Path(path).write_bytes(content)
+        hidden = Path(path).with_name(f".{wall_clock_us()}-{uuid.uuid4().hex}.tmp")
+        hidden.write_bytes(content)
+        hidden.replace(path)  # who reads it sees the file before it or this one
         return
     import fsspec
 

@@ -12,10 +12,10 @@ from modelmon.apps.artifacts import (
     PlotlyArtifact,
     content_of,
     dataset,
-    keep,
     location,
     temporary_folder,
 )
+from modelmon.apps.kept import Kept
 from modelmon.apps.logger import AppLogger, app_logger
 from modelmon.apps.sample_frames import to_arrow, to_pandas
 from modelmon.errors import ConfigError
@@ -66,6 +66,7 @@ class MonitoringApplicationContext:
         self.window_revision = window_revision
         self.window_incomplete = window_incomplete
         self.settings = settings
+        self.kept = Kept()
         self._read = read
 
     @property
@@ -209,8 +210,8 @@ class MonitoringApplicationContext:
         there. Raises UnavailableError when the place can't be written now.
         """
         key, content = content_of(item, body, local_path)
-        path = target_path or self._location(key, format or "", artifact_path, unique_per_endpoint)
-        return keep(Artifact(key, path, tag, {**self._labels(), **(labels or {})}), content)
+        place = self._place(key, format or "", artifact_path, unique_per_endpoint, target_path)
+        return self._keep(key, format or "", place, tag, labels, content)
 
     def log_dataset(
         self,
@@ -231,8 +232,8 @@ class MonitoringApplicationContext:
         MLRun's further arguments (preview, stats, label_column, …) are accepted and not used.
         """
         extension = format or "parquet"
-        path = target_path or self._location(key, extension, artifact_path, unique_per_endpoint)
-        return keep(Artifact(key, path, tag, {**self._labels(), **(labels or {})}), dataset(df, extension))
+        place = self._place(key, extension, artifact_path, unique_per_endpoint, target_path)
+        return self._keep(key, extension, place, tag, labels, dataset(df, extension))
 
     if not TYPE_CHECKING:
 
@@ -247,10 +248,27 @@ class MonitoringApplicationContext:
             "endpoint-name": self.endpoint_name,
         }
 
-    def _location(self, key: str, extension: str, folder: str | None, unique: bool) -> str:
-        root = folder or self.artifacts_path
-        place = f"{root}/{self.application_name}/{self.window.start:%Y%m%dT%H%M%SZ}"
-        return location(place, key, self.endpoint_id if unique else "", extension)
+    def _place(
+        self, key: str, extension: str, folder: str | None, unique: bool, target_path: str | None = None
+    ) -> tuple[str, str | None]:
+        """Where a file goes, and its path below the project's `artifacts_path`; None: elsewhere."""
+        within = f"{self.application_name}/{self.window.start:%Y%m%dT%H%M%SZ}"
+        below = location(within, key, self.endpoint_id if unique else "", extension)
+        if target_path or folder:
+            return target_path or f"{str(folder).rstrip('/')}/{below}", None
+        return f"{self.artifacts_path.rstrip('/')}/{below}", below
+
+    def _keep(
+        self,
+        key: str,
+        extension: str,
+        place: tuple[str, str | None],
+        tag: str,
+        labels: Mapping[str, str] | None,
+        content: bytes,
+    ) -> Artifact:
+        artifact = Artifact(key, place[0], tag, {**self._labels(), **(labels or {})})
+        return self.kept.keep(artifact, extension, content, place[1])
 
     @cached_property
     def artifacts_path(self) -> str:

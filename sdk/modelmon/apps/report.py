@@ -12,22 +12,24 @@ from modelmon.apps.results import (
     ModelMonitoringApplicationStats,
     Output,
 )
-from modelmon.model import Answer, Stats, ValuePoint, to_us
+from modelmon.model import Answer, ArtifactNote, Stats, ValuePoint, to_us
 from modelmon.wire.reports import Content, revision_of
 
 LONGEST_ERROR = 4_000  # characters of an error's text that travel
 
 
-def done(event: wire.AppEvent, outputs: Sequence[Output], rows: int) -> bytes:
+def done(
+    event: wire.AppEvent, outputs: Sequence[Output], rows: int, artifacts: tuple[ArtifactNote, ...] = ()
+) -> bytes:
     """The report of a window that was judged, with or without outputs."""
     envelopes = [_envelope(event, _content(event, output)) for output in outputs]
-    answer = Answer("done", envelopes=len(envelopes), rows=rows)
+    answer = Answer("done", envelopes=len(envelopes), rows=rows, artifacts=artifacts)
     return wire.write_report([*envelopes, _envelope(event, answer)])
 
 
-def failed(event: wire.AppEvent, error: str, rows: int = 0) -> bytes:
-    """The report of a window that could not be judged."""
-    return wire.write_report([_envelope(event, Answer("failed", _readable(error), rows=rows))])
+def failed(event: wire.AppEvent, error: str, artifacts: tuple[ArtifactNote, ...] = ()) -> bytes:
+    """The report of a window that could not be judged; what was kept of it until then is told of, too."""
+    return wire.write_report([_envelope(event, Answer("failed", _readable(error), artifacts=artifacts))])
 
 
 def unavailable(event: wire.AppEvent, reason: str) -> bytes:

@@ -120,7 +120,7 @@ class AppStage:
         context = self._context(event, endpoint, rows)
         try:
             found = judge(self._app, context)
-            return report.done(event, found, context.rows)
+            return report.done(event, found, context.rows, context.kept.notes)
         except UnavailableError as error:
             if rows.is_unavailable or not event.window_revision:  # MLRun's controller would not ask again
                 raise
@@ -137,7 +137,7 @@ class AppStage:
                 event.application_name, event.endpoint_name, event.window.start, event.window.end,
                 *map(_printable, (told, traceback.format_exc())),
             )  # fmt: skip
-            return report.failed(event, told)
+            return report.failed(event, told, context.kept.notes)
 
     def _read(self, event: wire.AppEvent) -> Frame:
         start_us, end_us = to_us(event.window.start), to_us(event.window.end)

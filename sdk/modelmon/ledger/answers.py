@@ -28,6 +28,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from modelmon.ledger import incidents
 from modelmon.ledger.acknowledged import note_reported
+from modelmon.ledger.artifacts import note_artifacts
 from modelmon.ledger.incidents import Told
 from modelmon.ledger.reports import Report
 from modelmon.ledger.schema import app_stats, verdicts, windows
@@ -81,6 +82,7 @@ def apply(connection: Connection, report: Report, now_us: int, attempts: int) ->
     if newest:
         _show(connection, report)
     if report.answer is not None:
+        note_artifacts(connection, report.key, report.end_us, report.revision, report.answer.artifacts)
         if window is None or window.answered:  # else there is nothing lower
             _delete(connection, _LOWER, report)
         _answer(connection, report, report.answer)

@@ -16,6 +16,7 @@ from modelmon.ledger.incident_schema import INCIDENT_TABLES, incidents
 from modelmon.ledger.incidents_from_alerts import incidents_from_alerts
 from modelmon.ledger.metadata import metadata
 from modelmon.ledger.schema import (
+    artifacts,
     audit,
     dead_letters,
     endpoint_apps,
@@ -155,6 +156,7 @@ MIGRATIONS: dict[int, Callable[[Connection], None]] = {
     15: _order_ended_incidents,
     16: _create_tables(tokens, login_failures, audit),
     17: _add_columns(endpoints.c.deleting_us),
+    18: _create_tables(artifacts),
 }
 """Version to the step that makes it from the version before; forward only. 2 added `heartbeats`; since 7 the
 series have a schema of their own (`stores/series/schema.py`), which takes over their old tables."""

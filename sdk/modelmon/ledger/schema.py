@@ -302,6 +302,23 @@ app_stats = Table(  # current_stats and drift_measures of the newest window
     Column("revision", BIG, nullable=False),
 )  # fmt: skip
 
+artifacts = Table(  # files that apps kept of windows: where each is
+    "artifacts", metadata,
+    Column("endpoint_id", Name(64), primary_key=True),
+    Column("application_name", Name(NAME), primary_key=True),
+    Column("start_us", BIG, primary_key=True),
+    Column("name", Name(NAME), primary_key=True),
+    Column("end_us", BIG, nullable=False),
+    Column("revision", BIG, nullable=False),
+    Column("path", LongText, nullable=False),  # below `artifacts_path`, or an address elsewhere
+    Column("size_bytes", BIG, nullable=False),
+    Column("written_us", BIG, nullable=False),
+    Column("tag", LongText, nullable=False),
+    Index("artifacts_by_time", "start_us", "endpoint_id", "application_name", "name"),
+    Index("artifacts_of_app", "application_name", "start_us", "endpoint_id", "name"),
+    Index("artifacts_by_end", "end_us"),
+)  # fmt: skip
+
 heartbeats = Table(  # what each worker of a function last said of itself
     "heartbeats", metadata,
     Column("function_name", Name(NAME), primary_key=True),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
@@ -24,6 +24,7 @@ from modelmon.model import (
     to_us,
 )
 from modelmon.wire.app_events import read_application_name, read_count
+from modelmon.wire.artifacts import answer_fields, read_artifacts
 from modelmon.wire.decoding import decode_any, split_array
 from modelmon.wire.events import BOM
 from modelmon.wire.identity import check_endpoint_id, check_name, shown
@@ -104,7 +105,7 @@ def _write_envelope(envelope: Envelope) -> dict[str, Any]:
 
 def _data(content: Content) -> Data:
     if isinstance(content, Answer):
-        return asdict(content)
+        return answer_fields(content)
     if isinstance(content, Stats):
         moment = write_moment(content.timestamp_us)
         return {"stats_name": content.name, "stats": content.stats, "timestamp": moment}
@@ -208,7 +209,10 @@ def _read_answer(data: Data, _: Place) -> Answer:
         raise RejectedError(f"must be one of {', '.join(OUTCOMES)}, got {shown(outcome)}", "data.outcome")
     if not isinstance(error, str):
         raise RejectedError(f"must be a text, got {shown(error)}", "data.error")
-    return Answer(outcome, error.replace("\x00", "\ufffd"), _count(data, "envelopes"), _count(data, "rows"))
+    return Answer(
+        outcome, error.replace("\x00", "\ufffd"), _count(data, "envelopes"), _count(data, "rows"),
+        read_artifacts(data.get("artifacts", [])),
+    )  # fmt: skip
 
 
 _READERS: dict[str, Callable[[Data, Place], Content]] = {
