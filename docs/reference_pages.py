@@ -23,19 +23,17 @@ MADE = "<!-- Made by `make reference` from the code: change it there. -->"
 
 
 def commands() -> str:
-    """Every command with its usage, its help and its options."""
+    """What is written by hand, then every command with its usage, its help and its options."""
     from modelmon.cli import app
 
-    lines = [
-        "# Commands",
-        MADE,
-        "",
-        "`modelmon COMMAND --help` says the same. [What they print](cli.md) is a page of its own.",
-        "",
-    ]
+    lines = []
     for words, command in _all_commands(("modelmon",), get_command(app)):
         lines += _command(words, command)
-    return "\n".join(lines)
+    return _by_hand("commands.md", lines[0]) + "\n".join(lines)
+
+
+def _by_hand(page: str, first_made: str) -> str:
+    return (HERE / page).read_text(encoding="utf-8").partition(f"{first_made}\n")[0]
 
 
 def _all_commands(words: tuple[str, ...], command: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -207,11 +205,10 @@ def _docstring(thing: Any) -> list[str]:
 
 def settings() -> str:
     """What is written by hand, then one table a group of settings, in the order of their declarations."""
-    by_hand = (HERE / "settings.md").read_text(encoding="utf-8").partition(FIRST_GROUP)[0]
-    return by_hand + "\n".join(_settings()).removeprefix("\n")
+    return _by_hand("settings.md", FIRST_GROUP) + "\n".join(_settings()).removeprefix("\n")
 
 
-FIRST_GROUP = "## The first day\n"
+FIRST_GROUP = "## The first day"
 
 
 def _settings() -> Iterator[str]:

@@ -134,7 +134,9 @@ def test_the_section_on_docker_deploys_everything_in_order(notes: Path) -> None:
 
 
 def test_the_guide_names_every_setting_of_deploying() -> None:
-    text = "".join([*PAGES.values(), (ROOT / "docs/reference/cli.md").read_text(encoding="utf-8")])
+    text = "".join(
+        [*PAGES.values(), (ROOT / "docs/reference/checking-and-deploying.md").read_text(encoding="utf-8")]
+    )
     for name in Settings.__dataclass_fields__:
         if name.startswith("nuclio_") or name.endswith(("_workers", "_replicas")) or name == "platform":
             assert f"`{name}`" in text or f"\n{name}:" in text, name
