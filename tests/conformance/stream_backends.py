@@ -14,7 +14,8 @@ import pytest
 
 from modelmon.errors import UnavailableError
 from modelmon.settings import Settings
-from modelmon.streams import Record, Stream, memory, open_stream
+from modelmon.streams import Consumer, Record, Stream, memory, open_stream
+from modelmon.streams.group import GroupConsumer
 from modelmon.streams.partitioned import PartitionedStream
 from services import kafka
 
@@ -29,6 +30,8 @@ class Backend:
     base: str
     delete: Callable[[str], None]
     partition_down: Callable[[Stream, int], AbstractContextManager[None]]
+    looks: Callable[[Consumer], list[str]]
+    """One entry for each time from now on that a consumer looks whether there is news."""
     settings: Settings = QUICK
     tells_its_size: bool = True
     opened: list[Stream] = field(default_factory=list)
@@ -90,14 +93,44 @@ def kafka_partition_down(stream: Stream, partition: int) -> Iterator[None]:
     yield
 
 
+def counted(asked: Sequence[tuple[Any, str]]) -> list[str]:
+    """The names of these methods, one for each call from now on."""
+    calls: list[str] = []
+    for thing, name in asked:
+        before = getattr(thing, name)
+
+        def call(*args: Any, before: Callable[..., Any] = before, name: str = name, **more: Any) -> Any:
+            calls.append(name)
+            return before(*args, **more)
+
+        setattr(thing, name, call)
+    return calls
+
+
+def log_looks(consumer: Consumer) -> list[str]:
+    assert isinstance(consumer, GroupConsumer)
+    return counted([(log, "read") for log in consumer._logs])
+
+
+def kafka_looks(consumer: Consumer) -> list[str]:
+    from modelmon.streams.kafka_consumer import KafkaGroupConsumer
+
+    assert isinstance(consumer, KafkaGroupConsumer)
+    return counted([(consumer._consumer, "poll"), (consumer._topic, "check")])
+
+
 def sqlite_backend(folder: Path) -> Backend:
     return Backend(
-        "sqlite", f"sqlite:///{folder}/", lambda url: shutil.rmtree(url.removeprefix("sqlite:///")), log_down
+        "sqlite",
+        f"sqlite:///{folder}/",
+        lambda url: shutil.rmtree(url.removeprefix("sqlite:///")),
+        log_down,
+        log_looks,
     )
 
 
 def memory_backend(folder: Path) -> Backend:
-    return Backend("memory", f"memory://{folder.name}/", memory.delete, log_down)
+    return Backend("memory", f"memory://{folder.name}/", memory.delete, log_down, log_looks)
 
 
 def kafka_backend(folder: Path) -> Backend:
@@ -107,6 +140,7 @@ def kafka_backend(folder: Path) -> Backend:
         f"{kafka.shared_broker().url}/{prefix}",
         kafka.delete_topic,
         kafka_partition_down,
+        kafka_looks,
         kafka.SETTINGS,
         tells_its_size=False,
     )

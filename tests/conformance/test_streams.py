@@ -20,6 +20,7 @@ from modelmon.streams import Consumer, open_stream
 from modelmon.upkeep.stream_retention import Retention, Slowest, prune_stream, slowest
 
 PATIENCE_SECONDS = 30.0
+ALL_DAY_SECONDS = 86_400.0
 
 
 @pytest.fixture(params=BACKENDS, ids=lambda make: make.__name__.removesuffix("_backend"))
@@ -148,26 +149,21 @@ def test_a_busy_partition_does_not_starve_the_others(backend):
 def test_a_poll_without_news_returns_nothing_and_costs_next_to_nothing(backend):
     consumer = backend.open(partitions=2).consumer("g")
     consumer.poll(1, 0)
-    began, cpu = time.monotonic(), time.process_time()
+    looks, began = backend.looks(consumer), time.monotonic()
     assert list(consumer.poll(10, 1.0)) == []
     assert time.monotonic() - began >= 1.0
-    assert time.process_time() - cpu < 0.1
+    assert 2 <= len(looks) <= 80  # of both partitions together; a busy machine looks less often
 
 
 def test_a_waiting_poll_wakes_up_when_something_is_published(backend):
     stream = backend.open()
     consumer = stream.consumer("g")
-    came: list[tuple[Sequence[Message], float]] = []
-    thread = threading.Thread(
-        target=lambda: came.append((consumer.poll(1, PATIENCE_SECONDS), time.monotonic()))
-    )
+    came: list[Sequence[Message]] = []
+    thread = threading.Thread(target=lambda: came.append(consumer.poll(1, ALL_DAY_SECONDS)), daemon=True)
     thread.start()
     stream.publish([("a", b"1")])
-    published = time.monotonic()
-    thread.join()
-    [(messages, when)] = came
-    assert bodies(messages) == [b"1"]
-    assert when - published < PATIENCE_SECONDS / 2
+    thread.join(PATIENCE_SECONDS)
+    assert [bodies(messages) for messages in came] == [[b"1"]]
 
 
 # What a message may be
@@ -406,16 +402,14 @@ def test_a_poll_in_one_thread_and_commits_in_another_get_along(backend):
 def test_closing_a_consumer_ends_a_poll_that_waits(backend):
     consumer = backend.open().consumer("g")
     ended = []
-    thread = threading.Thread(target=lambda: ended.append(consumer.poll(1, PATIENCE_SECONDS)))
-    began = time.monotonic()
+    thread = threading.Thread(target=lambda: ended.append(consumer.poll(1, ALL_DAY_SECONDS)), daemon=True)
     thread.start()
     consumer_is_waiting = time.monotonic() + PATIENCE_SECONDS
     while not consumer.assignment and time.monotonic() < consumer_is_waiting:
         pass
     consumer.close()
-    thread.join()
+    thread.join(PATIENCE_SECONDS)
     assert [list(messages) for messages in ended] == [[]]
-    assert time.monotonic() - began < PATIENCE_SECONDS / 2
 
 
 def test_a_closed_consumer_refuses_to_poll_and_ignores_commits(backend):

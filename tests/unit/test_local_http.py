@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -21,7 +22,7 @@ WHOLE = b"POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\nwait"
 
 
 class Function:
-    """A worker whose handler answers with the body, after it has blocked for a while if asked to."""
+    """A worker whose handler answers with the body, after it has blocked until `may_go_on` if asked to."""
 
     def __init__(self, **trigger: Any) -> None:
         self.socket = socket.create_server(("127.0.0.1", 0), backlog=100)
@@ -31,13 +32,17 @@ class Function:
         self.stopping = asyncio.Event()
         self.context = SimpleNamespace(logger=None)
         self.in_flight = self.most_in_flight = 0
-        self.seconds = 0.0
+        self.may_go_on = threading.Event()
+        self.may_go_on.set()
+        self.answers_after = asyncio.Event()
+        self.answers_after.set()
 
     async def deliver(self, event: Any) -> Any:
         self.in_flight += 1
         self.most_in_flight = max(self.in_flight, self.most_in_flight)
         if event.body == b"wait":
-            time.sleep(self.seconds)
+            self.may_go_on.wait(PATIENCE_SECONDS)
+            await self.answers_after.wait()
         await asyncio.sleep(0)
         self.in_flight -= 1
         return event.body
@@ -67,6 +72,14 @@ def converse(function: Function, *parts: bytes) -> bytes:
         while data := connection.recv(65536):
             received += data
         return received
+
+
+def listens(function: Function) -> bool:
+    try:
+        socket.create_connection(function.address, PATIENCE_SECONDS).close()
+    except ConnectionError:
+        return False
+    return True
 
 
 def answer_on(connection: socket.socket) -> bytes:
@@ -126,23 +139,24 @@ def test_a_request_that_comes_slowly_but_in_time_is_answered(monkeypatch: pytest
     run(work)
 
 
-def test_who_waits_for_a_handler_that_blocks_gets_503_in_time_and_the_next_one_an_answer() -> None:
+def test_who_waits_for_a_handler_that_blocks_gets_503_meanwhile_and_the_next_one_an_answer() -> None:
     async def work() -> None:
         function = Function(worker_wait_seconds=0.1)
-        function.seconds = 2.0
+        function.may_go_on.clear()
         request = WHOLE.replace(b"Content", b"Connection: close\r\nContent")
+        came: list[tuple[bytes, bool]] = []
 
-        def timed() -> tuple[bytes, float]:
-            began = time.monotonic()
-            return converse(function, request).split(b" ")[1], time.monotonic() - began
+        def ask() -> None:
+            status = converse(function, request).split(b" ")[1]
+            came.append((status, function.may_go_on.is_set()))
+            if len(came) == 3:
+                function.may_go_on.set()
 
         async with running(function):
-            answers = await asyncio.gather(*(asyncio.to_thread(timed) for _ in range(4)))
-            assert sorted(status for status, _ in answers) == [b"200", b"503", b"503", b"503"]
-            blocked = next(seconds for status, seconds in answers if status == b"200")
-            assert all(seconds < blocked for status, seconds in answers if status == b"503")
-            function.seconds = 0.0
-            assert (await asyncio.to_thread(timed))[0] == b"200"
+            await asyncio.gather(*(asyncio.to_thread(ask) for _ in range(4)))
+            assert came == [(b"503", False)] * 3 + [(b"200", True)]
+            await asyncio.to_thread(ask)
+            assert came[-1] == (b"200", True)
 
     run(work)
 
@@ -167,7 +181,7 @@ def test_many_at_once_are_answered_one_by_one_each_with_its_own() -> None:
 def test_what_is_under_way_is_answered_at_the_stop() -> None:
     async def work() -> None:
         function = Function()
-        function.seconds = 0.5
+        function.answers_after = function.stopping
         async with running(function):
             answer = asyncio.ensure_future(asyncio.to_thread(converse, function, WHOLE))
             while not function.most_in_flight:
@@ -180,7 +194,11 @@ def test_what_is_under_way_is_answered_at_the_stop() -> None:
 @pytest.mark.parametrize(
     "before", [b"", b"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\nhi"], ids=["new", "kept"]
 )
-def test_a_request_that_arrives_while_the_server_stops_is_answered_as_the_last(before: bytes) -> None:
+def test_a_request_that_arrives_while_the_server_stops_is_answered_as_the_last(
+    before: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_requests, "ARRIVING_SECONDS", PATIENCE_SECONDS)
+
     def ask_late(function: Function, stop: Callable[[], None]) -> HTTPResponse:
         with socket.create_connection(function.address, PATIENCE_SECONDS) as connection:
             # Whoever is answered second was taken second: so this connection is taken by then.
@@ -199,11 +217,11 @@ def test_a_request_that_arrives_while_the_server_stops_is_answered_as_the_last(b
     async def work() -> None:
         function = Function()
         loop = asyncio.get_running_loop()
-        stopping = http_requests.ARRIVING_SECONDS / 5
 
         def stop() -> None:
             loop.call_soon_threadsafe(function.stopping.set)
-            time.sleep(stopping)  # the request comes when the server has begun to stop
+            while listens(function):  # the request comes when the server has begun to stop
+                time.sleep(0.01)
 
         async with running(function):
             response = await asyncio.to_thread(ask_late, function, stop)

@@ -220,7 +220,6 @@ def test_parameters_are_json() -> None:
 
 
 LIGHT = """
-import time; started = time.process_time()
 import sys
 from modelmon.serving import *
 from modelmon.settings import Settings
@@ -233,15 +232,13 @@ assert server.test("/v2/models/m/infer", {"inputs": [[1, 2]]})["outputs"] == [3]
 server.close_now()
 assert server.stats()["published"] == 1
 heavy = {"pandas", "pyarrow", "scipy", "storey", "sqlalchemy", "numpy"} & set(sys.modules)
-print(time.process_time() - started, *heavy)
+print(len(sys.modules), *heavy)
 """
 
 
-def test_serving_a_tracked_request_needs_nothing_heavy_and_0_3_seconds_of_cpu() -> None:
-    runs = []
-    for _ in range(3):  # the least of three: a busy machine adds, it never takes away
-        done = subprocess.run([sys.executable, "-c", LIGHT], capture_output=True, text=True, check=True)
-        seconds, *heavy = done.stdout.split()
-        assert heavy == []
-        runs.append(float(seconds))
-    assert min(runs) <= 0.3
+def test_serving_a_tracked_request_needs_nothing_heavy_and_320_modules() -> None:
+    """What that costs in seconds shows `make bench`."""
+    done = subprocess.run([sys.executable, "-c", LIGHT], capture_output=True, text=True, check=True)
+    modules, *heavy = done.stdout.split()
+    assert heavy == []
+    assert int(modules) <= 320

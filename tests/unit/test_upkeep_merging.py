@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Lock
 
 import pandas as pd
 import pyarrow as pa
@@ -228,18 +229,23 @@ def test_a_merge_that_comes_too_late_says_nothing_and_one_of_a_missing_file_name
     house: House, caplog: pytest.LogCaptureFixture
 ) -> None:
     _three_days(house)
+    first = Lock()  # files are read at the same time: one reader is overtaken, the others wait for that
+    overtaken: list[int] = []
 
     class Overtaken(ParquetSamples):
         def read(
             self, path: str, columns: Sequence[str] | None = None, span: tuple[int, int] | None = None
         ) -> pa.Table:
-            with house.database.write() as connection:
-                connection.execute(delete(rewrites))  # it is taken for dead
-            _compact(house, MONTH_OVER)
+            with first:
+                if not overtaken:
+                    with house.database.write() as connection:
+                        connection.execute(delete(rewrites))  # it is taken for dead
+                    overtaken.append(_compact(house, MONTH_OVER))
             return super().read(path, columns, span)
 
     samples = Overtaken(str(house.folder / "samples"))
     assert compact(house.database, samples, MONTH_OVER, time.monotonic() + 60, min_files=8) == (0, True)
+    assert overtaken == [1]
     assert caplog.text == ""
     assert _reaches(house) == [("month", MONTH)]
     _fill(house, [MONTH + HOUR_US], first=50)

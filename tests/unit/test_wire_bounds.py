@@ -21,6 +21,7 @@ from streaming import event
 SIZE = 100_000
 MOST_TIMES = 80
 """A reader whose time grows with the square needs thousands of times as long at this size."""
+TRIES = 5
 MOST_BYTES = 80
 FLOOR_BYTES = 2_000_000
 """Bytes of memory for each byte of a message, and for any message: a list of small lists takes 40."""
@@ -112,20 +113,23 @@ def collector_paused() -> Iterator[None]:
 
 
 def seconds_a_byte(read: Callable[[bytes], Any], message: bytes) -> float:
-    found = []
-    for _ in range(3):
-        started = time.process_time()
-        read(message)
-        found.append(time.process_time() - started)
-    return min(found) / len(message)
+    started = time.process_time()
+    read(message)
+    return (time.process_time() - started) / len(message)
 
 
-@pytest.fixture(scope="module")
-def good() -> float:
-    """Seconds a byte of a good message, the mean of many small events and of one with many small rows."""
-    messages = array(event()), body(array(b"[0.5,1.25]"))
+GOOD = array(event()), body(array(b"[0.5,1.25]"))
+"""Many small events, and one with many small rows."""
+
+
+def is_read_in_time(read: Callable[[bytes], Any], message: bytes) -> bool:
+    """Whether it takes little more than good messages do at the moment; a busy machine has more tries."""
     with collector_paused():
-        return sum(seconds_a_byte(read_message, message) for message in messages) / 2
+        return any(
+            seconds_a_byte(read, message)
+            < MOST_TIMES * sum(seconds_a_byte(read_message, good) for good in GOOD) / len(GOOD)
+            for _ in range(TRIES)
+        )
 
 
 def read_and_part(message: bytes) -> None:
@@ -140,18 +144,15 @@ def read_as_report(message: bytes) -> None:
     read_messages([Message(0, 0, "", message)], "writer", "id", 0)
 
 
-READERS = {"events": read_message, "events set aside": read_and_part, "reports": read_as_report}
+READERS = {"events": read_and_part, "reports": read_as_report}
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("reader", READERS)
-def test_a_message_of_any_shape_costs_little_more_than_a_good_one(
-    reader: str, shape: str, good: float
-) -> None:
+def test_a_message_of_any_shape_costs_little_more_than_a_good_one(reader: str, shape: str) -> None:
     message = SHAPES[shape]
     read: Callable[[bytes], Any] = READERS[reader]
-    with collector_paused():
-        assert seconds_a_byte(read, message) < MOST_TIMES * good
+    assert is_read_in_time(read, message)
     tracemalloc.start()
     try:
         read(message)
@@ -161,7 +162,7 @@ def test_a_message_of_any_shape_costs_little_more_than_a_good_one(
     assert peak < FLOOR_BYTES + MOST_BYTES * len(message)
 
 
-def test_reports_of_many_envelopes_are_read_in_time(good: float) -> None:
+def test_reports_of_many_envelopes_are_read_in_time() -> None:
     envelope = {
         "endpoint_id": "e", "endpoint_name": "e", "application_name": "app", "event_kind": "metric",
         "start_infer_time": "2025-01-31 09:50:00+00:00", "end_infer_time": "2025-01-31 10:00:00+00:00",
@@ -169,8 +170,7 @@ def test_reports_of_many_envelopes_are_read_in_time(good: float) -> None:
     }  # fmt: skip
     message = array(json.dumps(envelope).encode())
     assert len(read_report(message)) > 300
-    with collector_paused():
-        assert seconds_a_byte(read_as_report, message) < MOST_TIMES * good
+    assert is_read_in_time(read_as_report, message)
 
 
 def test_names_and_classes_that_were_read_are_not_remembered_beyond_a_size() -> None:
