@@ -215,7 +215,8 @@ def _settings() -> Iterator[str]:
     for entry in every_setting().values():
         if title := entry.metadata["section"]:
             yield from ("", f"## {title}", "", "| setting | default | meaning |", "|---|---|---|")
-        default = f"`{entry.default}`" if entry.default != "" else ""
+        shown = str(entry.default).lower() if isinstance(entry.default, bool) else entry.default
+        default = f"`{shown}`" if shown != "" else ""
         yield f"| `{entry.name}` | {default} | {' '.join([entry.metadata['doc'], *_limits(entry)])} |"
 
 

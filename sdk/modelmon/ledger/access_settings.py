@@ -59,6 +59,19 @@ class AccessSettings:
         least=0,
     )
 
+    remote_deploy: bool = setting(
+        False,
+        "true: admins bring apps and models over the API, and turn monitoring on and off. That is code which "
+        "then runs here, so it takes `auth: token` or `auth: proxy`.",
+    )
+    remote_deploy_megabytes: float = setting(
+        16.0,
+        "Largest archive that is taken over the API, as it comes and unpacked. The function `modelmon-api` "
+        "gets at most 32 MiB of a request, so up to about 23.",
+        least=0.001,
+        most=1000,
+    )
+
     dashboard: str = setting(
         "serve",
         "serve: a function serves the page and the API, under `modelmon up` and, where `auth` is set, under "
@@ -80,6 +93,11 @@ class AccessSettings:
                 "X-ModelMon-Proxy-Secret; else anybody could claim to be anybody"
             )
         roles_of_groups(self.proxy_roles)
+        if self.remote_deploy and self.auth not in ("token", "proxy"):
+            raise ConfigError(
+                f"remote_deploy: true lets code in, with auth: {self.auth or 'empty'} from everybody; set "
+                "auth: token and make a token with `modelmon token create --role admin`, or auth: proxy"
+            )
 
 
 def is_served(settings: AccessSettings, *, only_here: bool) -> bool:

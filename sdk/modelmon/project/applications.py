@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -14,7 +13,10 @@ from modelmon.counting import count
 from modelmon.deploying.renewing import mark
 from modelmon.errors import ConfigError
 from modelmon.from_mlrun import class_here
+from modelmon.function_spec.class_code import code_of_class
 from modelmon.function_spec.function_yaml import FILE
+from modelmon.function_spec.given_requirements import given_requirements
+from modelmon.function_spec.local_paths import existing
 from modelmon.function_spec.platforms import EMBEDDED
 from modelmon.ledger import registry
 from modelmon.ledger.window_ledger import project_period
@@ -25,7 +27,7 @@ from modelmon.model_monitoring.logged_models import check_json
 from modelmon.model_monitoring.whole_folders import copy_into
 from modelmon.project import functions
 from modelmon.project.base_images import settle_image
-from modelmon.project.chosen_requirements import given_requirements, settle_requirements
+from modelmon.project.chosen_requirements import settle_requirements
 from modelmon.project.console import tell
 from modelmon.project.from_mlrun import MLRunFunction
 from modelmon.project.names import CONTROLLER, DRIFT_APP, DRIFT_TEMPLATE, check_app_name
@@ -216,7 +218,7 @@ def _code(settings: Settings, func: str | Path | None, application_class: object
     """The file or folder of the code, and the class in it, as far as they were given."""
     if func is not None and "://" in str(func):
         raise ConfigError(f"func: must be a local path, got {str(func)!r}")
-    source = functions.existing(func, "func", Path(settings.project_dir)) if func is not None else None
+    source = existing(func, "func", Path(settings.project_dir)) if func is not None else None
     if isinstance(application_class, type):
         return _code_of_class(source, application_class)
     if application_class is None:
@@ -241,14 +243,7 @@ def _code_of_class(source: Path | None, found: type) -> tuple[Path | None, str]:
     if source is not None:
         _check_class(source, found.__name__)
         return source, found.__name__
-    if found.__module__ == "__main__":
-        raise ConfigError(
-            f"application_class: {found.__name__} stands in the script that runs now; put it into a file of "
-            "its own and give that as func"
-        )
-    if found.__module__.partition(".")[0] == "modelmon":
-        return None, f"{found.__module__}.{found.__name__}"
-    return Path(inspect.getfile(found)).resolve(), found.__name__
+    return code_of_class(found)
 
 
 def _check_class(source: Path, class_name: str) -> None:
@@ -277,7 +272,7 @@ def _complete(source: Path) -> tuple[Path, str]:
 
 
 def _fill(settings: Settings, spec: AppSpec, folder: Path) -> None:
-    source = functions.existing(spec.source, "func", Path(settings.project_dir)) if spec.source else None
+    source = existing(spec.source, "func", Path(settings.project_dir)) if spec.source else None
     if spec.template:
         source = functions.template(settings, spec.template)
         copy_into(source, folder)

@@ -9,28 +9,11 @@ from pathlib import Path
 from modelmon.errors import ConfigError
 from modelmon.function_spec.requirements import (
     FILE,
-    check_requirements,
     read_requirements,
     write_requirements,
 )
-from modelmon.project.functions import existing
 
 LEAVE_OUT = "requirements=[] deploys without that file"
-
-
-def given_requirements(requirements: object, requirements_file: object, base: Path) -> list[str] | None:
-    """The lines that a caller gave as `requirements` (one, a list, or a file's path) and `requirements_file`.
-
-    None when nothing was given; an empty list asks for none. Raises ConfigError for what is no requirement.
-    """
-    if isinstance(requirements, str) and requirements.endswith(".txt"):  # MLRun takes a path here too
-        requirements, requirements_file = None, requirements_file or requirements
-    if requirements is None and not requirements_file:
-        return None
-    found = list(check_requirements(_listed(requirements), base))
-    if requirements_file:
-        found += read_requirements(existing(requirements_file, "requirements_file", base))
-    return found
 
 
 def model_packages() -> list[str]:
@@ -52,12 +35,3 @@ def settle_requirements(folder: Path, given: Sequence[str] | None, source: Path 
         except ConfigError as error:
             raise ConfigError(f"{error}; {LEAVE_OUT}") from None
     write_requirements(folder, given)
-
-
-def _listed(requirements: object) -> list[str]:
-    lines = [requirements] if isinstance(requirements, str) else requirements
-    if lines is None:
-        return []
-    if not isinstance(lines, Sequence) or not all(isinstance(line, str) for line in lines):
-        raise ConfigError(f"requirements: must be a list of texts like 'river==0.21.0', got {requirements!r}")
-    return list(lines)

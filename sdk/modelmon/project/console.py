@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
@@ -13,23 +13,31 @@ from modelmon.function_spec.platforms import EMBEDDED
 from modelmon.local.runner_state import read_report
 from modelmon.settings import Settings
 
-_quiet: ContextVar[bool] = ContextVar("modelmon_quiet", default=False)
+def _print(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+_told: ContextVar[Callable[[str], None]] = ContextVar("modelmon_told", default=_print)
 
 
 def tell(text: str) -> None:
     """One line on stderr: what a script prints itself stays its own."""
-    if not _quiet.get():
-        print(text, file=sys.stderr, flush=True)
+    _told.get()(text)
 
 
 @contextmanager
-def quietly() -> Iterator[None]:
-    """Nothing is told meanwhile, for callers that tell it in their own words."""
-    token = _quiet.set(True)
+def telling(told: Callable[[str], None]) -> Iterator[None]:
+    """What would be on stderr goes there meanwhile."""
+    token = _told.set(told)
     try:
         yield
     finally:
-        _quiet.reset(token)
+        _told.reset(token)
+
+
+def quietly() -> AbstractContextManager[None]:
+    """Nothing is told meanwhile, for callers that tell it in their own words."""
+    return telling(lambda text: None)
 
 
 def tell_next(settings: Settings) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelmon.errors import ConfigError
 from modelmon.from_mlrun import refuse
+from modelmon.function_spec.given_requirements import given_requirements
 from modelmon.ledger import incidents, outbox, registry
 from modelmon.ledger.facts import incident_fact
 from modelmon.model import wall_clock_us
@@ -18,7 +19,6 @@ from modelmon.model_monitoring.written_times import Time
 from modelmon.project import functions, monitoring
 from modelmon.project.applications import AppFunction, describe_app, read_app
 from modelmon.project.base_images import given_image
-from modelmon.project.chosen_requirements import given_requirements
 from modelmon.project.credentials import set_credentials
 from modelmon.project.source import check_installed
 from modelmon.settings import Settings

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from modelmon.errors import ConfigError
 from modelmon.from_mlrun import is_hub_model_server, refuse
 from modelmon.function_spec.function_yaml import FILE
+from modelmon.function_spec.given_requirements import given_requirements
+from modelmon.function_spec.local_paths import existing
 from modelmon.ledger import registry
 from modelmon.model_monitoring.api import Labels
 from modelmon.model_monitoring.api import list_model_endpoints as find_endpoints
@@ -22,7 +24,7 @@ from modelmon.model_monitoring.written_times import Time
 from modelmon.project import functions
 from modelmon.project.applications import AppFunction, read_app
 from modelmon.project.base_images import given_image
-from modelmon.project.chosen_requirements import given_requirements, model_packages
+from modelmon.project.chosen_requirements import model_packages
 from modelmon.project.from_mlrun import MLRunProject
 from modelmon.project.models import log_model
 from modelmon.project.monitored import MonitoredProject, listed
@@ -98,7 +100,7 @@ class Project(MonitoredProject, MLRunProject):
         is_ready = is_hub_model_server(func)
         if is_ready:
             func, given = None, model_packages() if given is None else given
-        source = functions.existing(func, "func", self.context) if func is not None else None
+        source = existing(func, "func", self.context) if func is not None else None
         if source is not None and source.name == functions.MAIN and (source.parent / FILE).is_file():
             source = source.parent  # a function folder stands for itself
         if not name and source is not None:

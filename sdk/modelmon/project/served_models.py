@@ -12,9 +12,9 @@ import msgspec
 from modelmon.errors import ConfigError
 from modelmon.from_mlrun import class_here
 from modelmon.from_mlrun.where import SKLEARN_SERVER
+from modelmon.function_spec.local_paths import existing
 from modelmon.model import Endpoint
 from modelmon.model_monitoring.logged_models import ModelArtifact, check_json, find_model
-from modelmon.project import functions
 from modelmon.project.source import classes_of
 from modelmon.serving import ModelSpec, ServingSpec
 from modelmon.settings import Settings
@@ -79,7 +79,7 @@ def model_path_of(settings: Settings, model_path: object) -> str:
             return artifact.uri
         if isinstance(model_path, str) and "://" in model_path:
             return model_path
-    return str(functions.existing(model_path, "model_path", Path(settings.project_dir)))
+    return str(existing(model_path, "model_path", Path(settings.project_dir)))
 
 
 def served(settings: Settings, spec: ServingSpec, model: ModelSpec, *, here: bool = False) -> DeployedModel:

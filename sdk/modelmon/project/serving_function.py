@@ -11,6 +11,7 @@ import msgspec
 from modelmon.errors import ConfigError
 from modelmon.from_mlrun import refuse
 from modelmon.from_mlrun.where import ROUTERS
+from modelmon.function_spec.given_requirements import given_requirements
 from modelmon.model import wall_clock_us
 from modelmon.model_monitoring import endpoints as registered
 from modelmon.model_monitoring.api import check_endpoint_id
@@ -19,7 +20,7 @@ from modelmon.model_monitoring.logged_models import ModelArtifact
 from modelmon.model_monitoring.whole_folders import copy_into
 from modelmon.project import functions
 from modelmon.project.base_images import settle_image
-from modelmon.project.chosen_requirements import given_requirements, settle_requirements
+from modelmon.project.chosen_requirements import settle_requirements
 from modelmon.project.console import tell, tell_next
 from modelmon.project.from_mlrun import MLRunFunction
 from modelmon.project.http import HttpOptions, settle_http

@@ -20,7 +20,7 @@ def setting(
     secret: bool = False,
     credential: bool = False,
 ) -> Any:
-    """A setting of the type that its `default` has: text, a whole number or a number.
+    """A setting of the type that its `default` has: text, a whole number, a number, or true and false.
 
     With a `section` it begins one of the reference page, which those after it belong to. A `secret` may hold
     a password or a key and is shown nowhere; a `credential` may also stand in the project's credentials.
@@ -38,7 +38,7 @@ def settings_of(declaring: Any) -> Iterable[Field[Any]]:
 
 
 def type_of(entry: Field[Any]) -> type:
-    """What a setting is: str, int or float."""
+    """What a setting is: str, int, float or bool."""
     return type(entry.default)
 
 
@@ -51,6 +51,8 @@ def check(settings: Any) -> None:
 def converted(entry: Field[Any], value: Any) -> Any:
     """`value` as the setting's type. Raises ConfigError where that would be another value."""
     name, kind = entry.name, type_of(entry)
+    if kind is bool:
+        return _switch(name, value)
     if isinstance(value, kind) and not isinstance(value, bool):
         return value
     if kind is str and value is None:
@@ -66,6 +68,14 @@ def converted(entry: Field[Any], value: Any) -> Any:
         return found
     except (ValueError, OverflowError) as error:
         raise ConfigError(f"{name}: expected {kind.__name__}, got {value!r}") from error
+
+
+def _switch(name: str, value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.lower() in ("true", "false"):
+        return value.lower() == "true"
+    raise ConfigError(f"{name}: expected true or false, got {value!r}")
 
 
 def _check(entry: Field[Any], value: Any) -> None:

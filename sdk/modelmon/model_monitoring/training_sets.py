@@ -1,0 +1,103 @@
+"""What a model is compared with: the names and the statistics of what it was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from modelmon.column_names import stored_names
+from modelmon.errors import ConfigError, RejectedError
+from modelmon.stats import describe
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """Names of features and predictions, and reference statistics (of both)."""
+
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    feature_stats: Mapping[str, Any] = field(default_factory=dict)
+
+
+def schema_of(
+    inputs: Any, outputs: Any, training_set: Any, label_column: str | Sequence[str] | None
+) -> Schema:
+    """From what `log_model` was given. Raises ConfigError that names the argument that is wrong."""
+    if training_set is None:
+        if label_column is not None:
+            raise ConfigError("label_column: goes together with training_set")
+        return Schema(_names("inputs", inputs), _names("outputs", outputs))
+    if inputs is not None:
+        raise ConfigError("inputs: come from training_set; give one of the two")
+    stats = _described(training_set)
+    predictions = _predictions(label_column, list(stats))
+    features = tuple(name for name in stats if name not in predictions)
+    if not features:
+        raise ConfigError("training_set: has no column beside label_column")
+    try:
+        stored_names(features, predictions)
+    except RejectedError as error:
+        raise ConfigError(f"training_set: {error}") from error
+    return Schema(features, predictions or _names("outputs", outputs), stats)
+
+
+def _described(training_set: Any) -> dict[str, Any]:
+    try:
+        stats = describe(training_set)
+    except ConfigError as error:
+        raise ConfigError(f"training_set: {error}") from error
+    if not stats:
+        raise ConfigError("training_set: has no columns; give the frame that the model was trained on")
+    if not reference_rows(stats):
+        raise ConfigError("training_set: has no rows; give those that the model was trained on")
+    return stats
+
+
+def reference_rows(stats: Mapping[str, Any]) -> int:
+    """Rows of the training set: those in which a column has no value count too."""
+    return max((column["count"] + column["missing"] for column in stats.values()), default=0)
+
+
+def advice(stats: Mapping[str, Any], least: int) -> list[str]:
+    """What is worth saying of a reference at once, as it would otherwise show after the first window."""
+    said, rows = [], reference_rows(stats)
+    if stats and rows < least:
+        said.append(
+            f"training_set: {rows:,} rows are too few to compare with, no window will get a drift verdict; "
+            f"give at least {least:,} (app_min_rows)"
+        )
+    unscored = [f"{name} ({column['type']})" for name, column in stats.items() if column["kind"] == "other"]
+    if unscored:
+        said.append(
+            f"training_set: {', '.join(unscored)} can't be scored, but counts among the model's inputs; "
+            "leave out what the model is not given"
+        )
+    return said
+
+
+def _predictions(label_column: str | Sequence[str] | None, known: list[str]) -> tuple[str, ...]:
+    if not isinstance(label_column, str | Sequence | None):
+        raise ConfigError(f"label_column: must be a column's name or a list of names, got {label_column!r}")
+    names = (label_column,) if isinstance(label_column, str) else tuple(label_column or ())
+    for name in names:
+        if name not in known:
+            raise ConfigError(
+                f"label_column: the training set has no column {name!r}; it has {', '.join(known)}"
+            )
+    return names
+
+
+def _names(argument: str, entries: Any) -> tuple[str, ...]:
+    """Names given as texts, or as MLRun's features (with a `name`)."""
+    if entries is None:
+        return ()
+    if isinstance(entries, str) or not isinstance(entries, Sequence):
+        raise ConfigError(f"{argument}: must be a list of names, got {entries!r}")
+    names: tuple[Any, ...] = tuple(
+        entry.get("name") if isinstance(entry, Mapping) else getattr(entry, "name", entry)
+        for entry in entries
+    )
+    if not all(isinstance(name, str) and name for name in names) or len(set(names)) < len(names):
+        raise ConfigError(f"{argument}: must be names, each one once, got {list(entries)!r}")
+    return names
