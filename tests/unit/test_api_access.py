@@ -52,7 +52,7 @@ class Shop:
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    given = settings(tmp_path_factory.mktemp("shop"), auth="token")
+    given = settings(tmp_path_factory.mktemp("shop"), auth="token", remote_deploy=True)
     made = Shop(ApiClient(given))
     records, now_us = open_records(given), wall_clock_us()
     with records.write() as connection:

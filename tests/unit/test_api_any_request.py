@@ -14,6 +14,7 @@ from api_client import ApiClient
 from made_project import APP, Shape, make
 from modelmon.api.openapi import openapi
 from modelmon.api.routes import all_routes
+from modelmon.ledger.access import create_token
 from openapi_requests import requests
 
 UNTIL_US = 1_767_225_600_000_000
@@ -25,13 +26,24 @@ KNOWN = {
     "state": ["detected", "done"], "severity": ["high"], "kind": ["data_drift"], "mode": ["0", "real_time"],
     "type": ["all", "results"], "page-token": ["1", UID],
 }  # fmt: skip
+HEADERS: dict[str, str] = {}
 DRAWN = requests(openapi(all_routes()), KNOWN)
 
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiClient]:
-    made = make(tmp_path_factory.mktemp("made") / "p", Shape(UNTIL_US, endpoints=3, features=2, days=1))
+    """Of a project that takes what an admin brings."""
+    folder = tmp_path_factory.mktemp("made") / "p"
+    made = make(
+        folder, Shape(UNTIL_US, endpoints=3, features=2, days=1), auth="token", remote_deploy=True,
+        dashboard="none",
+    )  # fmt: skip
+    (folder / "modelmon.yaml").write_text(
+        "project: made\nauth: token\nremote_deploy: true\ndashboard: none\n"
+    )
     client = ApiClient(made.settings)
+    with client.application.state.projects["made"].database.write() as connection:
+        HEADERS["Authorization"] = f"Bearer {create_token(connection, 'ann', 'admin', 0, None)}"
     yield client
     client.close()
 
@@ -43,7 +55,7 @@ def test_no_request_is_answered_by_an_error_of_ours(client: ApiClient, data: st.
     for name, value in places.items():
         path = path.replace(f"{{{name}}}", quote(str(value), safe="") or "-")
     given_body: dict[str, Any] = {} if method == "GET" else {"json": body}
-    found = client.request(method, path, params=query, **given_body)
+    found = client.request(method, path, params=query, headers=HEADERS, **given_body)
     assert found.status_code < 500 or found.status_code == 501, found.text
     if found.is_error and found.headers["content-type"] == "application/json":
         assert found.json()["detail"]["reason"]

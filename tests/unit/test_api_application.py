@@ -96,7 +96,7 @@ def test_records_that_are_down_are_503_and_the_page_says_that_nothing_is_lost(tm
 def test_the_document_has_every_route(client: ApiClient) -> None:
     paths = client.get("/openapi.json").json()["paths"]
     for route in all_routes():
-        operation = paths[route.path][route.method.lower()]
+        operation = paths[route.path.replace(":path}", "}")][route.method.lower()]
         assert operation["summary"] == route.words
         assert route.words.endswith(".")
     assert "/api/v1/projects/{project}/endpoints" in client.get("/docs").text

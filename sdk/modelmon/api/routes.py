@@ -34,6 +34,9 @@ MODULES = (
     "modelmon.api.rest.of_endpoint",
     "modelmon.api.rest.incidents",
     "modelmon.api.rest.operations",
+    "modelmon.api.rest.monitoring",
+    "modelmon.api.rest.apps",
+    "modelmon.api.rest.models",
     "modelmon.api.rest.mlrun.endpoints",
     "modelmon.api.rest.mlrun.metrics",
     "modelmon.api.rest.mlrun.metric_values",
@@ -64,7 +67,8 @@ class Opening(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`answer` takes the request and its parameters. `words`: one sentence that says what one gets."""
+    """`answer` takes the request and its parameters. `words`: one sentence that says what one gets. Where it
+    `takes_archive` a body may be as long as the project's settings say, of those who may send one."""
 
     method: str
     path: str
@@ -75,6 +79,7 @@ class Route:
     role: Role = Role.VIEWER
     kind: Kind = Kind.JSON
     opening: Opening = Opening.NEVER
+    takes_archive: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,8 @@ from modelmon.api.changed import known_already
 from modelmon.api.guard import SAFE, check_write, user_of
 from modelmon.api.parameters import read_parameters
 from modelmon.api.problems import Problem
+from modelmon.api.remote_deploy import check_allowed, longest_body
+from modelmon.api.request_bodies import USUAL_BYTES, body_of
 from modelmon.api.roles import NOBODY
 from modelmon.api.routes import Kind, Page, Route
 from modelmon.errors import ConfigError, ModelMonError, RejectedError, UnavailableError
@@ -37,17 +39,38 @@ def serve(route: Route) -> Callable[[Request], Awaitable[Response]]:
     """The endpoint that Starlette calls for a route. Reading happens in a thread: databases wait."""
 
     async def endpoint(request: Request) -> Response:
-        body = await request.body()
+        try:
+            most = USUAL_BYTES
+            if route.takes_archive:
+                most = await run_in_threadpool(_longest_body, route, request)
+            body = await body_of(request, most)
+        except Exception as error:  # the seam, as below
+            return _refused(route, request, problem_of(error), _access(request))
         return await run_in_threadpool(_answered, route, request, body)
 
     return endpoint
 
 
+def _access(request: Request) -> Access | None:
+    known: Mapping[str, Access] = request.app.state.accesses
+    return known.get(request.path_params.get("project", ""))
+
+
+def _longest_body(route: Route, request: Request) -> int:
+    """Of who asks. Raises Problem as `user_of`, and where nobody brings an archive."""
+    known: Mapping[str, Access] = request.app.state.accesses
+    access = _access(request)
+    user_of(request, route, [access] if access else [*known.values()], wall_clock_us())
+    if access is None:
+        return USUAL_BYTES
+    check_allowed(access.project.settings)
+    return longest_body(access.project.settings)
+
+
 def _answered(route: Route, request: Request, body: bytes) -> Response:
     now_us, root = wall_clock_us(), _root(request)
     known: Mapping[str, Access] = request.app.state.accesses
-    access = known.get(request.path_params.get("project", ""))
-    user = NOBODY
+    access, user = _access(request), NOBODY
     try:
         user = user_of(request, route, [access] if access else [*known.values()], now_us)
         check_write(user, route, request.headers, body, access)

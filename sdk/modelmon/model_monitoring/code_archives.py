@@ -77,7 +77,7 @@ def read_archive(content: bytes, most_bytes: int) -> CodeArchive:
             entries = [each for each in archive.infolist() if not each.is_dir()]
             _check(entries, most_bytes)
             files = {each.filename: archive.read(each) for each in entries}
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, IndexError, OSError, RuntimeError, ValueError) as error:
         raise ConfigError(f"archive: it can't be read as a zip archive: {error}") from None
     return CodeArchive(content, files, hashlib.sha256(content).hexdigest())
 

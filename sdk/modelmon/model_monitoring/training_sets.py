@@ -9,6 +9,7 @@ from typing import Any
 from modelmon.column_names import stored_names
 from modelmon.errors import ConfigError, RejectedError
 from modelmon.stats import describe
+from modelmon.stats.reference import read_reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,23 @@ def _described(training_set: Any) -> dict[str, Any]:
     if not reference_rows(stats):
         raise ConfigError("training_set: has no rows; give those that the model was trained on")
     return stats
+
+
+def check_stats(stats: Mapping[str, Any]) -> None:
+    """Of a reference that was described elsewhere. Raises ConfigError that names the column that is wrong."""
+    for name, column in stats.items():
+        numbers = (column.get("count"), column.get("missing"))
+        texts = [column.get("kind"), *([column.get("type")] if column.get("kind") == "other" else [])]
+        if not all(isinstance(each, str) for each in texts) or not all(
+            isinstance(each, int | float) and 0 <= each < float("inf") for each in numbers
+        ):
+            raise ConfigError(
+                f"feature_stats: {name!r} must have its kind, count and missing, as "
+                "`modelmon.stats.describe` gives them"
+            )
+        _, unscored = read_reference({name: column})
+        if unscored and column["kind"] != "other" and column["count"]:
+            raise ConfigError(f"feature_stats: {name!r}: {unscored[name]}")
 
 
 def reference_rows(stats: Mapping[str, Any]) -> int:

@@ -13,6 +13,7 @@ from modelmon.function_spec.platforms import EMBEDDED
 from modelmon.local.runner_state import read_report
 from modelmon.settings import Settings
 
+
 def _print(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
