@@ -12,7 +12,10 @@ import pytest
 from modelmon import wire
 from modelmon.errors import ConfigError
 from modelmon.model import Answer, ArtifactNote, Window, from_us
-from modelmon.stores.artifacts import ArtifactFiles
+from modelmon.stores.artifacts import RECORD, ArtifactFiles
+from modelmon.stores.samples import open_samples
+from modelmon.upkeep.forgetting import forget
+from modelmon.upkeep.kept_files import prune_artifacts
 from modelmon.views.artifacts import ArtifactQuery, ArtifactView, find_artifact, list_artifacts
 from modelmon.wire.artifacts import MOST_ARTIFACTS
 from unit.window_support import E1, E2, Chain, at, done, envelope, result
@@ -107,6 +110,56 @@ def test_pages_follow_each_other_without_gap_or_repetition(chain: Chain) -> None
     )
     of_one = ArtifactQuery(E1, "b", from_us(at(10)), limit=1)
     assert [(each.endpoint_id, each.application_name) for each in shown(chain, of_one)] == [(E1, "b")] * 2
+
+
+def write(folder: Path, *paths: str) -> ArtifactFiles:
+    for path in paths:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        for each in (path, f"{path}{RECORD}"):
+            (folder / each).write_text("x")
+    return ArtifactFiles(str(folder))
+
+
+def files_in(folder: Path) -> list[str]:
+    return sorted(each.name for each in folder.rglob("*") if each.is_file() and RECORD not in each.name)
+
+
+def test_what_was_kept_goes_with_the_retention_of_its_window(chain: Chain, tmp_path: Path) -> None:
+    send(chain, 2)
+    elsewhere = tmp_path / "mine.txt"
+    elsewhere.write_text("mine")
+    folder = tmp_path / "kept"
+    files = write(folder, "app/w/old.html", "app/w/new.html")
+    chain.report(kept(window(0), "old.html"), now=at(30))
+    chain.report(kept(window(0, app="b"), "mine.txt", path=str(elsewhere)))
+    chain.report(kept(window(1), "new.html"))
+    assert prune_artifacts(chain.database, files, at(10) - 1, float("inf")) == 0
+    assert prune_artifacts(chain.database, files, at(10), -1.0) == 0  # no time
+    assert prune_artifacts(chain.database, files, at(10), float("inf")) == 1
+    assert (files_in(folder), names(chain), elsewhere.read_text()) == (["new.html"], ["new.html"], "mine")
+    assert sorted(each.name for each in (folder / "app/w").iterdir()) == ["new.html", f"new.html{RECORD}"]
+
+
+def test_a_forgotten_endpoint_leaves_no_file_but_those_it_shares(chain: Chain, tmp_path: Path) -> None:
+    send(chain)
+    files = write(tmp_path / "kept", f"app/w/a-{E1}", f"app/w/a-{E2}", "app/w/shared")
+    for endpoint_id in (E1, E2):
+        event = window(endpoint_id=endpoint_id)
+        notes = [("a", f"app/w/a-{endpoint_id}"), ("shared", "app/w/shared")]
+        told = tuple(ArtifactNote(name, path, 1, at(11)) for name, path in notes)
+        chain.report(envelope(event, Answer("done", rows=9, artifacts=told)))
+    samples = open_samples(chain.settings)
+    forget(chain.database, samples, chain.series, files, E1, at(12))
+    assert files_in(tmp_path / "kept") == [f"a-{E2}", "shared"]
+    forget(chain.database, samples, chain.series, files, E2, at(12))
+    assert files_in(tmp_path / "kept") == []
+
+
+def test_killed_between_a_file_and_its_row_the_next_run_ends_it(chain: Chain, tmp_path: Path) -> None:
+    send(chain)
+    chain.report(kept(window(), "gone.html"))
+    assert prune_artifacts(chain.database, ArtifactFiles(str(tmp_path)), at(60), float("inf")) == 1
+    assert shown(chain) == []
 
 
 def test_one_is_found_by_its_window_and_name(chain: Chain) -> None:

@@ -9,6 +9,7 @@ from modelmon.model import wall_clock_us
 from modelmon.model_monitoring.endpoints import called
 from modelmon.model_monitoring.locating import opened
 from modelmon.settings import Settings
+from modelmon.stores.artifacts import open_artifacts
 from modelmon.stores.samples import open_samples
 from modelmon.stores.series import open_series
 from modelmon.upkeep.erasing import Erased, erase
@@ -33,4 +34,5 @@ def forget_endpoint(settings: Settings, endpoint_id: str) -> Forgotten:
     Raises UnavailableError.
     """
     with opened(settings) as database, closing(open_series(settings)) as series:
-        return forget(database, open_samples(settings), series, endpoint_id, wall_clock_us())
+        samples, kept = open_samples(settings), open_artifacts(settings)
+        return forget(database, samples, series, kept, endpoint_id, wall_clock_us())

@@ -19,8 +19,10 @@ from modelmon.ledger.metadata import metadata
 from modelmon.ledger.schema import files, windows
 from modelmon.sql.database import Database
 from modelmon.sql.statements import CHUNK
+from modelmon.stores.artifacts import ArtifactFiles
 from modelmon.stores.base import SampleStore
 from modelmon.stores.series.base import SeriesStore
+from modelmon.upkeep.kept_files import forget_artifacts, has_artifacts
 from modelmon.upkeep.pruning import some_rows
 from modelmon.upkeep.sweep import sweep_endpoint
 
@@ -41,7 +43,12 @@ class Forgotten:
 
 
 def forget(
-    database: Database, samples: SampleStore, series: SeriesStore, endpoint_id: str, now_us: int
+    database: Database,
+    samples: SampleStore,
+    series: SeriesStore,
+    kept: ArtifactFiles,
+    endpoint_id: str,
+    now_us: int,
 ) -> Forgotten:
     """Forget everything of an endpoint; whoever was told of an open incident is told that it is over.
 
@@ -51,6 +58,7 @@ def forget(
         endpoints.begin_to_delete(connection, endpoint_id, now_us)
     number, rows = _delete_files(database, samples, endpoint_id)
     number += sweep_endpoint(database, samples, endpoint_id, now_us)  # what a run that was killed has left
+    forget_artifacts(database, kept, endpoint_id)
     series.forget(endpoint_id)
     forgotten, more = 0, 1
     forget_some = some_rows(windows, windows.c.endpoint_id == endpoint_id)
@@ -60,6 +68,7 @@ def forget(
         forgotten += more
     while not _forget_record(database, endpoint_id, now_us):  # batches were applied meanwhile
         late = _delete_files(database, samples, endpoint_id)
+        forget_artifacts(database, kept, endpoint_id)
         number, rows = number + late[0], rows + late[1]
     return Forgotten(number, rows, forgotten)
 
@@ -77,10 +86,13 @@ def _delete_files(database: Database, samples: SampleStore, endpoint_id: str) ->
 
 
 def _forget_record(database: Database, endpoint_id: str, now_us: int) -> bool:
-    """All that is left in the ledger, its name included; not while a file of it is listed."""
+    """All that is left in the ledger, its name included; not while a file of it is listed,
+    of samples or kept by an app."""
     with database.write() as connection:
         endpoints.hold_alone(connection, endpoint_id)  # first of all, as the writer does
         if connection.execute(select(files.c.path).where(files.c.endpoint_id == endpoint_id)).first():
+            return False
+        if has_artifacts(connection, endpoint_id):
             return False
         facts = [incident_fact(each) for each in resolve_endpoint(connection, endpoint_id, now_us)]
         if (known := endpoints.get(connection, endpoint_id)) is not None:

@@ -13,12 +13,14 @@ from modelmon.ledger.schema import positions, void_ranges
 from modelmon.model import DAY_US, HOUR_US
 from modelmon.settings import Settings
 from modelmon.sql.database import Database
+from modelmon.stores.artifacts import open_artifacts
 from modelmon.stores.base import SampleStore
 from modelmon.stores.samples import open_samples
 from modelmon.stores.series import open_series
 from modelmon.upkeep.compaction import compact
 from modelmon.upkeep.cutting import cut_months
 from modelmon.upkeep.folding import fold
+from modelmon.upkeep.kept_files import prune_artifacts
 from modelmon.upkeep.pruning import prune, prune_notes
 from modelmon.upkeep.sweep import sweep
 
@@ -49,6 +51,7 @@ def maintain(database: Database, settings: Settings, now_us: int) -> dict[str, A
         if settings.retention_days:
             before_us = now_us - round(settings.retention_days * DAY_US)
             pruned = prune(database, samples, series, before_us, deadline)
+            pruned += prune_artifacts(database, open_artifacts(settings), before_us, deadline)
             cut_months(database, samples, before_us, now_us, deadline)
         folded, all_folded = fold(database, series, now_us, deadline)
     all_forgotten = prune_notes(database, settings, now_us, deadline)

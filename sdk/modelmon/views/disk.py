@@ -163,7 +163,8 @@ def _size_of_database(url: str) -> int | None:
 def _folders(settings: Settings) -> Iterator[Room]:
     artifacts = settings.location("artifacts_path")
     if "://" not in artifacts:
-        yield Room("artifacts", _size_of(Path(artifacts)), None, NEVER)
+        told = f"those of windows {_by_days(settings)}"
+        yield Room("artifacts", _size_of(Path(artifacts)), None, told)
     if settings.project_dir:
         state = Path(settings.project_dir, STATE_FOLDER)
         told = f"each log begins anew at {size(settings.log_max_bytes)} (log_max_bytes)"
