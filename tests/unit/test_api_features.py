@@ -63,6 +63,23 @@ def test_a_window_has_links_to_those_beside_it_and_the_time_range_stays(pages: P
     assert "After →" not in newest
 
 
+def test_what_is_shown_first_is_a_whole_window_and_a_link_leads_to_the_newest(tmp_path: Path) -> None:
+    pages = Pages(tmp_path / "project", endpoints=1, days=1)
+    newest, shown = from_us(UNTIL_US - HOUR), from_us(UNTIL_US - 2 * HOUR)
+    pages.change(f"update windows set incomplete = 1 where start_us = {UNTIL_US - HOUR}")
+    for path in ("features?range=30d", "rows?range=30d", "feature?name=feature_03&range=30d"):
+        page = pages.get(path)
+        assert f"Window {shown:%Y-%m-%d %H:%M}" in text_of(page)
+        assert f"A newer one is not whole: that from {newest:%Y-%m-%d %H:%M}" in text_of(page)
+        latest = pages.get(pages.link(page, f"window={newest:%Y-%m-%dT%H}".replace(":", "%3A")))
+        assert f"Window {newest:%Y-%m-%d %H:%M}" in text_of(latest)
+        assert "newest window with a whole" not in latest
+    report = pages.get("report.html")
+    assert f"Window {shown:%Y-%m-%d %H:%M}" in text_of(report)
+    assert f"that from {newest:%Y-%m-%d %H:%M}" in text_of(report)
+    pages.client.close()
+
+
 def test_of_a_window_without_samples_there_are_numbers_and_it_says_so(pages: Pages) -> None:
     old = f"{from_us(UNTIL_US - 30 * HOUR):%Y-%m-%dT%H:%M:%SZ}"
     page = pages.get(f"features?window={old}")

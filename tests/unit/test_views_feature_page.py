@@ -115,6 +115,22 @@ def test_without_statistics_the_newest_judged_window_is_shown(opened):
     assert page.features.window.application_name == APP
 
 
+def test_first_comes_the_newest_window_with_a_whole_verdict_and_a_newer_one_is_named(tmp_path):
+    opened = Opened(tmp_path / "project", endpoints=1, days=1)
+    with opened.database.write() as connection:
+        change = "update windows set {} where start_us = {}"
+        connection.exec_driver_sql(change.format("incomplete = 1", UNTIL_US - HOUR))
+        connection.exec_driver_sql(change.format("rows = 3", UNTIL_US - 2 * HOUR))
+    page = opened.read()
+    assert (page.features.window.start_infer_time, page.newer) == (from_us(UNTIL_US - 3 * HOUR), NEWEST)
+    assert opened.read(hours=1).newer is None
+    with opened.database.write() as connection:
+        connection.exec_driver_sql("update windows set rows = 3")
+    page = opened.read()
+    assert (page.features.window.start_infer_time, page.newer) == (NEWEST, None)
+    opened.close()
+
+
 def test_an_endpoint_that_no_app_has_judged_says_so(tmp_path):
     opened = Opened(tmp_path / "project", endpoints=1, days=1)
     with opened.database.write() as connection:

@@ -32,8 +32,8 @@ def report(
     """Write what is known of one window as one HTML file, to send or to print.
 
     The file loads nothing: it opens without a network, years later, too.
-    Without --window it is of the newest window that was judged, without
-    --output it lies here under the endpoint's name.
+    Without --window it is of the newest window that was judged whole,
+    without --output it lies here under the endpoint's name.
 
     Examples:
 

@@ -63,8 +63,8 @@ class ReportedFeature:
 def make_report(
     database: Database, series: SeriesStore, looking: Looking, name: str, moment: datetime | None = None
 ) -> Report:
-    """Of the endpoint of this name or id the window that holds `moment`, without one the newest that has
-    statistics or was judged. Columns that are private are not in it.
+    """Of the endpoint of this name or id the window that holds `moment`, without one the newest that was
+    judged whole, as `read_feature_page` finds it. Columns that are private are not in it.
 
     Raises ConfigError for a name that nothing or several things have, and where there is no such window.
     """
@@ -83,6 +83,7 @@ def make_report(
         worst=[_feature(each, big=True) for each in features[:WORST] if each.score is not None],
         rows=[_feature(each) for each in features], boxes=boxes,
         min_rows=looking.settings.app_min_rows, has_reference=any(each.reference for each in features),
+        newer=page.newer if moment is None else None, latest="",
         project=looking.settings.project, made_at=from_us(looking.now_us), style=_style(),
     )  # fmt: skip
     return Report(one.endpoint_name, window.start_infer_time, end, html)

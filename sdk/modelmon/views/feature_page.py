@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, and_, func, select
 
 from modelmon.errors import ConfigError
 from modelmon.ledger import registry
-from modelmon.ledger.schema import app_stats, windows
+from modelmon.ledger.schema import app_stats, endpoint_apps, windows
 from modelmon.model import ValuePoint, WindowFeatures, WindowKey, from_us, to_us
 from modelmon.settings import Settings
 from modelmon.sql.database import Database
@@ -55,13 +55,23 @@ class JudgedResult:
 class FeaturePage:
     """The features in one window, the most changed first, and of each its line over the windows up to this
     one, the oldest first. `results`, and metrics, of the window by name. `before` and `after`: the starts of
-    the windows next to it, None at the ends."""
+    the windows next to it, None at the ends; `newer`: that of the newest one that was judged, where it is not
+    this one."""
 
     features: WindowFeaturesView
     lines: Mapping[str, tuple[FeaturePoint, ...]]
     results: tuple[JudgedResult, ...]
     before: datetime | None
     after: datetime | None
+    newer: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """Starts of the newest window that was judged, and of the newest of these that is whole."""
+
+    newest_us: int | None
+    whole_us: int | None
 
 
 def read_feature_page(
@@ -72,8 +82,9 @@ def read_feature_page(
     now_us: int,
     moment: datetime | None = None,
 ) -> FeaturePage:
-    """Of the endpoint of this name or id the window that holds `moment`; without one the newest that an app
-    gave statistics of, else the newest that was judged.
+    """Of the endpoint of this name or id the window that holds `moment`; without one the newest that was
+    judged whole: that has enough rows, and in which monitoring neither began nor ended. Where none was, the
+    newest that was judged. Apps that give statistics go before those that give none.
 
     As many queries for a hundred features as for one. Raises ConfigError for a name that nothing or several
     things have, and where there is no such window.
@@ -81,12 +92,16 @@ def read_feature_page(
     if moment is None:
         with database.read() as connection:
             endpoint = find_endpoint(connection, Looking(now_us, settings), name)
-            moment = _newest(connection, endpoint.endpoint_id, endpoint.endpoint_name)
+            judged = _newest(connection, settings, endpoint.endpoint_id)
+        if judged.newest_us is None:
+            raise ConfigError(f"endpoint {endpoint.endpoint_name!r} has no window yet that an app has judged")
+        moment = from_us(judged.newest_us if judged.whole_us is None else judged.whole_us)
     found = read_window_features(database, series, settings, name, moment, now_us)
     window = found.window
     key = WindowKey(found.endpoint_id, window.application_name, to_us(window.start_infer_time))
     with database.read() as connection:
         first_us, before_us, after_us = _neighbours(connection, key)
+        newest_us = _newest(connection, settings, key.endpoint_id).newest_us or key.start_us
     page = read_feature_history(
         database, series, key.endpoint_id, key.application_name, first_us, key.start_us + 1, limit=LINE
     )
@@ -94,24 +109,38 @@ def read_feature_page(
         found, without_private(settings, _lines(page.windows)),
         tuple(map(_judged, read_windows(database, series, [key]))),
         None if before_us is None else from_us(before_us), None if after_us is None else from_us(after_us),
+        from_us(newest_us) if newest_us > key.start_us else None,
     )  # fmt: skip
 
 
-def _newest(connection: Connection, endpoint_id: str, name: str) -> datetime:
+def _newest(connection: Connection, settings: Settings, endpoint_id: str) -> _Judged:
     apps = [app.name for app in registry.active_apps(connection)]
-    stats = select(func.max(app_stats.c.start_us)).where(
+    stats = select(app_stats.c.application_name).where(
         app_stats.c.endpoint_id == endpoint_id, app_stats.c.name == CURRENT,
         app_stats.c.application_name.in_(apps),
     )  # fmt: skip
-    judged = select(func.max(windows.c.start_us)).where(
-        windows.c.endpoint_id == endpoint_id, windows.c.application_name.in_(apps), windows.c.outcome == DONE
+    is_whole = and_(windows.c.incomplete == 0, windows.c.rows >= settings.app_min_rows)
+    newest, whole = _newest_of_app(), _newest_of_app(is_whole)
+    query = select(func.max(newest), func.max(whole)).where(endpoint_apps.c.endpoint_id == endpoint_id)
+    of_app = endpoint_apps.c.application_name
+    for chosen in (of_app.in_(stats), of_app.in_(apps)):
+        found = _Judged(*connection.execute(query.where(chosen)).one())
+        if found.newest_us is not None:
+            break
+    return found
+
+
+def _newest_of_app(*conditions: ColumnElement[bool]) -> ScalarSelect[int]:
+    """Of an endpoint and app the start of the newest window that was judged and is so: the key leads there,
+    however long the history."""
+    mine = (
+        windows.c.endpoint_id == endpoint_apps.c.endpoint_id,
+        windows.c.application_name == endpoint_apps.c.application_name,
+        windows.c.outcome == DONE,
     )
-    start_us = connection.scalar(stats)
-    if start_us is None:
-        start_us = connection.scalar(judged)
-    if start_us is None:
-        raise ConfigError(f"endpoint {name!r} has no window yet that an app has judged")
-    return from_us(start_us)
+    start = windows.c.start_us
+    query = select(start).where(*mine, *conditions).order_by(start.desc()).limit(1)
+    return query.correlate(endpoint_apps).scalar_subquery()
 
 
 def _neighbours(connection: Connection, key: WindowKey) -> tuple[int, int | None, int | None]:

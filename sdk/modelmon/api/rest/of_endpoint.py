@@ -22,7 +22,7 @@ BASE = "/api/v1/projects/{project}/model-endpoints/{uid}"
 
 
 class InWindow(msgspec.Struct, frozen=True):
-    """A moment in the window; without one it is the newest that was judged."""
+    """A moment in the window; without one it is the newest that was judged whole."""
 
     window: datetime | None = None
 

@@ -13,7 +13,14 @@ from modelmon.api.csv_answers import csv_answer
 from modelmon.api.frame import kept
 from modelmon.api.problems import Problem
 from modelmon.api.routes import Kind, Page, Route
-from modelmon.api.screens.features import FeaturesShown, middle, thresholds_of_features, window_of, written
+from modelmon.api.screens.features import (
+    FeaturesShown,
+    beside,
+    middle,
+    thresholds_of_features,
+    window_of,
+    written,
+)
 from modelmon.api.screens.of_endpoint import OfEndpoint, of_endpoint, tab_address
 from modelmon.charts import Sample, band, overlay, timeline
 from modelmon.charts.markup import Svg
@@ -69,12 +76,7 @@ def feature(asked: Asked, shown: FeatureShown) -> Page:
         "all": tab_address(asked, of.endpoint, "features", window=moment),
         "csv": tab_address(asked, of.endpoint, "feature.csv", **query),
         "behind": tab_address(asked, of.endpoint, "rows", feature=found.feature, window=moment),
-        "newest": tab_address(asked, of.endpoint, "feature", name=found.feature),
-        **{
-            side: "" if start is None
-            else tab_address(asked, of.endpoint, "feature", name=found.feature, window=written(start))
-            for side, start in (("before", page.before), ("after", page.after))
-        },
+        **beside(asked, shown, page),
     }  # fmt: skip
     return Page("feature.html", values)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from modelmon.api.asked import Asked
-from modelmon.api.frame import kept
+from modelmon.api.frame import here, kept
 from modelmon.api.problems import Problem
 from modelmon.api.routes import Kind, Page, Route
 from modelmon.api.screens.of_endpoint import OfEndpoint, of_endpoint, tab_address
@@ -27,7 +27,7 @@ DISTANCES = {"tvd_mean": "TVD", "hellinger_mean": "Hellinger", "kld_mean": "KLD"
 
 
 class FeaturesShown(Ranged, kw_only=True, frozen=True):
-    """`window`: a moment inside it; without one the newest window that was judged."""
+    """`window`: a moment inside it; without one the newest window that was judged whole."""
 
     window: datetime | None = None
 
@@ -65,8 +65,7 @@ def features(asked: Asked, shown: FeaturesShown) -> Page:
         "kept": kept(asked), "windows_shown": LINE,
         "results": [each for each in page.results if each.kind is not None],
         "thresholds": thresholds_of_features(page),
-        "before": _beside(asked, of, page.before), "after": _beside(asked, of, page.after),
-        "newest": tab_address(asked, of.endpoint, "features"),
+        **beside(asked, shown, page),
         "metrics": tab_address(asked, of.endpoint, "metrics"),
         "behind": tab_address(asked, of.endpoint, "rows", window=written(window.start_infer_time)),
     }  # fmt: skip
@@ -148,8 +147,18 @@ def _kind(feature: FeatureView) -> str:
     return str(stats.get("kind") or ("categorical" if "categories" in stats else "numeric"))
 
 
-def _beside(asked: Asked, of: OfEndpoint, start: datetime | None) -> str:
-    return "" if start is None else tab_address(asked, of.endpoint, "features", window=written(start))
+def beside(asked: Asked, shown: FeaturesShown, page: FeaturePage) -> dict[str, object]:
+    """Where this page leads to with another window: those beside it, the newest that was judged whole, and
+    where that is shown `latest`, the newest of all, if that is a `newer` one."""
+
+    def of(start: datetime | None) -> str:
+        return "" if start is None else here(asked, window=written(start))
+
+    newer = page.newer if shown.window is None else None
+    return {
+        "before": of(page.before), "after": of(page.after), "newer": newer, "latest": of(newer),
+        "newest": here(asked, window=None) if shown.window is not None and page.after else "",
+    }  # fmt: skip
 
 
 ROUTES = (

@@ -15,7 +15,7 @@ from modelmon.pages.report import make_report
 
 
 class Reported(Ranged, kw_only=True, frozen=True):
-    """`window`: a moment inside it; without one the newest window that was judged."""
+    """`window`: a moment inside it; without one the newest window that was judged whole."""
 
     window: datetime | None = None
 

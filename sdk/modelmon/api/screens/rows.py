@@ -9,7 +9,7 @@ from modelmon.api.csv_answers import csv_answer
 from modelmon.api.frame import here, kept
 from modelmon.api.problems import Problem
 from modelmon.api.routes import Kind, Page, Route
-from modelmon.api.screens.features import FeaturesShown, window_of, written
+from modelmon.api.screens.features import FeaturesShown, beside, window_of, written
 from modelmon.api.screens.of_endpoint import OfEndpoint, of_endpoint, tab_address
 from modelmon.errors import ConfigError
 from modelmon.views.feature_page import FeaturePage
@@ -42,9 +42,7 @@ def rows(asked: Asked, shown: RowsShown) -> Page:
         "csv": tab_address(
             asked, of.endpoint, "rows.csv", window=moment, feature=shown.feature, limit=IN_FILE
         ),
-        "in_file": IN_FILE, "newest": here(asked, window=None),
-        "before": here(asked, window=written(page.before)) if page.before else "",
-        "after": here(asked, window=written(page.after)) if page.after else "",
+        "in_file": IN_FILE, **beside(asked, shown, page),
     }  # fmt: skip
     return Page("rows.html", values)
 
