@@ -13,6 +13,7 @@ from conformance.store_backends import RECORDS
 from modelmon.ledger import endpoints
 from modelmon.ledger.schema import files
 from modelmon.model import DAY_US, HOUR_US, Endpoint
+from modelmon.settings import Settings
 from modelmon.sql.database import Database
 from modelmon.stores.reaching import start_of
 from modelmon.stores.samples import ParquetSamples
@@ -63,7 +64,7 @@ def test_files_are_merged_cut_erased_and_swept(database: Database, tmp_path: Pat
     assert erase(database, samples, "e", {"x": "4"}, NOW) == Erased(2, 1, 3)
     assert read() == [x for x in everything[2:] if x != 4]
     with database.read() as connection:
-        (noted,) = newest_erasures(connection, 5)
+        (noted,) = newest_erasures(connection, Settings(), 5)
     assert (noted.endpoint_name, noted.columns, noted.rows, noted.files) == ("churn", ("x",), 2, 1)
     samples.write(f"key=e/c-{'0' * 32}.parquet", samples.read(next(samples.list())))
     assert sweep(database, samples, NOW, deadline) == (1, "")

@@ -114,8 +114,8 @@ def test_one_is_shown_with_its_history_and_its_windows(chain: Chain, incidents: 
 def test_the_histograms_of_the_windows_that_raised_and_escalated_can_be_read(chain: Chain) -> None:
     judge(chain, 1, 2, 2)
     with chain.database.read() as connection:
-        read = [histograms_of(connection, 1, from_us(at(10 * number))) for number in range(3)]
-        assert histograms_of(connection, 2, from_us(at(0))) == {}
+        read = [histograms_of(connection, chain.settings, 1, from_us(at(10 * number))) for number in range(3)]
+        assert histograms_of(connection, chain.settings, 2, from_us(at(0))) == {}
     assert read == [
         {"current_stats": {"wind": {"hist": [1]}}}, {"current_stats": {"wind": {"hist": [2]}}}, {},
     ]  # fmt: skip
@@ -181,12 +181,12 @@ def test_pages_follow_each_other_without_a_gap(chain: Chain) -> None:
     judge(chain, 1, endpoint_id=E2)
     with chain.database.read() as connection:
         pages, last = [], None
-        while page := ended_incidents(connection, before=last, limit=2):
+        while page := ended_incidents(connection, chain.settings, before=last, limit=2):
             pages.append([each.incident_id for each in page])
             last = EndedPlace(to_us(page[-1].last), page[-1].incident_id)
         assert pages == [[3, 2], [1]]
-        assert [each.incident_id for each in open_incidents(connection, before=5)] == [4]
-        assert open_incidents(connection, before=4) == []
+        assert [each.incident_id for each in open_incidents(connection, chain.settings, before=5)] == [4]
+        assert open_incidents(connection, chain.settings, before=4) == []
 
 
 def test_the_sdk_reads_the_same_pages(chain: Chain, tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def test_endpoints_are_what_the_records_have(remote: RemoteProject, made: Made) 
 def test_incidents_windows_and_features_are_those_of_the_views(remote: RemoteProject, made: Made) -> None:
     project = open_records(made.settings)
     with project.read() as connection:
-        assert remote.list_incidents() == list_incidents(connection, IncidentQuery(limit=100))
+        assert remote.list_incidents() == list_incidents(connection, made.settings, IncidentQuery(limit=100))
         windows = list_windows(connection, made.settings, UID, APP, limit=5)
     project.close()
     assert remote.list_windows("model-0000", limit=5) == windows

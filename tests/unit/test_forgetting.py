@@ -83,7 +83,7 @@ def left(connection: Connection, endpoint_id: str) -> set[str]:
 
 def test_nothing_is_left_of_it_and_everything_of_others(house: House) -> None:
     series = series_in(house.database)
-    assert forget(house.database, house.samples, series, KEPT, "e", NOW) == Forgotten(
+    assert forget(house.database, house.samples, series, KEPT, "e", NOW, Settings()) == Forgotten(
         files=3, rows=9, windows=1
     )
     with house.database.read() as connection:
@@ -97,12 +97,12 @@ def test_nothing_is_left_of_it_and_everything_of_others(house: House) -> None:
 @pytest.mark.slow
 def test_killed_at_any_step_it_is_found_by_its_name_and_done_again(house: House) -> None:
     counting = Mortal()
-    forget(*house.stores(counting), series_in(house.database), KEPT, "e", NOW)
+    forget(*house.stores(counting), series_in(house.database), KEPT, "e", NOW, Settings())
     for step in range(1, counting.steps + 1):
         place = House(house.folder / str(step))
         fill(place)
         with pytest.raises(Killed):
-            forget(*place.stores(Mortal(step)), series_in(place.database), KEPT, "e", NOW)
+            forget(*place.stores(Mortal(step)), series_in(place.database), KEPT, "e", NOW, Settings())
         with place.database.read() as connection:
             known = registered_id(connection, "e")
             marked = [state_of(connection, endpoint_id) == "being deleted" for endpoint_id in "ef"]
@@ -110,7 +110,7 @@ def test_killed_at_any_step_it_is_found_by_its_name_and_done_again(house: House)
             assert known or left(connection, "e") == {erasures.name}
         place.read("f")  # never an error
         if known:
-            forget(*place.stores(), series_in(place.database), KEPT, "e", NOW)
+            forget(*place.stores(), series_in(place.database), KEPT, "e", NOW, Settings())
         assert place.on_disk() == place.listed(), step
         with place.database.read() as connection:
             assert left(connection, "e") == {erasures.name}
@@ -122,7 +122,10 @@ def test_files_that_a_killed_merge_has_left_go_and_those_of_a_batch_under_way_st
     assert any("/c-" in path for path in house.on_disk())
     coming = path_of(OLD, 100, 102)
     house.samples.write(coming, table([OLD], {"x": [1]}))
-    assert forget(house.database, house.samples, series_in(house.database), KEPT, "e", NOW).files == 4
+    assert (
+        forget(house.database, house.samples, series_in(house.database), KEPT, "e", NOW, Settings()).files
+        == 4
+    )
     assert house.on_disk() == sorted([coming, *house.listed()])
 
 
@@ -141,7 +144,7 @@ def test_what_comes_for_it_later_registers_it_anew(tmp_path: Path) -> None:
     chain.endpoint(E1, labels={"known": "long"})
     chain.serve(at(0), at(11), now=at(11))
     chain.tick(at(11))
-    forget(chain.database, open_samples(chain.settings), chain.series, KEPT, E1, NOW)
+    forget(chain.database, open_samples(chain.settings), chain.series, KEPT, E1, NOW, Settings())
     chain.tick(at(12))
     chain.serve(at(20), at(31), now=at(31))
     chain.tick(at(31))
@@ -162,7 +165,7 @@ def test_whoever_was_told_of_an_incident_is_told_that_it_is_over(tmp_path: Path)
     chain.tick(at(11))
     (event,) = chain.app_events()
     chain.report(result(event, status=2, value=0.9), done(event))
-    forget(chain.database, open_samples(chain.settings), chain.series, KEPT, E1, at(12))
+    forget(chain.database, open_samples(chain.settings), chain.series, KEPT, E1, at(12), Settings())
     with chain.database.read() as connection:
         told = [entry.fact.kind for entry in outbox.read(connection, "anybody", 100)]
         assert left(connection, E1) == set()
@@ -177,7 +180,7 @@ def test_a_report_that_was_on_its_way_leaves_a_dead_letter_and_nothing_else(tmp_
         chain.serve(at(0), at(11), now=at(11), endpoint_id=endpoint_id)
     chain.tick(at(11))
     events = {event.endpoint_id: event for event in chain.app_events()}
-    forget(chain.database, open_samples(chain.settings), chain.series, KEPT, E1, at(12))
+    forget(chain.database, open_samples(chain.settings), chain.series, KEPT, E1, at(12), Settings())
     given = [
         envelope
         for event in events.values()

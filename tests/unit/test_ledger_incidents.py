@@ -14,6 +14,7 @@ from modelmon.ledger import window_ledger as ledger
 from modelmon.ledger.facts import incident_fact
 from modelmon.ledger.incident_schema import incident_events, incident_windows
 from modelmon.model import WindowKey
+from modelmon.settings import Settings
 from unit.window_support import E1, Chain, at, done, failed, metric, result, stats, waits
 
 
@@ -367,7 +368,7 @@ def test_what_an_app_that_is_gone_has_open_is_resolved_and_what_it_still_says_ra
     with chain.database.write() as connection:
         registry.unregister_app(connection, "app")
         (told,) = incidents.resolve_app(connection, "app", at(40))
-        outbox.write(connection, [incident_fact(told)], at(40))
+        outbox.write(connection, [incident_fact(Settings(), told)], at(40))
     chain.report(result(second, 2), done(second))
     assert ended(chain) == [("app gone", 0, 0)]
     assert still(chain) == []

@@ -20,6 +20,7 @@ from modelmon.ledger.migrations import SCHEMA as RECORDS_SCHEMA
 from modelmon.ledger.records import records_at
 from modelmon.ledger.reports import Report
 from modelmon.model import Answer, ValuePoint, WindowKey
+from modelmon.settings import Settings
 from modelmon.sql.database import Database
 from modelmon.stores.series.schema import SCHEMA as SERIES_SCHEMA
 from modelmon.views.incident_lists import ended_incidents, open_incidents
@@ -195,8 +196,8 @@ def test_alerts_of_one_trouble_become_one_incident_and_open_ones_stay_open(tmp_p
     open_both(url)
     database = records_at(url)
     with database.read() as connection:
-        ended, found = ended_incidents(connection), open_incidents(connection)
-        histories = [history_of(connection, each.incident_id) for each in found]
+        ended, found = (read(connection, Settings()) for read in (ended_incidents, open_incidents))
+        histories = [history_of(connection, Settings(), each.incident_id) for each in found]
     assert [(each.state, each.windows) for each in ended] == [("resolved", 1)]
     assert {(each.kind, each.state, each.result_value, each.windows) for each in found} == {
         ("data-drift-detected", "escalated", 0.9, 3), ("mm-app-failed", "raised", None, 1),
@@ -207,5 +208,5 @@ def test_alerts_of_one_trouble_become_one_incident_and_open_ones_stay_open(tmp_p
     ))  # fmt: skip
     with database.write() as connection:
         answers.apply(connection, calm, 60, 3)
-        assert open_incidents(connection) == []
+        assert open_incidents(connection, Settings()) == []
     database.close()

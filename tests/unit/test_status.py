@@ -163,7 +163,7 @@ def test_results_of_the_newest_windows_are_shown_and_with_a_time_those_of_all_si
     assert [each["start_infer_time"] for each in shown["results"]] == starts
     assert [each["start_infer_time"] for each in shown["metrics"]] == starts
     page = project_status(chain.database, chain.series, {}, at(41), chain.settings)
-    newest = results.newest_values(chain.database, chain.series, page.endpoints, newest=2)
+    newest = results.newest_values(chain.database, chain.series, chain.settings, page.endpoints, newest=2)
     assert [to_json(each.start_infer_time) for each in newest.results] == starts[1:]
     starts = [each["start_infer_time"] for each in read(chain, at(41), since=0)["results"]]
     assert len(starts) == 3

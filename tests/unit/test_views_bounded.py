@@ -108,9 +108,14 @@ def open_and_ended(database: Database, series: SeriesStore, settings: Settings, 
     """Pages of all endpoints, of one and of an app, each gone on with."""
     for query in (IncidentQuery(), IncidentQuery([f"{1:032x}"]), IncidentQuery(apps=[bench.APP])):
         with database.read() as connection:
-            page = list_incidents(connection, replace(query, limit=10))
+            page = list_incidents(connection, settings, replace(query, limit=10))
             assert len(page.incidents) == 10
-            assert len(list_incidents(connection, replace(query, limit=10, after=page.after)).incidents) == 10
+            assert (
+                len(
+                    list_incidents(connection, settings, replace(query, limit=10, after=page.after)).incidents
+                )
+                == 10
+            )
 
 
 def settling(database: Database, series: SeriesStore, settings: Settings, now_us: int) -> Any:

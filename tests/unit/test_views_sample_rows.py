@@ -16,6 +16,7 @@ from modelmon.errors import ConfigError
 from modelmon.ledger import endpoints
 from modelmon.ledger.records import open_records
 from modelmon.model import BatchRange, DeadLetter, Endpoint, from_us
+from modelmon.private_columns import NOT_SHOWN
 from modelmon.settings import Settings
 from modelmon.stats import describe
 from modelmon.stores.samples import open_samples
@@ -24,7 +25,6 @@ from modelmon.views import sample_rows
 from modelmon.views.dead_letters import shown_letters
 from modelmon.views.endpoint_page import read_endpoint
 from modelmon.views.feature_page import read_feature_page
-from modelmon.views.private import NOT_SHOWN
 from modelmon.views.sample_rows import as_csv, read_sample_rows
 from modelmon.views.window_features import read_one_feature
 from query_counter import counted

@@ -16,6 +16,7 @@ from modelmon.apps.results import (
 )
 from modelmon.errors import ConfigError
 from modelmon.model import ResultKindApp, ResultStatusApp
+from modelmon.private_columns import without_private
 
 if TYPE_CHECKING:
     from modelmon.apps.context import MonitoringApplicationContext
@@ -207,13 +208,16 @@ class HistogramDataDriftApplication(ModelMonitoringApplicationBase):
         return [self._result(name, 0.0, state, evidence) for name in (GENERAL, FEATURE)]
 
     def _keep(self, context: MonitoringApplicationContext, comparison: Comparison) -> None:
+        """Files are for people: without private columns."""
         scores = dict(zip(comparison.features, comparison.scores.tolist(), strict=True))
         if self._artifacts["json"]:
-            context.log_artifact("features_drift_results", body=scores, format="json")
+            body = without_private(context.settings, scores)
+            context.log_artifact("features_drift_results", body=body, format="json")
         if self._artifacts["html"]:
             from modelmon.apps.drift_table import drift_table
 
-            page = drift_table(comparison.sample_stats, context.feature_stats, self._measures(comparison))
+            measures = without_private(context.settings, self._measures(comparison))
+            page = drift_table(comparison.sample_stats, context.feature_stats, measures)
             context.log_artifact("drift_table_plot", body=page, format="html")
 
 

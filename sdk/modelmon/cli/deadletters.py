@@ -156,9 +156,8 @@ def resend(
             chosen = chosen or unsent_dead_letters(connection, endpoint or None, reason or None)
         cut = [] if body else [letter for letter in chosen if letter.not_kept]
         if cut:
-            raise ConfigError(
-                f"{letter_id(cut[0])} is not kept whole: {told(cut[0])}. Give the message with --body"
-            )
+            said = f"{letter_id(cut[0])} is not kept whole: {told(settings, cut[0])}"
+            raise ConfigError(f"{said}. Give the message with --body")
         watch = partial(track, description="sending again", console=errors, transient=True)
         resend_letters(settings, records, chosen, wall_clock_us(), mended, watch)
     if as_json:

@@ -97,7 +97,7 @@ def _list(settings: Settings, as_json: bool) -> None:
     from modelmon.views.erasures import newest_erasures
 
     with opened(settings) as records, records.read() as connection:
-        found = newest_erasures(connection, SHOWN)
+        found = newest_erasures(connection, settings, SHOWN)
     if as_json:
         print_json({"erasures": to_json(found)})
         return

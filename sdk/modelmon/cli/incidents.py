@@ -59,7 +59,7 @@ def list_incidents(
     with opened_records(settings) as records, records.read() as connection:
         ids = _ids(connection, settings, endpoint) if endpoint else None
         query = IncidentQuery(ids, only_open=only_open, limit=limit, after=after)
-        page = read_page(connection, query)
+        page = read_page(connection, settings, query)
     if as_json:
         print_json(to_json(page))
         return
@@ -83,8 +83,9 @@ def show(number: Number, project_dir: ProjectDir = None, as_json: AsJson = False
     """
     from modelmon.views.encoding import to_json
 
-    with opened_records(load_settings(project_dir)) as records, records.read() as connection:
-        history = _known(connection, number)
+    settings = load_settings(project_dir)
+    with opened_records(settings) as records, records.read() as connection:
+        history = _known(connection, settings, number)
     if as_json:
         print_json(to_json(history))
     else:
@@ -104,11 +105,11 @@ def reset(number: Number, project_dir: ProjectDir = None, as_json: AsJson = Fals
     from modelmon.ledger import incidents, outbox
     from modelmon.ledger.facts import incident_fact
 
-    now_us = wall_clock_us()
-    with opened_records(load_settings(project_dir)) as records, records.write() as connection:
-        known = _known(connection, number, limit=1)
+    now_us, settings = wall_clock_us(), load_settings(project_dir)
+    with opened_records(settings) as records, records.write() as connection:
+        known = _known(connection, settings, number, limit=1)
         told = incidents.reset(connection, number, now_us)
-        outbox.write(connection, [incident_fact(each) for each in told], now_us)
+        outbox.write(connection, [incident_fact(settings, each) for each in told], now_us)
     if as_json:
         print_json({"incident_id": number, "reset": bool(told)})
     elif told:
@@ -149,10 +150,12 @@ def _ids(connection: Connection, settings: Settings, names: Sequence[str]) -> li
     return [find_endpoint(connection, looking, name).endpoint_id for name in names]
 
 
-def _known(connection: Connection, number: int, limit: int | None = None) -> IncidentHistory:
+def _known(
+    connection: Connection, settings: Settings, number: int, limit: int | None = None
+) -> IncidentHistory:
     from modelmon.views.incidents import MOST, history_of
 
-    history = history_of(connection, number, limit or MOST)
+    history = history_of(connection, settings, number, limit or MOST)
     if history is None:
         raise ConfigError(f"there is no incident {number}; `modelmon incidents list` shows which there are")
     return history

@@ -88,7 +88,9 @@ class _Families:
             looking = Looking(scrape.now_us, scrape.settings)
             page = list_endpoints(connection, looking, EndpointQuery(limit=most))
             self._take_project(connection, project, scrape, page)
-        metrics = newest_values(scrape.database, scrape.series, page.endpoints, newest=1).metrics
+        metrics = newest_values(
+            scrape.database, scrape.series, scrape.settings, page.endpoints, newest=1
+        ).metrics
         names = dict(_names(page.endpoints))
         for endpoint in page.endpoints:
             self._take_endpoint(project, names[endpoint.endpoint_id], endpoint)

@@ -7,6 +7,8 @@ from modelmon.ledger import outbox
 from modelmon.ledger.incidents import Told
 from modelmon.ledger.outbox import Fact
 from modelmon.model import Endpoint
+from modelmon.private_columns import shown_extra
+from modelmon.settings import Settings
 from modelmon.wire import write_moment
 
 _KINDS = {
@@ -17,8 +19,8 @@ _KINDS = {
 }
 
 
-def incident_fact(told: Told) -> Fact:
-    """The fact of an event of an incident."""
+def incident_fact(settings: Settings, told: Told) -> Fact:
+    """The fact of an event of an incident, without what is private: whoever reads it is outside."""
     row, window = told.incident, told.window
     body = {
         "incident_id": row.incident_id,
@@ -33,7 +35,7 @@ def incident_fact(told: Told) -> Fact:
         "application_name": row.application_name,
         "result_name": row.result_name,
         "result_value": row.value,
-        "detail": row.detail,
+        "detail": shown_extra(settings, row.detail),
         "start_infer_time": _moment(window[0] if window else None),
         "end_infer_time": _moment(window[1] if window else None),
         "first": _moment(row.first_us),

@@ -35,4 +35,4 @@ def forget_endpoint(settings: Settings, endpoint_id: str) -> Forgotten:
     """
     with opened(settings) as database, closing(open_series(settings)) as series:
         samples, kept = open_samples(settings), open_artifacts(settings)
-        return forget(database, samples, series, kept, endpoint_id, wall_clock_us())
+        return forget(database, samples, series, kept, endpoint_id, wall_clock_us(), settings)

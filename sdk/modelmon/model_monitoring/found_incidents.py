@@ -31,10 +31,12 @@ def list_incidents(
     from modelmon.views.incident_lists import IncidentQuery
     from modelmon.views.incident_lists import list_incidents as read_page
 
-    with opened(settings_of(project)) as database, database.read() as connection:
+    settings = settings_of(project)
+    with opened(settings) as database, database.read() as connection:
         names = _names(endpoints)
         ids = None if names is None else [called(connection, name).endpoint_id for name in names]
-        return read_page(connection, IncidentQuery(ids, _names(applications) or (), only_open, limit, after))
+        query = IncidentQuery(ids, _names(applications) or (), only_open, limit, after)
+        return read_page(connection, settings, query)
 
 
 def _names(given: Collection[str] | str | None) -> Collection[str] | None:

@@ -239,7 +239,7 @@ class MonitoredProject:
         now_us = wall_clock_us()
         with opened(self.settings) as database, database.write() as connection:
             told = [told for each in names for told in incidents.resolve_app(connection, each, now_us)]
-            outbox.write(connection, [incident_fact(each) for each in told], now_us)
+            outbox.write(connection, [incident_fact(self.settings, each) for each in told], now_us)
 
     delete_model_monitoring_function = remove_model_monitoring_function
 

@@ -79,7 +79,8 @@ class Settings:
     private: str = setting(
         "",
         "Columns that are shown nowhere: names or patterns with `*`, with commas between them. They are kept "
-        "and judged all the same; while there are any, no body of a dead letter is shown.",
+        "and judged all the same; while there are any, no body of a dead letter and no text of an error is "
+        "shown.",
     )
 
     events_stream: str = setting("events", "Name or URL of the stream of serving events.", section="Streams")

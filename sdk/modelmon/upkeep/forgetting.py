@@ -17,6 +17,7 @@ from modelmon.ledger.incident_schema import incident_events, incidents
 from modelmon.ledger.incidents import resolve_endpoint
 from modelmon.ledger.metadata import metadata
 from modelmon.ledger.schema import files, windows
+from modelmon.settings import Settings
 from modelmon.sql.database import Database
 from modelmon.sql.statements import CHUNK
 from modelmon.stores.artifacts import ArtifactFiles
@@ -49,6 +50,7 @@ def forget(
     kept: ArtifactFiles,
     endpoint_id: str,
     now_us: int,
+    settings: Settings,
 ) -> Forgotten:
     """Forget everything of an endpoint; whoever was told of an open incident is told that it is over.
 
@@ -66,7 +68,7 @@ def forget(
         with database.write() as connection:
             more = forget_some(connection)
         forgotten += more
-    while not _forget_record(database, endpoint_id, now_us):  # batches were applied meanwhile
+    while not _forget_record(database, settings, endpoint_id, now_us):  # batches were applied meanwhile
         late = _delete_files(database, samples, endpoint_id)
         forget_artifacts(database, kept, endpoint_id)
         number, rows = number + late[0], rows + late[1]
@@ -85,7 +87,7 @@ def _delete_files(database: Database, samples: SampleStore, endpoint_id: str) ->
         number, rows = number + len(found), rows + sum(found.values())
 
 
-def _forget_record(database: Database, endpoint_id: str, now_us: int) -> bool:
+def _forget_record(database: Database, settings: Settings, endpoint_id: str, now_us: int) -> bool:
     """All that is left in the ledger, its name included; not while a file of it is listed,
     of samples or kept by an app."""
     with database.write() as connection:
@@ -94,7 +96,7 @@ def _forget_record(database: Database, endpoint_id: str, now_us: int) -> bool:
             return False
         if has_artifacts(connection, endpoint_id):
             return False
-        facts = [incident_fact(each) for each in resolve_endpoint(connection, endpoint_id, now_us)]
+        facts = [incident_fact(settings, each) for each in resolve_endpoint(connection, endpoint_id, now_us)]
         if (known := endpoints.get(connection, endpoint_id)) is not None:
             facts.append(endpoint_fact(outbox.ENDPOINT_REMOVED, known))
         mine = select(incidents.c.incident_id).where(incidents.c.endpoint_id == endpoint_id)

@@ -12,6 +12,7 @@ from modelmon.errors import ConfigError
 from modelmon.incidents import APP_FAILED, RESULT_STATUS, IncidentState, event_kind, severity
 from modelmon.ledger.incident_schema import incidents
 from modelmon.model import ResultKindApp, to_us
+from modelmon.settings import Settings
 from modelmon.views.endpoint_filters import check_known
 from modelmon.views.incidents import Incident, as_shown, joined
 
@@ -57,13 +58,15 @@ class ActivationQuery:
             raise ConfigError(f"page: must be from 1 to 1000, got {self.page}; page-token goes further")
 
 
-def read_activations(connection: Connection, query: ActivationQuery) -> tuple[Sequence[Incident], int | None]:
+def read_activations(
+    connection: Connection, settings: Settings, query: ActivationQuery
+) -> tuple[Sequence[Incident], int | None]:
     """Some of what was raised, and the number before which the next page begins; None: there is none."""
     chosen = joined().where(incidents.c.state != IncidentState.PENDING.value, *_conditions(query))
     chosen = chosen.order_by(incidents.c.incident_id.desc()).limit(query.limit + 1)
     if query.before is None:
         chosen = chosen.offset((query.page - 1) * query.limit)
-    found = [as_shown(row) for row in connection.execute(chosen)]
+    found = [as_shown(settings, row) for row in connection.execute(chosen)]
     page, more = found[: query.limit], len(found) > query.limit
     return page, page[-1].incident_id if more else None
 

@@ -13,8 +13,8 @@ from modelmon.errors import ConfigError
 from modelmon.ledger import dead_letters, endpoints
 from modelmon.ledger.dead_letters import ALL, Chosen
 from modelmon.model import DeadLetter
+from modelmon.private_columns import shown_body, shown_reason
 from modelmon.settings import Settings
-from modelmon.views.private import shown_body
 
 PAGE = 100
 
@@ -86,10 +86,11 @@ def letter_id(letter: DeadLetter) -> str:
     return f"{letter.stream_id[:8]}.{letter.partition}.{letter.offset}.{letter.item}"
 
 
-def told(letter: DeadLetter) -> str:
+def told(settings: Settings, letter: DeadLetter) -> str:
     """Its reason; of what stands for several, how many."""
     stands_for_many = letter.offset < 0
-    return f"{letter.not_kept:,} {letter.reason}" if stands_for_many else letter.reason
+    reason = shown_reason(settings, letter.reason)
+    return f"{letter.not_kept:,} {reason}" if stands_for_many else reason
 
 
 def shown_letters(
@@ -104,6 +105,7 @@ def shown_letters(
 def _shown(letter: DeadLetter, endpoint_name: str, settings: Settings) -> ShownLetter:
     return ShownLetter(
         letter_id(letter), letter.stream, letter.stream_id, letter.partition, letter.offset, letter.item,
-        letter.endpoint_id, endpoint_name, letter.field, told(letter), letter.created, letter.resent,
+        letter.endpoint_id, endpoint_name, shown_reason(settings, letter.field),
+        told(settings, letter), letter.created, letter.resent,
         letter.not_kept, shown_body(settings, letter.body.decode(errors="backslashreplace")),
     )  # fmt: skip

@@ -14,10 +14,10 @@ from modelmon.ledger import registry
 from modelmon.ledger.schema import endpoint_apps, endpoints, traffic, windows
 from modelmon.ledger.window_ledger import project_period
 from modelmon.model import MINUTE_US, from_us
+from modelmon.private_columns import private_patterns, shown_error, shown_extra
 from modelmon.settings import Settings
 from modelmon.views.incidents import Alarm, open_alarms
 from modelmon.views.next_window import NextWindow
-from modelmon.views.private import private_patterns, shown_extra
 from modelmon.views.selection import of_endpoints
 from modelmon.views.verdicts import (
     NO_DATA,
@@ -120,6 +120,7 @@ def read_facts(
         verdicts = {each: _shown(looking.settings, some) for each, some in verdicts.items()}
     return [
         _facts(
+            looking.settings,
             row,
             apps.of(row.endpoint_id),
             row.endpoint_id in silent,
@@ -141,6 +142,7 @@ def _shown(settings: Settings, found: Sequence[AnyVerdict]) -> list[AnyVerdict]:
 
 
 def _facts(
+    settings: Settings,
     row: Row[Any],
     apps: Sequence[AppStanding],
     silent: bool,
@@ -154,8 +156,8 @@ def _facts(
         row.endpoint_id, row.name or row.endpoint_id, row.function_name or "", row.model_uri or "",
         row.created_us,
         Counts(*(getattr(row, name) or 0 for name in COUNTS)), row.first_request_us, row.last_request_us,
-        row.last_error or "", row.last_error_us, frozenset(states), apps, verdicts, alarms,
-        mode=row.mode or "", labels=row.labels or "{}", deleting_us=row.deleting_us,
+        shown_error(settings, row.last_error or ""), row.last_error_us, frozenset(states), apps,
+        verdicts, alarms, mode=row.mode or "", labels=row.labels or "{}", deleting_us=row.deleting_us,
     )  # fmt: skip
 
 
@@ -200,7 +202,7 @@ class _Apps:
         ]
         self._standing: defaultdict[str, list[AppStanding]] = defaultdict(list)
         for row in rows:
-            self._standing[row.endpoint_id].append(_standing(row, settings.app_min_rows))
+            self._standing[row.endpoint_id].append(_standing(row, settings))
         newest_us = {(row.endpoint_id, row.application_name): row.newest_us for row in rows}
         self.belief = Belief(
             looking.now_us, round(settings.grace_seconds * 1e6), settings.app_min_rows, minutes * MINUTE_US,
@@ -238,9 +240,10 @@ def _newest_windows() -> Select[Any]:
     )  # fmt: skip
 
 
-def _standing(row: Row[Any], min_rows: int) -> AppStanding:
+def _standing(row: Row[Any], settings: Settings) -> AppStanding:
     analyzed = None if row.analyzed_us is None else from_us(row.analyzed_us)
-    return AppStanding(row.application_name, analyzed, tuple(sorted(_states(row, min_rows))), row.error)
+    states = tuple(sorted(_states(row, settings.app_min_rows)))
+    return AppStanding(row.application_name, analyzed, states, shown_error(settings, row.error))
 
 
 def _states(window: Row[Any], min_rows: int) -> set[str]:

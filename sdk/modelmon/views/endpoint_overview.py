@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from modelmon.ledger import endpoints
 from modelmon.model import Endpoint
+from modelmon.private_columns import is_private
 from modelmon.settings import Settings
 from modelmon.sql.database import Database
 from modelmon.stores.series.base import SeriesStore
@@ -19,8 +20,7 @@ from modelmon.views.deployments import Deployment, read_deployments
 from modelmon.views.endpoint_facts import Looking
 from modelmon.views.features import FeatureView, read_features
 from modelmon.views.incident_lists import ended_incidents, open_incidents
-from modelmon.views.incidents import Incident, shown
-from modelmon.views.private import is_private
+from modelmon.views.incidents import Incident
 from modelmon.views.same_onset import SameOnset, read_same_onset
 from modelmon.views.schema_changes import SchemaChange, read_schema_changes
 from modelmon.views.traffic import TrafficBucket, read_traffic_buckets
@@ -61,15 +61,15 @@ def read_endpoint_overview(
         worst = _worst(connection, settings, endpoint_id, record)
         changes = read_schema_changes(connection, settings, endpoint_id)
         incidents = [
-            *open_incidents(connection, [endpoint_id], limit=INCIDENTS),
-            *ended_incidents(connection, [endpoint_id], limit=INCIDENTS),
+            *open_incidents(connection, settings, [endpoint_id], limit=INCIDENTS),
+            *ended_incidents(connection, settings, [endpoint_id], limit=INCIDENTS),
         ]
         together = _together(connection, cards)
         deployments = read_deployments(connection, endpoint_id, start, end)
     traffic = read_traffic_buckets(database, series, endpoint_id, start, end, BUCKETS)
     return EndpointOverview(
         cards, worst, together, traffic, record, _rows(record.feature_stats if record else {}), changes,
-        tuple(shown(settings, incidents)), deployments,
+        tuple(incidents), deployments,
     )  # fmt: skip
 
 

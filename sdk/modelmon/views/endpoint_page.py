@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from modelmon.ledger import endpoints, registry
 from modelmon.model import WindowKey, from_us, to_us
+from modelmon.private_columns import is_private
 from modelmon.settings import Settings
 from modelmon.sql.database import Database
 from modelmon.stores.series.acknowledged_points import read_windows
@@ -17,8 +18,7 @@ from modelmon.views.endpoints import EndpointSummary, find_endpoint
 from modelmon.views.features import FeatureView, read_features
 from modelmon.views.history import Line, lines_of
 from modelmon.views.incident_lists import ended_incidents, open_incidents
-from modelmon.views.incidents import Incident, shown
-from modelmon.views.private import is_private
+from modelmon.views.incidents import Incident
 from modelmon.views.traffic import TrafficBucket, read_traffic_buckets
 from modelmon.views.windows import WindowView, list_windows
 
@@ -63,13 +63,13 @@ def read_endpoint(
             if not is_private(settings, each.feature)
         )
         ids = [endpoint_id]
-        incidents = (*open_incidents(connection, ids), *ended_incidents(connection, ids))
+        incidents = (*open_incidents(connection, settings, ids), *ended_incidents(connection, settings, ids))
     keys = [WindowKey(endpoint_id, each.application_name, to_us(each.start_infer_time)) for each in windows]
     windows.sort(key=lambda each: each.start_infer_time, reverse=True)
     return EndpointView(
         settings.project, from_us(now_us), summary,
         lines_of(read_windows(database, series, keys)), _traffic(database, series, summary, windows),
-        tuple(windows), features, tuple(shown(settings, incidents)),
+        tuple(windows), features, incidents,
     )  # fmt: skip
 
 

@@ -10,6 +10,8 @@ from sqlalchemy import ColumnElement, Connection, exists, select
 
 from modelmon.ledger.schema import endpoints, erasures
 from modelmon.model import from_us
+from modelmon.private_columns import PRIVATE, is_private
+from modelmon.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class ShownErasure:
     run_again: bool = False
 
 
-def newest_erasures(connection: Connection, limit: int) -> list[ShownErasure]:
+def newest_erasures(connection: Connection, settings: Settings, limit: int) -> list[ShownErasure]:
     """The newest runs, at most `limit`, the newest first."""
     same = endpoints.c.endpoint_id == erasures.c.endpoint_id
     query = select(erasures, endpoints.c.name, _run_again()).select_from(erasures.outerjoin(endpoints, same))
@@ -38,7 +40,9 @@ def newest_erasures(connection: Connection, limit: int) -> list[ShownErasure]:
         ShownErasure(
             row.endpoint_id,
             row.name or "",
-            tuple(msgspec.json.decode(row.columns)),
+            tuple(
+                PRIVATE if is_private(settings, each) else each for each in msgspec.json.decode(row.columns)
+            ),
             row.rows,
             row.files,
             from_us(row.started_us),

@@ -12,6 +12,7 @@ from modelmon.errors import ConfigError
 from modelmon.ledger import registry
 from modelmon.ledger.schema import app_stats, endpoint_apps, windows
 from modelmon.model import ValuePoint, WindowFeatures, WindowKey, from_us, to_us
+from modelmon.private_columns import without_private
 from modelmon.settings import Settings
 from modelmon.sql.database import Database
 from modelmon.stores.series.acknowledged_points import read_feature_history, read_windows
@@ -19,7 +20,6 @@ from modelmon.stores.series.base import SeriesStore
 from modelmon.views.endpoint_facts import Looking
 from modelmon.views.endpoints import find_endpoint
 from modelmon.views.features import CURRENT
-from modelmon.views.private import without_private
 from modelmon.views.thresholds import Thresholds, thresholds_of
 from modelmon.views.window_features import WindowFeaturesView, read_window_features
 from modelmon.windows import DONE

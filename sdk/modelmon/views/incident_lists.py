@@ -18,6 +18,7 @@ from modelmon.errors import ConfigError
 from modelmon.incidents import IncidentState
 from modelmon.ledger.incident_schema import incidents
 from modelmon.model import to_us
+from modelmon.settings import Settings
 from modelmon.sql.statements import chunks
 from modelmon.views.incidents import MOST, Incident, as_shown, joined
 from modelmon.views.selection import of_endpoints
@@ -62,24 +63,28 @@ class IncidentPage:
     after: str
 
 
-def list_incidents(connection: Connection, query: IncidentQuery) -> IncidentPage:
+def list_incidents(connection: Connection, settings: Settings, query: IncidentQuery) -> IncidentPage:
     """What is open and then, unless `only_open`, what ended, the newest of both first."""
     number, place = _read_after(query.after)
     found, most = [], query.limit + 1
     if place is None:
-        found = open_incidents(connection, query.endpoint_ids, apps=query.apps, before=number, limit=most)
+        found = open_incidents(
+            connection, settings, query.endpoint_ids, apps=query.apps, before=number, limit=most
+        )
     if not query.only_open and len(found) < most:
         left = most - len(found)
-        found += ended_incidents(connection, query.endpoint_ids, apps=query.apps, before=place, limit=left)
+        found += ended_incidents(
+            connection, settings, query.endpoint_ids, apps=query.apps, before=place, limit=left
+        )
     after = _after(found[query.limit - 1]) if len(found) > query.limit else ""
     return IncidentPage(tuple(found[: query.limit]), after)
 
 
-def ended_page(connection: Connection, query: IncidentQuery) -> IncidentPage:
+def ended_page(connection: Connection, settings: Settings, query: IncidentQuery) -> IncidentPage:
     """As `list_incidents`, of those that ended alone."""
     _, place = _read_after(query.after)
     found = ended_incidents(
-        connection, query.endpoint_ids, apps=query.apps, before=place, limit=query.limit + 1
+        connection, settings, query.endpoint_ids, apps=query.apps, before=place, limit=query.limit + 1
     )
     after = _after(found[query.limit - 1]) if len(found) > query.limit else ""
     return IncidentPage(tuple(found[: query.limit]), after)
@@ -87,6 +92,7 @@ def ended_page(connection: Connection, query: IncidentQuery) -> IncidentPage:
 
 def open_incidents(
     connection: Connection,
+    settings: Settings,
     endpoint_ids: Collection[str] | None = None,
     *,
     apps: Collection[str] = (),
@@ -104,11 +110,12 @@ def open_incidents(
     parts = of_endpoints(query, incidents.c.endpoint_id, endpoint_ids)
     rows = [row for part in parts for row in connection.execute(part)]
     rows.sort(key=lambda row: row.incident_id, reverse=True)
-    return [as_shown(row) for row in rows[:limit]]
+    return [as_shown(settings, row) for row in rows[:limit]]
 
 
 def ended_incidents(
     connection: Connection,
+    settings: Settings,
     endpoint_ids: Collection[str] | None = None,
     *,
     apps: Collection[str] = (),
@@ -131,7 +138,7 @@ def ended_incidents(
         for row in connection.execute(joined().where(incidents.c.incident_id.in_(some)))
     ]
     rows.sort(key=lambda row: (row.last_us, row.incident_id), reverse=True)
-    return [as_shown(row) for row in rows]
+    return [as_shown(settings, row) for row in rows]
 
 
 _PLACE = incidents.c.last_us, incidents.c.incident_id

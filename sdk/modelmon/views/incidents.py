@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -14,8 +14,8 @@ from modelmon.incidents import APP_FAILED, IncidentKey, IncidentState, event_kin
 from modelmon.ledger.incident_schema import incident_events, incident_windows, incidents
 from modelmon.ledger.schema import endpoints
 from modelmon.model import from_us, to_us
+from modelmon.private_columns import shown_extra, without_private
 from modelmon.settings import Settings
-from modelmon.views.private import shown_extra
 from modelmon.views.results_in_words import extra_data, first_line, words
 from modelmon.views.selection import of_endpoints
 from modelmon.views.verdicts import PARTLY
@@ -145,7 +145,9 @@ def open_alarms(
     return found
 
 
-def history_of(connection: Connection, incident_id: int, limit: int = MOST) -> IncidentHistory | None:
+def history_of(
+    connection: Connection, settings: Settings, incident_id: int, limit: int = MOST
+) -> IncidentHistory | None:
     """One incident with its history; None when there is none of this number."""
     row = connection.execute(joined().where(incidents.c.incident_id == incident_id)).one_or_none()
     if row is None:
@@ -158,13 +160,15 @@ def history_of(connection: Connection, incident_id: int, limit: int = MOST) -> I
     )
     windows = _windows(row).order_by(incident_windows.c.start_us.desc()).limit(limit)
     return IncidentHistory(
-        as_shown(row),
+        as_shown(settings, row),
         tuple(map(_event, reversed(connection.execute(events).all()))),
-        tuple(map(_window, connection.execute(windows))),
+        tuple(_window(settings, each) for each in connection.execute(windows)),
     )
 
 
-def histograms_of(connection: Connection, incident_id: int, start: datetime) -> dict[str, Any]:
+def histograms_of(
+    connection: Connection, settings: Settings, incident_id: int, start: datetime
+) -> dict[str, Any]:
     """The statistics, by name, that are kept of one window of an incident; {} where none are. For the
     page of an incident, which draws what raised it."""
     row = connection.execute(joined().where(incidents.c.incident_id == incident_id)).one_or_none()
@@ -172,12 +176,8 @@ def histograms_of(connection: Connection, incident_id: int, start: datetime) -> 
         return {}
     query = _windows(row).where(incident_windows.c.start_us == to_us(start))
     found = connection.execute(query.with_only_columns(incident_windows.c.stats)).scalar_one_or_none()
-    return msgspec.json.decode(found) if found else {}
-
-
-def shown(settings: Settings, found: Iterable[Incident]) -> list[Incident]:
-    """As they may be shown: without the names and scores of private columns."""
-    return [replace(each, detail=shown_extra(settings, each.detail)) for each in found]
+    kept: dict[str, Any] = msgspec.json.decode(found) if found else {}
+    return {name: without_private(settings, each) for name, each in kept.items()}
 
 
 def joined() -> Select[Any]:
@@ -193,23 +193,23 @@ def _windows(row: Row[Any]) -> Select[Any]:
     )
 
 
-def as_shown(row: Row[Any]) -> Incident:
-    """An incident of a row of `joined`."""
+def as_shown(settings: Settings, row: Row[Any]) -> Incident:
+    """An incident of a row of `joined`, without the names and scores of private columns."""
     worst = 2 if row.detected or row.rule == APP_FAILED else 1
     return Incident(
         row.incident_id, row.rule, event_kind(row.rule, row.kind, worst), severity(worst), row.state,
         row.reason, STATUS[row.status], row.endpoint_id, row.name or row.endpoint_id, row.application_name,
-        row.result_name, row.value, row.detail, from_us(row.first_us), _moment(row.detected_us),
-        from_us(row.last_us), _moment(row.ended_us), row.windows, row.detected, from_us(row.raised_us),
-        from_us(row.changed_us), _moment(row.resolved_us),
+        row.result_name, row.value, shown_extra(settings, row.detail), from_us(row.first_us),
+        _moment(row.detected_us), from_us(row.last_us), _moment(row.ended_us), row.windows, row.detected,
+        from_us(row.raised_us), from_us(row.changed_us), _moment(row.resolved_us),
     )  # fmt: skip
 
 
-def _window(row: Row[Any]) -> IncidentWindow:
+def _window(settings: Settings, row: Row[Any]) -> IncidentWindow:
     said = "partial" if row.said == "partly" else row.said
     return IncidentWindow(
-        from_us(row.start_us), from_us(row.end_us), said, row.value, row.rows, row.revision, row.detail,
-        bool(row.stats),
+        from_us(row.start_us), from_us(row.end_us), said, row.value, row.rows, row.revision,
+        shown_extra(settings, row.detail), bool(row.stats),
     )  # fmt: skip
 
 

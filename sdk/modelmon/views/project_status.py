@@ -17,7 +17,7 @@ from modelmon.views.clock import ClockState, read_clock
 from modelmon.views.endpoint_facts import Looking
 from modelmon.views.endpoints import EndpointPage, EndpointQuery, EndpointSummary, list_endpoints
 from modelmon.views.incident_lists import ENDED, ended_incidents, open_incidents
-from modelmon.views.incidents import MOST, Incident, shown
+from modelmon.views.incidents import MOST, Incident
 from modelmon.views.lag import Lagging, PartitionLag, UnknownLag, read_lag
 from modelmon.views.results import Metric, Result, Values, newest_values, values_since
 
@@ -78,11 +78,11 @@ def project_status(
     with database.read() as connection:
         page = list_endpoints(connection, looking, query)
         judging = tuple(app.name for app in registry.active_apps(connection))
-        incidents, all_incidents = _incidents(connection, page, query, since_us)
-        incidents = tuple(shown(settings, incidents))
+        incidents, all_incidents = _incidents(connection, settings, page, query, since_us)
         letters = dead_letters.count(connection)
         clock = read_clock(connection, now_us)
-    found = _values(database, series, page.endpoints, since_us, query, values_after) if values else Values()
+    asked = since_us, query, values_after
+    found = _values(database, series, settings, page.endpoints, *asked) if values else Values()
     lag, unknown = read_lag(streams, settings)
     totals = Totals(page.total, page.matching, page.by_state, page.after, found.after, all_incidents)
     return ProjectStatus(
@@ -92,14 +92,18 @@ def project_status(
 
 
 def _incidents(
-    connection: Connection, page: EndpointPage, query: EndpointQuery | None, since_us: int | None
+    connection: Connection,
+    settings: Settings,
+    page: EndpointPage,
+    query: EndpointQuery | None,
+    since_us: int | None,
 ) -> tuple[tuple[Incident, ...], bool]:
     """Of the endpoints of the page, and whether those are all."""
     ids = [each.endpoint_id for each in page.endpoints]
     apps = query.apps if query else ()
-    still = open_incidents(connection, ids, apps=apps, limit=MOST + 1)
+    still = open_incidents(connection, settings, ids, apps=apps, limit=MOST + 1)
     most = ENDED if since_us is None else MOST
-    ended = ended_incidents(connection, ids, apps=apps, since_us=since_us, limit=most + 1)
+    ended = ended_incidents(connection, settings, ids, apps=apps, since_us=since_us, limit=most + 1)
     complete = len(still) <= MOST and (since_us is None or len(ended) <= most)
     return (*still[:MOST], *ended[:most]), complete
 
@@ -107,6 +111,7 @@ def _incidents(
 def _values(
     database: Database,
     series: SeriesStore,
+    settings: Settings,
     shown: Sequence[EndpointSummary],
     since_us: int | None,
     query: EndpointQuery | None,
@@ -114,5 +119,5 @@ def _values(
 ) -> Values:
     apps = frozenset(query.apps) if query else frozenset()
     if since_us is None:
-        return newest_values(database, series, shown, apps)
-    return values_since(database, series, shown, since_us, apps, after)
+        return newest_values(database, series, settings, shown, apps)
+    return values_since(database, series, settings, shown, since_us, apps, after)

@@ -8,6 +8,8 @@ from datetime import datetime
 
 from modelmon.errors import ConfigError
 from modelmon.model import ValuePoint, WindowKey, from_us
+from modelmon.private_columns import shown_extra
+from modelmon.settings import Settings
 from modelmon.sql.database import Database
 from modelmon.stores.series.acknowledged_points import read_values, read_windows
 from modelmon.stores.series.base import SeriesStore
@@ -64,6 +66,7 @@ class Values:
 def newest_values(
     database: Database,
     series: SeriesStore,
+    settings: Settings,
     shown: Sequence[EndpointSummary],
     app_names: Collection[str] = (),
     newest: int | None = None,
@@ -73,12 +76,13 @@ def newest_values(
     with database.read() as connection:
         found = newest_done(connection, [each.endpoint_id for each in shown], newest or NEWEST)
     keys = [each.key for each in found if not app_names or each.key.application_name in app_names]
-    return _split(read_windows(database, series, keys), shown)
+    return _split(settings, read_windows(database, series, keys), shown)
 
 
 def values_since(
     database: Database,
     series: SeriesStore,
+    settings: Settings,
     shown: Sequence[EndpointSummary],
     since_us: int,
     app_names: Collection[str] = (),
@@ -89,7 +93,7 @@ def values_since(
     ids = [each.endpoint_id for each in shown]
     page = read_values(database, series, ids, since_us, _FAR_US, limit=WINDOWS, after=_read_place(after))
     points = [point for point in page.points if not app_names or point.application_name in app_names]
-    return _split(points, shown, "/".join(map(str, page.after or ())))
+    return _split(settings, points, shown, "/".join(map(str, page.after or ())))
 
 
 def _read_place(after: str) -> WindowKey | None:
@@ -103,7 +107,9 @@ def _read_place(after: str) -> WindowKey | None:
     return WindowKey(endpoint_id, app, int(start))
 
 
-def _split(points: Iterable[ValuePoint], shown: Sequence[EndpointSummary], after: str = "") -> Values:
+def _split(
+    settings: Settings, points: Iterable[ValuePoint], shown: Sequence[EndpointSummary], after: str = ""
+) -> Values:
     names = {each.endpoint_id: each.endpoint_name for each in shown}
     believed = {
         (each.endpoint_id, verdict.application_name, verdict.start_infer_time, verdict.result_name)
@@ -113,21 +119,25 @@ def _split(points: Iterable[ValuePoint], shown: Sequence[EndpointSummary], after
     }
     points = list(points)
     return Values(
-        tuple(_result(point, names, believed) for point in points if point.kind is not None),
+        tuple(_result(settings, point, names, believed) for point in points if point.kind is not None),
         tuple(_metric(point, names) for point in points if point.kind is None),
         after,
     )
 
 
 def _result(
-    point: ValuePoint, names: Mapping[str, str], believed: Collection[tuple[str, str, datetime, str]]
+    settings: Settings,
+    point: ValuePoint,
+    names: Mapping[str, str],
+    believed: Collection[tuple[str, str, datetime, str]],
 ) -> Result:
     assert point.kind is not None, "a metric is none"
     start, status = from_us(point.start_us), -1 if point.status is None else point.status
     key = (point.endpoint_id, point.application_name, start, point.name)
     return Result(
         point.endpoint_id, names[point.endpoint_id], point.application_name, start, from_us(point.end_us),
-        point.revision, point.name, point.value, point.kind, status, point.extra_data, key not in believed,
+        point.revision, point.name, point.value, point.kind, status,
+        shown_extra(settings, point.extra_data), key not in believed,
     )  # fmt: skip
 
 

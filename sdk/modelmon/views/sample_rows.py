@@ -11,13 +11,13 @@ from modelmon.column_names import TIMESTAMP
 from modelmon.errors import ConfigError, no_such
 from modelmon.ledger import endpoints
 from modelmon.model import Endpoint, to_us
+from modelmon.private_columns import is_private
 from modelmon.settings import Settings
 from modelmon.sql.database import Database
 from modelmon.stores.samples import open_samples
 from modelmon.views.csv_text import csv_text
 from modelmon.views.endpoint_facts import Looking
 from modelmon.views.endpoints import find_endpoint
-from modelmon.views.private import is_private
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,8 +10,8 @@ from sqlalchemy import Connection, select
 from modelmon.column_names import original_name
 from modelmon.ledger.schema import schema_changes
 from modelmon.model import from_us
+from modelmon.private_columns import is_private
 from modelmon.settings import Settings
-from modelmon.views.private import is_private
 
 MOST = 50
 

@@ -13,6 +13,7 @@ from modelmon.errors import ConfigError, no_such
 from modelmon.ledger import endpoints, registry
 from modelmon.ledger.schema import windows
 from modelmon.model import Endpoint, FeatureNumbers, WindowFeatures, from_us, to_us
+from modelmon.private_columns import is_private, without_private
 from modelmon.settings import Settings
 from modelmon.sql.database import Database
 from modelmon.stores.samples import open_samples
@@ -22,7 +23,6 @@ from modelmon.views.endpoint_facts import Looking
 from modelmon.views.endpoints import find_endpoint
 from modelmon.views.features import FeatureView, reported_stats
 from modelmon.views.history import Line, Point
-from modelmon.views.private import is_private, without_private
 from modelmon.views.windows import WindowView, list_windows, window_of
 
 Stats = Mapping[str, Any]

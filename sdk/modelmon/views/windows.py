@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, select
 
 from modelmon.ledger.schema import windows
 from modelmon.model import from_us, to_us
+from modelmon.private_columns import shown_error
 from modelmon.settings import Settings
 from modelmon.views.verdicts import states_of_rows
 from modelmon.windows import DONE, WindowState, has_tries_left, state_of
@@ -91,5 +92,5 @@ def window_of(row: Row[Any], settings: Settings) -> WindowView:
     beside = states_of_rows(row.rows, row.incomplete, settings.app_min_rows) if is_done else set()
     return WindowView(
         row.application_name, from_us(row.start_us), from_us(row.end_us), state, tuple(sorted(beside)),
-        row.rows, row.late, row.answered, row.error,
+        row.rows, row.late, row.answered, shown_error(settings, row.error),
     )  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from modelmon.api.asked import Asked
@@ -10,8 +9,7 @@ from modelmon.api.problems import Problem
 from modelmon.api.rest.paging import Paged
 from modelmon.api.routes import Route
 from modelmon.views.incident_lists import IncidentPage, IncidentQuery, list_incidents
-from modelmon.views.incidents import Incident, IncidentEvent, IncidentHistory, history_of
-from modelmon.views.private import shown_extra
+from modelmon.views.incidents import IncidentEvent, IncidentHistory, history_of
 
 BASE = "/api/v1/projects/{project}/incidents"
 LARGEST = 2**63 - 1
@@ -30,14 +28,11 @@ def incidents(asked: Asked, wanted: IncidentsListed) -> IncidentPage:
         wanted.endpoint or None, wanted.app, wanted.only_open, wanted.page_size, wanted.page_token
     )
     with asked.database.read() as connection:
-        page = list_incidents(connection, query)
-    return IncidentPage(tuple(_shown(asked, each) for each in page.incidents), page.after)
+        return list_incidents(connection, asked.settings, query)
 
 
 def one(asked: Asked, parameters: Any) -> IncidentHistory:
-    found = _found(asked)
-    windows = tuple(replace(each, detail=shown_extra(asked.settings, each.detail)) for each in found.windows)
-    return IncidentHistory(_shown(asked, found.incident), found.events, windows)
+    return _found(asked)
 
 
 def events(asked: Asked, parameters: Any) -> tuple[IncidentEvent, ...]:
@@ -47,7 +42,7 @@ def events(asked: Asked, parameters: Any) -> tuple[IncidentEvent, ...]:
 def _found(asked: Asked) -> IncidentHistory:
     number = incident_number(asked.path["id"])
     with asked.database.read() as connection:
-        found = None if number is None else history_of(connection, number)
+        found = None if number is None else history_of(connection, asked.settings, number)
     if found is None:
         raise Problem(404, f"there is no incident with the number {asked.path['id']!r}", "id")
     return found
@@ -57,10 +52,6 @@ def incident_number(text: str) -> int | None:
     """The number that a text is; None of one that no incident can have."""
     is_one = text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= LARGEST
     return int(text) if is_one else None
-
-
-def _shown(asked: Asked, found: Incident) -> Incident:
-    return replace(found, detail=shown_extra(asked.settings, found.detail))
 
 
 ROUTES = (

@@ -106,7 +106,9 @@ def send_again(asked: Asked, parameters: object) -> Resent:
     for letter in letters:
         if letter.not_kept:
             mend = "`modelmon deadletters resend` takes it with --body"
-            raise Problem(409, f"{letter_id(letter)} is not kept whole: {told(letter)}; {mend}", "ids")
+            raise Problem(
+                409, f"{letter_id(letter)} is not kept whole: {told(asked.settings, letter)}; {mend}", "ids"
+            )
     resend(asked.settings, asked.database, letters, asked.now_us)
     return Resent(ids)
 

@@ -61,7 +61,7 @@ def resend_letter(asked: Asked, parameters: NoParameters) -> Response:
         letter = find_dead_letter(connection, asked.path["letter"])
     if letter.not_kept:
         mend = "`modelmon deadletters resend` takes it with --body"
-        raise Problem(409, f"{letter_id(letter)} is not kept whole: {told(letter)}; {mend}")
+        raise Problem(409, f"{letter_id(letter)} is not kept whole: {told(asked.settings, letter)}; {mend}")
     resend(asked.settings, asked.database, [letter], asked.now_us)
     return RedirectResponse(f"{address(asked, 'functions')}#dead-letters", 303)
 

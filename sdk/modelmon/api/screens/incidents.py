@@ -18,7 +18,6 @@ from modelmon.charts.markup import Svg
 from modelmon.views.endpoints import find_endpoint
 from modelmon.views.incident_lists import IncidentPage, IncidentQuery, ended_page, list_incidents
 from modelmon.views.incidents import IncidentHistory, IncidentWindow, history_of
-from modelmon.views.incidents import shown as without_private
 
 PAGE = 100
 WINDOWS = 400
@@ -56,10 +55,10 @@ def incident(asked: Asked, ranged: Ranged) -> Page:
     number = asked.path["number"]
     with asked.database.read() as connection:
         frame = frame_of(connection, asked, "incidents", ranged)
-        history = history_of(connection, int(number), WINDOWS) if number.isdigit() else None
+        history = history_of(connection, asked.settings, int(number), WINDOWS) if number.isdigit() else None
     if history is None:
         raise Problem(404, f"there is no incident {number!r}; the list shows which there are")
-    (found,) = without_private(asked.settings, [history.incident])
+    found = history.incident
     values = {
         "frame": frame, "incident": found, "history": history, "chart": _chart(history),
         "endpoint": address(asked, "endpoints", found.endpoint_id),
@@ -74,8 +73,8 @@ def _page(connection: Connection, asked: Asked, shown: IncidentsShown) -> Incide
     known = find_endpoint(connection, asked.looking, shown.endpoint) if shown.endpoint else None
     ids = [known.endpoint_id] if known else None
     query = IncidentQuery(ids, shown.app, only_open=shown.show == "open", limit=PAGE, after=shown.after)
-    page = list_incidents(connection, query) if query.only_open else ended_page(connection, query)
-    return IncidentPage(tuple(without_private(asked.settings, page.incidents)), page.after)
+    read = list_incidents if query.only_open else ended_page
+    return read(connection, asked.settings, query)
 
 
 def _chart(history: IncidentHistory) -> Svg | None:

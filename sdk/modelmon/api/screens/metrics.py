@@ -18,7 +18,6 @@ from modelmon.pages.metric_boxes import Box, Happenings, box_of
 from modelmon.views.deployments import read_deployments
 from modelmon.views.endpoint_calls import Calls, read_calls
 from modelmon.views.incident_lists import ended_incidents, open_incidents
-from modelmon.views.incidents import shown
 from modelmon.views.metric_lines import MetricName, read_metric_lines, read_metric_names
 from modelmon.views.window_spans import read_window_spans
 
@@ -86,14 +85,14 @@ def _happenings(asked: Asked, of: OfEndpoint, apps: Sequence[str]) -> Happenings
             for each in read_window_spans(connection, asked.settings, endpoint_id, app, span.start, span.end)
         ]  # fmt: skip
         incidents = [
-            *open_incidents(connection, [endpoint_id]),
-            *ended_incidents(connection, [endpoint_id], since_us=to_us(span.start)),
+            *open_incidents(connection, asked.settings, [endpoint_id]),
+            *ended_incidents(connection, asked.settings, [endpoint_id], since_us=to_us(span.start)),
         ]
         deployments = read_deployments(connection, endpoint_id, span.start, span.end)
     return Happenings(
         span.start,
         span.end,
-        shown(asked.settings, (each for each in incidents if each.first < span.end)),
+        [each for each in incidents if each.first < span.end],
         spans,
         deployments,
     )

@@ -11,10 +11,10 @@ from typing import Any
 from sqlalchemy import Row
 
 from modelmon.incidents import IncidentState
-from modelmon.ledger.dead_letters import Limits
 from modelmon.ledger.incidents import Told
 from modelmon.ledger.records import open_records
 from modelmon.model import Message, from_us, wall_clock_us
+from modelmon.private_columns import shown_extra
 from modelmon.settings import Settings
 from modelmon.sql.database import Database
 from modelmon.stages.writer.incoming import read_messages
@@ -123,16 +123,14 @@ class Writer:
             told = await when_available(
                 lambda: self._apply(messages), self._settings, "the records and the series"
             )
-            _announce(told)
+            _announce(self._settings, told)
             for partition, offset in _last_offsets(messages).items():
                 await self._acknowledge(partition, offset)
 
     def _apply(self, messages: Sequence[Message]) -> list[Told]:
         now_us = self._clock()
         reading = read_messages(messages, self._settings.writer_stream, self._stream_id, now_us)
-        attempts, min_rows = self._settings.app_attempts, self._settings.app_min_rows
-        limits = Limits.of(self._settings)
-        return write(self._database, self._series, reading, now_us, attempts, min_rows, limits)
+        return write(self._database, self._series, reading, now_us, self._settings)
 
     def _raise_failure(self) -> None:
         if self._timer is not None and self._timer.done() and not self._timer.cancelled():
@@ -147,7 +145,7 @@ def _last_offsets(messages: Sequence[Message]) -> dict[int, int]:
     return {message.partition: message.offset for message in messages}
 
 
-def _announce(told: Sequence[Told]) -> None:
+def _announce(settings: Settings, told: Sequence[Told]) -> None:
     """One line an event; those that the person at the terminal should read are warnings."""
     for each in told:
         row, after = each.incident, each.event.after
@@ -157,16 +155,16 @@ def _announce(told: Sequence[Told]) -> None:
             logging.WARNING if is_worse else logging.INFO,
             "incident %d %s: %s (%s): %s, app %s, window %s to %s: %s",
             row.incident_id, after.value, each.kind, each.severity, each.endpoint_name, row.application_name,
-            from_us(start_us), from_us(end_us), _found(row),
+            from_us(start_us), from_us(end_us), _found(row, shown_extra(settings, row.detail)),
             extra={"with": {"incident": row.incident_id}},
         )  # fmt: skip
 
 
-def _found(row: Row[Any]) -> str:
+def _found(row: Row[Any], detail: str) -> str:
     """The value in its worst window, what it is about, where the app has said so, and whether that window is
     a partial one; or the error."""
     if row.value is None:
-        return str(row.detail)
-    said = extra_data(row.detail)
+        return detail
+    said = extra_data(detail)
     about = [*filter(None, [said.get("feature"), PARTLY if said.get("state") == PARTLY else ""])]
     return f"{row.result_name} = {row.value:.3g}" + (f" ({', '.join(about)})" if about else "")

@@ -10,6 +10,7 @@ from modelmon.ledger import answers, dead_letters, endpoints, outbox
 from modelmon.ledger.endpoint_apps import count_again
 from modelmon.ledger.facts import incident_fact
 from modelmon.ledger.incidents import Told
+from modelmon.settings import Settings
 from modelmon.sql.database import Database
 from modelmon.stages.writer.incoming import Reading, registered_only
 from modelmon.stores.series.base import SeriesStore
@@ -20,12 +21,9 @@ def write(
     series: SeriesStore,
     reading: Reading,
     now_us: int,
-    attempts: int,
-    min_rows: int,
-    limits: dead_letters.Limits = dead_letters.DEFAULT,
+    settings: Settings,
 ) -> list[Told]:
-    """Write what was read; returns what there is to tell of incidents, which the outbox has then. An app may
-    try a window `attempts` times; below `min_rows` its verdict stands on too few.
+    """Write what was read; returns what there is to tell of incidents, which the outbox has then.
 
     Whoever reads the series asks the ledger which revision of a window counts: what is written here of a
     lower one, or by a writer that slept and was replaced, is never shown. Raises UnavailableError; then some
@@ -37,11 +35,12 @@ def write(
     series.write_features([report.window_features for report in reading.reports if report.features])
     with database.write() as connection:
         reading = _registered_only(connection, reading, now_us)  # who is forgotten now waits for us
-        dead_letters.keep(connection, reading.letters, limits)
+        dead_letters.keep(connection, reading.letters, dead_letters.Limits.of(settings))
         in_order = sorted(reading.reports, key=attrgetter("key"))  # as others do who lock several windows
+        attempts = settings.app_attempts
         told = [each for report in in_order for each in answers.apply(connection, report, now_us, attempts)]
-        count_again(connection, {report.key for report in reading.reports}, min_rows)
-        outbox.write(connection, [incident_fact(each) for each in told], now_us)
+        count_again(connection, {report.key for report in reading.reports}, settings.app_min_rows)
+        outbox.write(connection, [incident_fact(settings, each) for each in told], now_us)
     return told
 
 

@@ -19,7 +19,7 @@ from modelmon.views.activations import (
     entity_of,
     read_activations,
 )
-from modelmon.views.incidents import Incident, history_of, shown
+from modelmon.views.incidents import Incident, history_of
 
 BASE = "/api/v1/projects/{project}/alert-activations"
 
@@ -64,7 +64,7 @@ def listed(asked: Asked, wanted: Activated) -> dict[str, Any]:
         wanted.event_kind, wanted.page_size, _before(wanted.page_token), wanted.page, asked.settings.project,
     )  # fmt: skip
     with asked.database.read() as connection:
-        found, before = read_activations(connection, query)
+        found, before = read_activations(connection, asked.settings, query)
     token = None if before is None else str(before)
     pages = {"page": wanted.page, "page-size": wanted.page_size, "page-token": token}
     return {"activations": [_activation(asked, each) for each in found], "pagination": pages}
@@ -73,7 +73,7 @@ def listed(asked: Asked, wanted: Activated) -> dict[str, Any]:
 def one(asked: Asked, parameters: Any) -> Activation:
     number = incident_number(asked.path["id"])
     with asked.database.read() as connection:
-        known = None if number is None else history_of(connection, number, limit=1)
+        known = None if number is None else history_of(connection, asked.settings, number, limit=1)
     if known is None:
         raise Problem(404, f"there is no alert with the number {asked.path['id']!r}", "id")
     return _activation(asked, known.incident)
@@ -88,7 +88,6 @@ def _before(token: str) -> int | None:
 
 
 def _activation(asked: Asked, found: Incident) -> Activation:
-    (found,) = shown(asked.settings, [found])
     kind, name = entity_of(asked.settings.project, found)
     return Activation(
         found.incident_id, activation_name(found), asked.settings.project, found.severity, found.raised,

@@ -19,9 +19,9 @@ from modelmon.api.rest.mlrun.endpoints import BASE
 from modelmon.api.rest.mlrun.metrics import INFRA_APP, INVOCATIONS
 from modelmon.api.routes import Route
 from modelmon.model import ValuePoint, from_us, to_us
+from modelmon.private_columns import shown_extra
 from modelmon.settings import Settings
 from modelmon.stores.series.acknowledged_points import read_all_values
-from modelmon.views.private import shown_extra
 from modelmon.views.traffic import read_traffic_buckets
 
 MOST_NAMES, MOST_VALUES = 100, 50_000

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from modelmon.model import Endpoint
+from modelmon.private_columns import is_private
 from modelmon.settings import Settings
 from modelmon.views.endpoints import EndpointSummary
-from modelmon.views.private import is_private
 
 MODES = {"real_time": 0, "batch": 1, "batch_legacy": 2}
 Stats = Mapping[str, Any]

@@ -11,9 +11,9 @@ from sqlalchemy import Connection
 from modelmon.api.asked import Asked
 from modelmon.api.rest.mlrun.shapes import ModelEndpoint
 from modelmon.model import DAY_US, Endpoint
+from modelmon.private_columns import without_private
 from modelmon.stores.series.acknowledged_points import read_traffic
 from modelmon.views.features import CURRENT, MEASURES, newest_stats
-from modelmon.views.private import without_private
 
 
 def mean_latencies_us(asked: Asked, endpoint_ids: Collection[str]) -> dict[str, float]:
