@@ -20,8 +20,8 @@ from modelmon.api.routes import Kind, Route
 from modelmon.errors import ConfigError, no_such
 from modelmon.model_monitoring.logged_models import ModelArtifact, model_keys, read_model
 from modelmon.model_monitoring.model_files import ModelFiles
+from modelmon.private_columns import is_private
 from modelmon.settings import Settings
-from modelmon.views.private import is_private
 
 BASE = "/api/v1/projects/{project}/models"
 
