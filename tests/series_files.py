@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from modelmon.sql.database import Database
-from modelmon.stores.series.schema import SCHEMA
+from modelmon.stores.series.migrations import SCHEMA
 from modelmon.stores.series.sql import SqlSeries
 
 Kind = TypeVar("Kind", bound=SqlSeries)

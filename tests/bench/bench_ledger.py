@@ -19,7 +19,7 @@ from modelmon.ledger import batches
 from modelmon.ledger.records import records_at
 from modelmon.model import BatchRange, SampleFile, TrafficPoint
 from modelmon.sql.database import Database
-from modelmon.stores.series.schema import SCHEMA
+from modelmon.stores.series.migrations import SCHEMA
 from modelmon.stores.series.sql import SqlSeries
 from tests.services import postgres
 

@@ -19,7 +19,7 @@ from modelmon.stores.base import SampleStore
 from modelmon.stores.samples import ParquetSamples
 from modelmon.stores.series import memory
 from modelmon.stores.series.base import SeriesStore
-from modelmon.stores.series.schema import SCHEMA
+from modelmon.stores.series.migrations import SCHEMA
 from modelmon.stores.series.sql import SqlSeries
 from series_files import series_in
 from services.mariadb import NEEDS_MARIADB, shared_mariadb

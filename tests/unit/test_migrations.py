@@ -17,12 +17,13 @@ from sqlalchemy import Connection, Index, MetaData, Table, create_engine, inspec
 
 from modelmon.ledger import answers
 from modelmon.ledger.migrations import SCHEMA as RECORDS_SCHEMA
-from modelmon.ledger.records import records_at
+from modelmon.ledger.records import open_records, records_at
 from modelmon.ledger.reports import Report
 from modelmon.model import Answer, ValuePoint, WindowKey
 from modelmon.settings import Settings
 from modelmon.sql.database import Database
-from modelmon.stores.series.schema import SCHEMA as SERIES_SCHEMA
+from modelmon.stores.series import open_series
+from modelmon.stores.series.migrations import SCHEMA as SERIES_SCHEMA
 from modelmon.views.incident_lists import ended_incidents, open_incidents
 from modelmon.views.incidents import history_of
 from services.mariadb import NEEDS_MARIADB, shared_mariadb
@@ -68,9 +69,10 @@ DATABASES = [sqlite, *(pytest.param(each.values[0], marks=each.marks) for each i
 
 @dataclass
 class Content:
-    """What is in a database: per table its columns, key and indexes, and its rows by its key."""
+    """What is in a database: per table its columns, key and indexes, and its rows by its key; its views."""
 
     tables: dict[str, Any]
+    views: dict[str, Any]
     rows: dict[str, list[dict[str, Any]]]
 
 
@@ -83,8 +85,9 @@ def content(url: str) -> Content:
         names = found.get_table_names()
         tables = {name: described(found, connection.dialect, name) for name in names}
         rows = {name: rows_of(connection, name) for name in names}
+        views = {name: [each["name"] for each in found.get_columns(name)] for name in found.get_view_names()}
     engine.dispose()
-    return Content(tables, rows)
+    return Content(tables, views, rows)
 
 
 def described(found: Any, dialect: Any, name: str) -> Any:
@@ -119,6 +122,8 @@ def test_an_old_database_becomes_a_new_one_and_keeps_its_rows(
     open_both(new)
     after = content(url)
     assert after.tables == content(new).tables
+    assert after.views == content(new).views
+    assert len(after.views) == 7
     assert before.rows.keys() - ENDED - MOVED.keys() <= after.rows.keys()
     for name, rows in before.rows.items():
         if name in MOVED:
@@ -141,6 +146,29 @@ def test_every_step_is_written_down_once(
     open_both(url)
     found = [row["version"] for row in content(url).rows["schema_versions"]]
     assert found == list(range(1, RECORDS_SCHEMA.version + 1))
+
+
+@pytest.mark.parametrize(("make", "version"), OLD)
+def test_series_that_are_opened_before_the_records_have_their_views(
+    make: Callable[[Path, str], str], version: int, tmp_path: Path
+) -> None:
+    (tmp_path / "old").mkdir()
+    (tmp_path / "new").mkdir()
+    script = (FIXTURES / f"{make.__name__}-{version}.sql").read_text(encoding="utf-8")
+    for url in (make(tmp_path / "old", script), make(tmp_path / "new", "")):
+        open_series(Settings(records_url=url)).close()
+        assert len(content(url).views) == 7
+
+
+def test_series_without_the_records_have_no_views_and_the_records_have_theirs(tmp_path: Path) -> None:
+    records, series = (f"sqlite:///{tmp_path}/{name}.db" for name in ("records", "series"))
+    settings = Settings(records_url=records, series_url=series)
+    open_records(settings).close()
+    open_series(settings).close()
+    assert content(series).views == {}
+    assert set(content(records).views) == {
+        f"modelmon_v1_{name}" for name in ("endpoints", "windows", "incidents", "functions")
+    }
 
 
 @pytest.mark.parametrize("make", DATABASES)

@@ -25,7 +25,7 @@ from modelmon.stores.series.acknowledged_points import (
     read_windows,
 )
 from modelmon.stores.series.base import SeriesStore
-from modelmon.stores.series.schema import SCHEMA
+from modelmon.stores.series.migrations import SCHEMA
 from modelmon.stores.series.sql import SqlSeries
 from series_files import series_in
 

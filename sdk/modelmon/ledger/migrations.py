@@ -34,8 +34,10 @@ from modelmon.ledger.schema import (
     void_ranges,
     windows,
 )
+from modelmon.ledger.sql_views import VIEWS
 from modelmon.sql.schema import Schema
 from modelmon.sql.types import make_exact
+from modelmon.sql.views import create_views
 
 
 def _create_all(connection: Connection) -> None:
@@ -138,6 +140,10 @@ def _order_ended_incidents(connection: Connection) -> None:
         index.create(connection, checkfirst=True)
 
 
+def _create_views(connection: Connection) -> None:
+    create_views(connection, VIEWS)
+
+
 MIGRATIONS: dict[int, Callable[[Connection], None]] = {
     1: _create_all,
     2: _create_all,
@@ -157,8 +163,9 @@ MIGRATIONS: dict[int, Callable[[Connection], None]] = {
     16: _create_tables(tokens, login_failures, audit),
     17: _add_columns(endpoints.c.deleting_us),
     18: _create_tables(artifacts),
+    19: _create_views,
 }
 """Version to the step that makes it from the version before; forward only. 2 added `heartbeats`; since 7 the
-series have a schema of their own (`stores/series/schema.py`), which takes over their old tables."""
+series have a schema of their own (`stores/series/migrations.py`), which takes over their old tables."""
 
-SCHEMA = Schema(metadata, schema_versions, MIGRATIONS)
+SCHEMA = Schema(metadata, schema_versions, MIGRATIONS, create_views=_create_views)

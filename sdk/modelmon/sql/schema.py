@@ -20,13 +20,17 @@ def _nothing(connection: Connection) -> None:
 class Schema:
     """Tables versioned together: a new database gets the newest at once, the steps are for older ones.
 
-    `adopt` takes over what tables of another schema held when these here were new.
+    `adopt` takes over what tables of another schema held when these here were new. `create_views` makes the
+    views of a new database; a step makes those of an older one. `below` is a schema in the same database
+    whose tables these views read: it is brought to its newest version first.
     """
 
     metadata: MetaData
     versions: Table  # columns `version` and `migrated_us`
     steps: Mapping[int, Callable[[Connection], None]]  # a version to what makes it from the version before
     adopt: Callable[[Connection], None] = _nothing
+    create_views: Callable[[Connection], None] = _nothing
+    below: Schema | None = None
 
     @property
     def version(self) -> int:
@@ -61,9 +65,12 @@ def migrate(connection: Connection, schema: Schema) -> None:
             f"the database has schema version {found}, this ModelMon knows up to {schema.version}: "
             "install a newer one"
         )
+    if found < schema.version and schema.below is not None:
+        migrate(connection, schema.below)
     if found == 0:
         schema.metadata.create_all(connection)
         schema.adopt(connection)
+        schema.create_views(connection)
         _note(connection, schema, schema.version)
         return
     for version in range(found + 1, schema.version + 1):

@@ -1,4 +1,4 @@
-"""The tables of the time series in SQL, with versions of their own: they may share the records' database.
+"""The tables of the time series in SQL; `migrations.py` says how one version becomes the next.
 
 A moment is a column of the database's own kind, for tools that draw. Without row ids SQLite keeps the rows in
 the key's own tree: a third less space, and spans lie together.
@@ -6,14 +6,10 @@ the key's own tree: a third less space, and spans lie together.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from sqlalchemy import Column, Integer, MetaData, Table
 
-from sqlalchemy import Column, Connection, Integer, MetaData, Table
-
-from modelmon.sql.schema import Schema
 from modelmon.sql.time_columns import Moment
 from modelmon.sql.types import BIG, REAL, LongText, Name
-from modelmon.stores.series.adopting import adopt
 
 metadata = MetaData()
 NAME = 255
@@ -68,17 +64,3 @@ series_features = Table(  # one row a window, of all its features: a row each wo
     Column("features", LongText, nullable=False),  # {name: [score, rows, missing, mean, share]}
     sqlite_with_rowid=False,
 )  # fmt: skip
-
-
-def _create_all(connection: Connection) -> None:
-    metadata.create_all(connection)
-
-
-def _adopt(connection: Connection) -> None:
-    adopt(connection, series_traffic, series_values)
-
-
-STEPS: dict[int, Callable[[Connection], None]] = {1: _create_all}
-"""Version to the step that makes it from the version before; forward only."""
-
-SCHEMA = Schema(metadata, series_versions, STEPS, _adopt)

@@ -21,8 +21,9 @@ from modelmon.stores.series.base import (
     check_traffic,
     check_values,
 )
+from modelmon.stores.series.migrations import BESIDE_THE_RECORDS, SCHEMA
 from modelmon.stores.series.old_points import old_parts
-from modelmon.stores.series.schema import SCHEMA, series_features, series_traffic, series_values
+from modelmon.stores.series.schema import series_features, series_traffic, series_values
 from modelmon.stores.series.traffic import Fold, Stored, folds, summed
 
 _COUNTS = (
@@ -43,7 +44,8 @@ _TRAFFIC_KEY = tuple(series_traffic.primary_key)
 
 def open(url: str, settings: Settings) -> SeriesStore:  # noqa: A001 - the hook's name
     """The series in the database at this SQLAlchemy URL, made or migrated when needed."""
-    return SqlSeries(database_of(settings, "series_url", SCHEMA))
+    beside = settings.location("series_url") == settings.location("records_url")
+    return SqlSeries(database_of(settings, "series_url", BESIDE_THE_RECORDS if beside else SCHEMA))
 
 
 class SqlSeries(SeriesStore):
