@@ -1,4 +1,4 @@
-"""What other tools read of the records: `docs/reference/sql-views.md` promises it column by column.
+"""What other tools read of the records: the page "SQL views" promises it column by column.
 
 Nothing in them names a feature or holds an app's own words, for the database does not know which columns are
 private.

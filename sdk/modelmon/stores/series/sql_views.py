@@ -1,4 +1,4 @@
-"""What other tools read of the series: `docs/reference/sql-views.md` promises it column by column.
+"""What other tools read of the series: the page "SQL views" promises it column by column.
 
 The ledger says what of the series counts, so these views are where both are in one database.
 """
