@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     Column,
     ColumnElement,
     Select,
@@ -36,6 +35,7 @@ from modelmon.ledger.schema import (
 )
 from modelmon.model import ResultKindApp, WorkerState
 from modelmon.sql.expressions import MessagesBehind, MomentOf, WallClock
+from modelmon.sql.types import BIG
 from modelmon.sql.views import View
 from modelmon.windows import BEGINS_INSIDE, DONE, ENDS_INSIDE, WindowState
 
@@ -76,7 +76,7 @@ def _endpoints() -> Select[Any]:
         status.label("status"),
         _of_endpoint(func.count(), is_open).label("open_incidents"),
         *(
-            cast(func.coalesce(_of_endpoint(func.sum(endpoint_apps.c[name]), counted), 0), BigInteger)
+            cast(func.coalesce(_of_endpoint(func.sum(endpoint_apps.c[name]), counted), 0), BIG)
             .label(f"windows_{name}")
             for name in ("done", "failed")
         ),

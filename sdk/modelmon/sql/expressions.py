@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Double
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from modelmon.sql.time_columns import Moment
+from modelmon.sql.types import BIG, REAL
 
 
 class MomentOf(FunctionElement[int]):
@@ -24,28 +24,28 @@ class MomentOf(FunctionElement[int]):
 class MicrosecondsOf(FunctionElement[int]):
     """A moment as microseconds since 1970; of a moment that is a column."""
 
-    type = BigInteger()
+    type = BIG
     inherit_cache = True
 
 
 class WallClock(FunctionElement[int]):
     """Microseconds since 1970 until now."""
 
-    type = BigInteger()
+    type = BIG
     inherit_cache = True
 
 
 class NumberIn(FunctionElement[float]):
     """The number under a name, the second argument, in JSON; null where it is not there or is no number."""
 
-    type = Double()
+    type = REAL
     inherit_cache = True
 
 
 class MessagesBehind(FunctionElement[int]):
     """How many messages of the partitions that a worker reads are not committed, by its heartbeat."""
 
-    type = BigInteger()
+    type = BIG
     inherit_cache = True
 
 

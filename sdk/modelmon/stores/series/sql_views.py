@@ -8,11 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     Column,
     ColumnElement,
     Connection,
-    Double,
     Select,
     and_,
     cast,
@@ -27,6 +25,7 @@ from modelmon.ledger.schema import endpoints, reported, void_ranges, windows
 from modelmon.ledger.sql_views import kind_name
 from modelmon.sql.expressions import MicrosecondsOf, NumberIn
 from modelmon.sql.schema import version_of
+from modelmon.sql.types import BIG, REAL
 from modelmon.sql.views import View, create_views
 from modelmon.stores.series.schema import series_traffic, series_values
 from modelmon.stores.series.traffic import FOLDED
@@ -103,11 +102,11 @@ def _traffic() -> Select[Any]:
 
 
 def _sum(name: str, column: Column[int]) -> ColumnElement[Any]:
-    return cast(func.sum(column), BigInteger).label(name)
+    return cast(func.sum(column), BIG).label(name)
 
 
 def _seconds(name: str, microseconds: ColumnElement[Any]) -> ColumnElement[Any]:
-    return (cast(microseconds, Double) / 1e6).label(name)
+    return (cast(microseconds, REAL) / 1e6).label(name)
 
 
 VIEWS = (View("results", _results), View("metrics", _metrics), View("traffic", _traffic))
