@@ -217,7 +217,7 @@ def test_windows_are_in_the_states_that_the_page_tells(project: Project) -> None
 
 def test_incidents_are_those_of_the_list(project: Project) -> None:
     with project.database.read() as connection:
-        listed = list_incidents(connection, IncidentQuery(limit=100)).incidents
+        listed = list_incidents(connection, project.made.settings, IncidentQuery(limit=100)).incidents
         open_ones = connection.execute(incidents.select().where(incidents.c.resolved_us.is_(None))).all()
     rows = {row["incident_id"]: row for row in project.rows("incidents")}
     assert rows.keys() == {each.incident_id for each in listed}
