@@ -44,7 +44,7 @@ _TRAFFIC_KEY = tuple(series_traffic.primary_key)
 
 def open(url: str, settings: Settings) -> SeriesStore:  # noqa: A001 - the hook's name
     """The series in the database at this SQLAlchemy URL, made or migrated when needed."""
-    beside = settings.location("series_url") == settings.location("records_url")
+    beside = settings.series_url in ("", settings.records_url)
     return SqlSeries(database_of(settings, "series_url", BESIDE_THE_RECORDS if beside else SCHEMA))
 
 
