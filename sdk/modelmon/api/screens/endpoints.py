@@ -12,8 +12,8 @@ from msgspec import Meta
 from modelmon.api.asked import Asked
 from modelmon.api.frame import Link, address, frame_of, here
 from modelmon.api.routes import Kind, Page, Route
-from modelmon.api.screens.endpoint_pictures import Pictures, drift_bars, pictures_of
 from modelmon.api.time_range import Ranged
+from modelmon.pages.endpoint_pictures import Pictures, drift_bars, pictures_of
 from modelmon.views.endpoint_rows import EndpointRow
 from modelmon.views.endpoint_states import WORST_FIRST
 from modelmon.views.endpoints import PAGE, EndpointQuery, Sort
