@@ -39,7 +39,18 @@ class Server:
             headers={"Content-Type": "application/json"},
         )  # fmt: skip
 
+    def read(self, path: str, **parameters: Any) -> str:
+        """A page as text; parameters that are None are left out."""
+        return self._request("GET", path, params={k: v for k, v in parameters.items() if _says(v)}).text
+
     def _ask(self, method: str, path: str, kind: type[Answer], **given: Any) -> Answer:
+        found = self._request(method, path, **given)
+        try:
+            return msgspec.json.decode(found.content, type=kind)
+        except msgspec.DecodeError as error:
+            raise ConfigError(f"{self._other()}: {method} {path}: {error}") from None
+
+    def _request(self, method: str, path: str, **given: Any) -> httpx.Response:
         try:
             found = self._client.request(method, f"{self.url}{path}", **given)
         except httpx.HTTPError as error:
@@ -48,10 +59,7 @@ class Server:
             ) from None
         if found.status_code != 200:
             raise self._refusal(found)
-        try:
-            return msgspec.json.decode(found.content, type=kind)
-        except msgspec.DecodeError as error:
-            raise ConfigError(f"{self._other()}: {method} {path}: {error}") from None
+        return found
 
     def _refusal(self, found: httpx.Response) -> ConfigError | UnavailableError:
         try:

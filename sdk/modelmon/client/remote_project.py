@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
 import httpx
@@ -16,11 +16,17 @@ from modelmon.client.endpoints import Answered, AnsweredList
 from modelmon.errors import ConfigError, no_such
 from modelmon.model import Endpoint
 from modelmon.model_monitoring.judging import Asked
+from modelmon.model_monitoring.shown import EndpointList, with_reading
+from modelmon.model_monitoring.shown_incidents import ShownIncidents
+from modelmon.views.endpoint_rows import EndpointRow
 from modelmon.views.feature_page import FeaturePage
 from modelmon.views.incident_lists import IncidentPage
 from modelmon.views.overview import Overview
 from modelmon.views.traffic import TrafficBucket
 from modelmon.views.windows import WindowPage
+
+if TYPE_CHECKING:
+    from modelmon.pages.report import Report
 
 Names = Collection[str] | str | None
 
@@ -46,6 +52,12 @@ class MetricValues(msgspec.Struct, frozen=True):
     result_kind: int | None = None
 
 
+class Rows(msgspec.Struct, frozen=True):
+    """Endpoints of a page of the list."""
+
+    rows: list[EndpointRow]
+
+
 class Buckets(msgspec.Struct, frozen=True):
     """The traffic of a time."""
 
@@ -68,13 +80,13 @@ class RemoteProject:
 
     def list_model_endpoints(
         self, names: Names = None, function_name: str | None = None, uids: Names = None
-    ) -> list[Endpoint]:
+    ) -> EndpointList:
         """The endpoints that meet every condition, by name, each with its `status` of now."""
         found = self._server.get(
             f"{self._base}/model-endpoints", AnsweredList, name=_several(names), uid=_several(uids),
             function_name=function_name,
         )  # fmt: skip
-        return [each.endpoint for each in found.endpoints]
+        return EndpointList(with_reading(each.endpoint, self) for each in found.endpoints)
 
     def get_model_endpoint(self, endpoint: str) -> Endpoint:
         """The endpoint of this name or id, with its reference."""
@@ -83,7 +95,28 @@ class RemoteProject:
         found = self._server.get(
             path, Answered, endpoint_id=known.endpoint_id, feature_analysis=True, tsdb_metrics=False
         )
-        return found.endpoint
+        return with_reading(found.endpoint, self)
+
+    def report(self, endpoint: Endpoint | str, window: datetime | None = None) -> Report:
+        """As `project.report` on the project's own machine."""
+        from modelmon.client.reports import read_report
+
+        known = endpoint if isinstance(endpoint, Endpoint) else self._called(endpoint)
+        path = f"{self._base}/model-endpoints/{known.endpoint_id}/report"
+        return read_report(self._server.read(path, window=_written(window)), known.name)
+
+    def read_rows(self, endpoint_ids: Sequence[str]) -> Sequence[EndpointRow]:
+        """How these endpoints stand, one line each; one that is not there is left out."""
+        return [
+            row
+            for each in endpoint_ids
+            for row in self._server.get(f"{self._base}/endpoints", Rows, q=each, page_size=1).rows
+            if row.endpoint.endpoint_id == each
+        ]
+
+    def read_features(self, endpoint_id: str) -> FeaturePage:
+        """As `get_features`, of the endpoint of this id."""
+        return self._server.get(f"{self._base}/model-endpoints/{endpoint_id}/features", FeaturePage)
 
     def list_incidents(
         self, endpoints: Names = None, applications: Names = None, *, only_open: bool = False,
@@ -93,10 +126,11 @@ class RemoteProject:
         chosen = (
             None if endpoints is None else [self._called(each).endpoint_id for each in _several(endpoints)]
         )
-        return self._server.get(
+        page = self._server.get(
             f"{self._base}/incidents", IncidentPage, endpoint=chosen, app=_several(applications),
             only_open=only_open, page_size=limit, page_token=after,
         )  # fmt: skip
+        return ShownIncidents(page.incidents, page.after)
 
     def list_metrics(self, endpoint: str) -> list[MetricName]:
         """The metrics and results that apps gave of an endpoint, and its calls."""

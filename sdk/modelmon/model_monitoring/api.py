@@ -16,7 +16,8 @@ from modelmon.model import ENDPOINT_ID, LONGEST_ID, Endpoint, endpoint_id_of, wa
 from modelmon.model_monitoring import endpoints as registered
 from modelmon.model_monitoring.locating import HasSettings, opened, settings_of
 from modelmon.model_monitoring.logged_models import ModelArtifact, find_model
-from modelmon.model_monitoring.statuses import EndpointList, requested_within, with_status
+from modelmon.model_monitoring.shown import EndpointList, HereReading, with_reading
+from modelmon.model_monitoring.statuses import requested_within, with_status
 from modelmon.model_monitoring.written_times import Time
 from modelmon.settings import Settings
 from modelmon.stats import read_reference
@@ -68,7 +69,7 @@ def get_or_create_model_endpoint(
     with opened(settings) as database, database.write() as connection:
         found = _find(connection, model_endpoint_name, endpoint_id, function_name)
         if found is not None and (found.feature_stats or not stats):
-            return found
+            return with_reading(found, HereReading(settings))
         if found is None and not model_endpoint_name:
             raise ConfigError(
                 "model_endpoint_name: is needed to make an endpoint, and "
@@ -77,9 +78,10 @@ def get_or_create_model_endpoint(
         wanted = found or replace(
             _new(settings, model_endpoint_name, endpoint_id, function_name, monitoring_mode), mode=mode
         )
-        return registered.register(
+        made = registered.register(
             connection, _described(wanted, model_path, artifact, stats), wall_clock_us()
         )
+    return with_reading(made, HereReading(settings))
 
 
 def list_model_endpoints(

@@ -28,6 +28,7 @@ def list_incidents(
     Raises ConfigError for an endpoint that nothing or several things are called, and for an `after` that no
     page ended with; UnavailableError when the records can't be reached.
     """
+    from modelmon.model_monitoring.shown_incidents import ShownIncidents
     from modelmon.views.incident_lists import IncidentQuery
     from modelmon.views.incident_lists import list_incidents as read_page
 
@@ -36,7 +37,8 @@ def list_incidents(
         names = _names(endpoints)
         ids = None if names is None else [called(connection, name).endpoint_id for name in names]
         query = IncidentQuery(ids, _names(applications) or (), only_open, limit, after)
-        return read_page(connection, settings, query)
+        page = read_page(connection, settings, query)
+    return ShownIncidents(page.incidents, page.after)
 
 
 def _names(given: Collection[str] | str | None) -> Collection[str] | None:

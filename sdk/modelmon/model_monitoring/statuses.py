@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from modelmon.from_mlrun.views import EndpointStatus
 from modelmon.model import Endpoint, wall_clock_us
+from modelmon.model_monitoring.shown import EndpointList, HereReading, with_reading
 from modelmon.model_monitoring.written_times import Time, moment_us
 from modelmon.settings import Settings
 from modelmon.views.endpoint_facts import Looking
@@ -18,21 +19,14 @@ from modelmon.wire.times import LATEST_US
 NO_VERDICT = -1
 
 
-class EndpointList(list[Endpoint]):
-    """A list of endpoints; `endpoints` is the list itself, for code written for MLRun."""
-
-    @property
-    def endpoints(self) -> EndpointList:
-        return self
-
-
 def with_status(connection: Connection, found: Iterable[Endpoint], settings: Settings) -> EndpointList:
     """The same endpoints, each with its status of now."""
     endpoints = list(found)
     looking, ids = Looking(wall_clock_us(), settings), [endpoint.endpoint_id for endpoint in endpoints]
     summaries = read_summaries(connection, looking, ids)
+    reading = HereReading(settings)
     return EndpointList(
-        replace(endpoint, status=_status(endpoint, summary))
+        with_reading(replace(endpoint, status=_status(endpoint, summary)), reading)
         for endpoint, summary in zip(endpoints, summaries, strict=True)
     )
 

@@ -110,8 +110,8 @@ def is_report(place: Path) -> bool:
 @dataclass(frozen=True, slots=True)
 class Reported:
     """What is known for a report of one window. `one`: counts and standing of the endpoint, None where there
-    are no records; `newer`: the start of a newer window that was not judged whole; `stands`: whether the state of
-    now is told."""
+    are no records; `newer`: the start of a newer window that was not judged whole; `stands`: whether the
+    state of now is told."""
 
     page: FeaturePage
     found: EndpointOverview

@@ -19,7 +19,8 @@ from modelmon.model_monitoring.erasing import forget_endpoint
 from modelmon.model_monitoring.found_incidents import list_incidents as find_incidents
 from modelmon.model_monitoring.locating import opened
 from modelmon.model_monitoring.logged_models import ModelArtifact, model_keys, read_model
-from modelmon.model_monitoring.statuses import EndpointList
+from modelmon.model_monitoring.reporting import report as read_report
+from modelmon.model_monitoring.shown import EndpointList
 from modelmon.model_monitoring.written_times import Time
 from modelmon.project import functions
 from modelmon.project.applications import AppFunction, read_app
@@ -34,6 +35,8 @@ from modelmon.serving import ServingSpec
 from modelmon.settings import Settings
 
 if TYPE_CHECKING:
+    from modelmon.model import Endpoint
+    from modelmon.pages.report import Report
     from modelmon.views.incident_lists import IncidentPage
 
 Function = ServingFunction | AppFunction
@@ -252,6 +255,14 @@ class Project(MonitoredProject, MLRunProject):
         has at most `limit` `incidents`, and `after`, which gives the next page and is "" on the last one.
         """
         return find_incidents(self, endpoints, applications, only_open=only_open, limit=limit, after=after)
+
+    def report(self, endpoint: Endpoint | str, window: Time = None) -> Report:
+        """What is known of one window of an endpoint: a notebook shows it, `save("churn.html")` writes it.
+
+        `endpoint` is one, or its name or id; `window` a moment inside of the window, without one the newest
+        that was judged whole is taken.
+        """
+        return read_report(self, endpoint, window)
 
     def delete_model_endpoint(
         self, name: str, function_name: str | None = None, endpoint_id: str = ""

@@ -35,4 +35,8 @@ ROUTES = (
         "GET", "/projects/{project}/endpoints/{uid}/report.html", report,
         "A window of an endpoint as one HTML file that loads nothing.", Reported, kind=Kind.RAW,
     ),
+    Route(
+        "GET", "/api/v1/projects/{project}/model-endpoints/{uid}/report", report,
+        "A window of an endpoint as one HTML file that loads nothing.", Reported, kind=Kind.RAW,
+    ),
 )  # fmt: skip
