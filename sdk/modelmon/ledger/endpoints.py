@@ -15,6 +15,7 @@ from sqlalchemy import delete as delete_from
 from modelmon.column_names import stored_names
 from modelmon.errors import ConfigError, RejectedError
 from modelmon.ledger import outbox
+from modelmon.ledger.deployments import note_endpoint, note_new
 from modelmon.ledger.facts import endpoint_fact
 from modelmon.ledger.outbox import Fact
 from modelmon.ledger.schema import endpoints
@@ -72,8 +73,9 @@ def find(
     return _read(connection, query)
 
 
-def put(connection: Connection, endpoint: Endpoint, now_us: int) -> None:
-    """Insert or replace an endpoint, and tell the outbox; the time of its creation stays.
+def put(connection: Connection, endpoint: Endpoint, now_us: int, files: str = "") -> None:
+    """Insert or replace an endpoint, tell the outbox, note what was deployed; the time of its creation stays.
+    `files` is the hash of its model's files, where that is known.
 
     Raises ConfigError for values that JSON can't hold and for names that no sample column can have.
     """
@@ -84,6 +86,7 @@ def put(connection: Connection, endpoint: Endpoint, now_us: int) -> None:
         _add_alone(connection, 1)
         known = connection.execute(query).one_or_none()
     upsert(connection, endpoints, [row], keep=["created_us"])
+    note_endpoint(connection, endpoint, now_us, files)
     if known is None:
         outbox.write(connection, [endpoint_fact(outbox.ENDPOINT_ADDED, endpoint)], now_us)
     elif any(getattr(known, name) != row[name] for name in (*_PLAIN, *_JSON)):
@@ -98,6 +101,7 @@ def register_discovered(connection: Connection, found: Collection[Endpoint], now
         _add_alone(connection, len(new))
         new = _unknown(connection, new)
     insert_missing(connection, endpoints, [_row(endpoint, now_us) for endpoint in new])
+    note_new(connection, new, now_us)
     return [endpoint_fact(outbox.ENDPOINT_ADDED, endpoint) for endpoint in new]
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, Index, MetaData, Table, and_, exists, func, inspect, select, text
 from sqlalchemy.schema import CreateColumn
 
+from modelmon.ledger.deployments_known import make_history
 from modelmon.ledger.incident_schema import INCIDENT_TABLES, incidents
 from modelmon.ledger.incidents_from_alerts import incidents_from_alerts
 from modelmon.ledger.metadata import metadata
@@ -164,6 +165,7 @@ MIGRATIONS: dict[int, Callable[[Connection], None]] = {
     17: _add_columns(endpoints.c.deleting_us),
     18: _create_tables(artifacts),
     19: _create_views,
+    20: make_history,
 }
 """Version to the step that makes it from the version before; forward only. 2 added `heartbeats`; since 7 the
 series have a schema of their own (`stores/series/migrations.py`), which takes over their old tables."""

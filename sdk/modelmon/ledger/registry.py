@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import Connection, Row, delete, select, update
 
 from modelmon.errors import ConfigError
+from modelmon.ledger.deployments import hash_of, note_function
 from modelmon.ledger.schema import apps, functions, project_values
 from modelmon.model import APP_NAME
 from modelmon.sql.statements import upsert
@@ -69,19 +70,26 @@ def active_apps(connection: Connection) -> list[RegisteredApp]:
 
 
 def put_function(
-    connection: Connection, name: str, kind: str, spec: Mapping[str, Any], *, deployed: bool, now_us: int
+    connection: Connection,
+    name: str,
+    kind: str,
+    spec: Mapping[str, Any],
+    *,
+    deployed: bool,
+    now_us: int,
+    code: str = "",
 ) -> None:
-    """Insert or replace a function. Raises ConfigError for an unknown kind or a spec JSON can't hold."""
+    """Insert or replace a function, and note what was deployed; `code` is the hash of its folder.
+
+    Raises ConfigError for an unknown kind or a spec JSON can't hold.
+    """
     if kind not in KINDS:
         raise ConfigError(f"function {name}: kind must be one of {', '.join(KINDS)}, got {kind!r}")
-    row = {
-        "name": name,
-        "kind": kind,
-        "spec": _json(f"function {name}: spec", spec),
-        "deployed": deployed,
-        "updated_us": now_us,
-    }
+    text = _json(f"function {name}: spec", spec)
+    row = {"name": name, "kind": kind, "spec": text, "deployed": deployed, "updated_us": now_us}
     upsert(connection, functions, [row])
+    identity = f"{name} {code or hash_of(text.encode())}" if deployed else ""
+    note_function(connection, name, identity, now_us)
 
 
 def get_function(connection: Connection, name: str) -> RegisteredFunction | None:

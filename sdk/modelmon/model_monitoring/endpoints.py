@@ -13,7 +13,7 @@ from modelmon.model import Endpoint
 from modelmon.wire import endpoint_name_of
 
 
-def register(connection: Connection, wanted: Endpoint, now_us: int) -> Endpoint:
+def register(connection: Connection, wanted: Endpoint, now_us: int, files: str = "") -> Endpoint:
     """Insert an endpoint, or bring the one of its id up to date.
 
     What `wanted` does not say (names, reference, labels, policy) stays as it was. Raises ConfigError when the
@@ -22,7 +22,7 @@ def register(connection: Connection, wanted: Endpoint, now_us: int) -> Endpoint:
     found = endpoints.get(connection, wanted.endpoint_id)
     if found is not None:
         wanted = _merged(found, wanted)
-    endpoints.put(connection, wanted, now_us)
+    endpoints.put(connection, wanted, now_us, files)
     stored = endpoints.get(connection, wanted.endpoint_id)
     assert stored is not None, "it has just been put"
     return stored

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import shutil
 import tempfile
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from modelmon.errors import ConfigError, UnavailableError
+from modelmon.ledger.deployments import hash_of
 from modelmon.sources import PRIVATE, make_folder
 
 LEFT_OUT = shutil.ignore_patterns("__pycache__", ".git", ".modelmon", ".venv", ".ipynb_checkpoints")
@@ -33,6 +35,18 @@ def replace_folder(target: Path, fill: Callable[[Path], None]) -> Path:
     except OSError as error:
         raise UnavailableError(f"{target} can't be written: {error}") from error
     return target
+
+
+def folder_hash(folder: Path) -> str:
+    """Of what a folder holds, by name and content; "" of one that is empty or not there."""
+    files = sorted(each for each in folder.rglob("*") if each.is_file() and "__pycache__" not in each.parts)
+    said = [(each.relative_to(folder).as_posix().encode(), _file_hash(each)) for each in files]
+    return hash_of(*(part for pair in said for part in pair)) if said else ""
+
+
+def _file_hash(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
 
 
 def remove_folder(target: Path) -> bool:

@@ -20,7 +20,12 @@ from modelmon.ledger import heartbeats, registry
 from modelmon.ledger.registry import RegisteredFunction
 from modelmon.model import wall_clock_us
 from modelmon.model_monitoring.locating import opened
-from modelmon.model_monitoring.whole_folders import copy_into, remove_folder, replace_folder
+from modelmon.model_monitoring.whole_folders import (
+    copy_into,
+    folder_hash,
+    remove_folder,
+    replace_folder,
+)
 from modelmon.project.console import tell
 from modelmon.project.deploying_here import prepare_environment
 from modelmon.project.names import refuse_spelling
@@ -156,6 +161,7 @@ def record(settings: Settings, name: str, kind: str, spec: Mapping[str, Any], *,
     """Record a function; ConfigError when a function of another kind has the name, or one whose name differs
     in case only."""
     check_spelling(settings, name)
+    code = folder_hash(deployed_folder(settings, name))
     with opened(settings) as database, database.write() as connection:
         found = registry.get_function(connection, name)
         if found is not None and found.kind != kind:
@@ -163,7 +169,9 @@ def record(settings: Settings, name: str, kind: str, spec: Mapping[str, Any], *,
                 f"name: {name!r} is a function of kind {found.kind} already; choose another name"
             )
         deployed = deployed or (found is not None and found.deployed)
-        registry.put_function(connection, name, kind, spec, deployed=deployed, now_us=wall_clock_us())
+        registry.put_function(
+            connection, name, kind, spec, deployed=deployed, now_us=wall_clock_us(), code=code
+        )
 
 
 def recorded(settings: Settings, name: str) -> RegisteredFunction | None:

@@ -17,7 +17,7 @@ from modelmon.model_monitoring import endpoints as registered
 from modelmon.model_monitoring.api import check_endpoint_id
 from modelmon.model_monitoring.locating import HasSettings, opened
 from modelmon.model_monitoring.logged_models import ModelArtifact
-from modelmon.model_monitoring.whole_folders import copy_into
+from modelmon.model_monitoring.whole_folders import copy_into, folder_hash
 from modelmon.project import functions
 from modelmon.project.base_images import settle_image
 from modelmon.project.chosen_requirements import settle_requirements
@@ -231,7 +231,8 @@ class ServingFunction(MLRunFunction):
         if self.spec.tracking.enabled:
             with opened(settings) as database, database.write() as connection:
                 for each in wanted:
-                    registered.register(connection, each.endpoint, wall_clock_us())
+                    files = folder_hash(each.artifact.files) if each.artifact else ""
+                    registered.register(connection, each.endpoint, wall_clock_us(), files)
         functions.write_function(
             settings, self.name, lambda folder: self._fill(folder, wanted), self.environment
         )

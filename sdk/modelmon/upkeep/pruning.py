@@ -22,6 +22,7 @@ from modelmon.incidents import IncidentKey
 from modelmon.ledger import dead_letters, endpoint_apps, outbox
 from modelmon.ledger.access_settings import AccessSettings
 from modelmon.ledger.dead_letters import Chosen
+from modelmon.ledger.deployments import deployments
 from modelmon.ledger.incident_schema import incident_events, incident_windows, incidents
 from modelmon.ledger.schema import (
     audit,
@@ -115,6 +116,7 @@ def _of_retention(database: Database, before_us: int) -> list[Some]:
         some_rows(column_types, column_types.c.endpoint_id.in_(silent)),
         some_rows(schema_changes, schema_changes.c.first_seen_us < before_us),
         *_old_incidents(before_us),
+        _old_deployments(before_us),
         some_rows(void_ranges, void_ranges.c.noted_us < before_us - DAY_US),
     ]
 
@@ -128,6 +130,14 @@ def _old_incidents(before_us: int) -> Iterator[Some]:
     same = (incidents.c[name] == incident_windows.c[name] for name in IncidentKey._fields)
     is_open = exists().where(*same, incidents.c.resolved_us.is_(None))
     yield some_rows(incident_windows, and_(incident_windows.c.start_us < before_us, ~is_open))
+
+
+def _old_deployments(before_us: int) -> Some:
+    """The newest of each stays: the next one is told from it."""
+    newer = deployments.alias("newer_deployments")
+    subject = (newer.c[name] == deployments.c[name] for name in ("endpoint_id", "function_name", "kind"))
+    is_followed = exists().where(*subject, newer.c.deployment_id > deployments.c.deployment_id)
+    return some_rows(deployments, and_(deployments.c.at_us < before_us, is_followed))
 
 
 def _apps_with_windows(connection: Connection) -> Iterator[str]:

@@ -1,45 +1,61 @@
-"""When what an endpoint depends on came anew: its model and reference, its function, the apps."""
+"""When what an endpoint depends on came anew: its model, its reference, its function, the apps."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, and_, or_, select
 
+from modelmon.ledger.deployments import FUNCTION, MODEL, REFERENCE, deployments
 from modelmon.ledger.schema import endpoints, functions
 from modelmon.model import from_us, to_us
+
+MOST = 100
+"""So many are read at once, the newest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """The last time; `kind`: model, reference or function."""
+    """One of a model, a reference or a function (`kind`); `before` and `after` say what it was and is: "" of
+    `before` is the first one, of `after` one that was taken away. `function_name` is "" of the others."""
 
     at: datetime
     kind: str
-    words: str
+    function_name: str
+    before: str
+    after: str
+
+    @property
+    def words(self) -> str:
+        """What came, and instead of what."""
+        what = f"function {self.function_name}" if self.kind == FUNCTION else self.kind
+        if not self.after:
+            return f"{what} taken away, was {self.before}"
+        return f"{what} anew: {self.before} → {self.after}" if self.before else f"{what}: {self.after}"
 
 
 def read_deployments(
-    connection: Connection, endpoint_id: str, start: datetime, end: datetime
+    connection: Connection, endpoint_id: str, start: datetime, end: datetime, limit: int = MOST
 ) -> tuple[Deployment, ...]:
-    """Of this endpoint those in [start, end), in order; of each thing the last one alone is known."""
-    record = connection.execute(
-        select(endpoints.c.function_name, endpoints.c.created_us, endpoints.c.updated_us).where(
-            endpoints.c.endpoint_id == endpoint_id
-        )
-    ).one_or_none()
-    found = []
-    if record is not None:
-        found.append(Deployment(from_us(record.created_us), "model", "model registered"))
-        if record.updated_us != record.created_us:
-            found.append(Deployment(from_us(record.updated_us), "reference", "model or reference anew"))
-    within = functions.c.updated_us.between(to_us(start), to_us(end))
-    query = select(functions.c.name, functions.c.kind, functions.c.updated_us).where(within)
-    mine = record.function_name if record is not None else ""
-    found += [
-        Deployment(from_us(row.updated_us), "function", f"function {row.name} deployed")
-        for row in connection.execute(query.order_by(functions.c.name))
-        if row.kind == "app" or row.name == mine
-    ]
-    return tuple(sorted((each for each in found if start <= each.at < end), key=lambda each: each.at))
+    """Of this endpoint, its function and the apps those in [start, end), in order; of many the newest."""
+    columns = deployments.c
+    mine = and_(columns.endpoint_id == endpoint_id, columns.kind.in_([MODEL, REFERENCE]))
+    apps = select(functions.c.name).where(functions.c.kind == "app")
+    served = select(endpoints.c.function_name).where(endpoints.c.endpoint_id == endpoint_id)
+    of_functions = and_(
+        columns.endpoint_id == "", columns.kind == FUNCTION,
+        or_(columns.function_name.in_(apps), columns.function_name.in_(served)),
+    )  # fmt: skip
+    query = (
+        select(deployments)
+        .where(or_(mine, of_functions), columns.at_us >= to_us(start), columns.at_us < to_us(end))
+        .order_by(columns.at_us.desc(), columns.deployment_id.desc())
+        .limit(limit)
+    )
+    return tuple(map(_deployment, reversed(connection.execute(query).all())))
+
+
+def _deployment(row: Row[Any]) -> Deployment:
+    return Deployment(from_us(row.at_us), row.kind, row.function_name, row.before, row.after)
