@@ -27,7 +27,8 @@ class Block(NamedTuple):
 
 
 def blocks(text: str) -> list[Block]:
-    return [Block(*found) for found in re.findall(r"^```(\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)]
+    """Each block with what it is; a block of no language is what somebody sees."""
+    return [Block(*found) for found in re.findall(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)]
 
 
 class Reader:
@@ -43,6 +44,8 @@ class Reader:
         self.up: subprocess.Popen[str] | None = None
 
     def follow(self, block: Block) -> None:
+        if not block.language:
+            return
         named = FILE.match(block.text)
         if block.language == "sh":
             for line in block.text.splitlines():

@@ -15,6 +15,7 @@ import pytest
 from rich.console import Console
 
 from modelmon.demo.chain import run_chain
+from reader import blocks
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.xdist_group("demo")]
 FLIGHTS, WEEKS = 336_776, 53
@@ -118,6 +119,16 @@ def test_the_year_came_to_three_incidents_each_with_its_course(page):
                    "2 delay-weather 21 Mar 11 Apr 07 Nov 33 temperature 1.00",
                    "3 delay-weather 14 Nov never 21 Nov 1 temperature 0.54"):  # fmt: skip
         assert course.split() in lines
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/tutorials/demo.md"])
+def test_what_the_documents_show_of_the_demo_is_what_it_prints(page, document):
+    text = (Path(__file__).parents[2] / document).read_text(encoding="utf-8")
+    shown = [block for language, block in blocks(text) if not language and "delay-weather" in block]
+    assert shown
+    printed = f" {' '.join(page.split())} "
+    lines = [" ".join(line.split()) for block in shown for line in block.splitlines()]
+    assert [line for line in lines if f" {line} " not in printed and line] == []
 
 
 def test_the_incidents_of_the_year_are_in_the_status_after_it(folder, page):
