@@ -137,18 +137,40 @@ def test_the_worst_is_shown_with_its_reason(facts: Facts, alarms: list[Alarm], s
     assert found.value is None or f"{found.value:.2f}" in why
 
 
+def by_trouble(entries: list[Facts]) -> list[int]:
+    """Their places, the worst first."""
+    ordered = sorted(entries, key=lambda facts: trouble(standing_of(facts), facts))
+    return [next(place for place, each in enumerate(entries) if each is facts) for facts in ordered]
+
+
 def test_endpoints_are_sorted_by_trouble_then_by_value_then_by_name() -> None:
     entries = [endpoint(verdict(0)), endpoint(verdict(2, 0.7)), endpoint(verdict(2, 0.9)), endpoint()]
     entries += [endpoint(verdict(0), endpoint_name="a")]
-    ordered = sorted(entries, key=lambda facts: trouble(standing_of(facts), facts.endpoint_name))
-    assert [entries.index(entry) for entry in ordered] == [2, 1, 3, 4, 0]
+    assert by_trouble(entries) == [2, 1, 3, 4, 0]
 
 
 def test_endpoints_are_sorted_by_the_value_that_is_told() -> None:
     told = endpoint(verdict(1, 0.2), endpoint_name="b", alarms=[alarm(value=0.95)])
     other = endpoint(verdict(2, 0.78), verdict(0, 0.99, result_name="calm"), endpoint_name="a")
-    ordered = sorted([other, told], key=lambda facts: trouble(standing_of(facts), facts.endpoint_name))
-    assert [standing_of(each).why()[:9] for each in ordered] == ["rain 0.95", "wind 0.78"]
+    assert by_trouble([other, told]) == [1, 0]
+
+
+def test_what_is_bad_is_sorted_by_how_far_above_its_threshold_it_is_then_by_how_long() -> None:
+    strict = '{"potential_threshold": 0.1, "detected_threshold": 0.2}'
+    loose = '{"potential_threshold": 0.5, "detected_threshold": 0.8}'
+    thrice = endpoint(verdict(2, 0.6, result_extra_data=strict))
+    a_bit = endpoint(verdict(2, 0.9, result_extra_data=loose))
+    long = endpoint(verdict(2, 0.9, result_extra_data=loose), alarms=[alarm(value=0.5, first_us=7)])
+    unknown = endpoint(verdict(2, 40.0))
+    suspected = endpoint(verdict(1, 0.79, result_extra_data=strict))
+    assert by_trouble([suspected, unknown, a_bit, long, thrice]) == [4, 3, 2, 1, 0]
+
+
+def test_among_those_whose_state_tells_no_value_the_one_that_was_worse_last_is_first() -> None:
+    calm = endpoint(verdict(0, 0.1, stale=True), states=("no data",), endpoint_name="a")
+    worse = endpoint(verdict(0, 0.4, stale=True), states=("no data",), endpoint_name="b")
+    never = endpoint(states=("no data",), endpoint_name="0")
+    assert by_trouble([never, calm, worse]) == [2, 1, 0]
 
 
 @pytest.mark.parametrize(

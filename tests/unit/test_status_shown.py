@@ -272,7 +272,21 @@ def test_a_partial_window_is_promised_with_the_rows_that_it_takes(bare: Project)
     assert "or this one, as partial, if it holds 50 rows and silence follows." in shown
 
 
+def test_of_endpoints_that_fell_silent_the_last_verdicts_are_told(project: Project) -> None:
+    project.set_now(at(100))
+    found = project.json("--endpoint", "quiet")
+    assert found["endpoints"][0]["state"] == "no data"
+    (last,) = found["last_verdicts"]
+    assert (last["endpoint_id"], last["last"]["value"], last["last"]["status"]) == ("e3", 0.1, 0)
+    assert (last["last"]["start"], last["since"]) == ("2023-11-14 22:30:00.000000+00:00", None)
+    shown = project.status("--endpoint", "quiet")
+    told = "  quiet: no detection, feature_drift 0.10, window from 2023-11-14 22:30 UTC\n"
+    assert f"Last verdicts\n{told}" in shown
+
+
 def test_every_key_that_is_printed_is_explained(project: Project) -> None:
+    project.set_now(at(100))
     printed = project.json("--since", "2020-01-01")
     assert len(keys(printed)) > 50
+    assert printed["last_verdicts"]
     assert unexplained(printed) == set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -10,18 +11,20 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, update
 
-from made_project import HOUR, Made, Shape, make
+from made_project import APP, HOUR, Made, Shape, make
 from modelmon.ledger.incident_schema import incidents
 from modelmon.ledger.records import open_records
-from modelmon.model import from_us
+from modelmon.model import WindowKey, from_us, to_us
 from modelmon.sql.database import Database
 from modelmon.stores.series import open_series
+from modelmon.stores.series.acknowledged_points import read_windows
 from modelmon.stores.series.base import SeriesStore
 from modelmon.views.drift_over_time import read_drift_over_time
 from modelmon.views.endpoint_facts import Looking
 from modelmon.views.endpoint_rows import EndpointRows, read_endpoint_rows
 from modelmon.views.endpoints import EndpointQuery
-from modelmon.views.overview import Overview, read_home, read_overview
+from modelmon.views.last_verdicts import last_verdict_of
+from modelmon.views.overview import Overview, count_open, read_home, read_overview
 from modelmon.views.recent_traffic import read_recent
 from query_counter import Work, counted
 
@@ -97,6 +100,7 @@ def test_the_headline_of_a_calm_endpoint_is_its_highest_result_and_has_no_since(
 def test_an_incident_whose_worst_window_was_before_tells_of_that_one(opened):
     silent = opened.rows(text="model-0002").rows[0]
     assert (silent.endpoint.state, silent.headline) == ("no data", None)
+    assert silent.last is not None
     numbers = {
         "incident_id": 900,
         "endpoint_id": silent.endpoint.endpoint_id,
@@ -115,6 +119,37 @@ def test_an_incident_whose_worst_window_was_before_tells_of_that_one(opened):
     )  # fmt: skip
 
 
+def test_of_a_silent_endpoint_the_last_verdict_and_the_highest_are_told(opened):
+    silent, worst = (opened.rows(text=name).rows[0] for name in ("model-0002", "model-0000"))
+    found = silent.last
+    assert worst.last is None
+    assert (found.endpoint_id, found.result_name, found.since) == (
+        silent.endpoint.endpoint_id, "feature_drift", None,
+    )  # fmt: skip
+    assert found.last.end == silent.endpoint.apps[0].last_analyzed
+    assert (found.last.status, found.last.thresholds, found.last.rows) == (
+        0,
+        (0.5, 0.7),
+        silent.line[-1].rows,
+    )
+    assert found.last.words.startswith(found.last.feature)
+    assert found.highest.value == max(point.value for point in silent.line)
+
+
+def test_since_when_the_last_verdict_holds_and_what_was_worse_before_it(opened):
+    silent = opened.rows(text="model-0002").rows[0]
+    places = [WindowKey(silent.endpoint.endpoint_id, APP, to_us(point.start)) for point in silent.line]
+    course = read_windows(opened.database, opened.series, places, ["feature_drift"])
+    given = dict(enumerate([-1] + [0] * 9 + [2] * 10 + [-1] + [0] * 8 + [-1]))
+    course = [replace(point, status=given[place]) for place, point in enumerate(course)]
+    course[12] = replace(course[12], value=0.9, extra_data='{"feature": "wind", "rows": 60}')
+    found = last_verdict_of(opened.made.settings, course)
+    assert (found.last.start, found.last.status) == (from_us(course[28].start_us), 0)
+    assert found.since == from_us(course[21].start_us)
+    assert (found.highest.words, found.highest.status) == ("wind 0.90, feature_drift", 2)
+    assert last_verdict_of(opened.made.settings, course[:1]) is None
+
+
 def test_the_small_picture_is_of_the_newest_thirty_windows_of_each_endpoint(opened):
     for row in opened.rows().rows:
         starts = [point.start for point in row.line]
@@ -124,7 +159,7 @@ def test_the_small_picture_is_of_the_newest_thirty_windows_of_each_endpoint(open
     assert worst.line[-1].start == from_us(UNTIL_US - HOUR)
     assert (worst.line[-1].value, worst.line[-1].status) == (worst.headline.value, 2)
     assert silent.line[-1].start == silent.endpoint.apps[0].last_analyzed - timedelta(hours=1)
-    assert {point.value for point in silent.line} == {None}
+    assert (silent.line[-1].value, silent.line[-1].status) == (silent.last.last.value, 0)
 
 
 def test_recent_traffic_is_that_of_the_last_ten_minutes(opened):
@@ -146,6 +181,14 @@ def test_above_the_list_stands_the_sum_of_all(opened):
     assert overview.recent.requests == sum(each.requests for each in recent)
     assert overview.recent.errors == sum(each.errors for each in recent)
     assert overview.open_incidents == sum(each.open_incidents for each in everyone)
+    with opened.database.read() as connection:
+        found = connection.execute(incidents.select()).all()
+        assert overview.open_incidents == count_open(connection)
+    for days in (1, 7):
+        start_us = UNTIL_US - days * 24 * HOUR
+        in_time = [each for each in found if start_us <= each.last_us and each.first_us < UNTIL_US]
+        assert opened.home(days)[0].alerts == len(in_time)
+    assert overview.alerts > opened.home(1)[0].alerts
     alone = read_overview(
         opened.database, opened.series, {}, opened.looking, UNTIL - timedelta(7), UNTIL
     )  # fmt: skip

@@ -52,7 +52,7 @@ class Frame:
 
 def frame_of(connection: Connection, asked: Asked, section: str, ranged: Ranged) -> Frame:
     """Raises Problem 400 for a time range that is none."""
-    span = span_of(connection, ranged, asked.now_us)
+    span = span_of(connection, ranged, asked.now_us, asked.settings)
     still = connection.scalar(select(func.count()).where(incidents.c.resolved_us.is_(None))) or 0
     sections = tuple(
         Link(name, title, address(asked, name), still if name == "incidents" else 0)

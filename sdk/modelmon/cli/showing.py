@@ -17,6 +17,7 @@ from modelmon.counting import count
 if TYPE_CHECKING:
     from modelmon.views.endpoints import EndpointSummary
     from modelmon.views.incidents import Incident
+    from modelmon.views.last_verdicts import LastVerdict
     from modelmon.views.next_window import NextWindow
     from modelmon.views.project_status import ProjectStatus
 
@@ -29,6 +30,7 @@ COLOURS = {
 LEAST, WIDE, GAP = 20, 100, "  "
 """Cells that the reason has at least; from how many on rows are shown too; between the columns."""
 UNDECIDED = ("waiting", "incomplete", "warming up", "no verdict", "no data")
+STATE = {0: "no detection", 1: "suspected", 2: "detected"}
 OPEN, ENDED, FEW = 10, 3, 3
 MOST = 120
 """Characters of a reason in a list, an app's error for example; the page of the one thing has the whole."""
@@ -81,6 +83,28 @@ def print_incidents(
 def worst_first(found: Sequence[Incident]) -> list[Incident]:
     """Open before ended, detected before suspected among the open; else as they come, the newest first."""
     return sorted(found, key=lambda each: 2 if each.resolved else int(each.severity != "high"))
+
+
+def print_last(found: Sequence[LastVerdict], shown: Sequence[EndpointSummary]) -> None:
+    """What was said last of endpoints of which nothing is known now."""
+    names = told_apart(shown)
+    if found:
+        output.console.print("\n[bold]Last verdicts[/bold]", highlight=False)
+    for each in found[:OPEN]:
+        since = f" since {each.since:%Y-%m-%d %H:%M}" if each.since else ""
+        output.console.print(
+            f"  {escape(names[each.endpoint_id])}: {_coloured(STATE[each.last.status])}{since}, "
+            f"{escape(each.last.words)}, window from {each.last.start:%Y-%m-%d %H:%M} UTC",
+            highlight=False, soft_wrap=True,
+        )  # fmt: skip
+        if each.highest != each.last:
+            output.console.print(
+                f"    highest: {_coloured(STATE[each.highest.status])}, {escape(each.highest.words)}, "
+                f"window from {each.highest.start:%Y-%m-%d %H:%M} UTC",
+                highlight=False, soft_wrap=True,
+            )  # fmt: skip
+    if len(found) > OPEN:
+        output.console.print(f"  and of {len(found) - OPEN:,} more: `modelmon status --json`", style="dim")
 
 
 def print_waiting(shown: Sequence[EndpointSummary], now: datetime) -> None:

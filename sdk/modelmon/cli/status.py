@@ -14,7 +14,7 @@ from rich.markup import escape
 
 from modelmon.cli.deployed import NOT_RUNNING, DeployedFunction, deployed_functions, full_disk
 from modelmon.cli.output import AsJson, ProjectDir, console, load_settings, print_json
-from modelmon.cli.showing import print_incidents, print_lost, print_project, print_waiting
+from modelmon.cli.showing import print_incidents, print_last, print_lost, print_project, print_waiting
 from modelmon.errors import ConfigError
 from modelmon.function_spec.platforms import EMBEDDED
 from modelmon.model import wall_clock_us
@@ -125,6 +125,7 @@ def _sort(name: str) -> Sort:
 def _show(settings: Settings, found: ProjectStatus, functions: list[DeployedFunction]) -> None:
     shown = found.endpoints
     print_project(found)
+    print_last(found.last_verdicts, shown)
     print_waiting(shown, found.now)
     print_incidents(found.incidents, shown, complete=found.totals.incidents_complete)
     console.print()

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 
 from modelmon.charts import bars, bullet, sparkline
 from modelmon.charts.markup import Svg
 from modelmon.views.drift_over_time import DriftBin
 from modelmon.views.endpoint_rows import EndpointRow
+from modelmon.views.last_verdicts import LastVerdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +27,20 @@ class Pictures:
 
 def pictures_of(row: EndpointRow) -> Pictures:
     """Nothing is drawn where there is nothing to see."""
-    said, windows = row.headline, row.line
+    windows = row.line
     rows = sparkline([each.rows for each in windows], label="rows") if windows else None
-    if said is None:
+    told = row.headline or row.last
+    if told is None:
         return Pictures(None, None, rows, None)
+    said = told.last if isinstance(told, LastVerdict) else told
     suspected, detected = said.thresholds
     line = sparkline(
         [each.value for each in windows],
-        label=said.result_name,
+        label=told.result_name,
         statuses=[each.status or 0 for each in windows],
         threshold=detected,
     )
-    value = bullet(said.value, label=said.result_name, suspected=suspected, detected=detected)
+    value = bullet(said.value, label=told.result_name, suspected=suspected, detected=detected)
     return Pictures(value, line if windows else None, rows, _reached(said.value, suspected, detected))
 
 
@@ -52,6 +56,7 @@ def drift_bars(drift: Sequence[DriftBin], start: datetime, end: datetime) -> Svg
     if not any(each.suspected or each.detected for each in drift):
         return None
     first = min(start, drift[0].start)
-    stacks = {"detected": [each.detected for each in drift], "suspected": [each.suspected for each in drift]}
+    runs = [next(run) for _, run in groupby(drift, lambda each: (each.suspected, each.detected))]
+    stacks = {"detected": [each.detected for each in runs], "suspected": [each.suspected for each in runs]}
     label = "Endpoints suspected and detected"
-    return bars([each.start for each in drift], stacks, first, max(end, drift[-1].end), label=label)
+    return bars([each.start for each in runs], stacks, first, max(end, drift[-1].end), label=label)

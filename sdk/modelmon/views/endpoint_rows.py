@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from modelmon.model import ValuePoint, WindowKey, from_us
 from modelmon.sql.database import Database
@@ -14,13 +13,11 @@ from modelmon.stores.series.base import SeriesStore
 from modelmon.views.endpoint_facts import Looking
 from modelmon.views.endpoints import EndpointPage, EndpointQuery, EndpointSummary, list_endpoints
 from modelmon.views.incidents import Alarm, open_alarms
+from modelmon.views.last_verdicts import LINE, LastVerdict, last_verdicts
 from modelmon.views.newest_windows import DoneWindow, newest_done
 from modelmon.views.recent_traffic import RecentTraffic, read_recent
-from modelmon.views.results_in_words import extra_data
+from modelmon.views.results_in_words import extra_data, whole_number
 from modelmon.views.thresholds import Thresholds, thresholds_of
-
-LINE = 30
-"""Windows of the small pictures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +48,13 @@ class RowPoint:
 
 @dataclass(frozen=True, slots=True)
 class EndpointRow:
-    """One endpoint in the list. `line`: the newest judged windows of the app in the headline (else of its
-    first app), the oldest first; `recent`: None without traffic in these minutes; `open_incidents` counts."""
+    """One endpoint in the list. `last`: what was said last of one whose state tells no value. `line`: the
+    newest judged windows of the app in the headline (else of that in `last`, else of its first app), the
+    oldest first; `recent`: None without traffic in these minutes; `open_incidents` counts."""
 
     endpoint: EndpointSummary
     headline: Headline | None
+    last: LastVerdict | None
     line: tuple[RowPoint, ...]
     recent: RecentTraffic | None
     open_incidents: int
@@ -85,12 +84,15 @@ def read_endpoint_rows(
     headlines = {
         each.endpoint_id: _headline(each, alarms.get(each.endpoint_id, ())) for each in page.endpoints
     }
-    lines = _lines(database, series, page.endpoints, headlines, newest)
+    silent = {each.endpoint_id: each for each in page.endpoints if each.value is None and each.verdicts}
+    last = last_verdicts(database, series, looking.settings, silent, newest) if silent else {}
+    told: dict[str, Headline | LastVerdict] = {**last, **{i: each for i, each in headlines.items() if each}}
+    lines = _lines(database, series, page.endpoints, told, newest)
     recent = read_recent(database, series, ids, end)
     rows = [
         EndpointRow(
-            each, headlines[each.endpoint_id], lines.get(each.endpoint_id, ()), recent.get(each.endpoint_id),
-            len(alarms.get(each.endpoint_id, ())),
+            each, headlines[each.endpoint_id], last.get(each.endpoint_id), lines.get(each.endpoint_id, ()),
+            recent.get(each.endpoint_id), len(alarms.get(each.endpoint_id, ())),
         )
         for each in page.endpoints
     ]  # fmt: skip
@@ -112,7 +114,7 @@ def _headline(endpoint: EndpointSummary, alarms: Sequence[Alarm]) -> Headline | 
     bad_since = from_us(alarm.first_us) if alarm else said.start_infer_time if said else None
     return Headline(
         *place, endpoint.value, thresholds_of(text),
-        str(detail.get("feature") or ""), _whole(detail.get("rows")),
+        str(detail.get("feature") or ""), whole_number(detail.get("rows")),
         bad_since if alarm or (said and said.result_status > 0) else None,
         alarm.incident_id if alarm else None,
     )  # fmt: skip
@@ -122,31 +124,27 @@ def _lines(
     database: Database,
     series: SeriesStore,
     shown: Sequence[EndpointSummary],
-    headlines: Mapping[str, Headline | None],
+    told: Mapping[str, Headline | LastVerdict],
     newest: Sequence[DoneWindow],
 ) -> dict[str, tuple[RowPoint, ...]]:
-    of_app = {each.endpoint_id: _app(each, headlines[each.endpoint_id]) for each in shown}
+    of_app = {each.endpoint_id: _app(each, told.get(each.endpoint_id)) for each in shown}
     windows = sorted(each for each in newest if of_app[each.key.endpoint_id] == each.key.application_name)
-    names = {each.result_name for each in headlines.values() if each}
+    names = {each.result_name for each in told.values()}
     points: dict[tuple[WindowKey, str], ValuePoint] = {}
     if names:
         found = read_windows(database, series, [each.key for each in windows], names)
         points = {(each.key, each.name): each for each in found}
     lines: dict[str, list[RowPoint]] = {}
     for window in windows:
-        headline = headlines[window.key.endpoint_id]
-        point = points.get((window.key, headline.result_name)) if headline else None
+        of = told.get(window.key.endpoint_id)
+        point = points.get((window.key, of.result_name)) if of else None
         value, status = (point.value, point.status) if point else (None, None)
         row = RowPoint(from_us(window.key.start_us), value, status, window.rows)
         lines.setdefault(window.key.endpoint_id, []).append(row)
     return {endpoint_id: tuple(line) for endpoint_id, line in lines.items()}
 
 
-def _app(endpoint: EndpointSummary, headline: Headline | None) -> str:
-    if headline:
-        return headline.application_name
+def _app(endpoint: EndpointSummary, of: Headline | LastVerdict | None) -> str:
+    if of:
+        return of.application_name
     return endpoint.apps[0].application_name if endpoint.apps else ""
-
-
-def _whole(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None

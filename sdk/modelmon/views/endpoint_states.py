@@ -8,10 +8,11 @@ from functools import partial
 from typing import NamedTuple
 
 from modelmon.counting import count
-from modelmon.model import from_us
+from modelmon.model import from_us, to_us
 from modelmon.views.endpoint_facts import Facts
 from modelmon.views.incidents import Alarm
 from modelmon.views.results_in_words import extra_data, first_line, words
+from modelmon.views.thresholds import above, thresholds_of
 from modelmon.views.verdicts import INCOMPLETE, NO_DATA, PARTLY, WARMING_UP, AnyVerdict
 from modelmon.windows import FAILED, UNAVAILABLE
 
@@ -52,9 +53,28 @@ def standing_of(facts: Facts) -> Standing:
     return min(found.values(), key=lambda each: _RANK[each.state])
 
 
-def trouble(standing: Standing, name: str) -> tuple[int, float, str]:
-    """A key to sort endpoints by: the worst first, among equals the highest value that is told."""
-    return _RANK[standing.state], -(standing.value or 0.0), name
+def trouble(standing: Standing, facts: Facts) -> tuple[int, float, int, float, str]:
+    """A key to sort endpoints by: the worst state first; among those that are bad the value that is furthest
+    above its threshold, then what is bad the longest, then the highest value; among those whose state tells
+    no value the highest that was said last."""
+    of, value = standing.of, standing.value
+    ratio, since_us = 0.0, 0
+    if of is not None and value is not None and standing.state in _ALARMS.values():
+        limits = thresholds_of(of.detail if isinstance(of, Alarm) else of.result_extra_data)
+        ratio = above(limits.detected if standing.state == DETECTED else limits.potential, value)
+        since_us = _bad_since_us(of, facts)
+    if value is None:
+        value = max((each.result_value for each in facts.verdicts), default=0.0)
+    return _RANK[standing.state], -ratio, since_us, -value, facts.endpoint_name
+
+
+def _bad_since_us(of: AnyVerdict | Alarm, facts: Facts) -> int:
+    """Of the open incident of the same result; without one of the window."""
+    if isinstance(of, Alarm):
+        return of.first_us
+    place = of.application_name, of.result_name
+    known = (each.first_us for each in facts.alarms if (each.application_name, each.result_name) == place)
+    return next(known, to_us(of.start_infer_time))
 
 
 def _candidates(facts: Facts) -> Iterator[Standing]:

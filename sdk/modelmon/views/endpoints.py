@@ -121,7 +121,7 @@ class EndpointPage:
 
 Placed = tuple[Facts, Standing]
 _KEYS: Mapping[str, Callable[[Placed], Any]] = {
-    "trouble": lambda placed: (*trouble(placed[1], placed[0].endpoint_name), placed[0].endpoint_id),
+    "trouble": lambda placed: (*trouble(placed[1], placed[0]), placed[0].endpoint_id),
     "name": lambda placed: (placed[0].endpoint_name, placed[0].endpoint_id),
     "received": lambda placed: (-placed[0].counts.received, placed[0].endpoint_name, placed[0].endpoint_id),
     "last_request": lambda placed: (-(placed[0].last_request_us or 0), placed[0].endpoint_id),

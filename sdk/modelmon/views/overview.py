@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, and_, case, func, or_, select
 
 from modelmon.incidents import IncidentState
 from modelmon.ledger import dead_letters
 from modelmon.ledger.incident_schema import incidents
-from modelmon.model import from_us
+from modelmon.model import from_us, to_us
 from modelmon.sql.database import Database
 from modelmon.stores.series.base import SeriesStore
 from modelmon.views.drift_over_time import DriftBin, read_drift_over_time
@@ -27,7 +27,7 @@ class Overview:
     """What stands above the list. `by_state` counts endpoints, the worst state first; `recent`: the traffic
     of the last minutes before the end of the time shown; `drift`: the endpoints suspected and detected over
     that time; `lag_messages`: not read yet by who reads them, without the streams that are `unavailable`;
-    `dead_letters`: not sent again yet."""
+    `dead_letters`: not sent again yet; `alerts`: incidents with bad windows in that time, ended or not."""
 
     project: str
     now: datetime
@@ -39,6 +39,7 @@ class Overview:
     lag_messages: int
     unavailable: tuple[UnknownLag, ...]
     dead_letters: int
+    alerts: int
 
 
 def read_overview(
@@ -81,14 +82,26 @@ def _overview(
 ) -> Overview:
     with database.read() as connection:
         drift = read_drift_over_time(connection, *span)
-        still = count_open(connection)
+        still, alerts = _count_alerts(connection, *map(to_us, span))
         letters = dead_letters.count(connection, dead_letters.Chosen(resent=False))
     lags, unknown = read_lag(streams, looking.settings)
     return Overview(
         looking.settings.project, from_us(looking.now_us), page.total, page.chips, still,
         read_recent_of_all(database, series, span[1]), drift, sum(each.lag for each in lags), unknown,
-        letters,
+        letters, alerts,
     )  # fmt: skip
+
+
+def _count_alerts(connection: Connection, start_us: int, end_us: int) -> tuple[int, int]:
+    """Those that are open, and those of this time. One ends after its last window: what was resolved before
+    has none in this time."""
+    is_open = incidents.c.resolved_us.is_(None)
+    is_then = and_(incidents.c.first_us < end_us, incidents.c.last_us >= start_us)
+    query = select(*(func.sum(case((each, 1), else_=0)) for each in (is_open, is_then))).where(
+        incidents.c.state != IncidentState.PENDING.value, or_(is_open, incidents.c.resolved_us >= start_us)
+    )
+    found = connection.execute(query).one()
+    return int(found[0] or 0), int(found[1] or 0)
 
 
 def count_open(connection: Connection) -> int:

@@ -19,6 +19,7 @@ from modelmon.views.endpoints import EndpointPage, EndpointQuery, EndpointSummar
 from modelmon.views.incident_lists import ENDED, ended_incidents, open_incidents
 from modelmon.views.incidents import MOST, Incident
 from modelmon.views.lag import Lagging, PartitionLag, UnknownLag, read_lag
+from modelmon.views.last_verdicts import LastVerdict, read_last_verdicts
 from modelmon.views.results import Metric, Result, Values, newest_values, values_since
 
 
@@ -39,13 +40,15 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class ProjectStatus:
-    """What `modelmon status` shows. `applications`: the names of the apps that judge windows."""
+    """What `modelmon status` shows. `applications`: the names of the apps that judge windows;
+    `last_verdicts` of those endpoints whose state tells no value."""
 
     project: str
     now: datetime
     applications: tuple[str, ...]
     totals: Totals
     endpoints: tuple[EndpointSummary, ...]
+    last_verdicts: tuple[LastVerdict, ...]
     results: tuple[Result, ...]
     metrics: tuple[Metric, ...]
     incidents: tuple[Incident, ...]
@@ -83,11 +86,12 @@ def project_status(
         clock = read_clock(connection, now_us)
     asked = since_us, query, values_after
     found = _values(database, series, settings, page.endpoints, *asked) if values else Values()
+    last = tuple(read_last_verdicts(database, series, settings, page.endpoints).values())
     lag, unknown = read_lag(streams, settings)
     totals = Totals(page.total, page.matching, page.by_state, page.after, found.after, all_incidents)
     return ProjectStatus(
-        settings.project, from_us(now_us), judging, totals, page.endpoints, found.results, found.metrics,
-        incidents, lag, unknown, letters, clock,
+        settings.project, from_us(now_us), judging, totals, page.endpoints, last, found.results,
+        found.metrics, incidents, lag, unknown, letters, clock,
     )  # fmt: skip
 
 

@@ -23,5 +23,10 @@ def extra_data(text: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def whole_number(value: object) -> int | None:
+    """A count in the extra data; None where it is something else."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
 def first_line(text: str) -> str:
     return (text.strip().splitlines() or [""])[0]

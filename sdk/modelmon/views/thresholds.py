@@ -39,6 +39,15 @@ def thresholds_of(extra_data: str) -> Thresholds:
     return Thresholds(_number(found.potential_threshold), _number(found.detected_threshold))
 
 
+def above(limit: float | None, value: float) -> float:
+    """How many times its threshold a value is; 1 where there is none, so that the value alone says more.
+
+    >>> above(0.5, 0.75), above(None, 0.75)
+    (1.5, 1.0)
+    """
+    return value / limit if limit else 1.0
+
+
 def _number(value: object) -> float | None:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return float(value) if is_number and math.isfinite(value) else None  # type: ignore[arg-type]

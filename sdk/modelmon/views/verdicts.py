@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, Select, and_, func, select
+from sqlalchemy import Connection, Row, Select, and_, func, literal, select
 
 from modelmon.ledger.schema import apps, verdicts, windows
 from modelmon.model import ResultKindApp, ResultStatusApp, from_us
@@ -39,8 +39,9 @@ class Verdict:
 
 
 class VerdictSketch(NamedTuple):
-    """The highest of an app's verdicts of one kind and status on one window: as much as it takes to say in
-    which state an endpoint is. What it lacks of a `Verdict` is empty."""
+    """As much of a verdict as it takes to say in which state an endpoint is, and how bad that is: each that
+    is bad, and of the others the highest of an app, kind and status on one window. What it lacks of a
+    `Verdict` is empty."""
 
     application_name: str
     result_value: float
@@ -48,6 +49,7 @@ class VerdictSketch(NamedTuple):
     result_status: int
     stale: bool
     shown_status: int
+    start_infer_time: datetime
     result_name: str = ""
     result_extra_data: str = ""
     states: tuple[str, ...] = ()
@@ -104,16 +106,18 @@ def read_verdicts(
 def sketch_verdicts(
     connection: Connection, belief: Belief, silent: Collection[str], endpoint_ids: Collection[str] | None
 ) -> dict[str, list[AnyVerdict]]:
-    """As `read_verdicts`, with one verdict for all of an app, window, kind and status; of None all
-    endpoints."""
+    """As `read_verdicts`, with one verdict for all of an app, window, kind and status that are not bad; of
+    None all endpoints."""
     found: dict[str, list[AnyVerdict]] = {}
-    for query in of_endpoints(_highest(), verdicts.c.endpoint_id, endpoint_ids):
-        for row in connection.execute(query):
-            stale = row.endpoint_id in silent or belief.is_stale(row)
-            sketch = VerdictSketch(
-                row.application_name, row.value, row.kind, row.status, stale, _shown(row.status, stale)
-            )
-            found.setdefault(row.endpoint_id, []).append(sketch)
+    for sketched in (_highest(), _bad()):
+        for query in of_endpoints(sketched, verdicts.c.endpoint_id, endpoint_ids):
+            for row in connection.execute(query):
+                stale = row.endpoint_id in silent or belief.is_stale(row)
+                sketch = VerdictSketch(
+                    row.application_name, row.value, row.kind, row.status, stale, _shown(row.status, stale),
+                    from_us(row.start_us), row.name, row.extra_data,
+                )  # fmt: skip
+                found.setdefault(row.endpoint_id, []).append(sketch)
     return found
 
 
@@ -146,7 +150,13 @@ def _whole() -> Select[Any]:
 def _highest() -> Select[Any]:
     names = ("endpoint_id", "application_name", "start_us", "end_us", "kind", "status")
     key = [verdicts.c[name] for name in names]
-    return _still(select(*key, func.max(verdicts.c.value).label("value"))).group_by(*key)
+    highest = func.max(verdicts.c.value).label("value")
+    empty = (literal("").label("name"), literal("").label("extra_data"))
+    return _still(select(*key, highest, *empty)).where(verdicts.c.status <= _CALM).group_by(*key)
+
+
+def _bad() -> Select[Any]:
+    return _still(select(verdicts)).where(verdicts.c.status > _CALM)
 
 
 def _still(query: Select[Any]) -> Select[Any]:

@@ -12,6 +12,7 @@ from msgspec import Meta
 from modelmon.api.asked import Asked
 from modelmon.api.frame import Link, address, frame_of, here
 from modelmon.api.routes import Kind, Page, Route
+from modelmon.api.screens.features import written
 from modelmon.api.time_range import Ranged
 from modelmon.pages.endpoint_pictures import Pictures, drift_bars, pictures_of
 from modelmon.views.endpoint_rows import EndpointRow
@@ -64,6 +65,7 @@ class Line:
     pictures: Pictures
     address: str
     features: str
+    highest: str
     incidents: str
 
 
@@ -85,6 +87,7 @@ def endpoints(asked: Asked, shown: EndpointsShown) -> Page:
         "bars": drift_bars(overview.drift, span.start, span.end),
         "lines": [_line(asked, each) for each in rows.rows], "sorts": SORTS,
         "more": here(asked, after=page.after) if page.after else "",
+        "ended": address(asked, "incidents", show="resolved"),
         **choosing(asked, shown, page.chips),
     }  # fmt: skip
     return Page("endpoints.html", values)
@@ -126,7 +129,9 @@ def _line(asked: Asked, row: EndpointRow) -> Line:
         if one
         else address(asked, "incidents", endpoint=row.endpoint.endpoint_id)
     )
-    return Line(row, pictures_of(row), address(asked, *place), address(asked, *place, "features"), incidents)
+    features = address(asked, *place, "features")
+    highest = row.last and address(asked, *place, "features", window=written(row.last.highest.start))
+    return Line(row, pictures_of(row), address(asked, *place), features, highest or "", incidents)
 
 
 ROUTES = (

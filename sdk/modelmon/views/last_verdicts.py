@@ -1,0 +1,116 @@
+"""What was said last of endpoints of which nothing is known now: silence does not hide how they were."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from modelmon.model import ValuePoint, from_us
+from modelmon.private_columns import shown_extra
+from modelmon.settings import Settings
+from modelmon.sql.database import Database
+from modelmon.stores.series.acknowledged_points import read_windows
+from modelmon.stores.series.base import SeriesStore
+from modelmon.views.endpoints import EndpointSummary
+from modelmon.views.newest_windows import DoneWindow, newest_done
+from modelmon.views.results_in_words import extra_data, whole_number, words
+from modelmon.views.thresholds import Thresholds, above, thresholds_of
+
+LINE = 30
+"""So many of the newest judged windows are looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class GivenVerdict:
+    """A verdict on one window: no detection, suspected or detected. `feature` is what it is about, "" where
+    the app does not say."""
+
+    start: datetime
+    end: datetime
+    value: float
+    status: int
+    thresholds: Thresholds
+    feature: str
+    rows: int | None
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class LastVerdict:
+    """Of one endpoint the last verdict on the result that was worst in it; `since` the start of the first
+    window that says the same without a break, None where that is longer ago than the newest windows reach.
+    `highest`: the worst verdict in these windows."""
+
+    endpoint_id: str
+    application_name: str
+    result_name: str
+    last: GivenVerdict
+    since: datetime | None
+    highest: GivenVerdict
+
+
+def read_last_verdicts(
+    database: Database, series: SeriesStore, settings: Settings, shown: Iterable[EndpointSummary]
+) -> dict[str, LastVerdict]:
+    """By id, of those whose state tells no value: silent ones, or such whose newest window is incomplete or
+    failed. Endpoints on which no verdict was ever given have none."""
+    silent = {each.endpoint_id: each for each in shown if each.value is None and each.verdicts}
+    if not silent:
+        return {}
+    with database.read() as connection:
+        newest = newest_done(connection, silent, LINE)
+    return last_verdicts(database, series, settings, silent, newest)
+
+
+def last_verdicts(
+    database: Database,
+    series: SeriesStore,
+    settings: Settings,
+    silent: Mapping[str, EndpointSummary],
+    newest: Sequence[DoneWindow],
+) -> dict[str, LastVerdict]:
+    """As `read_last_verdicts`, of these endpoints, whose newest windows are known already."""
+    places = {
+        (each.endpoint_id, verdict.application_name, verdict.result_name)
+        for each in silent.values()
+        for verdict in each.verdicts
+    }
+    keys = sorted(each.key for each in newest if each.key.endpoint_id in silent)
+    courses: dict[tuple[str, str, str], list[ValuePoint]] = {}
+    for point in read_windows(database, series, keys, {name for _, _, name in places}):
+        place = point.endpoint_id, point.application_name, point.name
+        if place in places:
+            courses.setdefault(place, []).append(point)
+    found = [each for course in courses.values() if (each := last_verdict_of(settings, course))]
+    found.sort(key=lambda each: _badness(each.last))
+    by_id = {each.endpoint_id: each for each in found}  # the worst of each is the last one
+    return {each: by_id[each] for each in silent if each in by_id}
+
+
+def last_verdict_of(settings: Settings, course: Sequence[ValuePoint]) -> LastVerdict | None:
+    """Of the points of one result, the oldest first: those in which it was not judged are passed over."""
+    judged = [each for each in course if each.status is not None and each.status >= 0]
+    if not judged:
+        return None
+    last = judged[-1]
+    others = [place for place, each in enumerate(judged) if each.status != last.status]
+    since = from_us(judged[others[-1] + 1].start_us) if others else None
+    return LastVerdict(
+        last.endpoint_id, last.application_name, last.name, _given(settings, last), since,
+        max((_given(settings, each) for each in judged), key=_badness),
+    )  # fmt: skip
+
+
+def _given(settings: Settings, point: ValuePoint) -> GivenVerdict:
+    text = shown_extra(settings, point.extra_data)
+    detail = extra_data(text)
+    return GivenVerdict(
+        from_us(point.start_us), from_us(point.end_us), point.value, point.status or 0, thresholds_of(text),
+        str(detail.get("feature") or ""), whole_number(detail.get("rows")),
+        words(point.name, point.value, text),
+    )  # fmt: skip
+
+
+def _badness(verdict: GivenVerdict) -> tuple[int, float, float]:
+    return verdict.status, above(verdict.thresholds.detected, verdict.value), verdict.value
