@@ -117,7 +117,10 @@ def judge(app: ModelMonitoringApplicationBase, context: MonitoringApplicationCon
     if not context.rows:
         return []
     found = outputs(app.do_tracking(context))
-    return [_of_a_part(output) for output in found] if context.window_is_partial else found
+    if context.window_is_partial:
+        found = [_of_a_part(output) for output in found]
+    context.end(found)
+    return found
 
 
 def _of_a_part(output: Output) -> Output:

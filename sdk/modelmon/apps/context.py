@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+    from modelmon.apps.results import Output
+    from modelmon.sql.database import Database
     from modelmon.stats.frames import Frame
 
 
@@ -59,6 +61,7 @@ class MonitoringApplicationContext:
         *,
         window_revision: int = 0,
         window_incomplete: int = 0,
+        database: Database | None = None,
     ) -> None:
         self.application_name = application_name
         self.model_endpoint = endpoint
@@ -67,6 +70,8 @@ class MonitoringApplicationContext:
         self.window_incomplete = window_incomplete
         self.settings = settings
         self.kept = Kept()
+        self._database = database
+        self._report: tuple[Artifact, str | None] | None = None
         self._read = read
 
     @property
@@ -234,6 +239,35 @@ class MonitoringApplicationContext:
         extension = format or "parquet"
         place = self._place(key, extension, artifact_path, unique_per_endpoint, target_path)
         return self._keep(key, extension, place, tag, labels, dataset(df, extension))
+
+    def log_report(
+        self, key: str = "report", tag: str = "", labels: Mapping[str, str] | None = None
+    ) -> Artifact:
+        """Keep the report on this window, one HTML file that loads nothing, as `modelmon report` writes it.
+
+        It is written once `do_tracking` has returned, of what it returned: the verdict, the features of its
+        statistics, its results over time. Where it lies is returned at once; it is placed as `log_artifact`
+        does. Raises ConfigError where Jinja2 is missing.
+        """
+        from modelmon.extras import missing as not_installed
+
+        try:
+            import jinja2  # noqa: F401 - it is needed later, and told of now
+        except ModuleNotFoundError as error:
+            raise not_installed(error) or error from error
+        path, below = self._place(key, "html", None, unique=True)
+        self._report = (Artifact(key, path, tag, {**self._labels(), **(labels or {})}), below)
+        return self._report[0]
+
+    def end(self, outputs: Sequence[Output]) -> None:
+        """Write the report that was asked for, of what the app has returned. Raises UnavailableError."""
+        if self._report is None:
+            return
+        from modelmon.apps.window_report import window_report
+
+        artifact, below = self._report
+        content = window_report(self, outputs, self._database).html.encode()
+        self.kept.keep(artifact, "html", content, below)
 
     if not TYPE_CHECKING:
 

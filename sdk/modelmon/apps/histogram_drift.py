@@ -92,12 +92,15 @@ class HistogramDataDriftApplication(ModelMonitoringApplicationBase):
         if not comparison.features:
             return self._without_value("no features", context, comparison)
         self._keep(context, comparison)
-        return [
-            *self._means(comparison),
-            self._general(context, comparison),
-            self._feature(context, comparison),
-            *self._statistics(context, comparison),
-        ]
+        results = [self._general(context, comparison), self._feature(context, comparison)]
+        if self._is_reported(context.settings.drift_report, results):
+            context.log_report()
+        return [*self._means(comparison), *results, *self._statistics(context, comparison)]
+
+    def _is_reported(self, wanted: str, results: Sequence[ModelMonitoringApplicationResult]) -> bool:
+        """Whether a report of the window is kept: of all, or of those in which something was found."""
+        bad = (ResultStatusApp.potential_detection, ResultStatusApp.detected)
+        return wanted == "all" or (wanted == "bad" and any(each.status in bad for each in results))
 
     def _compared(self, context: MonitoringApplicationContext) -> Comparison:
         from modelmon.stats.compare import compare

@@ -152,6 +152,7 @@ class AppStage:
             self._settings,
             window_revision=event.window_revision,
             window_incomplete=event.window_incomplete,
+            database=self._database,
         )
 
     def _raise_attempt(self, event: wire.AppEvent) -> int:

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from modelmon.charts import overlay
 from modelmon.charts.markup import Svg
 from modelmon.errors import ConfigError
-from modelmon.model import from_us
+from modelmon.model import ValuePoint, from_us
 from modelmon.pages.assets import assets
 from modelmon.pages.metric_boxes import Box, Happenings, box_of
 from modelmon.pages.notebook import in_notebook
@@ -108,15 +108,22 @@ def is_report(place: Path) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """What the records and series know beside the window itself: `one` counts and says how the endpoint
+    stands, None where there are no records; `boxes` are results over time."""
+
+    found: EndpointOverview
+    one: EndpointSummary | None = None
+    boxes: Sequence[Box] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Reported:
-    """What is known for a report of one window. `one`: counts and standing of the endpoint, None where there
-    are no records; `newer`: the start of a newer window that was not judged whole; `stands`: whether the
-    state of now is told."""
+    """What a report says. `newer`: the start of a newer window that was not judged whole; `stands`: whether
+    it says how the endpoint stands now."""
 
     page: FeaturePage
-    found: EndpointOverview
-    boxes: Sequence[Box]
-    one: EndpointSummary | None
+    known: Known
     made_at: datetime
     newer: datetime | None = None
     stands: bool = True
@@ -139,27 +146,34 @@ def make_report(
     Raises ConfigError for a name that nothing or several things have, and where there is no such window.
     """
     page = read_feature_page(database, series, looking.settings, name, looking.now_us, moment)
-    window = page.features.window
-    with database.read() as connection:
-        one = find_endpoint(connection, looking, page.features.endpoint_id)
-    start = first_shown(window)
-    end = window.end_infer_time
-    found = read_endpoint_overview(database, series, looking, one.endpoint_id, start, end)
     names = [each.name for each in page.results if each.kind is not None]
-    place = (one.endpoint_id, window.application_name)
-    lines = read_metric_lines(database, series, *place, names, start, end) if names else ()
+    known = read_known(database, series, looking, page.features.endpoint_id, page.features.window, names)
+    newer = page.newer if moment is None else None
+    return report_of(Reported(page, known, from_us(looking.now_us), newer), looking.settings)
+
+
+def read_known(
+    database: Database,
+    series: SeriesStore,
+    looking: Looking,
+    endpoint_id: str,
+    window: WindowView,
+    names: Sequence[str],
+    points: Sequence[ValuePoint] = (),
+) -> Known:
+    """Results of these names over the time before the window and in it, and what else is known of the
+    endpoint. `points`: what is said of the window and not stored yet."""
+    end = window.end_infer_time
+    start = end - WINDOWS * max(end - window.start_infer_time, timedelta(minutes=1))
+    with database.read() as connection:
+        one = find_endpoint(connection, looking, endpoint_id)
+    found = read_endpoint_overview(database, series, looking, endpoint_id, start, end)
+    place = (endpoint_id, window.application_name)
+    lines = read_metric_lines(database, series, *place, names, start, end, points=points) if names else ()
     with database.read() as connection:
         spans = read_window_spans(connection, looking.settings, *place, start, end)
     known = Happenings(start, end, found.incidents, spans, found.deployments)
-    boxes = [box_of(line, known) for line in lines]
-    newer = page.newer if moment is None else None
-    return report_of(Reported(page, found, boxes, one, from_us(looking.now_us), newer), looking.settings)
-
-
-def first_shown(window: WindowView) -> datetime:
-    """Where the lines of a report on this window begin."""
-    length = window.end_infer_time - window.start_infer_time
-    return window.end_infer_time - WINDOWS * max(length, timedelta(minutes=1))
+    return Known(found, one, [box_of(line, known) for line in lines])
 
 
 def report_of(reported: Reported, settings: Settings) -> Report:
@@ -168,11 +182,11 @@ def report_of(reported: Reported, settings: Settings) -> Report:
     window = page.features.window
     results = [each for each in page.results if each.kind is not None]
     content = render(
-        "report.html", one=reported.one, page=page, window=window, results=results,
-        state=_state(window, results), reason=_reason(results, features), found=reported.found,
+        "report.html", one=reported.known.one, page=page, window=window, results=results,
+        state=_state(window, results), reason=_reason(results, features), found=reported.known.found,
         worst=[_feature(each, big=True) for each in features[:WORST] if each.score is not None],
         rows=[_feature(each) for each in features[:ROWS]], left_out=len(features[ROWS:]),
-        boxes=reported.boxes, stands=reported.stands, newer=reported.newer, latest="",
+        boxes=reported.known.boxes, stands=reported.stands, newer=reported.newer, latest="",
         min_rows=settings.app_min_rows, has_reference=any(each.reference for each in features),
         project=settings.project, made_at=reported.made_at,
     )  # fmt: skip

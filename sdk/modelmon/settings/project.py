@@ -100,6 +100,7 @@ class Settings:
     artifacts_path: str = setting(
         "", "Folder or fsspec URL of what apps log. Empty: under the project folder.", secret=True
     )
+    drift_report: str = setting("none", "Windows that the drift app reports.", choices=("none", "bad", "all"))
     durability: str = setting(
         "power",
         "power: fsync every write; process: survives kill -9, not a power cut.",

@@ -73,6 +73,11 @@ def read_endpoint_overview(
     )  # fmt: skip
 
 
+def unread_overview(record: Endpoint) -> EndpointOverview:
+    """Of an endpoint that no records are read of."""
+    return EndpointOverview((), (), None, (), record, _rows(record.feature_stats), (), (), ())
+
+
 def _worst(
     connection: Connection, settings: Settings, endpoint_id: str, record: Endpoint | None
 ) -> tuple[FeatureView, ...]:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, select
 
 from modelmon.incidents import RESULT_STATUS
 from modelmon.ledger.incident_schema import incident_windows
@@ -45,8 +45,8 @@ def read_features(
     current = newest[-1]
     measured = stats.get((current.application_name, MEASURES))
     measures = msgspec.json.decode(measured.stats) if measured else {}
-    found = _features(current, measures, record)
-    return tuple(sorted(found, key=lambda each: -1.0 if each.score is None else each.score, reverse=True))
+    sample = msgspec.json.decode(current.stats)
+    return features_of(sample, measures, record, current.application_name, from_us(current.start_us))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,17 +96,21 @@ def reported_stats(
     return stats.get(CURRENT, {}), {name: each for name, each in scores.items() if each is not None}
 
 
-def _features(current: Row[Any], measures: Stats, record: Endpoint | None) -> list[FeatureView]:
+def features_of(
+    sample: Stats, measures: Stats, record: Endpoint | None, application_name: str, start: datetime
+) -> tuple[FeatureView, ...]:
+    """Every feature of the statistics that an app gave of a window, with its reference; the most changed
+    first."""
     reference = record.feature_stats if record else {}
     predictions = record.label_names if record else ()
-    sample = msgspec.json.decode(current.stats)
-    return [
+    found = [
         FeatureView(
-            name, name in predictions, current.application_name, from_us(current.start_us),
-            _score(measures.get(name)), reference.get(name), sample.get(name),
+            name, name in predictions, application_name, start, _score(measures.get(name)),
+            reference.get(name), sample.get(name),
         )
         for name in dict.fromkeys([*reference, *sample])
     ]  # fmt: skip
+    return tuple(sorted(found, key=lambda each: -1.0 if each.score is None else each.score, reverse=True))
 
 
 def _score(measures: object) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -94,14 +94,15 @@ def read_metric_lines(
     start: datetime,
     end: datetime,
     columns: int = COLUMNS,
+    points: Sequence[ValuePoint] = (),
 ) -> tuple[MetricLine, ...]:
     """These metrics and results of an app in the windows that start in [start, end), by name; one that no
-    window has is left out. A line has at most twice `columns` points, however long the time is."""
-    found = read_all_values(
-        database, series, [endpoint_id], to_us(start), to_us(end), application_name, names
-    )
+    window has is left out. A line has at most twice `columns` points, however long the time is.
+    `points` of the newest window are taken as they are given, not as they are stored."""
+    until_us = min((each.start_us for each in points), default=to_us(end))
+    found = read_all_values(database, series, [endpoint_id], to_us(start), until_us, application_name, names)
     lines = {name: _Line(to_us(start), to_us(end), columns) for name in sorted(names)}
-    for point in found:
+    for point in [*found, *(each for each in points if each.name in lines)]:
         lines[point.name].add(point)
     return tuple(line.done() for line in lines.values() if line.last is not None)
 
