@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from modelmon.charts import Mark, Sample, bars, bullet, overlay, sparkline, spread, timeline
+from modelmon.charts import Mark, Sample, band, bars, bullet, overlay, sparkline, spread, timeline
 from modelmon.charts.heat import heat, heat_times
 from modelmon.charts.markup import Svg
 from modelmon.charts.scales import ticks, time_ticks
@@ -55,7 +56,7 @@ def test_any_values_make_whole_markup_that_says_what_it_shows(values: list[float
     for kind, draw in drawn(values, name).items():
         found = draw()
         root = ET.fromstring(found)
-        assert root.get("role") == "img", kind
+        assert root.get("role") == ("group" if kind == "timeline" else "img"), kind  # it has a mark
         title = root.find("title")
         assert title is not None
         assert (title.text or "").startswith(name), kind
@@ -145,6 +146,32 @@ def test_marks_of_different_kinds_carry_different_signs() -> None:
     groups = [part for part in root.iter() if (part.get("class") or "").startswith("mark ")]
     signs = [sign.text for group in groups for sign in group if sign.get("class") == "tick"]
     assert len(signs) == len(set(signs)) == len(kinds)
+
+
+@pytest.mark.parametrize("kind", ["model", "reference", "function"])
+def test_what_was_deployed_is_reached_by_keyboard_and_said_to_who_does_not_see_it(kind: str) -> None:
+    marks = [Mark(START + DAY, f"{kind} anew: a → b", kind, f"{kind} anew"), Mark(START, "calm", "resolved")]
+    for chart in (
+        timeline([], START, START + 5 * DAY, label="drift", marks=marks),
+        bars([START], {"requests": [1]}, START, START + 5 * DAY, label="calls", marks=marks),
+        band([START, START + 5 * DAY], [1.0, 2.0], label="wind", marks=marks),
+    ):
+        root = ET.fromstring(chart)
+        (one,) = [part for part in root.iter() if part.get("tabindex") == "0"]
+        said = f"{kind} anew: a → b, {START + DAY:%Y-%m-%d %H:%M}"
+        assert (one.get("role"), one.get("aria-label"), root.get("role")) == ("img", said, "group")
+        assert (root.get("aria-label") or "").endswith(f"Deployed: {said}")
+        assert f"{kind} anew" in [part.text for part in one if part.get("class") == "words"]
+
+
+def test_signs_of_what_happened_at_once_stand_beside_each_other() -> None:
+    marks = [Mark(START + DAY, "anew", kind) for kind in ("model", "reference", "function")]
+    root = ET.fromstring(timeline([], START, START + 2 * DAY, label="drift", marks=marks))
+    places = [
+        float(part.get("x") or 0) for group in root.iter() if group.get("tabindex")
+        for part in group if part.get("class") == "tick"
+    ]  # fmt: skip
+    assert all(after - before >= 18 for before, after in itertools.pairwise(places))
 
 
 @pytest.mark.parametrize("value", [5e-324, 1e-305])

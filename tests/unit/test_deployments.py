@@ -73,8 +73,8 @@ def test_a_new_version_and_a_new_reference_are_told_apart(database: Database) ->
     put(database, 1, replace(ENDPOINT, version="v2"))
     put(database, 2, replace(ENDPOINT, version="v2", feature_stats=OTHERS))
     first, reference, model, other = told(database)
-    assert first == (0, "model: store://models/p/churn, version v1, Forest")
-    assert reference[1].startswith("reference: 3 rows, 1 columns, ")
+    assert first == (0, "first model: store://models/p/churn, version v1, Forest")
+    assert reference[1].startswith("first reference: 3 rows, 1 columns, ")
     assert model == (
         1,
         "model anew: store://models/p/churn, version v1, Forest → store://models/p/churn, version v2, Forest",
@@ -105,7 +105,7 @@ def test_functions_that_serve_it_and_apps_are_its_own_and_others_are_not(databas
         deploy(database, 3, name, kind, "2")
     deploy(database, 4, "serving", "serving", "2", deployed=False)
     assert told(database, 1) == [
-        (1, "function serving: serving 1"), (1, "function drift: drift 1"),
+        (1, "first function serving: serving 1"), (1, "first function drift: drift 1"),
         (3, "function serving anew: serving 1 → serving 2"), (3, "function drift anew: drift 1 → drift 2"),
         (4, "function serving taken away, was serving 2"),
     ]  # fmt: skip
@@ -118,7 +118,7 @@ def test_an_endpoint_that_is_discovered_has_a_first_entry_and_one_that_is_there_
     with database.write() as connection:
         endpoints.register_discovered(connection, [found], DAY0)
         endpoints.register_discovered(connection, [found], DAY0 + DAY_US)
-    assert told(database) == [(0, "model: version v1, Forest")]
+    assert told(database) == [(0, "first model: version v1, Forest")]
 
 
 def test_old_ones_go_with_the_retention_and_the_newest_of_each_stays(
@@ -130,8 +130,8 @@ def test_old_ones_go_with_the_retention_and_the_newest_of_each_stays(
     series = open_series(settings)
     prune(database, open_samples(settings), series, DAY0 + 100 * DAY_US, time.monotonic() + 60)
     series.close()
-    assert sorted((day, words.split()[0]) for day, words in told(database)) == [
-        (0, "reference:"), (2, "function"), (2, "model"),
+    assert sorted((day, words.split(":")[0]) for day, words in told(database)) == [
+        (0, "first reference"), (2, "function drift anew"), (2, "model anew"),
     ]  # fmt: skip
 
 

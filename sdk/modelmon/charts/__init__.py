@@ -7,9 +7,10 @@ Every chart says in a sentence what it shows.
 from modelmon.charts.band import band
 from modelmon.charts.bars import bars
 from modelmon.charts.bullet import bullet
+from modelmon.charts.marks import SIGNS, Mark
 from modelmon.charts.overlay import overlay
 from modelmon.charts.sparkline import sparkline
 from modelmon.charts.spread import spread
-from modelmon.charts.timeline import Mark, Sample, timeline
+from modelmon.charts.timeline import Sample, timeline
 
-__all__ = ["Mark", "Sample", "band", "bars", "bullet", "overlay", "sparkline", "spread", "timeline"]
+__all__ = ["SIGNS", "Mark", "Sample", "band", "bars", "bullet", "overlay", "sparkline", "spread", "timeline"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from modelmon.charts.marks import Mark, flags, inside, role_of, with_marks
 from modelmon.charts.markup import Svg, element, picture, text
 from modelmon.charts.scales import Scale, finite, path, reach, short
 from modelmon.charts.timeline import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, axes
@@ -18,6 +19,7 @@ def band(
     low: float | None = None,
     mean: float | None = None,
     high: float | None = None,
+    marks: Sequence[Mark] = (),
 ) -> Svg:
     """`values` at these times, at least one; from `low` to `high` reaches the reference, around its `mean`.
 
@@ -33,12 +35,15 @@ def band(
         for at, value in zip(times, values, strict=True)
     ]
     parts = [*axes(across, up, start, end), *_reference(up, low, mean, high)]
+    marks = inside(marks, across)
+    parts += flags(marks, across, TOP, HEIGHT - BOTTOM)
     parts.append(element("path", d=path(points), class_="line"))
     for (x, y), at, value in zip(points, times, values, strict=True):
         if y is not None and value is not None:
             title = element("title", text(f"{short(value)}, {at:%Y-%m-%d %H:%M}"))
             parts.append(element("circle", title, cx=x, cy=y, r=2.5, class_="dot"))
-    return picture(_said(label, known, mean), (WIDTH, HEIGHT), parts, kind="band")
+    said = with_marks(_said(label, known, mean), marks)
+    return picture(said, (WIDTH, HEIGHT), parts, kind="band", role=role_of(marks))
 
 
 def _up(bottom: float, top: float) -> Scale:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from modelmon.charts.marks import Mark, flags, inside, role_of, with_marks
 from modelmon.charts.markup import Svg, element, picture, text
 from modelmon.charts.scales import Scale, axis_data, reach, short
-from modelmon.charts.timeline import BOTTOM, HEIGHT, LEFT, RIGHT, WIDTH, Mark, axes, flags
+from modelmon.charts.timeline import BOTTOM, HEIGHT, LEFT, RIGHT, WIDTH, axes
 
 TOP = 12
 
@@ -28,7 +29,8 @@ def bars(
     sums = [sum(values) for values in zip(*stacks.values(), strict=True)]
     across = Scale(start.timestamp(), end.timestamp(), LEFT, WIDTH - RIGHT)
     up = Scale(*reach(sums), HEIGHT - BOTTOM, TOP)
-    parts = [*axes(across, up, start, end), *flags(marks, across)]
+    marks = inside(marks, across)
+    parts = [*axes(across, up, start, end), *flags(marks, across, TOP, HEIGHT - BOTTOM)]
     base = [0.0] * len(times)
     for name, values in stacks.items():
         for place, value in enumerate(values):
@@ -37,7 +39,8 @@ def bars(
                 base[place] += value
     data = axis_data(across, start, end, zip((each.timestamp() for each in times), sums, strict=True))
     totals = ", ".join(f"{short(sum(values))} {name}" for name, values in stacks.items())
-    return picture(f"{label}: {totals}", (WIDTH, HEIGHT), parts, kind="bars", **data)
+    said = with_marks(f"{label}: {totals}", marks)
+    return picture(said, (WIDTH, HEIGHT), parts, kind="bars", role=role_of(marks), **data)
 
 
 def _bar(

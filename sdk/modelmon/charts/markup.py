@@ -34,7 +34,15 @@ def text(words: object) -> str:
     return escape(str(words), quote=False)
 
 
-def picture(label: str, size: tuple[float, float], parts: Iterable[str], *, kind: str, **data: object) -> Svg:
+def picture(
+    label: str,
+    size: tuple[float, float],
+    parts: Iterable[str],
+    *,
+    kind: str,
+    role: str = "img",
+    **data: object,
+) -> Svg:
     """A whole chart of this size in pixels, which says what it shows; it is as wide as its place.
 
     `data` are attributes of the whole, such as those of an axis of time.
@@ -42,7 +50,8 @@ def picture(label: str, size: tuple[float, float], parts: Iterable[str], *, kind
     width, height = size
     return Svg(
         element(
-            "svg", element("title", text(label)) + "".join(parts), class_=f"chart {kind}", role="img",
+            "svg", element("title", text(label)) + "".join(parts), class_=f"chart {kind}", role=role,
+            aria_label=None if role == "img" else label,
             viewBox=f"0 0 {_written(width)} {_written(height)}",
             preserveAspectRatio="none" if kind in ("spark", "heat") else None, width=width, height=height,
             **data,

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from modelmon.charts.marks import Mark, flags, inside, role_of, with_marks
 from modelmon.charts.markup import Svg, element, picture, text
 from modelmon.charts.scales import Scale, axis_data, finite, path, reach, short, ticks, time_ticks
 
@@ -13,10 +14,6 @@ WIDTH, HEIGHT = 640, 180
 LEFT, RIGHT, TOP, BOTTOM = 44, 10, 12, 22
 MOST = 800
 """Beyond so many points each column of pixels has its least and greatest alone."""
-
-
-FLAGS = {"raised": "!", "resolved": "✓", "model": "M", "reference": "R", "function": "F", "judged": "↻"}
-"""Over the line of a mark, by its kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +30,6 @@ class Sample:
     state: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """Something that happened, in words; `kind`: raised, resolved, judged (again),
-    model, reference or function."""
-
-    at: datetime
-    words: str
-    kind: str
-
-
 def timeline(
     samples: Sequence[Sample], start: datetime, end: datetime, *, label: str, marks: Sequence[Mark] = ()
 ) -> Svg:
@@ -52,18 +39,19 @@ def timeline(
     low, high = reach([*known, *limits])
     across = Scale(start.timestamp(), end.timestamp(), LEFT, WIDTH - RIGHT)
     up = Scale(low, high, HEIGHT - BOTTOM, TOP)
-    runs = [list(each) for each in _drawn(samples)]
+    runs, marks = [list(each) for each in _drawn(samples)], inside(marks, across)
     parts = [
         *axes(across, up, start, end),
         *(_hatch(each, across) for each in samples if each.state),
         *_thresholds(samples, across, up),
-        *flags(marks, across),
+        *flags(marks, across, TOP, HEIGHT - BOTTOM),
         *_line(runs, across, up),
         *(_dot(each, across, up) for each in samples if each.status in (1, 2)),
     ]
     points = ((middle(each), _value(each)) for run in runs for each in run)
     data = axis_data(across, start, end, points)
-    return picture(_said(label, samples, known), (WIDTH, HEIGHT), parts, kind="timeline", **data)
+    said = with_marks(_said(label, samples, known), marks)
+    return picture(said, (WIDTH, HEIGHT), parts, kind="timeline", role=role_of(marks), **data)
 
 
 def axes(across: Scale, up: Scale, start: datetime, end: datetime) -> Iterator[str]:
@@ -167,18 +155,6 @@ def _dot(sample: Sample, across: Scale, up: Scale) -> str:
     shape = triangle if sample.status == 1 else f"M{x - 4:.5g} {y:.5g}l4-4 4 4-4 4z"
     words = f"{name}: {short(_value(sample))}, {sample.start:%Y-%m-%d %H:%M}"
     return element("path", element("title", text(words)), d=shape, class_=name)
-
-
-def flags(marks: Iterable[Mark], across: Scale) -> Iterator[str]:
-    """Each mark as a line with its sign, where it lies inside."""
-    for mark in marks:
-        if not across.low <= mark.at.timestamp() <= across.high:
-            continue
-        x = across(mark.at.timestamp())
-        title = element("title", text(f"{mark.words}, {mark.at:%Y-%m-%d %H:%M}"))
-        line = element("line", x1=x, x2=x, y1=TOP, y2=HEIGHT - BOTTOM)
-        flag = element("text", text(FLAGS[mark.kind]), x=x, y=TOP - 2, class_="tick")
-        yield element("g", title + line + flag, class_=f"mark {mark.kind}")
 
 
 def _said(label: str, samples: Sequence[Sample], known: Sequence[float]) -> str:

@@ -19,4 +19,4 @@ def marks_of_incidents(found: Sequence[Incident]) -> Iterator[Mark]:
 
 def marks_of_deployments(found: Sequence[Deployment]) -> Iterator[Mark]:
     for each in found:
-        yield Mark(each.at, each.words, each.kind)
+        yield Mark(each.at, each.words, each.kind, each.short)

@@ -7,6 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from modelmon.charts import SIGNS
 from modelmon.pages import words
 from modelmon.pages.assets import assets_version
 
@@ -30,4 +31,5 @@ def environment() -> Environment:
     )  # fmt: skip
     made.filters |= {name: getattr(words, name) for name in FILTERS}
     made.globals["assets_version"] = assets_version
+    made.globals["signs"] = SIGNS
     return made

@@ -28,12 +28,17 @@ class Deployment:
     after: str
 
     @property
+    def short(self) -> str:
+        """What came, in a word or two."""
+        what = f"function {self.function_name}" if self.kind == FUNCTION else self.kind
+        return f"{what} taken away" if not self.after else f"{what} anew" if self.before else f"first {what}"
+
+    @property
     def words(self) -> str:
         """What came, and instead of what."""
-        what = f"function {self.function_name}" if self.kind == FUNCTION else self.kind
         if not self.after:
-            return f"{what} taken away, was {self.before}"
-        return f"{what} anew: {self.before} → {self.after}" if self.before else f"{what}: {self.after}"
+            return f"{self.short}, was {self.before}"
+        return f"{self.short}: {self.before} → {self.after}" if self.before else f"{self.short}: {self.after}"
 
 
 def read_deployments(

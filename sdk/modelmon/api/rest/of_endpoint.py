@@ -13,6 +13,7 @@ from modelmon.api.rest.known_endpoint import app_meant, known_endpoint
 from modelmon.api.rest.mlrun.metric_values import Between, span_asked
 from modelmon.api.rest.paging import PageSize
 from modelmon.api.routes import Route
+from modelmon.views.deployments import Deployment, read_deployments
 from modelmon.views.feature_page import FeaturePage, read_feature_page
 from modelmon.views.traffic import MOST, TrafficBucket, read_traffic_buckets
 from modelmon.views.windows import WindowPage, list_windows
@@ -75,11 +76,19 @@ def traffic(asked: Asked, wanted: Buckets) -> Traffic:
     return Traffic(start, end, found)
 
 
+def deployed(asked: Asked, wanted: Between) -> tuple[Deployment, ...]:
+    start, end = span_asked(asked, wanted)
+    with asked.database.read() as connection:
+        uid = known_endpoint(asked, connection).endpoint_id
+        return read_deployments(connection, uid, start, end)
+
+
 ROUTES = (
     Route(
         "GET", f"{BASE}/features", features,
         "Every feature in one window beside its reference, the most changed first.", InWindow,
     ),
     Route("GET", f"{BASE}/windows", windows, "The windows of an app, the newest first.", WindowsListed),
+    Route("GET", f"{BASE}/deployments", deployed, "What was deployed anew, and what it was before.", Between),
     Route("GET", f"{BASE}/traffic", traffic, "Requests, rows, errors and latencies over time.", Buckets),
 )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,11 +22,13 @@ from modelmon.api.screens.features import (
     written,
 )
 from modelmon.api.screens.of_endpoint import OfEndpoint, of_endpoint, tab_address
-from modelmon.charts import Sample, band, overlay, timeline
+from modelmon.charts import Mark, Sample, band, overlay, timeline
 from modelmon.charts.markup import Svg
 from modelmon.errors import no_such
+from modelmon.pages.marks import marks_of_deployments
 from modelmon.views.bin_shares import BinShares, bin_shares
 from modelmon.views.csv_text import csv_text
+from modelmon.views.deployments import Deployment, read_deployments
 from modelmon.views.feature_page import FeaturePage
 from modelmon.views.feature_words import in_words, missing_share
 from modelmon.views.features import FeatureView
@@ -63,6 +65,8 @@ def feature(asked: Asked, shown: FeatureShown) -> Page:
     shares, window = bin_shares(found.reference, found.sample), page.features.window
     moment = written(window.start_infer_time)
     query = {"name": found.feature, "window": moment}
+    deployments = _deployments(asked, of, page, found)
+    marks = [*marks_of_deployments(deployments)]
     values = {
         "of": of, "page": page, "window": window, "feature": found, "bins": [*bins_of(shares)],
         "words": in_words(found), "min_rows": asked.settings.app_min_rows,
@@ -70,7 +74,8 @@ def feature(asked: Asked, shown: FeatureShown) -> Page:
         "missing_before": missing_share(found.reference), "now_middle": middle(found, "sample"),
         "before_middle": middle(found, "reference"), "kept": {**kept(asked), "name": found.feature},
         "histogram": overlay(shares.names, shares.reference, shares.current, label=found.feature, big=True),
-        "scores": _scores(page, found), "over_time": _over_time(page, found),
+        "deployments": deployments, "scores": _scores(page, found, marks),
+        "over_time": _over_time(page, found, marks),
         "has_mean": bool(found.sample and found.sample.get("mean") is not None),
         "thresholds": thresholds_of_features(page),
         "all": tab_address(asked, of.endpoint, "features", window=moment),
@@ -118,7 +123,19 @@ def _found(asked: Asked, shown: FeatureShown) -> tuple[OfEndpoint, FeaturePage, 
     return of, page, known[shown.name]
 
 
-def _scores(page: FeaturePage, feature: FeatureView) -> Svg | None:
+def _deployments(
+    asked: Asked, of: OfEndpoint, page: FeaturePage, feature: FeatureView
+) -> Sequence[Deployment]:
+    """In the time that the lines reach over."""
+    points = page.lines.get(feature.feature, ())
+    if not points:
+        return ()
+    end = page.features.window.end_infer_time
+    with asked.database.read() as connection:
+        return read_deployments(connection, of.endpoint.endpoint_id, points[0].start, end)
+
+
+def _scores(page: FeaturePage, feature: FeatureView, marks: Sequence[Mark]) -> Svg | None:
     points, window = page.lines.get(feature.feature, ()), page.features.window
     if not points:
         return None
@@ -130,7 +147,8 @@ def _scores(page: FeaturePage, feature: FeatureView) -> Svg | None:
         )
         for each in points
     ]  # fmt: skip
-    return timeline(samples, points[0].start, window.end_infer_time, label=f"score of {feature.feature}")
+    label = f"score of {feature.feature}"
+    return timeline(samples, points[0].start, window.end_infer_time, label=label, marks=marks)
 
 
 def _status(score: float | None, potential: float | None, detected: float | None) -> int:
@@ -139,19 +157,21 @@ def _status(score: float | None, potential: float | None, detected: float | None
     return 2 if score >= detected else 1 if potential is not None and score >= potential else 0
 
 
-def _over_time(page: FeaturePage, feature: FeatureView) -> Svg | None:
+def _over_time(page: FeaturePage, feature: FeatureView, marks: Sequence[Mark]) -> Svg | None:
     """The mean, before what the reference is most of the time; of categories the share of the most frequent
     one. Nothing where neither is known."""
     points, reference = page.lines.get(feature.feature, ()), feature.reference or {}
     times, means = [each.start for each in points], [each.mean for each in points]
     if any(mean is not None for mean in means):
         low, mean, high = _spread_of(reference)
-        return band(times, means, label=f"mean of {feature.feature}", low=low, mean=mean, high=high)
+        label = f"mean of {feature.feature}"
+        return band(times, means, label=label, low=low, mean=mean, high=high, marks=marks)
     shares = [each.share for each in points]
     if all(share is None for share in shares):
         return None
     most = max(bin_shares(reference, None).reference, default=None)
-    return band(times, shares, label=f"share of the most frequent {feature.feature}", mean=most)
+    label = f"share of the most frequent {feature.feature}"
+    return band(times, shares, label=label, mean=most, marks=marks)
 
 
 def _spread_of(reference: Mapping[str, Any]) -> tuple[float | None, float | None, float | None]:

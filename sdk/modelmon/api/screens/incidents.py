@@ -15,6 +15,8 @@ from modelmon.api.routes import Kind, Page, Route
 from modelmon.api.time_range import Ranged
 from modelmon.charts import Mark, Sample, timeline
 from modelmon.charts.markup import Svg
+from modelmon.pages.marks import marks_of_deployments
+from modelmon.views.deployments import Deployment, read_deployments
 from modelmon.views.endpoints import find_endpoint
 from modelmon.views.incident_lists import IncidentPage, IncidentQuery, ended_page, list_incidents
 from modelmon.views.incidents import IncidentHistory, IncidentWindow, history_of
@@ -56,11 +58,13 @@ def incident(asked: Asked, ranged: Ranged) -> Page:
     with asked.database.read() as connection:
         frame = frame_of(connection, asked, "incidents", ranged)
         history = history_of(connection, asked.settings, int(number), WINDOWS) if number.isdigit() else None
+        deployments = _deployments(connection, history)
     if history is None:
         raise Problem(404, f"there is no incident {number!r}; the list shows which there are")
     found = history.incident
     values = {
-        "frame": frame, "incident": found, "history": history, "chart": _chart(history),
+        "frame": frame, "incident": found, "history": history, "deployments": deployments,
+        "chart": _chart(history, deployments),
         "endpoint": address(asked, "endpoints", found.endpoint_id),
         "features": lambda window: address(
             asked, "endpoints", found.endpoint_id, "features", window=_written(window.start_infer_time)
@@ -77,17 +81,31 @@ def _page(connection: Connection, asked: Asked, shown: IncidentsShown) -> Incide
     return read(connection, asked.settings, query)
 
 
-def _chart(history: IncidentHistory) -> Svg | None:
+def _reach(history: IncidentHistory) -> tuple[datetime, datetime, timedelta]:
+    """Of the chart: a window more at each end. The length of a window comes third."""
+    oldest, newest = history.windows[-1], history.windows[0]
+    length = oldest.end_infer_time - oldest.start_infer_time
+    return oldest.start_infer_time - length, newest.end_infer_time + length, length
+
+
+def _deployments(connection: Connection, history: IncidentHistory | None) -> Sequence[Deployment]:
+    if history is None or not history.windows:
+        return ()
+    start, end, _ = _reach(history)
+    return read_deployments(connection, history.incident.endpoint_id, start, end)
+
+
+def _chart(history: IncidentHistory, deployments: Sequence[Deployment]) -> Svg | None:
     windows: Sequence[IncidentWindow] = history.windows[::-1]
     if not windows or history.incident.result_value is None:
         return None
-    length = windows[0].end_infer_time - windows[0].start_infer_time
-    start, end = windows[0].start_infer_time - length, windows[-1].end_infer_time + length
+    start, end, length = _reach(history)
     samples = [
         Sample(each.start_infer_time, each.end_infer_time, each.result_value, _STATUSES.get(each.said, -1))
         for each in windows
     ]
     marks = [Mark(each.window + length / 2, each.after, _kind(each.after)) for each in history.events]
+    marks += marks_of_deployments(deployments)
     label = f"{history.incident.result_name} of {history.incident.endpoint_name}"
     return timeline(samples, start, max(end, start + timedelta(minutes=1)), label=label, marks=marks)
 

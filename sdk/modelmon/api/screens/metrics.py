@@ -14,8 +14,9 @@ from modelmon.api.time_range import Ranged
 from modelmon.charts import bars
 from modelmon.charts.markup import Svg
 from modelmon.model import to_us
+from modelmon.pages.marks import marks_of_deployments
 from modelmon.pages.metric_boxes import Box, Happenings, box_of
-from modelmon.views.deployments import read_deployments
+from modelmon.views.deployments import Deployment, read_deployments
 from modelmon.views.endpoint_calls import Calls, read_calls
 from modelmon.views.incident_lists import ended_incidents, open_incidents
 from modelmon.views.metric_lines import MetricName, read_metric_lines, read_metric_names
@@ -41,13 +42,16 @@ def metrics(asked: Asked, shown: MetricsShown) -> Page:
     chosen = [each for each in found if not shown.metric or label(each) in shown.metric]
     span = of.frame.span
     calls = read_calls(asked.database, asked.series, of.endpoint.endpoint_id, span.start, span.end)
-    boxes = _boxes(asked, of, chosen[:MOST])
+    with asked.database.read() as connection:
+        deployments = read_deployments(connection, of.endpoint.endpoint_id, span.start, span.end)
+    boxes = _boxes(asked, of, chosen[:MOST], deployments)
     values = {
         "of": of, "shown": shown, "kept": kept(asked), "known": known,
         "choices": {app: [*some] for app, some in groupby(found, key=lambda each: each.application_name)},
         "chosen": {label(each) for each in chosen}, "label": label, "boxes": boxes,
         "silent": [label(each) for each in chosen[:MOST] if not _has_box(each, boxes)],
-        "left": max(0, len(chosen) - MOST), "calls": calls, "calls_chart": _calls_chart(calls),
+        "left": max(0, len(chosen) - MOST), "calls": calls, "calls_chart": _calls_chart(calls, deployments),
+        "deployments": deployments,
         "all": here(asked, metric=None, q=None), "nothing": here(asked, metric=NONE),
         "longer": here(asked, range="1y", **{"from": None, "to": None}),
         "incident_of": lambda number: address(asked, "incidents", str(number)),
@@ -60,10 +64,12 @@ def label(metric: MetricName) -> str:
     return f"{metric.application_name}/{metric.name}"
 
 
-def _boxes(asked: Asked, of: OfEndpoint, chosen: Sequence[MetricName]) -> Mapping[str, list[Box]]:
+def _boxes(
+    asked: Asked, of: OfEndpoint, chosen: Sequence[MetricName], deployments: Sequence[Deployment]
+) -> Mapping[str, list[Box]]:
     """By app; without those that no window has in the time shown."""
     by_app = {app: [*some] for app, some in groupby(chosen, key=lambda each: each.application_name)}
-    known = _happenings(asked, of, [*by_app])
+    known = _happenings(asked, of, [*by_app], deployments)
     return {
         app: [box_of(line, known) for line in _lines(asked, of, app, [each.name for each in some])]
         for app, some in by_app.items()
@@ -77,7 +83,9 @@ def _lines(asked: Asked, of: OfEndpoint, app: str, names: Sequence[str]) -> Sequ
     )
 
 
-def _happenings(asked: Asked, of: OfEndpoint, apps: Sequence[str]) -> Happenings:
+def _happenings(
+    asked: Asked, of: OfEndpoint, apps: Sequence[str], deployments: Sequence[Deployment]
+) -> Happenings:
     span, endpoint_id = of.frame.span, of.endpoint.endpoint_id
     with asked.database.read() as connection:
         spans = [
@@ -88,7 +96,6 @@ def _happenings(asked: Asked, of: OfEndpoint, apps: Sequence[str]) -> Happenings
             *open_incidents(connection, asked.settings, [endpoint_id]),
             *ended_incidents(connection, asked.settings, [endpoint_id], since_us=to_us(span.start)),
         ]
-        deployments = read_deployments(connection, endpoint_id, span.start, span.end)
     return Happenings(
         span.start,
         span.end,
@@ -102,13 +109,14 @@ def _has_box(metric: MetricName, boxes: Mapping[str, list[Box]]) -> bool:
     return metric.name in {box.line.name for box in boxes.get(metric.application_name, ())}
 
 
-def _calls_chart(calls: Calls) -> Svg | None:
+def _calls_chart(calls: Calls, deployments: Sequence[Deployment]) -> Svg | None:
     if not calls.buckets:
         return None
     requests, errors = zip(*((each.requests, each.errors) for each in calls.buckets), strict=True)
     times = [each.start for each in calls.buckets]
     stacks = {"requests": requests, "errors": errors}
-    return bars(times, stacks, times[0], calls.buckets[-1].end, label="calls")
+    marks = [*marks_of_deployments(deployments)]
+    return bars(times, stacks, times[0], calls.buckets[-1].end, label="calls", marks=marks)
 
 
 ROUTES = (
