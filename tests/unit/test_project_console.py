@@ -12,7 +12,7 @@ import pytest
 from modelmon.ledger import schema
 from modelmon.local.runner_state import lock_project, report_file
 from modelmon.model_monitoring.locating import opened
-from modelmon.project.console import quietly
+from modelmon.model_monitoring.telling import quietly
 from project_support import frame, make
 
 

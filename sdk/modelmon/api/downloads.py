@@ -7,10 +7,16 @@ from pathlib import Path
 
 from starlette.responses import FileResponse, Response
 
-HEADERS = {"Content-Security-Policy": "sandbox; default-src 'none'"}
+KIND = "application/octet-stream"
+SANDBOX = "sandbox; default-src 'none'"
 
 
-def attachment(name: str, path: Path) -> Response:
-    """A file on this machine, to be kept under this name."""
+def attachment(name: str, content: Path | bytes) -> Response:
+    """A file on this machine, or its content, to be kept under this name."""
     kept = re.sub(r"[^A-Za-z0-9._-]+", "-", name) or "file"
-    return FileResponse(path, filename=kept, media_type="application/octet-stream", headers=HEADERS)
+    headers = {
+        "Content-Disposition": f'attachment; filename="{kept}"', "Content-Security-Policy": SANDBOX
+    }  # fmt: skip
+    if isinstance(content, Path):
+        return FileResponse(content, media_type=KIND, headers=headers)
+    return Response(content, media_type=KIND, headers=headers)

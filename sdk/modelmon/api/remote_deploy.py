@@ -40,7 +40,8 @@ class Done:
 
 def done(asked: Asked, act: Callable[[Project], object]) -> Done:
     """Do it to the project, and tell what it has said. Raises Problem as `admitted`."""
-    from modelmon.project.console import tell_next, telling
+    from modelmon.model_monitoring.telling import telling
+    from modelmon.project.console import tell_next
 
     project, said = admitted(asked), list[str]()
     with telling(said.append):

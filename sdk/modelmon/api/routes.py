@@ -37,6 +37,8 @@ MODULES = (
     "modelmon.api.rest.monitoring",
     "modelmon.api.rest.apps",
     "modelmon.api.rest.models",
+    "modelmon.api.rest.artifacts",
+    "modelmon.api.rest.about",
     "modelmon.api.rest.mlrun.endpoints",
     "modelmon.api.rest.mlrun.metrics",
     "modelmon.api.rest.mlrun.metric_values",

@@ -30,8 +30,8 @@ from modelmon.demo.replay import replay
 from modelmon.demo.training import train
 from modelmon.local import Runner
 from modelmon.model import wall_clock_us
+from modelmon.model_monitoring.telling import quietly
 from modelmon.project import get_or_create_project
-from modelmon.project.console import quietly
 from modelmon.settings import Settings
 
 if TYPE_CHECKING:

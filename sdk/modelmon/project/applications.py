@@ -24,11 +24,11 @@ from modelmon.model import wall_clock_us
 from modelmon.model_monitoring.judging import ask_for_open_windows
 from modelmon.model_monitoring.locating import HasSettings, opened
 from modelmon.model_monitoring.logged_models import check_json
+from modelmon.model_monitoring.telling import tell
 from modelmon.model_monitoring.whole_folders import copy_into
 from modelmon.project import functions
 from modelmon.project.base_images import settle_image
 from modelmon.project.chosen_requirements import settle_requirements
-from modelmon.project.console import tell
 from modelmon.project.from_mlrun import MLRunFunction
 from modelmon.project.names import CONTROLLER, DRIFT_APP, DRIFT_TEMPLATE, check_app_name
 from modelmon.project.source import assigns, classes_of

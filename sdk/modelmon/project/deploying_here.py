@@ -17,7 +17,7 @@ from modelmon.function_spec.platforms import EMBEDDED
 from modelmon.local.environments import Held, environment_of, hold
 from modelmon.local.needs import needs_of
 from modelmon.local.uv import has_uv
-from modelmon.project.console import tell
+from modelmon.model_monitoring.telling import tell
 from modelmon.project.source import imported_modules
 from modelmon.settings import Settings
 

@@ -20,13 +20,13 @@ from modelmon.ledger import heartbeats, registry
 from modelmon.ledger.registry import RegisteredFunction
 from modelmon.model import wall_clock_us
 from modelmon.model_monitoring.locating import opened
+from modelmon.model_monitoring.telling import tell
 from modelmon.model_monitoring.whole_folders import (
     copy_into,
     folder_hash,
     remove_folder,
     replace_folder,
 )
-from modelmon.project.console import tell
 from modelmon.project.deploying_here import prepare_environment
 from modelmon.project.names import refuse_spelling
 from modelmon.secrecy import looks_secret, yaml_mistake

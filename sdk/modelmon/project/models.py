@@ -10,8 +10,8 @@ from typing import Any
 from modelmon.errors import ConfigError
 from modelmon.model_monitoring.logged_models import KEY, ModelArtifact, model_keys, models_folder, write_model
 from modelmon.model_monitoring.model_files import ModelFiles, model_files
+from modelmon.model_monitoring.telling import tell
 from modelmon.model_monitoring.training_sets import Schema, advice, reference_rows, schema_of
-from modelmon.project.console import tell
 from modelmon.project.names import refuse_spelling
 from modelmon.settings import Settings
 

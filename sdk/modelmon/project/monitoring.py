@@ -19,12 +19,12 @@ from modelmon.ledger.access_settings import AccessSettings, is_served
 from modelmon.ledger.window_ledger import project_period
 from modelmon.local.runner_state import RunningFunction, read_report
 from modelmon.model_monitoring.locating import HasSettings, opened
+from modelmon.model_monitoring.telling import tell
 from modelmon.model_monitoring.whole_folders import copy_into
 from modelmon.project import functions
 from modelmon.project.applications import AppFunction, AppSpec, check_base_period
 from modelmon.project.base_images import settle_image
 from modelmon.project.chosen_requirements import settle_requirements
-from modelmon.project.console import tell
 from modelmon.project.names import (
     API,
     CONTROLLER,

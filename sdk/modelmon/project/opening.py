@@ -12,7 +12,7 @@ import yaml
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.from_mlrun import refuse
 from modelmon.function_spec.local_paths import check_path
-from modelmon.project.console import tell
+from modelmon.model_monitoring.telling import tell
 from modelmon.project.project import Project
 from modelmon.settings import FILE_NAME, STATE_FOLDER, Settings
 from modelmon.sources import make_folder

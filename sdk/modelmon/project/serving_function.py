@@ -17,11 +17,12 @@ from modelmon.model_monitoring import endpoints as registered
 from modelmon.model_monitoring.api import check_endpoint_id
 from modelmon.model_monitoring.locating import HasSettings, opened
 from modelmon.model_monitoring.logged_models import ModelArtifact
+from modelmon.model_monitoring.telling import tell
 from modelmon.model_monitoring.whole_folders import copy_into, folder_hash
 from modelmon.project import functions
 from modelmon.project.base_images import settle_image
 from modelmon.project.chosen_requirements import settle_requirements
-from modelmon.project.console import tell, tell_next
+from modelmon.project.console import tell_next
 from modelmon.project.from_mlrun import MLRunFunction
 from modelmon.project.http import HttpOptions, settle_http
 from modelmon.project.invoking import invoke

@@ -44,6 +44,12 @@ class ModelGiven(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     extra_data: dict[str, Any] = {}
 
 
+class ModelsListed(Paged, kw_only=True, frozen=True):
+    """With `feature-stats` each has the statistics of its reference."""
+
+    feature_stats: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class ShownModel:
     """A model that was logged; `files` with their sizes, bytes; `reference_rows` is 0 without a reference."""
@@ -67,22 +73,22 @@ class ShownModel:
 
 @dataclass(frozen=True, slots=True)
 class ShownModels:
-    """By key, without the statistics of their references; `after` asks for the next page, "" on the last."""
+    """By key; `after` asks for the next page, "" on the last."""
 
     models: tuple[ShownModel, ...]
     after: str
 
 
-def listed(asked: Asked, wanted: Paged) -> ShownModels:
+def listed(asked: Asked, wanted: ModelsListed) -> ShownModels:
     settings = asked.settings
     keys = [key for key in _keys(settings) if key > wanted.page_token]
     page = keys[: wanted.page_size]
-    shown = tuple(_shown(settings, read_model(settings, key), with_stats=False) for key in page)
+    shown = tuple(_shown(settings, read_model(settings, key), wanted.feature_stats) for key in page)
     return ShownModels(shown, page[-1] if len(keys) > len(page) else "")
 
 
 def one(asked: Asked, parameters: Any) -> ShownModel:
-    return _shown(asked.settings, _found(asked), with_stats=True)
+    return _shown(asked.settings, _found(asked), True)
 
 
 def file(asked: Asked, parameters: Any) -> Response:
@@ -130,7 +136,7 @@ def _files(model: ModelArtifact) -> dict[str, int]:
     return {path.relative_to(model.files).as_posix(): path.stat().st_size for path in found}
 
 
-def _shown(settings: Settings, model: ModelArtifact, *, with_stats: bool) -> ShownModel:
+def _shown(settings: Settings, model: ModelArtifact, with_stats: bool) -> ShownModel:
     from modelmon.model_monitoring.training_sets import reference_rows
 
     stats = {name: each for name, each in model.feature_stats.items() if not is_private(settings, name)}
@@ -146,7 +152,7 @@ def _shown(settings: Settings, model: ModelArtifact, *, with_stats: bool) -> Sho
 
 
 ROUTES = (
-    Route("GET", BASE, listed, "The models that were logged.", Paged),
+    Route("GET", BASE, listed, "The models that were logged.", ModelsListed),
     Route("GET", f"{BASE}/{{key}}", one, "One model, with the statistics of what it was trained on."),
     Route("GET", f"{BASE}/{{key}}/files/{{file:path}}", file, "A file of a model.", kind=Kind.RAW),
     Route(

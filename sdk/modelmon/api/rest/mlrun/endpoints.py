@@ -13,11 +13,13 @@ from modelmon.api.asked import Asked
 from modelmon.api.problems import Problem
 from modelmon.api.rest.mlrun.shapes import MODES, ModelEndpoint, shown_endpoint
 from modelmon.api.rest.mlrun.statistics import mean_latencies_us, with_features
+from modelmon.api.roles import Role
 from modelmon.api.routes import Route
 from modelmon.errors import no_such
 from modelmon.ledger import endpoints as records
 from modelmon.model import Endpoint
 from modelmon.model_monitoring import endpoints as registered
+from modelmon.model_monitoring.erasing import forget_endpoint
 from modelmon.views.endpoints import read_summaries
 
 BASE = "/api/v1/projects/{project}/model-endpoints"
@@ -55,6 +57,14 @@ class One(msgspec.Struct, kw_only=True, frozen=True):
     feature_analysis: bool = False
 
 
+class Forgotten(msgspec.Struct, kw_only=True, frozen=True):
+    """Which of the endpoints of a name."""
+
+    endpoint_id: str | None = None
+    function_name: str | None = None
+    function_tag: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class ModelEndpointList:
     """Endpoints by name."""
@@ -79,6 +89,14 @@ def one(asked: Asked, wanted: One) -> ModelEndpoint:
         endpoint = _found(connection, asked.path["name"], wanted)
         (shown,) = _shown(connection, asked, [endpoint], wanted.tsdb_metrics)
         return with_features(connection, asked, shown, endpoint) if wanted.feature_analysis else shown
+
+
+def forget(asked: Asked, wanted: Forgotten) -> dict[str, str]:
+    with asked.database.read() as connection:
+        chosen = One(endpoint_id=wanted.endpoint_id, function_name=wanted.function_name)
+        endpoint = _found(connection, asked.path["name"], chosen)
+    forget_endpoint(asked.settings, endpoint.endpoint_id)
+    return {"uid": endpoint.endpoint_id}
 
 
 def _is_wanted(endpoint: Endpoint, wanted: Listed) -> bool:
@@ -123,4 +141,8 @@ def _shown(
 ROUTES = (
     Route("GET", BASE, listed, "The model endpoints, as MLRun's client lists them.", Listed),
     Route("GET", f"{BASE}/{{name}}", one, "One model endpoint, as MLRun's client reads it.", One),
-)
+    Route(
+        "DELETE", f"{BASE}/{{name}}", forget, "Forget an endpoint and everything of it, for good.", Forgotten,
+        role=Role.ADMIN,
+    ),
+)  # fmt: skip
