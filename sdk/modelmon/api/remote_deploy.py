@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,13 +11,13 @@ from typing import TYPE_CHECKING
 
 from modelmon.api.asked import Asked
 from modelmon.api.problems import Problem
+from modelmon.errors import ConfigError
 from modelmon.function_spec.platforms import EMBEDDED
 from modelmon.ledger.access import Deed, note
 from modelmon.ledger.access_settings import AccessSettings
 from modelmon.model import DAY_US
 from modelmon.model_monitoring.code_archives import (
     CodeArchive,
-    archives_folder,
     forget_archives,
     keep_archive,
     read_archive,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 MEGABYTE = 1_000_000
 _WRITTEN_OUT = 4 / 3
 """Of bytes as base64."""
+_KEPT = re.compile(r"\.modelmon/(archives/[0-9a-f]{64}/code/|functions/\.)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +46,12 @@ def done(asked: Asked, act: Callable[[Project], object]) -> Done:
     from modelmon.project.console import tell_next
 
     project, said = admitted(asked), list[str]()
-    with telling(said.append):
-        act(project)
-        tell_next(project.settings)
+    try:
+        with telling(said.append):
+            act(project)
+            tell_next(project.settings)
+    except ConfigError as error:
+        raise ConfigError(without_folders(asked.settings, str(error))) from None
     return Done(tuple(said))
 
 
@@ -104,14 +109,11 @@ def keep_code(asked: Asked, archive: CodeArchive) -> Path:
     return folder
 
 
-def without_folder(settings: Settings, text: str) -> str:
-    """What is said of a file that came, without where it lies here."""
-    place = str(archives_folder(settings).resolve())
-    while place in text:
-        before, _, after = text.partition(place)
-        inside = after.split("/", 3)
-        text = before + (inside[3] if len(inside) > 3 else "the archive")
-    return text
+def without_folders(settings: Settings, text: str) -> str:
+    """What is said of files, without where they lie here."""
+    for folder in {settings.project_dir, str(Path(settings.project_dir).resolve())}:
+        text = text.replace(f"{folder}/", "")
+    return _KEPT.sub("", text)
 
 
 def most_bytes(settings: Settings) -> int:

@@ -1,9 +1,9 @@
-"""A project whose server is somewhere else."""
+"""A project whose server is somewhere else: the methods of `modelmon.project.Project`, over its REST API."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
@@ -11,190 +11,239 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
+from modelmon.client import models
 from modelmon.client.asking import Server
 from modelmon.client.endpoints import Answered, AnsweredList
-from modelmon.errors import ConfigError, no_such
-from modelmon.model import Endpoint
-from modelmon.model_monitoring.judging import Asked
+from modelmon.client.models import RemoteModel
+from modelmon.client.monitored import RemoteMonitoring
+from modelmon.client.not_here import ARTIFACTS, CREDENTIALS, SERVING, SETTINGS, not_here
+from modelmon.client.reading import RemoteReading, several
+from modelmon.errors import ConfigError
+from modelmon.from_mlrun import missing, refuse
+from modelmon.from_mlrun.views import Metadata, MLRunProjectStatus
+from modelmon.model import Endpoint, from_us
+from modelmon.model_monitoring.api import READING, Labels, labels_of
 from modelmon.model_monitoring.shown import EndpointList, with_reading
 from modelmon.model_monitoring.shown_incidents import ShownIncidents
-from modelmon.views.endpoint_rows import EndpointRow
-from modelmon.views.feature_page import FeaturePage
+from modelmon.model_monitoring.statuses import requested_within
+from modelmon.model_monitoring.written_times import Time, moment_us
 from modelmon.views.incident_lists import IncidentPage
-from modelmon.views.overview import Overview
-from modelmon.views.traffic import TrafficBucket
-from modelmon.views.windows import WindowPage
 
 if TYPE_CHECKING:
     from modelmon.pages.report import Report
 
-Names = Collection[str] | str | None
 
+class About(msgspec.Struct, frozen=True):
+    """The project and its server; `version` is the ModelMon that answers."""
 
-class MetricName(msgspec.Struct, frozen=True):
-    """A metric or result; `full_name` asks for its values, `kind` is None of a metric."""
-
-    app: str
-    type: str
     name: str
-    full_name: str
-    kind: int | None
+    version: str
+    platform: str
+    base_period: int
+    role: str
+    remote_deploy: bool
 
 
-class MetricValues(msgspec.Struct, frozen=True):
-    """Of a metric (time, value), of a result (time, value, status, extra data) in order; none without
-    `data`."""
-
-    full_name: str
-    type: str
-    data: bool
-    values: list[tuple[Any, ...]] = []
-    result_kind: int | None = None
-
-
-class Rows(msgspec.Struct, frozen=True):
-    """Endpoints of a page of the list."""
-
-    rows: list[EndpointRow]
-
-
-class Buckets(msgspec.Struct, frozen=True):
-    """The traffic of a time."""
-
-    buckets: list[TrafficBucket]
-
-
-class RemoteProject:
+class RemoteProject(RemoteReading, RemoteMonitoring):
     """The project `name` of the server at `url`; `token` says who asks, where the server wants to know.
 
-    Raises ConfigError for what can't be, is refused, or is of another version, and UnavailableError while the
-    server does not answer. `transport` answers in the place of the network.
+    `modelmon.get_or_create_project(name, url=…, token=…)` makes one. Every method raises ConfigError for what
+    can't be, is refused, or is of another version, and UnavailableError while the server does not answer.
+    `transport` answers in the place of the network.
     """
 
     def __init__(
         self, name: str, url: str, token: str = "", transport: httpx.BaseTransport | None = None
     ) -> None:
         self.name = name
-        self._server = Server(url, token, transport)
-        self._base = f"/api/v1/projects/{quote(name, safe='')}"
+        self.server = Server(url, token, transport)
+        self.base = f"/api/v1/projects/{quote(name, safe='')}"
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            raise missing("project", type(self).__name__, name)
+
+    def __repr__(self) -> str:
+        return f"RemoteProject(name={self.name!r}, url={self.server.url!r})"
+
+    def about(self) -> About:
+        """What the server says of the project and of itself; it has to be there, and to know who asks."""
+        found = self.server.get(f"{self.base}/about", About)
+        self.server.version = found.version
+        return found
+
+    @property
+    def metadata(self) -> Metadata:
+        return Metadata(self.name, self.name)
+
+    @property
+    def status(self) -> MLRunProjectStatus:
+        return MLRunProjectStatus()
+
+    def save(self, filepath: str | None = None, store: bool = True) -> Self:
+        """Nothing is left to do: each call records what it does."""
+        return self
+
+    set_function = not_here("set_function", SERVING)
+    register_datastore_profile = not_here("register_datastore_profile", CREDENTIALS)
+    get_datastore_profile = not_here("get_datastore_profile", CREDENTIALS)
+    list_datastore_profiles = not_here("list_datastore_profiles", CREDENTIALS)
+    delete_datastore_profile = not_here("delete_datastore_profile", CREDENTIALS)
+    log_artifact = not_here("log_artifact", ARTIFACTS)
+    log_dataset = not_here("log_dataset", ARTIFACTS)
+    get_artifact = not_here("get_artifact", ARTIFACTS)
+    settings = property(not_here("settings", SETTINGS))
+    context = property(not_here("context", SETTINGS))
+    spec = property(not_here("spec", SETTINGS))
+    artifact_path = property(not_here("artifact_path", SETTINGS))
+
+    # --- models and endpoints ---------------------------------------------------------------------------
+
+    def log_model(
+        self,
+        key: str,
+        body: bytes | str | None = None,
+        framework: str = "",
+        tag: str = "",
+        model_dir: str | Path | None = None,
+        model_file: str | Path | None = None,
+        algorithm: str | None = None,
+        metrics: Mapping[str, Any] | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        artifact_path: str | None = None,
+        upload: bool | None = None,
+        labels: Mapping[str, str] | None = None,
+        inputs: Sequence[Any] | None = None,
+        outputs: Sequence[Any] | None = None,
+        feature_vector: str | None = None,
+        feature_weights: list[float] | None = None,
+        training_set: Any = None,
+        label_column: str | Sequence[str] | None = None,
+        extra_data: Mapping[str, Any] | None = None,
+        model_url: str | None = None,
+        default_config: Mapping[str, Any] | None = None,
+    ) -> RemoteModel:
+        """Keep a model there with the distribution it was trained on; one of the same key is replaced.
+
+        As `log_model` on the project's own machine, for admins. Of `training_set` its statistics are made
+        here and sent, no row.
+        """
+        refuse(
+            "log_model", artifact_path=artifact_path, feature_vector=feature_vector,
+            feature_weights=feature_weights, model_url=model_url, default_config=default_config,
+        )  # fmt: skip
+        models.log(
+            self.server, self.base, key, body=body, model_dir=model_dir, model_file=model_file, inputs=inputs,
+            outputs=outputs, training_set=training_set, label_column=label_column, tag=tag,
+            framework=framework, algorithm=algorithm, metrics=metrics, parameters=parameters, labels=labels,
+            extra_data=extra_data,
+        )  # fmt: skip
+        return self.get_model(key)
+
+    def get_model(self, key: str) -> RemoteModel:
+        """The logged model of this key; its files are fetched when they are asked for."""
+        return models.read(self.server, self.base, self.name, key)
+
+    def list_models(
+        self, name: str | None = None, tag: str | None = None, **others: Any
+    ) -> list[RemoteModel]:
+        """Every logged model, by key; or the one called `name`."""
+        refuse("list_models", **others)
+        found = models.read_all(self.server, self.base, self.name)
+        return [each for each in found if name in (None, each.key)]
 
     def list_model_endpoints(
-        self, names: Names = None, function_name: str | None = None, uids: Names = None
+        self,
+        names: Collection[str] | str | None = None,
+        model_name: str | None = None,
+        function_name: str | None = None,
+        labels: Labels | None = None,
+        uids: Collection[str] | str | None = None,
+        *,
+        start: Time = None,
+        end: Time = None,
+        **others: Any,
     ) -> EndpointList:
-        """The endpoints that meet every condition, by name, each with its `status` of now."""
-        found = self._server.get(
-            f"{self._base}/model-endpoints", AnsweredList, name=_several(names), uid=_several(uids),
-            function_name=function_name,
+        """The endpoints that meet every condition, by name, each with its `status` of now.
+
+        As `list_model_endpoints` on the project's own machine.
+        """
+        model_name = model_name or others.pop("model", None)
+        function_name = function_name or others.pop("function", None)
+        refuse("list_model_endpoints", **{k: v for k, v in others.items() if k not in READING})
+        if any(each is not None and not isinstance(each, str) and not each for each in (names, uids)):
+            return EndpointList()  # an empty list of names means none, where an empty parameter would be all
+        wanted = (labels_of(labels) or {}).items()
+        found = self.server.get(
+            f"{self.base}/model-endpoints", AnsweredList, name=several(names), uid=several(uids),
+            model_name=model_name, function_name=function_name,
+            label=[label if value is None else f"{label}={value}" for label, value in wanted],
         )  # fmt: skip
-        return EndpointList(with_reading(each.endpoint, self) for each in found.endpoints)
+        endpoints = EndpointList(with_reading(each.endpoint, self) for each in found.endpoints)
+        return requested_within(endpoints, start, end)
 
     def get_model_endpoint(self, endpoint: str) -> Endpoint:
         """The endpoint of this name or id, with its reference."""
         known = self._called(endpoint)
-        path = f"{self._base}/model-endpoints/{quote(known.name, safe='')}"
-        found = self._server.get(
+        path = f"{self.base}/model-endpoints/{quote(known.name, safe='')}"
+        found = self.server.get(
             path, Answered, endpoint_id=known.endpoint_id, feature_analysis=True, tsdb_metrics=False
         )
         return with_reading(found.endpoint, self)
 
-    def report(self, endpoint: Endpoint | str, window: datetime | None = None) -> Report:
-        """As `project.report` on the project's own machine."""
+    def report(self, endpoint: Endpoint | str, window: Time = None) -> Report:
+        """What is known of one window of an endpoint: a notebook shows it, `save("churn.html")` writes it.
+
+        As `report` on the project's own machine.
+        """
         from modelmon.client.reports import read_report
 
         known = endpoint if isinstance(endpoint, Endpoint) else self._called(endpoint)
-        path = f"{self._base}/model-endpoints/{known.endpoint_id}/report"
-        return read_report(self._server.read(path, window=_written(window)), known.name)
-
-    def read_rows(self, endpoint_ids: Sequence[str]) -> Sequence[EndpointRow]:
-        """How these endpoints stand, one line each; one that is not there is left out."""
-        return [
-            row
-            for each in endpoint_ids
-            for row in self._server.get(f"{self._base}/endpoints", Rows, q=each, page_size=1).rows
-            if row.endpoint.endpoint_id == each
-        ]
-
-    def read_features(self, endpoint_id: str) -> FeaturePage:
-        """As `get_features`, of the endpoint of this id."""
-        return self._server.get(f"{self._base}/model-endpoints/{endpoint_id}/features", FeaturePage)
+        moment = None if window is None else from_us(moment_us(window, "window", 0)).isoformat()
+        path = f"{self.base}/model-endpoints/{known.endpoint_id}/report"
+        return read_report(self.server.get_file(path, window=moment).decode(), known.name)
 
     def list_incidents(
-        self, endpoints: Names = None, applications: Names = None, *, only_open: bool = False,
-        limit: int = 100, after: str = "",
-    ) -> IncidentPage:  # fmt: skip
-        """As `project.list_incidents` on the project's own machine."""
-        chosen = (
-            None if endpoints is None else [self._called(each).endpoint_id for each in _several(endpoints)]
-        )
-        page = self._server.get(
-            f"{self._base}/incidents", IncidentPage, endpoint=chosen, app=_several(applications),
+        self,
+        endpoints: Collection[str] | str | None = None,
+        applications: Collection[str] | str | None = None,
+        *,
+        only_open: bool = False,
+        limit: int = 100,
+        after: str = "",
+    ) -> IncidentPage:
+        """What went wrong with these endpoints (names or ids) and apps, with None all: a page of incidents.
+
+        As `list_incidents` on the project's own machine.
+        """
+        ids = None if endpoints is None else [self._called(each).endpoint_id for each in several(endpoints)]
+        if ids == [] or (applications is not None and not several(applications)):
+            return ShownIncidents((), "")
+        page = self.server.get(
+            f"{self.base}/incidents", IncidentPage, endpoint=ids, app=several(applications),
             only_open=only_open, page_size=limit, page_token=after,
         )  # fmt: skip
         return ShownIncidents(page.incidents, page.after)
 
-    def list_metrics(self, endpoint: str) -> list[MetricName]:
-        """The metrics and results that apps gave of an endpoint, and its calls."""
-        return self._server.get(f"{self._of(endpoint)}/metrics", list[MetricName])
+    def delete_model_endpoint(
+        self, name: str, function_name: str | None = None, endpoint_id: str = ""
+    ) -> None:
+        """Forget an endpoint: its samples, series, windows, incidents, counts and its record, for good.
 
-    def get_metrics_values(
-        self, endpoint: str, full_names: Sequence[str], start: datetime | None = None,
-        end: datetime | None = None,
-    ) -> list[MetricValues]:  # fmt: skip
-        """Values in windows that start from `start` on until `end`: in the last 24 hours without them."""
-        return self._server.get(
-            f"{self._of(endpoint)}/metrics-values", list[MetricValues], name=list(full_names),
-            start=_written(start), end=_written(end),
-        )  # fmt: skip
-
-    def get_overview(self, start: datetime | None = None, end: datetime | None = None) -> Overview:
-        """The project at one look."""
-        path = f"{self._base}/overview"
-        return self._server.get(path, Overview, start=_written(start), end=_written(end))
-
-    def get_features(self, endpoint: str, window: datetime | None = None) -> FeaturePage:
-        """Every feature in the window that holds this moment, else in the newest one that was judged."""
-        return self._server.get(f"{self._of(endpoint)}/features", FeaturePage, window=_written(window))
-
-    def list_windows(
-        self, endpoint: str, application: str = "", limit: int = 100, before: datetime | None = None
-    ) -> WindowPage:
-        """The windows of an app that start before this, the newest first."""
-        return self._server.get(
-            f"{self._of(endpoint)}/windows", WindowPage, application=application, page_size=limit,
-            page_token=_written(before),
-        )  # fmt: skip
-
-    def get_traffic(
-        self, endpoint: str, start: datetime | None = None, end: datetime | None = None
-    ) -> list[TrafficBucket]:
-        """Requests, rows, errors and latencies over time."""
-        path = f"{self._of(endpoint)}/traffic"
-        return self._server.get(path, Buckets, start=_written(start), end=_written(end)).buckets
-
-    def judge_windows(
-        self, application_name: str, start: datetime, end: datetime | None = None, endpoints: Names = None
-    ) -> Asked:
-        """Ask an app for windows again, as an operator."""
-        names = None if endpoints is None else _several(endpoints)
-        body = {"application": application_name, "start": start, "end": end, "endpoints": names}
-        return self._server.post(f"{self._base}/windows/rerun", Asked, body)
+        As `delete_model_endpoint` on the project's own machine, for admins.
+        """
+        if endpoint_id and not name:
+            name = self._called(endpoint_id).name
+        if not isinstance(name, str) or not name:
+            raise ConfigError(f"name: must be the endpoint's name, got {name!r}")
+        path = f"{self.base}/model-endpoints/{quote(name, safe='')}"
+        given = {"endpoint_id": endpoint_id, "function_name": function_name}
+        self.server.ask("DELETE", path, dict[str, str], given)
 
     def close(self) -> None:
         """Of the connections to the server."""
-        self._server.close()
-
-    def _of(self, endpoint: str) -> str:
-        return f"{self._base}/model-endpoints/{self._called(endpoint).endpoint_id}"
-
-    def _called(self, endpoint: str) -> Endpoint:
-        found = self.list_model_endpoints(uids=endpoint) or self.list_model_endpoints(names=endpoint)
-        if len(found) == 1:
-            return found[0]
-        if found:
-            ids = ", ".join(each.endpoint_id for each in found)
-            raise ConfigError(f"endpoint: {len(found)} are called {endpoint!r}; give the id of one: {ids}")
-        names = [each.name for each in self.list_model_endpoints()]
-        raise no_such(f"endpoint: there is no {endpoint!r}", endpoint, names)
+        self.server.close()
 
     def __enter__(self) -> Self:
         return self
@@ -203,11 +252,3 @@ class RemoteProject:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _several(names: Names) -> list[str]:
-    return [names] if isinstance(names, str) else list(names or ())
-
-
-def _written(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat()

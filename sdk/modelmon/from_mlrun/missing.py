@@ -24,7 +24,7 @@ _BATCH = (
     "jobs and batch scoring by a call are not there yet; write the rows as events ('Wire formats' in the docs), "
     "`modelmon publish FILE` sends them"
 )
-_API = "a REST API and its client are not there yet; `modelmon status --json` has what is known"
+_API = "MLRun's client reads from the page's address ('REST API' in the docs); here it is get_or_create_project(name, url=…)"
 _NUCLIO = "write it in a function.yaml of the project's own ('The project SDK' in the docs, On disk)"
 _SECRETS = "secrets come by environment variables or a Kubernetes Secret ('Secrets under Nuclio' in the docs)"
 _SETTINGS = "settings are in modelmon.yaml and in variables MODELMON_… ('Settings' in the docs)"

@@ -33,6 +33,8 @@ if not TYPE_CHECKING:
 MONITORING_MODES = ("enabled", "disabled")
 REAL_TIME = "real_time"
 ENDPOINT_MODES = (REAL_TIME, BATCH)
+READING = ("model_tag", "function_tag", "top_level", "latest_only", "tsdb_metrics", "metric_list", "metrics")
+"""Arguments of MLRun's that change what it reads of an endpoint; here everything is read."""
 Labels = Mapping[str, str | None] | Collection[str] | str
 
 
@@ -108,7 +110,7 @@ def list_model_endpoints(
             names=_several("names", names),
             model_name=model_name,
             function_name=function_name,
-            labels=_labels(labels),
+            labels=labels_of(labels),
             uids=_several("uids", uids),
         )
         return requested_within(with_status(connection, found, settings), start, end)
@@ -210,7 +212,8 @@ def _several(argument: str, value: Collection[str] | str | None) -> Collection[s
     return values
 
 
-def _labels(labels: Labels | None) -> Mapping[str, str | None] | None:
+def labels_of(labels: Labels | None) -> Mapping[str, str | None] | None:
+    """Each label that is wanted with its value, None of any. Raises ConfigError for what is no text."""
     if labels is None or isinstance(labels, Mapping):
         return labels
     pairs = (entry.partition("=") for entry in _several("labels", labels) or ())

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import getpass
+import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 import yaml
 
@@ -17,29 +18,64 @@ from modelmon.project.project import Project
 from modelmon.settings import FILE_NAME, STATE_FOLDER, Settings
 from modelmon.sources import make_folder
 
-_ASKING = ("url", "secrets", "subpath", "clone", "from_template", "parameters", "sync_functions")
+if TYPE_CHECKING:
+    from modelmon.client import RemoteProject
+
+URL, TOKEN = "MODELMON_URL", "MODELMON_TOKEN"
+_ASKING = ("secrets", "subpath", "clone", "from_template", "parameters", "sync_functions")
 _MEANINGLESS = ("init_git", "save", "allow_cross_project", "run_setup")
 """Arguments of MLRun's: those that ask for something that is not there, and those that do not."""
 
 
+@overload
+def get_or_create_project(
+    name: str, context: str | Path = "./", user_project: bool = False, *, url: str, token: str = ""
+) -> RemoteProject: ...
+
+
+@overload
 def get_or_create_project(
     name: str, context: str | Path = "./", user_project: bool = False, **settings: Any
-) -> Project:
+) -> Project: ...
+
+
+def get_or_create_project(
+    name: str,
+    context: str | Path = "./",
+    user_project: bool = False,
+    *,
+    url: str | None = None,
+    token: str = "",
+    **settings: Any,
+) -> Project | RemoteProject:
     """The project in the folder `context`, which is made (with its modelmon.yaml) when it is not there.
+
+    With `url`, or the variable MODELMON_URL, it is the project of this name whose page is served there, and
+    has the same methods. `token`, or MODELMON_TOKEN, says who asks ('Use it from another machine' in the
+    docs). It is not made there.
 
     `user_project` appends the user's name to the project's. `settings` are any of
     'Settings' in the docs; they are written to modelmon.yaml and stay; arguments of
     MLRun's that ask for nothing are left out. Raises
-    ConfigError for a name or setting that can't be, and when the folder holds a project of another name.
+    ConfigError for a name or setting that can't be, and when the folder holds a project of another name;
+    UnavailableError when the server does not answer.
     """
     if not isinstance(name, str) or not isinstance(context, str | Path):
         raise ConfigError(f"project: must be a name and a folder, got {name!r} and {context!r}")
     check_path(context, "context")
     settings = _ours("get_or_create_project", settings)
-    folder = Path(context).expanduser().resolve()
+    if isinstance(url, str) and "://" in url and not url.startswith(("http://", "https://")):
+        refuse("get_or_create_project", url=url)
     if user_project:
         name = f"{name}-{re.sub(r'[^a-z0-9]+', '-', getpass.getuser().lower()).strip('-')}"
     Settings.load(None, {}, **{**settings, "project": name})  # refuses what can't be before anything is made
+    server = _server(url, token)
+    if server is not None:
+        return _elsewhere(name, server, settings)
+    return _in_folder(name, Path(context).expanduser().resolve(), settings)
+
+
+def _in_folder(name: str, folder: Path, settings: dict[str, Any]) -> Project:
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"context: {folder} is a file; a project is a folder")
     path = folder / FILE_NAME
@@ -56,6 +92,35 @@ def get_or_create_project(
     except OSError as error:
         raise UnavailableError(f"project folder {folder} can't be written: {error.strerror}") from error
     return Project(name, folder)
+
+
+def _server(url: str | None, token: str) -> tuple[str, str] | None:
+    """The address that was given, else that of the environment, whose token goes to no other one."""
+    known = os.environ.get(URL, "")
+    if not url and not known:
+        if token:
+            raise ConfigError(f"token: goes together with url=, or the variable {URL}")
+        return None
+    if not token and (not url or not known or url == known):
+        token = os.environ.get(TOKEN, "")
+    return url or known, token
+
+
+def _elsewhere(name: str, server: tuple[str, str], settings: dict[str, Any]) -> RemoteProject:
+    from modelmon.client import RemoteProject
+
+    url, token = server
+    if settings:
+        raise ConfigError(
+            f"{min(settings)}: settings are written where the project is, not from another machine"
+        )
+    project = RemoteProject(name, url, token)
+    try:
+        project.about()
+    except BaseException:
+        project.close()
+        raise
+    return project
 
 
 def load_project(

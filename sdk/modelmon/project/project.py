@@ -12,7 +12,7 @@ from modelmon.function_spec.function_yaml import FILE
 from modelmon.function_spec.given_requirements import given_requirements
 from modelmon.function_spec.local_paths import existing
 from modelmon.ledger import registry
-from modelmon.model_monitoring.api import Labels
+from modelmon.model_monitoring.api import READING, Labels
 from modelmon.model_monitoring.api import list_model_endpoints as find_endpoints
 from modelmon.model_monitoring.endpoints import called
 from modelmon.model_monitoring.erasing import forget_endpoint
@@ -40,8 +40,6 @@ if TYPE_CHECKING:
     from modelmon.views.incident_lists import IncidentPage
 
 Function = ServingFunction | AppFunction
-READING = ("model_tag", "function_tag", "top_level", "latest_only", "tsdb_metrics", "metric_list", "metrics")
-"""Arguments of MLRun's that change what it reads of an endpoint; here everything is read."""
 
 
 class Project(MonitoredProject, MLRunProject):

@@ -11,7 +11,7 @@ import msgspec
 
 from modelmon.api.asked import Asked
 from modelmon.api.problems import Problem
-from modelmon.api.remote_deploy import Done, admitted, done, keep_code, take_archive, without_folder
+from modelmon.api.remote_deploy import Done, admitted, done, keep_code, take_archive, without_folders
 from modelmon.api.rest.bodies import read_body
 from modelmon.api.rest.monitoring import Minutes
 from modelmon.api.roles import Role
@@ -111,7 +111,7 @@ def put(asked: Asked, parameters: Any) -> ShownApp:
             base_period=given.base_period, **given.arguments,
         )  # fmt: skip
     except ConfigError as error:
-        raise ConfigError(without_folder(asked.settings, str(error))) from None
+        raise ConfigError(without_folders(asked.settings, str(error))) from None
     return one(asked, parameters)
 
 
