@@ -74,7 +74,9 @@ class Reader:
 
 def statements(database: str) -> list[str]:
     """What the guide tells the owner of the database to run."""
-    (sql,) = re.findall(r"```sql\n(CREATE ROLE grafana.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+    (sql,) = re.findall(
+        r"```sql\n *(CREATE ROLE grafana.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL
+    )
     return [each.strip() for each in sql.split(";") if each.strip()]
 
 

@@ -3,6 +3,7 @@ expansion that other tests run their queries with is Grafana's."""
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -54,6 +55,14 @@ def test_each_panel_says_what_it_is_and_takes_its_data_where_the_reader_says(
         assert {panel["datasource"]["uid"], target["datasource"]["uid"]} == {"${datasource}"}
     for variable in variables(dashboard):
         assert variable["type"] != "query" or variable["datasource"]["uid"] == "${datasource}"
+
+
+@each_dashboard
+def test_lines_are_asked_for_in_the_order_of_time(dashboard: dict[str, Any]) -> None:
+    for _, target in targets(dashboard):
+        if "rawSql" in target and target["format"] == "time_series":
+            assert re.search(r'SELECT (\$__timeGroupAlias\(|\w+ AS "time")', target["rawSql"])
+            assert re.search(r"ORDER BY 1\b", target["rawSql"])
 
 
 @each_dashboard
