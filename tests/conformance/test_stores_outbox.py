@@ -16,7 +16,7 @@ from modelmon.errors import ConfigError, UnavailableError
 from modelmon.ledger import answers, endpoints, outbox
 from modelmon.ledger.incident_schema import incident_events, incidents
 from modelmon.ledger.outbox import Fact
-from modelmon.ledger.reports import Report
+from modelmon.ledger.reports import AppReport
 from modelmon.model import Answer, Endpoint, ValuePoint, WindowKey
 from modelmon.sql.database import Database
 
@@ -151,10 +151,10 @@ def test_workers_that_discover_and_register_an_endpoint_at_once_tell_of_it_once(
     assert sorted(told) == sorted(f"{turn}-{number}" for turn in range(TRANSACTIONS) for number in range(3))
 
 
-def drift(number: int, status: int) -> Report:
+def drift(number: int, status: int) -> AppReport:
     key = WindowKey("e", "app", 10 * number)
     value = ValuePoint(*key, 10 * number + 10, "drift", 0.8, 1, kind=0, status=status, extra_data="{}")
-    return Report(key, "delay", 10 * number + 10, 1, values=(value,), answer=Answer("done", rows=9))
+    return AppReport(key, "delay", 10 * number + 10, 1, values=(value,), answer=Answer("done", rows=9))
 
 
 def test_two_writers_of_the_same_reports_raise_one_incident_and_tell_of_it_once(records: Database) -> None:
@@ -168,7 +168,7 @@ def test_two_writers_of_the_same_reports_raise_one_incident_and_tell_of_it_once(
             told += apply(report)
         return told
 
-    def apply(report: Report) -> list[str]:
+    def apply(report: AppReport) -> list[str]:
         while True:
             try:
                 with records.write() as connection:

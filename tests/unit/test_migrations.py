@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Index, MetaData, Table, create_engine, inspec
 from modelmon.ledger import answers
 from modelmon.ledger.migrations import SCHEMA as RECORDS_SCHEMA
 from modelmon.ledger.records import open_records, records_at
-from modelmon.ledger.reports import Report
+from modelmon.ledger.reports import AppReport
 from modelmon.model import Answer, ValuePoint, WindowKey
 from modelmon.settings import Settings
 from modelmon.sql.database import Database
@@ -231,7 +231,7 @@ def test_alerts_of_one_trouble_become_one_incident_and_open_ones_stay_open(tmp_p
         ("data-drift-detected", "escalated", 0.9, 3), ("mm-app-failed", "raised", None, 1),
     }  # fmt: skip
     assert sorted(len(each.windows) for each in histories if each) == [1, 3]
-    calm = Report(WindowKey("e", "app", 6 * HOUR_US), "m", 7 * HOUR_US, 1, answer=Answer("done"), values=(
+    calm = AppReport(WindowKey("e", "app", 6 * HOUR_US), "m", 7 * HOUR_US, 1, answer=Answer("done"), values=(
         ValuePoint("e", "app", 6 * HOUR_US, 7 * HOUR_US, "drift", 0.1, 1, kind=0, status=0),
     ))  # fmt: skip
     with database.write() as connection:

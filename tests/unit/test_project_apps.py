@@ -20,7 +20,7 @@ from modelmon.function_spec.function_yaml import read_function
 from modelmon.ledger import answers, heartbeats, outbox, registry
 from modelmon.ledger.incident_schema import incidents
 from modelmon.ledger.records import open_records
-from modelmon.ledger.reports import Report
+from modelmon.ledger.reports import AppReport
 from modelmon.model import Answer, Heartbeat, WindowKey, WorkerState
 from modelmon.model_monitoring.locating import opened
 from modelmon.nuclio.kept import kept
@@ -260,7 +260,9 @@ def test_the_incidents_of_an_app_that_is_removed_do_not_stay_open(project: Proje
     records = open_records(project.settings)
     with records.write() as connection:
         for name in ("one", "two"):
-            report = Report(WindowKey("e", name, 0), "m", 60_000_000, 1, answer=Answer("failed", "it broke"))
+            report = AppReport(
+                WindowKey("e", name, 0), "m", 60_000_000, 1, answer=Answer("failed", "it broke")
+            )
             answers.apply(connection, report, 1, 3)
     project.remove_model_monitoring_function("one")
     with records.read() as connection:

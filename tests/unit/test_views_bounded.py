@@ -19,7 +19,7 @@ from modelmon.ledger.incident_rows import watch_values
 from modelmon.ledger.incident_schema import incidents as incident_rows
 from modelmon.ledger.incident_schema import watches
 from modelmon.ledger.records import open_records
-from modelmon.ledger.reports import Report
+from modelmon.ledger.reports import AppReport
 from modelmon.ledger.schema import app_stats
 from modelmon.model import (
     Answer,
@@ -121,7 +121,7 @@ def open_and_ended(database: Database, series: SeriesStore, settings: Settings, 
 def settling(database: Database, series: SeriesStore, settings: Settings, now_us: int) -> Any:
     """What an answer reads of the incidents that it may change."""
     key = WindowKey(f"{1:032x}", bench.APP, now_us)
-    report = Report(key, "m", now_us + bench.PERIOD_US, 1, answer=Answer("done"))
+    report = AppReport(key, "m", now_us + bench.PERIOD_US, 1, answer=Answer("done"))
     with database.write() as connection:
         incidents.settle(connection, report, final=True, whole=True, now_us=now_us)
 

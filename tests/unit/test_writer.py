@@ -15,7 +15,7 @@ from sqlalchemy import select
 from modelmon import wire
 from modelmon.errors import UnavailableError
 from modelmon.ledger import answers
-from modelmon.ledger.reports import Answer, Report
+from modelmon.ledger.reports import Answer, AppReport
 from modelmon.ledger.schema import app_stats, dead_letters
 from modelmon.model import Message, Window, WindowKey, from_us
 from modelmon.stages.writer import Writer
@@ -149,7 +149,7 @@ def test_a_try_that_works_replaces_one_that_failed(chain):
 
 def test_a_writer_that_was_replaced_while_it_slept_does_not_move_the_ledger_back(chain):
     send(chain)
-    late = Report(WindowKey(E1, "app", at(0)), "name", at(10), 1, answer=Answer("failed", "slow"))
+    late = AppReport(WindowKey(E1, "app", at(0)), "name", at(10), 1, answer=Answer("failed", "slow"))
     chain.report(result(window(revision=2), 0), done(window(revision=2)))
     with chain.database.write() as connection:  # past the look at what was answered
         assert answers.apply(connection, late, at(11), 3) == []

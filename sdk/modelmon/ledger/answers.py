@@ -30,7 +30,7 @@ from modelmon.ledger import incidents
 from modelmon.ledger.acknowledged import note_reported
 from modelmon.ledger.artifacts import note_artifacts
 from modelmon.ledger.incidents import Told
-from modelmon.ledger.reports import Report
+from modelmon.ledger.reports import AppReport
 from modelmon.ledger.schema import app_stats, verdicts, windows
 from modelmon.ledger.window_keys import is_key, key_values
 from modelmon.model import Answer
@@ -70,7 +70,7 @@ _LOWER = [
 ]
 
 
-def apply(connection: Connection, report: Report, now_us: int, attempts: int) -> list[Told]:
+def apply(connection: Connection, report: AppReport, now_us: int, attempts: int) -> list[Told]:
     """Record a report: the answer, what the endpoint is shown with, incidents; returns what there is to tell.
 
     `attempts` is how often an app may try a window before it counts as failed.
@@ -93,7 +93,7 @@ def apply(connection: Connection, report: Report, now_us: int, attempts: int) ->
     return incidents.settle(connection, report, final=final, whole=whole, now_us=now_us)
 
 
-def _answer(connection: Connection, report: Report, answer: Answer) -> None:
+def _answer(connection: Connection, report: AppReport, answer: Answer) -> None:
     values = {
         "answered": report.revision, "outcome": answer.outcome, "error": answer.error,
         "envelopes": answer.envelopes, "rows": answer.rows,
@@ -101,7 +101,7 @@ def _answer(connection: Connection, report: Report, answer: Answer) -> None:
     connection.execute(_ANSWER, {**key_values(report.key), **values})
 
 
-def _show(connection: Connection, report: Report) -> None:
+def _show(connection: Connection, report: AppReport) -> None:
     place = {**report.key._asdict(), "revision": report.revision}
     results = [
         {
@@ -125,17 +125,17 @@ def _show(connection: Connection, report: Report) -> None:
         _delete(connection, _OTHERS, report)
 
 
-def _delete(connection: Connection, statements: Sequence[Delete], report: Report) -> None:
+def _delete(connection: Connection, statements: Sequence[Delete], report: AppReport) -> None:
     for statement in statements:
         connection.execute(statement, {**key_values(report.key), "a_revision": report.revision})
 
 
-def _is_whole(window: Row[Any] | None, report: Report) -> bool:
+def _is_whole(window: Row[Any] | None, report: AppReport) -> bool:
     """Whether the report is on a window that is not partial, as far as that is known now."""
     return window is None or (window.sent <= report.revision and not window.incomplete & PARTIAL)
 
 
-def _is_final(window: Row[Any] | None, report: Report, attempts: int) -> bool:
+def _is_final(window: Row[Any] | None, report: AppReport, attempts: int) -> bool:
     """Whether a failure is the last word: the controller will not send the window again."""
     if window is None:
         return True

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Integer, Row, and_, bindparam, case, delete, 
 
 from modelmon.incidents import Episode, IncidentKey, Said
 from modelmon.ledger.incident_schema import incident_windows
-from modelmon.ledger.reports import Report
+from modelmon.ledger.reports import AppReport
 from modelmon.model import Stats
 from modelmon.sql.statements import upsert
 
@@ -50,7 +50,7 @@ _TRIM = delete(incident_windows).where(
 def write(
     connection: Connection,
     key: IncidentKey,
-    report: Report,
+    report: AppReport,
     said: Said,
     value: float | None,
     detail: str,

@@ -36,7 +36,7 @@ from modelmon.ledger.incident_rows import (
     watch_values,
 )
 from modelmon.ledger.incident_schema import incident_events, incidents, watches
-from modelmon.ledger.reports import Report
+from modelmon.ledger.reports import AppReport
 from modelmon.ledger.schema import apps, endpoints
 from modelmon.ledger.window_keys import key_values
 from modelmon.model import ResultKindApp, ValuePoint
@@ -99,7 +99,7 @@ class _Found:
     detail: str = ""
 
 
-def settle(connection: Connection, report: Report, *, final: bool, whole: bool, now_us: int) -> list[Told]:
+def settle(connection: Connection, report: AppReport, *, final: bool, whole: bool, now_us: int) -> list[Told]:
     """Change the incidents that a report speaks of; returns what there is to tell.
 
     `final`: if the app failed, it will not be asked again. `whole`: the window is not a partial one. A report
@@ -161,7 +161,7 @@ def reset(connection: Connection, incident_id: int, now_us: int) -> list[Told]:
     return told
 
 
-def _found(report: Report, final: bool, whole: bool) -> dict[IncidentKey, _Found]:
+def _found(report: AppReport, final: bool, whole: bool) -> dict[IncidentKey, _Found]:
     place = report.key.endpoint_id, report.key.application_name
     found = {
         IncidentKey(RESULT_STATUS, *place, each.name): _of_result(each, whole) for each in report.results
@@ -179,7 +179,9 @@ def _of_result(result: ValuePoint, whole: bool) -> _Found:
     return _Found(what_result(result, whole=whole), kind, result.value, result.extra_data)
 
 
-def _lock(connection: Connection, report: Report, found: Iterable[IncidentKey]) -> dict[IncidentKey, Watch]:
+def _lock(
+    connection: Connection, report: AppReport, found: Iterable[IncidentKey]
+) -> dict[IncidentKey, Watch]:
     """The watches of the app and endpoint, kept from changing until the transaction ends; then their
     incidents, which nobody else can have changed since."""
     place = key_values(report.key)
@@ -200,7 +202,7 @@ def _is_gone(connection: Connection, key: IncidentKey) -> bool:
 
 def _keep_evidence(
     connection: Connection,
-    report: Report,
+    report: AppReport,
     key: IncidentKey,
     found: _Found,
     before: Watch,
@@ -216,7 +218,7 @@ def _keep_evidence(
 
 def _change(
     connection: Connection,
-    report: Report,
+    report: AppReport,
     key: IncidentKey,
     found: _Found,
     change: IncidentChange,

@@ -10,7 +10,7 @@ from modelmon.windows import DONE, FAILED
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class AppReport:
     """What an app says of one revision of a window. `answer` is None when it did not say that it ended
     (an MLRun app never does)."""
 

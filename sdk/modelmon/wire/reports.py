@@ -1,4 +1,4 @@
-"""Reports: what an app sends to the writer about one window, as a list of envelopes."""
+"""App reports: what an app sends to the writer about one window, as a list of envelopes."""
 
 from __future__ import annotations
 

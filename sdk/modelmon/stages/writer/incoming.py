@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from modelmon import wire
 from modelmon.errors import RejectedError
 from modelmon.ledger.dead_letters import WHOLE_MESSAGE, letter_of
-from modelmon.ledger.reports import Report
+from modelmon.ledger.reports import AppReport
 from modelmon.model import UNKNOWN_ENDPOINT, Answer, DeadLetter, Message, Stats, ValuePoint, WindowKey, to_us
 from modelmon.stages.writer.feature_numbers import features_of
 from modelmon.wire.allowance import Allowance
@@ -29,7 +29,7 @@ class Reading:
 
     stream: str
     stream_id: str
-    reports: list[Report] = field(default_factory=list)
+    reports: list[AppReport] = field(default_factory=list)
     origins: list[Origin] = field(default_factory=list)
     letters: list[DeadLetter] = field(default_factory=list)
 
@@ -74,7 +74,7 @@ def _items(allowance: Allowance, body: bytes) -> list[wire.Envelope | wire.Rejec
         return [wire.RejectedItem(WHOLE_MESSAGE, UNKNOWN_ENDPOINT, error.field, error.reason, body)]
 
 
-def _report(envelopes: Sequence[wire.Envelope]) -> Report:
+def _report(envelopes: Sequence[wire.Envelope]) -> AppReport:
     """The report of envelopes that speak of one revision of one window."""
     values: list[ValuePoint] = []
     stats: list[Stats] = []
@@ -88,7 +88,7 @@ def _report(envelopes: Sequence[wire.Envelope]) -> Report:
         else:
             values.append(content)
     first = envelopes[0]
-    return Report(
+    return AppReport(
         key=first.key,
         endpoint_name=first.endpoint_name,
         end_us=to_us(first.window.end),
@@ -100,7 +100,7 @@ def _report(envelopes: Sequence[wire.Envelope]) -> Report:
     )
 
 
-def _refusal(report: Report, origin: Origin, reading: Reading, now_us: int) -> DeadLetter:
+def _refusal(report: AppReport, origin: Origin, reading: Reading, now_us: int) -> DeadLetter:
     endpoint_id = report.key.endpoint_id
     reason = f"no endpoint {endpoint_id} is registered: it was forgotten, or never there"
     return letter_of(
