@@ -92,6 +92,18 @@ def test_incidents_are_a_table_and_say_where_the_next_page_begins(either: Any) -
     assert "No alert" in shown(type(page)((), ""))
 
 
+def test_values_of_metrics_are_lines_with_their_thresholds(remote: RemoteProject) -> None:
+    names = [each.full_name for each in remote.list_metrics(WORST)]
+    nothing = "made.histogram-data-drift.result.nothing"
+    found = remote.get_metrics_values(WORST, [*names, nothing])
+    markup = shown(found)
+    assert markup.count('class="chart timeline"') == len([each for each in found if each.values]) >= 2
+    assert 'class="threshold detected"' in markup
+    assert "no value in this time" in text_of(markup)
+    assert "and 4 more of 24" in text_of(shown(type(found)([found[0]] * 24)))
+    assert "No metric" in shown(type(found)())
+
+
 def test_a_report_is_what_its_file_says(either: Any, tmp_path: Path) -> None:
     (endpoint,) = either.list_model_endpoints(uids=WORST)
     report = either.report(endpoint)

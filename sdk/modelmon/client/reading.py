@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from modelmon.client.asking import Server
+from modelmon.client.metric_values import MetricValues, MetricValuesList
 from modelmon.errors import ConfigError, no_such
 from modelmon.model import Endpoint
 from modelmon.views.artifacts import ArtifactView
@@ -29,17 +30,6 @@ class MetricName(msgspec.Struct, frozen=True):
     name: str
     full_name: str
     kind: int | None
-
-
-class MetricValues(msgspec.Struct, frozen=True):
-    """Of a metric (time, value), of a result (time, value, status, extra data) in order; none without
-    `data`."""
-
-    full_name: str
-    type: str
-    data: bool
-    values: list[tuple[Any, ...]] = []
-    result_kind: int | None = None
 
 
 class Rows(msgspec.Struct, frozen=True):
@@ -78,12 +68,13 @@ class RemoteReading:
     def get_metrics_values(
         self, endpoint: str, full_names: Sequence[str], start: datetime | None = None,
         end: datetime | None = None,
-    ) -> list[MetricValues]:  # fmt: skip
+    ) -> MetricValuesList:  # fmt: skip
         """Values in windows that start from `start` on until `end`: in the last 24 hours without them."""
-        return self.server.get(
+        found = self.server.get(
             f"{self._of(endpoint)}/metrics-values", list[MetricValues], name=list(full_names),
             start=_written(start), end=_written(end),
         )  # fmt: skip
+        return MetricValuesList(found)
 
     def get_overview(self, start: datetime | None = None, end: datetime | None = None) -> Overview:
         """The project at one look."""

@@ -1,10 +1,10 @@
-"""Endpoints and incidents as a notebook shows them: what views say, with the charts of the pages."""
+"""Endpoints, incidents and metrics as a notebook shows them: what views say, with the charts of the pages."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from modelmon.charts import overlay, sparkline
+from modelmon.charts import Sample, overlay, sparkline, timeline
 from modelmon.charts.markup import Svg
 from modelmon.pages.endpoint_pictures import pictures_of
 from modelmon.pages.notebook import in_notebook
@@ -46,6 +46,19 @@ def incidents_in_notebook(found: Sequence[Incident], more: str) -> str:
     return in_notebook(
         render("notebook_incidents.html", incidents=shown, left=len(found) - len(shown), more=more)
     )
+
+
+def lines_in_notebook(found: Sequence[tuple[str, Sequence[Sample]]], total: int) -> str:
+    """Each name with its values over time, the first of `total`."""
+    lines = [
+        (name, samples[-1].value if samples else None, len(samples), _line(name, samples))
+        for name, samples in found
+    ]
+    return in_notebook(render("notebook_lines.html", lines=lines, total=total, more=total - len(found)))
+
+
+def _line(name: str, samples: Sequence[Sample]) -> Svg | None:
+    return timeline(samples, samples[0].start, samples[-1].end, label=name) if samples else None
 
 
 def _pictures(feature: FeatureView, page: FeaturePage) -> tuple[Svg, Svg]:

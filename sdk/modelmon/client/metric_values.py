@@ -1,0 +1,46 @@
+"""Values of metrics and results as a server answers them; a notebook shows each as a line over time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import msgspec
+
+from modelmon.charts import Sample
+from modelmon.views.thresholds import NONE, thresholds_of
+
+
+class MetricValues(msgspec.Struct, frozen=True):
+    """Of a metric (time, value), of a result (time, value, status, extra data) in order; none without
+    `data`."""
+
+    full_name: str
+    type: str
+    data: bool
+    values: list[tuple[Any, ...]] = []
+    result_kind: int | None = None
+
+    def samples(self) -> Iterator[Sample]:
+        """The values as a chart takes them; a window is as long as the shortest way from one to the next."""
+        starts = [datetime.fromisoformat(str(each[0])) for each in self.values]
+        length = min((later - start for start, later in pairwise(starts)), default=timedelta(minutes=1))
+        for start, (_, value, *said) in zip(starts, self.values, strict=True):
+            limits = thresholds_of(said[1]) if len(said) > 1 else NONE
+            yield Sample(start, start + length, value, int(said[0]) if said else -1, *limits)
+
+
+class MetricValuesList(list[MetricValues]):
+    """Several, which a notebook shows."""
+
+    def _repr_html_(self) -> str:
+        from modelmon.pages.notebook import shown_or_why_not
+
+        return shown_or_why_not(self._shown)
+
+    def _shown(self) -> str:
+        from modelmon.pages.notebook_objects import MOST, lines_in_notebook
+
+        return lines_in_notebook([(each.full_name, [*each.samples()]) for each in self[:MOST]], len(self))
