@@ -81,7 +81,12 @@ def check(text: str, where: str) -> None:
 
 
 def test_no_page_that_links_lead_to_names_it(pages: Pages) -> None:
-    left, seen = ["/projects/made/endpoints", f"/projects/made/endpoints/{WORST}/report.html"], set[str]()
+    other = f"{1:032x}"
+    beside = f"/projects/made/compare?endpoint={WORST}&endpoint={other}"
+    left, seen = (
+        [beside, "/projects/made/endpoints", f"/projects/made/endpoints/{WORST}/report.html"],
+        set[str](),
+    )
     while left:
         address = html.unescape(left.pop()).partition("#")[0]
         shape = re.sub(r"(name|metric|window|from|to|after)=[^&]*", r"\1", address)

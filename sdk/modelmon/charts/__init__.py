@@ -9,8 +9,21 @@ from modelmon.charts.bars import bars
 from modelmon.charts.bullet import bullet
 from modelmon.charts.marks import SIGNS, Mark
 from modelmon.charts.overlay import overlay
+from modelmon.charts.pair import pair
 from modelmon.charts.sparkline import sparkline
 from modelmon.charts.spread import spread
 from modelmon.charts.timeline import Sample, timeline
 
-__all__ = ["SIGNS", "Mark", "Sample", "band", "bars", "bullet", "overlay", "sparkline", "spread", "timeline"]
+__all__ = [
+    "SIGNS",
+    "Mark",
+    "Sample",
+    "band",
+    "bars",
+    "bullet",
+    "overlay",
+    "pair",
+    "sparkline",
+    "spread",
+    "timeline",
+]

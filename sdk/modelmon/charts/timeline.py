@@ -39,13 +39,13 @@ def timeline(
     low, high = reach([*known, *limits])
     across = Scale(start.timestamp(), end.timestamp(), LEFT, WIDTH - RIGHT)
     up = Scale(low, high, HEIGHT - BOTTOM, TOP)
-    runs, marks = [list(each) for each in _drawn(samples)], inside(marks, across)
+    runs, marks = runs_of(samples), inside(marks, across)
     parts = [
         *axes(across, up, start, end),
         *(_hatch(each, across) for each in samples if each.state),
         *_thresholds(samples, across, up),
         *flags(marks, across, TOP, HEIGHT - BOTTOM),
-        *_line(runs, across, up),
+        *line(runs, across, up),
         *(_dot(each, across, up) for each in samples if each.status in (1, 2)),
     ]
     points = ((middle(each), _value(each)) for run in runs for each in run)
@@ -78,20 +78,20 @@ def middle(sample: Sample) -> float:
     return (sample.start.timestamp() + sample.end.timestamp()) / 2
 
 
-def _drawn(samples: Sequence[Sample]) -> Iterator[Iterator[Sample]]:
+def runs_of(samples: Sequence[Sample]) -> list[list[Sample]]:
     """The runs between gaps, with no more points than one can see."""
     size = max(1, -(-len(samples) * 2 // MOST)) if len(samples) > MOST else 1
-    return (_reduced(run, size) for run in _runs(samples))
+    return [[*_reduced(run, size)] for run in _runs(samples)]
 
 
-def _line(runs: Iterable[Sequence[Sample]], across: Scale, up: Scale) -> Iterator[str]:
+def line(runs: Iterable[Sequence[Sample]], across: Scale, up: Scale, kind: str = "line") -> Iterator[str]:
     """A gap where a window has no value, and where windows are missing."""
     points: list[tuple[float, float | None]] = []
     for run in runs:
         points += [(across(middle(each)), up(_value(each))) for each in run]
         points.append((0.0, None))
     if points:
-        yield element("path", d=path(points), class_="line")
+        yield element("path", d=path(points), class_=kind)
 
 
 def _runs(samples: Sequence[Sample]) -> Iterator[list[Sample]]:

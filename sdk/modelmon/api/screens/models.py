@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modelmon.api.asked import Asked
-from modelmon.api.frame import address, frame_of, here
+from modelmon.api.frame import address, frame_of, here, kept
 from modelmon.api.routes import Kind, Page, Route
 from modelmon.api.time_range import Ranged
 from modelmon.views.models import list_models
@@ -21,7 +21,9 @@ def models(asked: Asked, shown: ModelsShown) -> Page:
         frame = frame_of(connection, asked, "models", shown)
         page = list_models(connection, after=shown.after)
     values = {
-        "frame": frame, "page": page, "more": here(asked, after=page.after) if page.after else "",
+        "frame": frame, "page": page, "kept": kept(asked),
+        "compare": address(asked, "compare").partition("?")[0],
+        "more": here(asked, after=page.after) if page.after else "",
         "endpoint_of": lambda each: address(asked, "endpoints", each.endpoint_id),
     }  # fmt: skip
     return Page("models.html", values)

@@ -20,13 +20,14 @@ TABS = {
 @dataclass(frozen=True, slots=True)
 class OfEndpoint:
     """What `endpoint_page.html` shows above each page of an endpoint. `report`: where it is to be had as one
-    file, of the window that is shown."""
+    file, of the window that is shown; `compare`: where another one is put beside it."""
 
     frame: Frame
     endpoint: EndpointSummary
     tabs: tuple[Link, ...]
     tab: str
     report: str
+    compare: str
 
 
 def of_endpoint(asked: Asked, ranged: Ranged, tab: str) -> OfEndpoint:
@@ -39,7 +40,8 @@ def of_endpoint(asked: Asked, ranged: Ranged, tab: str) -> OfEndpoint:
             raise Problem(404, str(error), "endpoint") from None
     tabs = tuple(Link(name, title, tab_address(asked, endpoint, name)) for name, title in TABS.items())
     report = address(asked, "endpoints", endpoint.endpoint_id, "report.html", window=window_shown(asked))
-    return OfEndpoint(frame, endpoint, tabs, tab, report)
+    beside = address(asked, "compare", endpoint=endpoint.endpoint_id)
+    return OfEndpoint(frame, endpoint, tabs, tab, report, beside)
 
 
 def tab_address(asked: Asked, endpoint: EndpointSummary, tab: str, /, **query: object) -> str:
