@@ -67,3 +67,7 @@ def test_a_model_served_elsewhere_is_monitored_as_the_page_says(tmp_path: Path) 
         reader.follow(block)
     assert re.search(r"^delay +no data +since .* +3,000 +", reader.seen["modelmon status"], re.MULTILINE)
     assert "Its id: 1c7e129f6c3a6f4845194965fac6362e" in reader.seen["python register.py"]
+
+
+def test_the_page_has_an_address_to_open(reader: Reader) -> None:
+    assert re.search(r"^ modelmon-api +\S.*127\.0\.0\.1:\d+", reader.seen["modelmon functions"], re.MULTILINE)

@@ -16,8 +16,8 @@ def _all(names: str, reason: str) -> dict[str, str]:
 
 
 _ALERTS = (
-    "alert rules and notifications are not there yet; `modelmon status` shows what was found, "
-    "`modelmon status --json` is for scripts"
+    "alert rules and notifications are not there yet; project.list_incidents() and "
+    "`modelmon incidents list --json` have what was found"
 )
 _LAG = "an alert on lag is not there yet; `modelmon health` shows how far each function is behind"
 _BATCH = (
@@ -42,7 +42,7 @@ _DEPLOY_APP = (
 )
 _SAVED = "a project is its folder: copy that"
 _NO_EFFECT = "the function.yaml in .modelmon/functions/<name> is what is deployed"
-_NO_VIEW = "a view of it is not there yet; `modelmon status --json` has what is known"
+_NO_VIEW = "`modelmon endpoint NAME --json` has it, and so has the page ('REST API' in the docs)"
 
 _BATCH_CALLS = _all("record_results write_monitoring_df trigger_drift_batch_job", _BATCH)
 _ALERT_TYPES = _all("AlertConfig Notification", _ALERTS)
