@@ -70,4 +70,5 @@ def test_a_model_served_elsewhere_is_monitored_as_the_page_says(tmp_path: Path) 
 
 
 def test_the_page_has_an_address_to_open(reader: Reader) -> None:
-    assert re.search(r"^ modelmon-api +\S.*127\.0\.0\.1:\d+", reader.seen["modelmon functions"], re.MULTILINE)
+    shown = reader.seen["modelmon functions"]
+    assert re.search(r"^ *modelmon-api .*127\.0\.0\.1:\d+", shown, re.MULTILINE), shown
