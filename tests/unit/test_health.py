@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
@@ -508,6 +508,28 @@ def test_a_cron_that_stops_is_missed_after_three_ticks_and_a_minute(environment:
     kept(by_request).settings = environment
     pulse = beating.TickPulse(by_request)
     assert [pulse._until_missed(now) for now in (0.0, 5.0)] == [1200.0, 1200.0]
+
+
+def test_a_function_that_works_a_queue_off_says_how_far_behind_it_is(environment: Settings) -> None:
+    context = Context(Logger("INFO"), Platform("test"), trigger=TriggerInfo("cron", "tick"), worker_id="0")
+    kept(context).settings = environment.changed(behind_after_seconds=0)
+    records = open_records(environment)
+
+    async def run() -> AsyncIterator[tuple[str, int, str]]:
+        pulse = beating.TickPulse(context)
+        for unavailable, queue in (({}, (7, 7)), ({}, (9, 7)), ({}, (9, 8)), ({"it": "is down"}, (9, 8))):
+            await pulse.ticked(unavailable, queue)
+            found = health(records, os.environ.get("NUCLIO_FUNCTION_NAME", ""), time.time_ns() // 1000)
+            yield found.state, found.behind_messages, found.reason.partition(" for ")[0]
+
+    async def every() -> list[Any]:
+        return [each async for each in run()]
+
+    assert asyncio.run(every()) == [
+        ("ready", 0, ""), ("ready", 2, ""), ("behind", 1, "what is to be sent waits"),
+        ("waiting", 1, "it: is down"),
+    ]  # fmt: skip
+    records.close()
 
 
 def test_a_function_that_can_not_start_says_why(environment: Settings) -> None:

@@ -18,11 +18,13 @@ from modelmon.deploying.bundling import functions_to_bundle
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.function_spec.function_yaml import read_function
 from modelmon.ledger import endpoints, registry
+from modelmon.ledger.exporting import backlog, note_judged
 from modelmon.ledger.records import open_records
 from modelmon.ledger.window_ledger import project_period
-from modelmon.model import Endpoint
+from modelmon.model import Endpoint, WindowKey
+from modelmon.model_monitoring.locating import opened
 from modelmon.project import Project, get_or_create_project, load_project
-from modelmon.project.monitoring import settle_page
+from modelmon.project.monitoring import settle_optional
 from modelmon.project.opening import edited
 from modelmon.streams import open_stream
 from project_support import again, deployed, make
@@ -142,10 +144,10 @@ def test_the_page_is_a_function_where_it_is_served(project: Project, monkeypatch
     again(project).enable_model_monitoring()
     assert deployed(project) == {*INFRASTRUCTURE, DRIFT, "modelmon-api"}
     monkeypatch.setenv("MODELMON_DASHBOARD", "none")
-    settle_page(again(project).settings)
+    settle_optional(again(project).settings)
     assert deployed(project) == {*INFRASTRUCTURE, DRIFT}
     monkeypatch.setenv("MODELMON_DASHBOARD", "serve")
-    settle_page(again(project).settings)
+    settle_optional(again(project).settings)
     assert deployed(project) == {*INFRASTRUCTURE, DRIFT, "modelmon-api"}, "a project from before gets it"
 
 
@@ -157,6 +159,26 @@ def test_the_page_goes_to_nuclio_only_where_somebody_said_who_may_see_it(
     settings = again(project).settings
     assert "modelmon-api" not in functions_to_bundle(settings)
     assert "modelmon-api" in functions_to_bundle(settings.changed(auth="token"))
+
+
+def test_the_exporter_is_a_function_where_there_is_a_collector(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MODELMON_OTLP_ENDPOINT", "http://127.0.0.1:4318")
+    again(project).enable_model_monitoring(otlp_enabled=True)
+    settings = again(project).settings
+    assert deployed(project) == {*INFRASTRUCTURE, DRIFT, "modelmon-exporter"}
+    assert "modelmon-exporter" in functions_to_bundle(settings)
+    with pytest.raises(ConfigError, match="otlp_enabled=False is not supported"):
+        again(project).set_model_monitoring_function("mine", otlp_enabled=False)
+    with opened(settings) as records, records.write() as connection:
+        note_judged(connection, [(WindowKey("e", DRIFT, 0), 1)])
+    monkeypatch.delenv("MODELMON_OTLP_ENDPOINT")
+    assert "modelmon-exporter" not in functions_to_bundle(again(project).settings)
+    settle_optional(again(project).settings)
+    assert deployed(project) == {*INFRASTRUCTURE, DRIFT}
+    with opened(settings) as records, records.read() as connection:
+        assert backlog(connection).windows == 0
 
 
 def test_enabling_without_the_drift_app_deploys_no_app(project: Project) -> None:

@@ -49,7 +49,7 @@ def up(
     settings = load_settings(project_dir)
     _check_platform(settings)
     _enable_monitoring(settings)
-    _settle_page(settings)
+    _settle_optional(settings)
     _renew(settings)
     runner = Runner(settings.project_dir, tell=_tell)
     signal.signal(signal.SIGTERM, _interrupt)
@@ -102,10 +102,10 @@ def _enable_monitoring(settings: Settings) -> None:
         get_or_create_project(settings.project, context=settings.project_dir).enable_model_monitoring()
 
 
-def _settle_page(settings: Settings) -> None:
-    from modelmon.project.monitoring import settle_page
+def _settle_optional(settings: Settings) -> None:
+    from modelmon.project.monitoring import settle_optional
 
-    settle_page(settings)
+    settle_optional(settings)
 
 
 def _renew(settings: Settings) -> None:

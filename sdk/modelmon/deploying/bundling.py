@@ -16,9 +16,11 @@ from modelmon.deploying.deployable import check_function, render_folder
 from modelmon.deploying.plan import Plan
 from modelmon.deploying.ports import port_of
 from modelmon.errors import ConfigError, UnavailableError
+from modelmon.export.export_settings import ExportSettings
 from modelmon.function_spec.folders import deployed, functions_folder, template, template_names
 from modelmon.function_spec.function_yaml import FILE
 from modelmon.ledger.access_settings import AccessSettings, is_served
+from modelmon.local.needs import EXPORTER
 from modelmon.settings import Settings
 from modelmon.wheel import pack_wheel, read_wheel
 
@@ -26,6 +28,7 @@ API = "modelmon-api"
 NAMES = {  # template folder: the function's name
     "writer": "modelmon-writer", "stream": "modelmon-stream", "apps/histogram_drift": "histogram-data-drift",
     "controller": "modelmon-controller", "serving": "modelmon-serving", "api": API,
+    "exporter": EXPORTER,
 }  # fmt: skip
 FIRST, LAST = ("modelmon-writer", "modelmon-stream"), ("modelmon-controller",)
 
@@ -34,13 +37,15 @@ def functions_to_bundle(settings: Settings) -> dict[str, Path]:
     """Function name to the folder it is made of, in the order to deploy: who reads comes before who writes.
 
     In a project the functions deployed there, elsewhere those that come with ModelMon; the page only where
-    the settings say who may see it.
+    the settings say who may see it, the exporter only where they say where to.
     """
     found = deployed(functions_folder(Path(settings.project_dir))) if settings.project_dir else {}
     ours = {NAMES[name]: template(name) for name in template_names() if name in NAMES}
     chosen = found or ours
     if not is_served(settings.of(AccessSettings), only_here=False):
         chosen.pop(API, None)
+    if not settings.of(ExportSettings).has_collector:
+        chosen.pop(EXPORTER, None)
     return dict(sorted(chosen.items(), key=lambda entry: _place(*entry)))
 
 

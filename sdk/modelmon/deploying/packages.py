@@ -17,6 +17,7 @@ WITHIN = {
     "apps": ("stores", "apps"),
     "stores": ("stores",),
     "dashboard": ("stores", "dashboard"),
+    "otel": ("stores", "otel"),
 }
 """Extra: those that it is installed as, one after the other, so that functions share the first."""
 EXTRA = re.compile(r'(\s+and\s+)?extra == "[^"]+"')

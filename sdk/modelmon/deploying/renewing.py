@@ -15,7 +15,7 @@ from modelmon.settings import Settings
 MAIN = "main.py"
 MARK = ".modelmon-main"
 """Holds the digest of the main.py that was written: another one there is somebody's own."""
-INFRASTRUCTURE = ("writer", "stream", "controller", "api")
+INFRASTRUCTURE = ("writer", "stream", "controller", "api", "exporter")
 _BROUGHT = {NAMES[each]: each for each in (*INFRASTRUCTURE, "apps/histogram_drift")}
 
 

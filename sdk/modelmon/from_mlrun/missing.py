@@ -149,7 +149,7 @@ NOT_HERE: Mapping[str, Mapping[str, str]] = {
 ARGUMENTS: Mapping[str, str] = {
     "lag_threshold": _LAG,
     "lag_event_cooldown": _LAG,
-    "otlp_enabled": "metrics for OpenTelemetry are not there yet",
+    "otlp_enabled": "set otlp_endpoint ('Settings' in the docs): verdicts of every app go there",
     "fetch_credentials_from_sys_config": "give set_model_monitoring_credentials the URLs",
     "stream_args": "how many partitions a stream has is the setting events_partitions ('Settings' in the docs)",
     "drift_threshold": "give it to the drift app: HistogramDataDriftApplication's value_classifier",

@@ -23,7 +23,9 @@ from modelmon.ledger.schema import (
     endpoint_apps,
     endpoints,
     erasures,
+    exports,
     files,
+    judged,
     login_failures,
     publishers,
     reported,
@@ -166,6 +168,7 @@ MIGRATIONS: dict[int, Callable[[Connection], None]] = {
     18: _create_tables(artifacts),
     19: _create_views,
     20: make_history,
+    21: _create_tables(judged, exports),
 }
 """Version to the step that makes it from the version before; forward only. 2 added `heartbeats`; since 7 the
 series have a schema of their own (`stores/series/migrations.py`), which takes over their old tables."""

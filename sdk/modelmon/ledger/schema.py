@@ -362,3 +362,25 @@ audit = Table(  # what people did, by whatever way
     Column("outcome", LongText, nullable=False),
     Index("audit_by_time", "at_us"),
 )  # fmt: skip
+
+# --- what goes to other systems (writer and exporter) -----------------------------------------------------
+
+judged = Table(  # windows whose verdicts wait to be sent, in the order in which they were told; the writer's
+    "judged", metadata,
+    Column("number", BIG, primary_key=True, autoincrement=False),
+    Column("endpoint_id", Name(64), nullable=False),
+    Column("application_name", Name(NAME), nullable=False),
+    Column("start_us", BIG, nullable=False),
+    Column("revision", BIG, nullable=False),
+)  # fmt: skip
+
+exports = Table(  # how far each exporter has come, and what it last heard; the exporter's
+    "exports", metadata,
+    Column("exporter", Name(64), primary_key=True),
+    Column("upto", BIG, nullable=False),  # the last number of `judged` that is done with
+    Column("sent", BIG, nullable=False),  # points
+    Column("refused", BIG, nullable=False),  # points that the other side wants in no case
+    Column("wait_until_us", BIG, nullable=False),  # 0: it may be asked now
+    Column("tries", Integer, nullable=False),  # that came to nothing, one after the other
+    Column("problem", LongText, nullable=False),  # of the last of them
+)  # fmt: skip

@@ -12,6 +12,7 @@ from modelmon.function_spec.project_streams import streams_of
 from modelmon.function_spec.topics import open_topic
 from modelmon.function_spec.triggers import CronTrigger
 from modelmon.local.deployment import Deployment
+from modelmon.local.needs import EXPORTER
 from modelmon.model import wall_clock_us
 from modelmon.nuclio.lifecycle import WRONG_CONFIGURATION
 from modelmon.settings import Settings
@@ -74,7 +75,8 @@ class Idle:
         try:
             left = self.unready(deployments) or self._lag(deployments)
             # Without a controller nobody will look at minutes and windows: they wait for it to come back.
-            return left or (self._ledger() if any(map(_ticks, deployments)) else "")
+            left = left or (self._ledger() if any(map(_ticks, deployments)) else "")
+            return left or (self._export() if EXPORTER in {each.name for each in deployments} else "")
         except UnavailableError as error:
             return f"waiting: {error}"
 
@@ -89,15 +91,28 @@ class Idle:
         return ", ".join(f"{name} has {count(lag, 'message')} to read" for name, lag in lags.items() if lag)
 
     def _ledger(self) -> str:
-        # SQLAlchemy only for those who wait for idle.
-        from modelmon.ledger.records import open_records
         from modelmon.views.left_to_do import left_to_do
 
-        self._records = self._records or open_records(self._settings)
-        left = left_to_do(self._records, {}, wall_clock_us(), self._settings)
+        left = left_to_do(self._ours(), {}, wall_clock_us(), self._settings)
         minutes = [f"{count(left.minutes, 'minute')} with new rows to look at"] * bool(left.minutes)
         windows = [f"windows {state.value}: {many:,}" for state, many in left.windows.items()]
         return ", ".join([*minutes, *windows])
+
+    def _export(self) -> str:
+        """A collector that takes nothing is not waited for: the rest goes when the functions run again."""
+        from modelmon.ledger.exporting import OTLP, backlog, read_export
+
+        with self._ours().read() as connection:
+            waiting, export = backlog(connection), read_export(connection, OTLP)
+        is_left = waiting.windows and not export.problem
+        return f"{count(waiting.windows, 'window')} to send to the collector" if is_left else ""
+
+    def _ours(self) -> Any:
+        # SQLAlchemy only for those who wait for idle.
+        from modelmon.ledger.records import open_records
+
+        self._records = self._records or open_records(self._settings)
+        return self._records
 
     def _stream(self, topic: str) -> Stream:
         if topic not in self._streams:
@@ -106,6 +121,9 @@ class Idle:
 
 
 def _ticks(deployment: Deployment) -> bool:
+    """Whether this may be a controller; the exporter ticks, too, and looks at no window."""
+    if deployment.name == EXPORTER:
+        return False
     triggers = deployment.spec.triggers if deployment.spec else ()
     return any(isinstance(trigger, CronTrigger) for trigger in triggers)
 

@@ -11,9 +11,10 @@ from modelmon.settings import KAFKA, Settings
 from modelmon.streams.subscriptions import app_group
 
 STREAM = "stream"
+EXPORTER = "modelmon-exporter"
 EXTRAS = {
     "modelmon-stream": STREAM, "modelmon-controller": "stores", "modelmon-writer": "stores",
-    "modelmon-api": "dashboard",
+    "modelmon-api": "dashboard", EXPORTER: "otel",
 }  # fmt: skip
 PYTHONS = {STREAM: ">=3.11,<3.13"}
 """Extra to the Pythons that what it brings has wheels for (storey's pins); every Python else."""

@@ -126,7 +126,7 @@ def tick_handlers(
             await _ticked(context, {"the tick": told(error)})
             return failure(event, error)
         if "unavailable" in done:
-            await _ticked(context, done["unavailable"])
+            await _ticked(context, done["unavailable"], done.get("progress"))
         return reply(200, done)
 
     return _of_the_caller(init_context, handler)
@@ -219,10 +219,12 @@ async def _end(context: Any, *steps: str) -> None:
         await pulse.end()
 
 
-async def _ticked(context: Any, unavailable: Mapping[str, str]) -> None:
+async def _ticked(
+    context: Any, unavailable: Mapping[str, str], progress: Sequence[int] | None = None
+) -> None:
     pulse = kept(context).pulse
     if isinstance(pulse, TickPulse):
-        await pulse.ticked(unavailable)
+        await pulse.ticked(unavailable, progress)
 
 
 class _Acknowledgements:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -110,6 +110,7 @@ class TickPulse:
 
     def __init__(self, context: Any) -> None:
         settings = kept(context).known_settings()
+        self._behind_after = settings.behind_after_seconds
         self._longest = 2 * max(settings.base_period * 60.0, settings.controller_interval_seconds)
         self._is_cron = getattr(context.trigger, "kind", "") == "cron"
         self._last: float | None = None
@@ -125,10 +126,17 @@ class TickPulse:
         state = WorkerState.FAILED if word else WorkerState.READY
         self.pulse.beat(state, word or "no tick yet", self._longest)
 
-    async def ticked(self, unavailable: Mapping[str, str]) -> None:
-        """A tick has ended; `unavailable` is what it could not reach, and why."""
-        state = WorkerState.WAITING if unavailable else WorkerState.READY
-        reason = "; ".join(f"{what}: {why}" for what, why in unavailable.items())
+    async def ticked(self, unavailable: Mapping[str, str], queue: Sequence[int] | None = None) -> None:
+        """A tick has ended; `unavailable` is what it could not reach, and why. `queue`: where that which it
+        works off ends, and how far it has come."""
+        if queue is not None:
+            self.pulse.progress.observe({0: queue[0]}, {0: queue[1]}, time.monotonic())
+        state, reason = WorkerState.READY, ""
+        if unavailable:
+            state = WorkerState.WAITING
+            reason = "; ".join(f"{what}: {why}" for what, why in unavailable.items())
+        elif (behind := self.pulse.progress.behind_seconds) > self._behind_after:
+            state, reason = WorkerState.BEHIND, f"what is to be sent waits for {behind:.0f} s"
         seconds = self._until_missed(time.monotonic())
         await _beat(lambda: self.pulse.beat(state, reason, seconds))
 

@@ -42,7 +42,8 @@ class TickStage(Protocol):
         """Do what is due; returns what was done, for the reply.
 
         `unavailable` is what could not be reached, with the reason of each; a tick that has left the work to
-        another, who is at it now, has none.
+        another, who is at it now, has none. `progress` is, of a queue that it
+        works off in order, the number that the last entry has, and how far it has come.
         """
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modelmon.errors import ConfigError
+from modelmon.export.export_settings import ExportSettings
 from modelmon.from_mlrun import refuse
 from modelmon.function_spec.given_requirements import given_requirements
 from modelmon.ledger import incidents, outbox, registry
@@ -84,7 +85,8 @@ class MonitoredProject:
 
         `base_period` is the length of a window in minutes, at least 1 (10 or more is advised); None is the
         setting, 10 unless modelmon.yaml says otherwise. `wait_for_deployment` waits until `modelmon up` runs
-        them. A second call leaves what is deployed as it is and goes on where the first was interrupted;
+        them. `otlp_enabled` wants the setting `otlp_endpoint`, which turns it on for every app. A second call
+        leaves what is deployed as it is and goes on where the first was interrupted;
         another `base_period` is a ConfigError: update_model_monitoring_controller changes it.
         `default_controller_image` is the name of `image` in MLRun 1.6; `rebuild_images` means nothing here.
         """
@@ -92,7 +94,7 @@ class MonitoredProject:
             "enable_model_monitoring",
             lag_threshold=lag_threshold,
             lag_event_cooldown=lag_event_cooldown,
-            otlp_enabled=otlp_enabled,
+            otlp_enabled=None if self._has_collector else otlp_enabled,
             fetch_credentials_from_sys_config=fetch_credentials_from_sys_config,
         )
         monitoring.enable(
@@ -133,6 +135,10 @@ class MonitoredProject:
             user_app_names=user_application_list,
         )
 
+    @property
+    def _has_collector(self) -> bool:
+        return self.settings.of(ExportSettings).has_collector
+
     # --- apps -------------------------------------------------------------------------------------------
 
     def set_model_monitoring_function(
@@ -156,7 +162,16 @@ class MonitoredProject:
 
         As create_model_monitoring_function, and recorded.
         """
-        refuse("set_model_monitoring_function", local_path=local_path, otlp_enabled=otlp_enabled)
+        refuse(
+            "set_model_monitoring_function",
+            local_path=local_path,
+            otlp_enabled=None if self._has_collector else otlp_enabled,
+        )
+        if otlp_enabled is False and self._has_collector:
+            raise ConfigError(
+                "set_model_monitoring_function: otlp_enabled=False is not supported here: otlp_endpoint is "
+                "set, and verdicts of every app go there"
+            )
         app = self.create_model_monitoring_function(
             name, func, application_class, image, handler, with_repo, tag, requirements, requirements_file,
             base_period=base_period, **application_kwargs,

@@ -13,9 +13,11 @@ from modelmon.deploying.nuctl import how_far
 from modelmon.deploying.procedure import deploy_function
 from modelmon.deploying.renewing import in_words, mark, renew
 from modelmon.errors import ConfigError, UnavailableError
+from modelmon.export.export_settings import ExportSettings
 from modelmon.function_spec.platforms import EMBEDDED
 from modelmon.ledger import registry
 from modelmon.ledger.access_settings import AccessSettings, is_served
+from modelmon.ledger.exporting import OTLP, forget_export
 from modelmon.ledger.window_ledger import project_period
 from modelmon.local.runner_state import RunningFunction, read_report
 from modelmon.model_monitoring.locating import HasSettings, opened
@@ -30,6 +32,7 @@ from modelmon.project.names import (
     CONTROLLER,
     DRIFT_APP,
     DRIFT_TEMPLATE,
+    EXPORTER,
     INFRASTRUCTURE,
     STREAM,
     WRITER,
@@ -54,8 +57,8 @@ def enable(
     settings = project.settings
     given = None if base_period is None else check_base_period(base_period)
     # The controller is the last: with it monitoring is enabled, and the period is a matter of `update`.
-    page = [API] if _has_page(settings) else []
-    names = [STREAM, WRITER, *([DRIFT_APP] if drift_app else []), *page, CONTROLLER]
+    optional = [name for name, is_wanted in _optional(settings).items() if is_wanted]
+    names = [STREAM, WRITER, *([DRIFT_APP] if drift_app else []), *optional, CONTROLLER]
     renewed = _renew(settings)
     missing = functions.not_deployed(settings, names)
     if CONTROLLER not in missing:
@@ -78,18 +81,28 @@ def enable(
         wait_until_ready(settings, names)
 
 
-def settle_page(settings: Settings) -> None:
-    """Deploy the function of the page where the settings want it and it is not there; remove it where they
-    don't."""
-    wanted, is_there = _has_page(settings), functions.is_deployed(settings, API)
-    if wanted and not is_there:
-        _deploy(settings, API, "")
-    elif is_there and not wanted:
-        functions.withdraw(settings, API, forget=True)
+def settle_optional(settings: Settings) -> None:
+    """Deploy the functions that the settings want, where they are not there; remove those they don't."""
+    for name, is_wanted in _optional(settings).items():
+        is_there = functions.is_deployed(settings, name)
+        if is_wanted and not is_there:
+            _deploy(settings, name, "")
+        elif is_there and not is_wanted:
+            functions.withdraw(settings, name, forget=True)
+    if not settings.of(ExportSettings).has_collector:
+        _send_nothing(settings)
 
 
-def _has_page(settings: Settings) -> bool:
-    return is_served(settings.of(AccessSettings), only_here=settings.platform == EMBEDDED)
+def _optional(settings: Settings) -> dict[str, bool]:
+    """The functions that not every project has, and whether this one has them."""
+    has_page = is_served(settings.of(AccessSettings), only_here=settings.platform == EMBEDDED)
+    return {API: has_page, EXPORTER: settings.of(ExportSettings).has_collector}
+
+
+def _send_nothing(settings: Settings) -> None:
+    """What still waited to be sent waits for nobody."""
+    with opened(settings) as database, database.write() as connection:
+        forget_export(connection, OTLP)
 
 
 def _renew(settings: Settings) -> list[str]:

@@ -9,8 +9,10 @@ from modelmon.errors import ConfigError
 from modelmon.model import APP_NAME
 
 STREAM, CONTROLLER, WRITER = "modelmon-stream", "modelmon-controller", "modelmon-writer"
-API = "modelmon-api"
-INFRASTRUCTURE = {STREAM: "stream", CONTROLLER: "controller", WRITER: "writer", API: "api"}
+API, EXPORTER = "modelmon-api", "modelmon-exporter"
+INFRASTRUCTURE = {
+    STREAM: "stream", CONTROLLER: "controller", WRITER: "writer", API: "api", EXPORTER: "exporter",
+}  # fmt: skip
 """Function to its template folder."""
 DRIFT_APP = "histogram-data-drift"
 DRIFT_TEMPLATE = "apps/histogram_drift"

@@ -15,8 +15,10 @@ from sqlalchemy import Connection, text
 from modelmon.errors import UnavailableError
 from modelmon.file_locks import try_lock
 
-MIGRATION, CONTROLLER = "migration", "controller"
-_NUMBERS = {MIGRATION: 7_310_589_411, CONTROLLER: 7_310_589_412}  # that no other program takes for its own
+MIGRATION, CONTROLLER, EXPORTER = "migration", "controller", "exporter"
+_NUMBERS = {  # that no other program takes for its own
+    MIGRATION: 7_310_589_411, CONTROLLER: 7_310_589_412, EXPORTER: 7_310_589_413,
+}  # fmt: skip
 
 
 @contextmanager

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from operator import attrgetter
 
 from sqlalchemy import Connection
 
+from modelmon.export.export_settings import ExportSettings
 from modelmon.ledger import answers, dead_letters, endpoints, outbox
 from modelmon.ledger.endpoint_apps import count_again
+from modelmon.ledger.exporting import note_judged
 from modelmon.ledger.facts import incident_fact
 from modelmon.ledger.incidents import Told
+from modelmon.model import WindowKey
 from modelmon.settings import Settings
 from modelmon.sql.database import Database
 from modelmon.stages.writer.incoming import Reading, registered_only
@@ -41,7 +45,13 @@ def write(
         told = [each for report in in_order for each in answers.apply(connection, report, now_us, attempts)]
         count_again(connection, {report.key for report in reading.reports}, settings.app_min_rows)
         outbox.write(connection, [incident_fact(settings, each) for each in told], now_us)
+        if settings.of(ExportSettings).has_collector:
+            note_judged(connection, _judged(reading))
     return told
+
+
+def _judged(reading: Reading) -> Iterable[tuple[WindowKey, int]]:
+    return ((report.key, report.revision) for report in reading.reports if report.values)
 
 
 def _registered_only(connection: Connection, reading: Reading, now_us: int) -> Reading:
