@@ -105,7 +105,7 @@ def test_without_one_it_names_the_packages_which_every_index_has(installed: Path
 
 
 def test_every_module_that_is_spoken_of_comes_with_the_extra_that_is_advised() -> None:
-    called = {"kafka": "kafka-python", "sklearn": "scikit-learn"}
+    called = {"kafka": "kafka-python", "sklearn": "scikit-learn", "google": "protobuf"}
     for module, extra in extras._MODULES.items():
         assert called.get(module, module) in " ".join(extras._packages(extra)), (module, extra)
 
