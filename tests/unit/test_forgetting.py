@@ -13,7 +13,7 @@ from modelmon.ledger import endpoints as registered
 from modelmon.ledger import outbox
 from modelmon.ledger.incident_schema import incident_events
 from modelmon.ledger.metadata import metadata
-from modelmon.ledger.schema import dead_letters, endpoints, erasures, files
+from modelmon.ledger.schema import dead_letters, endpoints, erasures, files, judged
 from modelmon.model import BatchRange, Endpoint, TrafficPoint, ValuePoint, WindowKey
 from modelmon.settings import Settings
 from modelmon.sql.types import LongText
@@ -62,7 +62,8 @@ def _row(table: Table, endpoint_id: str) -> dict[str, Any]:
         for column in table.columns
         if column.autoincrement is not True
     }
-    return {**row, "endpoint_id": endpoint_id} | (FRESH if table is endpoints else {})
+    own = {"number": ord(endpoint_id)} if table is judged else FRESH if table is endpoints else {}
+    return {**row, "endpoint_id": endpoint_id, **own}
 
 
 def _kind(column: Any) -> type:
