@@ -42,6 +42,19 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
+def test_the_first_page_leads_to_every_page() -> None:
+    named = set(re.findall(r"\]\(([\w/-]+\.md)\)", text("docs/index.md")))
+    pages = {str(page.relative_to(ROOT / "docs")) for page in DOCS} - {"index.md"}
+    assert pages - named == set()
+
+
+def test_the_picture_of_the_page_is_as_wide_as_a_screen_and_light_to_load() -> None:
+    picture = (ROOT / "docs" / "explanation" / "dashboard.png").read_bytes()
+    assert picture.startswith(b"\x89PNG")
+    assert int.from_bytes(picture[16:20], "big") == 1280
+    assert len(picture) < 150_000
+
+
 @pytest.mark.slow
 def test_the_pages_are_built_without_a_warning(tmp_path: Path) -> None:
     built = [
