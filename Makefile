@@ -52,8 +52,10 @@ test-images: $(VENV)/.dev ## build every function's image by Docker and import i
 		DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends docker.io debootstrap iproute2 >/dev/null; fi
 	@$(BIN)/python -m pytest tests/images
 
+# Bytecode is kept, whatever the environment says: both workers and what the tests start read it. A file's tests share
+# what the file makes once.
 check: lint ## the everyday loop: all but the slow and the long tests (under two minutes)
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not long and not e2e"
+	@TEST_FEW=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not long and not e2e"
 
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check --quiet .

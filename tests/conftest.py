@@ -10,14 +10,25 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from modelmon.streams import BACKENDS
+from quicker import freeze_what_was_imported, share_statements
+from repeating import examples
 
 RECORDING = "kafka_recording"
 
 os.environ.setdefault("MODELMON_DASHBOARD", "none")  # the processes that a test starts inherit it
 
 # How long an example takes says how busy the machine is, not whether the code is right.
-settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "any machine", max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("any machine")
+
+
+share_statements()
+
+
+def pytest_collection_finish() -> None:
+    freeze_what_was_imported()
 
 
 @pytest.fixture(autouse=True)

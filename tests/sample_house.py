@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shutil import copyfile, copytree
 from typing import Any
 
 import pyarrow as pa
@@ -109,6 +110,13 @@ class House:
         with self.database.write() as connection:
             if connection.execute(update(positions).values(applied=offset)).rowcount == 0:
                 connection.execute(insert(positions), [row])
+
+    def copy(self, folder: Path) -> House:
+        """The same project in another folder."""
+        self.database.close()  # what its log holds goes into the file
+        copytree(self.folder / "samples", folder / "samples")
+        copyfile(self.folder / "records.db", folder / "records.db")
+        return House(folder)
 
     def read(self, endpoint_id: str = "e") -> dict[str, list[Any]]:
         read = read_sample(self.database, self.samples, endpoint_id, 0, NOW * 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,8 +64,8 @@ class Shape:
         return 24 * self.days
 
     @property
-    def feature_names(self) -> list[str]:
-        return [f"feature_{number:02}" for number in range(self.features)]
+    def feature_names(self) -> tuple[str, ...]:
+        return _feature_names(self.features)
 
     @property
     def starts_us(self) -> range:
@@ -82,6 +83,11 @@ class Shape:
             self.character(number), self.days // 3 + number % 5
         )
         return max(1, self.windows - 24 * max(1, days))
+
+
+@cache
+def _feature_names(count: int) -> tuple[str, ...]:
+    return tuple(f"feature_{number:02}" for number in range(count))
 
 
 def endpoint_id(number: int) -> str:

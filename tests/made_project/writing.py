@@ -104,7 +104,7 @@ def _endpoint(shape: Shape, number: int) -> Endpoint:
     return Endpoint(
         endpoint_id(number), "made", f"model-{number:04}", function_name=f"serving-{number % FUNCTIONS:02}",
         model_class="Classifier", model_uri=f"store://models/model-{number:04}", version="v1",
-        labels={"team": TEAMS[number % len(TEAMS)]}, feature_names=tuple(shape.feature_names),
+        labels={"team": TEAMS[number % len(TEAMS)]}, feature_names=shape.feature_names,
         feature_stats=reference(shape.features), created=from_us(shape.starts_us.start),
     )  # fmt: skip
 

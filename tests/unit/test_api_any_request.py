@@ -16,6 +16,7 @@ from modelmon.api.openapi import openapi
 from modelmon.api.routes import all_routes
 from modelmon.ledger.access import create_token
 from openapi_requests import requests
+from repeating import examples
 
 UNTIL_US = 1_767_225_600_000_000
 UID = f"{0:032x}"
@@ -48,7 +49,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiClient]:
     client.close()
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(300), deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_no_request_is_answered_by_an_error_of_ours(client: ApiClient, data: st.DataObject) -> None:
     method, path, places, query, body = data.draw(DRAWN)

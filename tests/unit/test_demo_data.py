@@ -65,9 +65,13 @@ def test_the_models_learn_from_flights_of_january_and_february_that_arrived(flig
     assert set(training[ACTUAL]) == {0.0, 1.0}
 
 
-def test_the_requests_of_a_model_carry_every_flight_once_cut_by_the_hour(flights, model):
+@pytest.mark.parametrize(
+    "months", [[3], pytest.param(range(1, 13), marks=pytest.mark.slow)], ids=["a month", "the year"]
+)
+def test_the_requests_of_a_model_carry_every_flight_once_cut_by_the_hour(flights, model, months):
+    flights = flights[flights["month"].isin(months)].reset_index(drop=True)
     hours = list(requests_by_hour(flights, model))
-    assert sum(hour.rows for hour in hours) == FLIGHTS
+    assert sum(hour.rows for hour in hours) == len(flights)
     assert [hour.start_us for hour in hours] == sorted({hour.start_us for hour in hours})
     sent = []
     for hour in hours:

@@ -27,6 +27,7 @@ from modelmon.wire import plain_events
 from modelmon.wire.event_columns import EventColumns, is_array
 from modelmon.wire.moment_columns import read_moments
 from modelmon.wire.times import LATEST_US, read_moment, write_moment
+from repeating import examples
 from streaming import NOW_US, event
 
 LATER_US = 1_800_000_000_000_000
@@ -101,7 +102,7 @@ def bodies_of_all_kinds(draw: st.DrawFn) -> bytes:
 
 
 @pytest.mark.slow
-@settings(max_examples=1_500, deadline=None)
+@settings(max_examples=examples(1_500), deadline=None)
 @given(st.lists(bodies_of_all_kinds(), min_size=1, max_size=6))
 def test_whatever_is_on_the_stream_is_read_the_same_at_once_and_one_by_one(bodies: list[bytes]) -> None:
     check(bodies)
@@ -204,7 +205,7 @@ def test_times_are_read_the_same_at_once(text: str) -> None:
         assert at_once == times_of(lambda texts=texts: [read_moment(each, "when") for each in texts])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.lists(st.integers(0, LATEST_US - 1), min_size=1))
 def test_any_day_and_hour(times_us: list[int]) -> None:
     assert read_moments([write_moment(time_us) for time_us in times_us], "when").tolist() == times_us

@@ -432,7 +432,7 @@ def explore(database: Database, seeds: Sequence[int], change: Callable[[World], 
 
 
 def test_every_row_counts_once_in_dozens_of_interleavings(database: Database) -> None:
-    explore(database, range(50))
+    explore(database, range(30))
 
 
 @pytest.mark.slow

@@ -19,6 +19,7 @@ from modelmon.errors import ConfigError
 from modelmon.stats import compare, describe, describe_like, moments, quartiles, read_reference
 from modelmon.stats.categories import LISTED
 from modelmon.stats.values import as_number, as_written, spelled
+from repeating import examples
 
 OUTERMOST = 1.7976931348623157e308
 
@@ -235,7 +236,7 @@ def test_a_frame_compared_with_itself_scores_exactly_zero(frame: object) -> None
     )
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(st.lists(st.sampled_from([0.1, 0.2, 0.3, 0.7, 1e9, -1e-9, 5.0]), min_size=1, max_size=30))
 def test_identical_discrete_data_scores_exactly_zero(values: list[float]) -> None:
     frame = pd.DataFrame({"x": values})

@@ -128,19 +128,16 @@ def test_nothing_is_judged_again_and_a_listed_file_says_what_it_holds(house: Hou
 
 @pytest.mark.parametrize("merged", [False, True])
 def test_killed_at_any_step_it_is_finished_by_running_it_again(house: House, merged: bool) -> None:
-    def prepared(place: House) -> House:
-        _fill(place, range(3))
-        if merged:
-            _merge(place)
-        return place
-
-    counting = Mortal()
-    prepared(house)
+    counting, whole = Mortal(), house.folder / "whole"
+    _fill(house, range(3))
+    if merged:
+        _merge(house)
+    house.copy(whole)
     erase(*house.stores(counting), "e", {"who": "2"}, MONTH_OVER)
     expected = house.read()
     assert counting.steps > 10
     for step in range(1, counting.steps + 1):
-        place = prepared(House(house.folder / str(step)))
+        place = House(whole).copy(house.folder / str(step))
         with pytest.raises(Killed):
             erase(*place.stores(Mortal(step)), "e", {"who": "2"}, MONTH_OVER)
         assert set(expected["x"]) <= set(place.read()["x"]), step
@@ -294,15 +291,14 @@ def test_maintenance_cuts_off_what_retention_no_longer_keeps(house: House) -> No
 
 
 def test_killed_at_any_step_a_cut_loses_nothing_newer(house: House) -> None:
-    counting = Mortal()
+    counting, whole = Mortal(), house.folder / "whole"
     _fill(house, range(3))
     _merge(house)
+    house.copy(whole)
     cut_months(*house.stores(counting), MONTH + DAY_US, MONTH_OVER, time.monotonic() + 60)
     expected = house.read()
     for step in range(1, counting.steps + 1):
-        place = House(house.folder / str(step))
-        _fill(place, range(3))
-        _merge(place)
+        place = House(whole).copy(house.folder / str(step))
         with pytest.raises(Killed):
             cut_months(*place.stores(Mortal(step)), MONTH + DAY_US, MONTH_OVER, time.monotonic() + 60)
         assert place.read()["x"][-6:] == expected["x"], step

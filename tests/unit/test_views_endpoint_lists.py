@@ -121,7 +121,7 @@ def test_a_filter_that_does_not_exist_is_refused_with_the_nearest(query, message
 
 def test_one_that_drifts_among_five_hundred_is_the_first_and_its_feature_is_named(tmp_path):
     made = make(
-        tmp_path / "project", Shape(UNTIL_US, endpoints=500, features=8, days=2, with_features=0, needle=321)
+        tmp_path / "project", Shape(UNTIL_US, endpoints=500, features=8, days=1, with_features=0, needle=321)
     )
     database = open_records(made.settings)
     with database.read() as connection:

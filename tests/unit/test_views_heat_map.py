@@ -83,7 +83,7 @@ def test_a_map_costs_the_windows_in_its_time_and_asks_for_all_endpoints_at_once(
             which.heat(*numbers)
         return found
 
-    long = Opened(tmp_path / "long", days=28)
+    long = Opened(tmp_path / "long", days=14)
     few, many, more = work(opened, 0), work(opened, *range(24)), work(long, *range(24))
     long.database.close()
     assert few.statements == many.statements == more.statements <= 4
@@ -91,7 +91,7 @@ def test_a_map_costs_the_windows_in_its_time_and_asks_for_all_endpoints_at_once(
 
 
 def test_endpoints_that_went_bad_at_the_same_time_are_named_those_of_the_function_first(tmp_path):
-    opened = Opened(tmp_path / "project", endpoints=62)
+    opened = Opened(tmp_path / "project", endpoints=62, days=3)
     with opened.database.write() as connection:
         is_open = incidents.c.resolved_us.is_(None)
         connection.execute(update(incidents).where(is_open).values(first_us=UNTIL_US - 30 * HOUR))

@@ -229,7 +229,8 @@ def test_a_bin_before_the_first_detected_window_is_suspected(opened):
 
 def test_what_the_first_page_reads_does_not_grow_with_the_history(tmp_path):
     short, long = (
-        Opened(tmp_path / str(days), Shape(UNTIL_US, days=days, with_features=0)) for days in (7, 28)
+        Opened(tmp_path / str(days), Shape(UNTIL_US, endpoints=8, days=days, with_features=0))
+        for days in (7, 28)
     )
     less, more = short.work(), long.work()
     short.close()

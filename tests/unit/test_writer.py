@@ -21,7 +21,7 @@ from modelmon.model import Message, Window, WindowKey, from_us
 from modelmon.stages.writer import Writer
 from modelmon.stages.writer import writer as writer_module
 from modelmon.stores.series.sql import SqlSeries
-from repeating import times
+from repeating import examples, times
 from series_files import series_in
 from unit.window_support import E1, E2, Chain, at, done, failed, metric, result, stats
 
@@ -331,7 +331,9 @@ def test_a_value_that_is_no_number_is_set_aside(chain, value):
     assert len(chain.rows(select(dead_letters))) == 1
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(50), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.lists(st.one_of(st.binary(max_size=40), st.text(max_size=40).map(str.encode)), max_size=4))
 def test_no_bytes_stop_the_writer(chain, bodies):
     assert len(chain.write(bodies)) == min(1, len(bodies))
