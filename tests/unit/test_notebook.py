@@ -14,6 +14,7 @@ import pytest
 
 from made_pages import UNTIL_US, WORST, Pages, rows_of, text_of
 from modelmon.client import RemoteProject
+from modelmon.client.metric_values import MetricValues
 from modelmon.client.reports import read_report
 from modelmon.errors import ConfigError
 from modelmon.ledger import endpoints
@@ -54,7 +55,7 @@ def either(request: pytest.FixtureRequest) -> Any:
 def shown(thing: Any) -> str:
     """What the notebook gets; it loads nothing and touches nothing but its own box."""
     markup = thing._repr_html_()
-    assert markup.startswith('<div class="modelmon"><style>.modelmon {')
+    assert markup.startswith('<div class="modelmon"><style>.modelmon.modelmon.modelmon {')
     assert not re.findall(r"<(?:script|link|img|iframe|object|embed|base|form|a)\b", markup)
     assert not re.findall(r"(?:\bsrc|\bhref|\baction|\bon\w+)=|@import|url\(|http", markup)
     style = re.search(r"<style>(.*?)</style>", markup, re.S)
@@ -102,6 +103,20 @@ def test_values_of_metrics_are_lines_with_their_thresholds(remote: RemoteProject
     assert "no value in this time" in text_of(markup)
     assert "and 4 more of 24" in text_of(shown(type(found)([found[0]] * 24)))
     assert "No metric" in shown(type(found)())
+
+
+def test_windows_of_any_length_are_one_line_and_a_missing_one_is_a_gap() -> None:
+    times = ["08:00", "09:00", "10:00", "12:00", "13:00", "13:01", "13:02"]
+    found = MetricValues(
+        "p.a.metric.m", "metric", True, [(f"2026-11-30T{each}:00+00:00", 1.0) for each in times]
+    )
+    lengths = [(each.end - each.start).total_seconds() / 60 for each in found.samples()]
+    assert lengths == [60, 60, 60, 60, 1, 1, 1]
+    assert (
+        len(list(MetricValues("p.a.metric.m", "metric", True, [("2026-11-30T08:00:00Z", 1.0)]).samples()))
+        == 1
+    )
+    assert list(MetricValues("p.a.metric.m", "metric", False).samples()) == []
 
 
 def test_a_report_is_what_its_file_says(either: Any, tmp_path: Path) -> None:

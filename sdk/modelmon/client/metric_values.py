@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from itertools import pairwise
+from itertools import pairwise, starmap
 from typing import Any
 
 import msgspec
@@ -24,10 +24,12 @@ class MetricValues(msgspec.Struct, frozen=True):
     result_kind: int | None = None
 
     def samples(self) -> Iterator[Sample]:
-        """The values as a chart takes them; a window is as long as the shortest way from one to the next."""
+        """The values as a chart takes them. A window is taken to be as long as the way from the one before,
+        so that there is a gap where one is missing, whatever the length of windows was."""
         starts = [datetime.fromisoformat(str(each[0])) for each in self.values]
-        length = min((later - start for start, later in pairwise(starts)), default=timedelta(minutes=1))
-        for start, (_, value, *said) in zip(starts, self.values, strict=True):
+        steps = [later - start for start, later in pairwise(starts)] or [timedelta(minutes=1)]
+        lengths = [*starmap(min, zip([steps[0], *steps], steps, strict=False)), steps[-1]]
+        for start, length, (_, value, *said) in zip(starts, lengths, self.values, strict=False):
             limits = thresholds_of(said[1]) if len(said) > 1 else NONE
             yield Sample(start, start + length, value, int(said[0]) if said else -1, *limits)
 

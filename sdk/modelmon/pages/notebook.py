@@ -30,7 +30,9 @@ def shown_or_why_not(show: Callable[[], str]) -> str:
 
 @cache
 def _style() -> str:
-    """Our style sheet below the class of the box: it changes nothing else in the notebook."""
+    """Our style sheet below the class of the box: it changes nothing else in the notebook. The class is said
+    three times, so that the notebook's own rules for tables and lists do not win in the box."""
     sheet = re.sub(r"/\*.*?\*/", "", assets()["modelmon.css"].decode(), flags=re.S)
     inside = sheet.replace(":root", "&").replace("body { margin: 0;", "& { padding: 12px; overflow-x: auto;")
-    return f".{BOX} {{ {re.sub(chr(10) + '+', chr(10), inside)} }}"
+    inside = f"table {{ table-layout: auto; }} tbody tr {{ background: none; }}{inside}"
+    return f"{3 * f'.{BOX}'} {{ {re.sub(chr(10) + '+', chr(10), inside)} }}"
