@@ -82,6 +82,40 @@ def test_of_many_features_it_holds_those_that_changed_most(settings: Settings, t
     assert len(page.encode()) < 600_000
 
 
+def test_however_long_the_names_are_it_is_bounded(settings: Settings, tmp_path: Path) -> None:
+    numbers = np.random.default_rng(2)
+    names = np.array([f"a category of a long name, {number} <&> of many" for number in range(60)])
+    reference = pd.DataFrame({f"{number} {'x' * 240}": numbers.choice(names, 500) for number in range(220)})
+    run_app(
+        HistogramDataDriftApplication(), reference.iloc[::-1], reference,
+        settings=settings.changed(drift_report="all"),
+    )  # fmt: skip
+    (page,) = pages_in(tmp_path)
+    assert len(page.encode()) < 600_000
+    assert "170 more features changed less" in page
+
+
+class Many(ModelMonitoringApplicationBase):
+    """A thousand results."""
+
+    def do_tracking(self, monitoring_context: Any) -> Any:
+        monitoring_context.log_report()
+        found = {f"r{number}": ResultStatusApp.detected if number == 700 else ResultStatusApp.no_detection
+                 for number in range(1_000)}  # fmt: skip
+        return [
+            ModelMonitoringApplicationResult(name, 0.5, ResultKindApp.data_drift, status)
+            for name, status in found.items()
+        ]
+
+
+def test_of_many_results_it_has_the_worst(project: Project) -> None:
+    project.judge(Many())
+    (page,) = pages_in(Path(project.settings.artifacts_path))
+    assert page.count('class="chart timeline"') == 30
+    assert "r700" in page
+    assert "r999" not in page
+
+
 def test_a_partial_window_is_suspected_at_most_in_its_report_too(settings: Settings, tmp_path: Path) -> None:
     run_app(HistogramDataDriftApplication(), DRIFTED, REFERENCE, settings=settings, window_incomplete=5)
     (page,) = pages_in(tmp_path)

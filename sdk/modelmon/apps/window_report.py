@@ -15,7 +15,7 @@ from modelmon.apps.results import (
     Output,
 )
 from modelmon.model import ValuePoint, from_us, to_us, wall_clock_us
-from modelmon.pages.report import Known, Report, Reported, read_known, report_of
+from modelmon.pages.report import Known, Report, Reported, read_known, report_of, reported_names
 from modelmon.private_columns import is_private
 from modelmon.sql.database import Database
 from modelmon.stores.series import open_series
@@ -45,14 +45,14 @@ def window_report(
     points = [
         _point(context, each) for each in outputs if not isinstance(each, ModelMonitoringApplicationStats)
     ]
+    results = tuple(JudgedResult(p.name, p.value, p.kind, p.status, _limits(p)) for p in points)
+    page = FeaturePage(_features(context, window, outputs), {}, results, None, None, None)
     known = Known(unread_overview(context.model_endpoint))
     if database is not None:
         looking = Looking(now_us, context.settings)
         with closing(open_series(context.settings)) as series:
-            names = [each.name for each in points if each.kind is not None]
+            names = reported_names(page)
             known = read_known(database, series, looking, context.endpoint_id, window, names, points)
-    results = tuple(JudgedResult(p.name, p.value, p.kind, p.status, _limits(p)) for p in points)
-    page = FeaturePage(_features(context, window, outputs), {}, results, None, None, None)
     return report_of(Reported(page, known, from_us(now_us), stands=False), context.settings)
 
 

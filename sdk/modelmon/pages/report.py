@@ -37,8 +37,11 @@ from modelmon.views.windows import WindowView
 
 WORST = 4
 """Features with a big picture."""
-ROWS = 200
-"""So many features are in the table, those that changed most."""
+ROWS = (200, 50, 10)
+"""So many features are in the table, those that changed most: the first of these with which it is small."""
+RESULTS = 30
+"""So many results of a window, the worst of more."""
+MOST_BYTES = 600_000
 WINDOWS = 60
 """So many windows' length back reach the lines."""
 GENERATOR = "ModelMon report"
@@ -146,8 +149,8 @@ def make_report(
     Raises ConfigError for a name that nothing or several things have, and where there is no such window.
     """
     page = read_feature_page(database, series, looking.settings, name, looking.now_us, moment)
-    names = [each.name for each in page.results if each.kind is not None]
-    known = read_known(database, series, looking, page.features.endpoint_id, page.features.window, names)
+    window = page.features.window
+    known = read_known(database, series, looking, page.features.endpoint_id, window, reported_names(page))
     newer = page.newer if moment is None else None
     return report_of(Reported(page, known, from_us(looking.now_us), newer), looking.settings)
 
@@ -176,22 +179,41 @@ def read_known(
     return Known(found, one, [box_of(line, known) for line in lines])
 
 
+def reported_names(page: FeaturePage) -> list[str]:
+    """Which results are in a report on this."""
+    return [each.name for each in _results(page)]
+
+
+def _results(page: FeaturePage) -> list[JudgedResult]:
+    """In their order; of too many the worst."""
+    found = [each for each in page.results if each.kind is not None]
+    worst = sorted(found, key=lambda each: -1 if each.status is None else each.status, reverse=True)[:RESULTS]
+    return [each for each in found if each in worst] if len(found) > RESULTS else found
+
+
 def report_of(reported: Reported, settings: Settings) -> Report:
-    """The report that says this."""
+    """The report that says this, in at most MOST_BYTES."""
+    for many in ROWS:
+        content = _content(reported, settings, many)
+        if len(content.encode()) + len(_style().encode()) < MOST_BYTES:
+            break
+    found, window = reported.page.features, reported.page.features.window
+    markup = Markup(content)  # noqa: S704 - of our own template
+    return Report(found.endpoint_name, window.start_infer_time, window.end_infer_time, markup)
+
+
+def _content(reported: Reported, settings: Settings, many: int) -> str:
     page, features = reported.page, reported.page.features.features
-    window = page.features.window
-    results = [each for each in page.results if each.kind is not None]
-    content = render(
+    window, results = page.features.window, _results(page)
+    return render(
         "report.html", one=reported.known.one, page=page, window=window, results=results,
         state=_state(window, results), reason=_reason(results, features), found=reported.known.found,
         worst=[_feature(each, big=True) for each in features[:WORST] if each.score is not None],
-        rows=[_feature(each) for each in features[:ROWS]], left_out=len(features[ROWS:]),
+        rows=[_feature(each) for each in features[:many]], left_out=len(features[many:]),
         boxes=reported.known.boxes, stands=reported.stands, newer=reported.newer, latest="",
         min_rows=settings.app_min_rows, has_reference=any(each.reference for each in features),
         project=settings.project, made_at=reported.made_at,
     )  # fmt: skip
-    name = page.features.endpoint_name
-    return Report(name, window.start_infer_time, window.end_infer_time, Markup(content))  # noqa: S704 - ours
 
 
 def _feature(feature: FeatureView, *, big: bool = False) -> ReportedFeature:
