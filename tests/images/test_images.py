@@ -57,8 +57,12 @@ class Rows(ModelMonitoringApplicationBase):
         return ModelMonitoringApplicationMetric("rows", len(monitoring_context.sample_df))
 """
 FUNCTIONS = [
-    "modelmon-writer", "modelmon-stream", "modelmon-controller", "histogram-data-drift", "rows", "serving",
+    "modelmon-writer", "modelmon-stream", "modelmon-controller", "histogram-data-drift", "modelmon-api",
+    "modelmon-exporter", "rows", "serving",
 ]  # fmt: skip
+EVERYTHING = {  # what has the functions that not every project has
+    "MODELMON_DASHBOARD": "serve", "MODELMON_AUTH": "token", "MODELMON_OTLP_ENDPOINT": "http://collector:4318",
+}  # fmt: skip
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(3600)]
 
 
@@ -126,7 +130,7 @@ def bundled(project: Path, installed: Path, output: str, **settings: str) -> Pat
 
 
 def python(installed: Path, folder: Path, *arguments: str, **environment: str) -> None:
-    paths = {"PYTHONPATH": str(installed), **environment}
+    paths = {"PYTHONPATH": str(installed), **EVERYTHING, **environment}
     done = subprocess.run(
         [sys.executable, *arguments], cwd=folder, env=os.environ | paths, capture_output=True, text=True
     )
@@ -169,7 +173,7 @@ def test_all_that_is_installed_fits_together(name: str, docker: Docker, images: 
     assert "No broken requirements" in run(docker, images[name], code)
 
 
-@pytest.mark.parametrize("name", FUNCTIONS[:4])
+@pytest.mark.parametrize("name", FUNCTIONS[:6])
 def test_the_versions_of_modelmons_own_functions_are_the_tested_ones(
     name: str, docker: Docker, images: dict[str, str]
 ) -> None:

@@ -14,12 +14,15 @@ from api_client import ApiClient
 from made_project import APP, Made, Shape, make
 from modelmon.export.exposition import Family, text
 from modelmon.export.prometheus import Scrape, families
+from modelmon.ledger.exporting import OTLP, Export, forget_export, note_judged, write_export
 from modelmon.ledger.records import open_records
 from modelmon.ledger.schema import endpoints
+from modelmon.model import WindowKey
 from modelmon.settings import Settings
 from modelmon.stores.series import open_series
 from modelmon.views.endpoint_facts import Looking
 from modelmon.views.endpoints import EndpointQuery, list_endpoints
+from modelmon.views.thresholds import thresholds_of
 from query_counter import counted
 
 UNTIL_US = 1_767_225_600_000_000
@@ -126,6 +129,47 @@ def test_two_endpoints_of_one_name_are_told_apart(made: Made, scrape: Scrape) ->
         ours = endpoints.c.endpoint_id == f"{8:032x}"
         connection.execute(update(endpoints).where(ours).values(name="model-0008"))
     assert sum(f"model-0009 ({8:032x})" in name for name in found) > 0
+
+
+def test_thresholds_are_those_of_the_results_and_only_where_they_are_asked_for(
+    made: Made, scrape: Scrape
+) -> None:
+    asked = made.settings.changed(metrics_thresholds="on")
+    assert "modelmon_result_threshold" not in text(families([scrape]))
+    found = samples(text(families([replace(scrape, settings=asked)])))
+    with scrape.database.read() as connection:
+        page = list_endpoints(connection, Looking(made.now_us, made.settings), EndpointQuery())
+    expected = {
+        f'modelmon_result_threshold{{project="made",endpoint="{each.endpoint_name}",application="{APP}",'
+        f'result="{verdict.result_name}",level="{level}"}}': value
+        for each in page.endpoints
+        for verdict in each.verdicts
+        if not verdict.stale
+        for level, value in zip(
+            ("suspected", "detected"), thresholds_of(verdict.result_extra_data), strict=True
+        )
+        if value is not None
+    }
+    told = {name: value for name, value in found.items() if name.startswith("modelmon_result_threshold")}
+    assert told == expected != {}
+
+
+def test_what_a_collector_was_sent_and_what_waits_is_told_where_there_is_one(
+    made: Made, scrape: Scrape
+) -> None:
+    with scrape.database.write() as connection:
+        note_judged(connection, [(WindowKey("e", APP, start), 1) for start in range(3)])
+        write_export(connection, Export(OTLP, 1, sent=5, refused=2))
+    assert "modelmon_otlp" not in text(families([scrape]))
+    there = made.settings.changed(otlp_endpoint="http://127.0.0.1:4318")
+    found = samples(text(families([replace(scrape, settings=there)])))
+    with scrape.database.write() as connection:
+        forget_export(connection, OTLP)
+    assert {name: value for name, value in found.items() if "otlp" in name} == {
+        'modelmon_otlp_points_total{project="made",outcome="sent"}': 5,
+        'modelmon_otlp_points_total{project="made",outcome="refused"}': 2,
+        'modelmon_otlp_windows_waiting{project="made"}': 2,
+    }
 
 
 def test_every_metric_is_in_the_docs_and_every_one_there_exists(scrape: Scrape) -> None:

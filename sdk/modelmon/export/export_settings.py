@@ -27,6 +27,11 @@ class ExportSettings:
         section="Exports",
         least=1,
     )
+    metrics_thresholds: str = setting(
+        "off",
+        "on: /metrics has the thresholds of each result, too, two series more.",
+        choices=("off", "on"),
+    )
     otlp_endpoint: str = setting(
         "",
         "Collector of OpenTelemetry that verdicts go to: http://host:4318, to which /v1/metrics is added. "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,6 +13,7 @@ from modelmon import __version__
 from modelmon.export.export_settings import ExportSettings
 from modelmon.export.exposition import Family
 from modelmon.ledger import dead_letters, heartbeats, registry
+from modelmon.ledger.exporting import OTLP, backlog, read_export
 from modelmon.ledger.incident_schema import incidents
 from modelmon.model import to_us
 from modelmon.settings import Settings
@@ -23,6 +24,8 @@ from modelmon.views.endpoints import EndpointPage, EndpointQuery, EndpointSummar
 from modelmon.views.health import function_health
 from modelmon.views.lag import PartitionLag
 from modelmon.views.results import Metric, newest_values
+from modelmon.views.thresholds import thresholds_of
+from modelmon.views.verdicts import Verdict
 
 OUTCOMES = ("stored", "errors", "rejected")
 _STATUS = {0: "none", 1: "suspected", 2: "detected"}
@@ -55,6 +58,7 @@ _KNOWN = {
     "status": ("gauge", "Worst status by kind of result: -1 none, 0 calm, 1 suspected, 2 detected."),
     "endpoint_state": ("gauge", "1 for the state that the endpoint is in."),
     "result": ("gauge", "Newest value of a result; none while it is stale."),
+    "result_threshold": ("gauge", "From which value on a result is suspected, and detected."),
     "metric": ("gauge", "Value of a metric in the newest window that was judged."),
     "windows": ("gauge", "Windows by state."),
     "last_request_timestamp_seconds": ("gauge", "Time of the newest request."),
@@ -66,6 +70,11 @@ _KNOWN = {
     "dead_letters": ("gauge", "Messages that were set aside."),
     "function_healthy": ("gauge", "1 where a function does its work, be it late; else 0."),
     "last_beat_timestamp_seconds": ("gauge", "When a function was heard last."),
+    "otlp_points_total": ("counter", "Points for the collector of OpenTelemetry: sent, refused."),
+    "otlp_windows_waiting": (
+        "gauge",
+        "Windows whose verdicts the collector of OpenTelemetry has not got yet.",
+    ),
     "metrics_truncated": ("gauge", "1 where not every endpoint is here."),
     "build_info": ("gauge", "1, with the version."),
 }
@@ -83,17 +92,19 @@ class _Families:
 
     def take(self, scrape: Scrape) -> None:
         project = scrape.settings.project
-        most = scrape.settings.of(ExportSettings).metrics_max_endpoints
+        asked = scrape.settings.of(ExportSettings)
+        most, with_thresholds = asked.metrics_max_endpoints, asked.metrics_thresholds == "on"
         with scrape.database.read() as connection:
             looking = Looking(scrape.now_us, scrape.settings)
             page = list_endpoints(connection, looking, EndpointQuery(limit=most))
             self._take_project(connection, project, scrape, page)
+            self._take_export(connection, project, asked)
         metrics = newest_values(
             scrape.database, scrape.series, scrape.settings, page.endpoints, newest=1
         ).metrics
         names = dict(_names(page.endpoints))
         for endpoint in page.endpoints:
-            self._take_endpoint(project, names[endpoint.endpoint_id], endpoint)
+            self._take_endpoint(project, names[endpoint.endpoint_id], endpoint, with_thresholds)
         for metric in metrics:
             self._take_metric(project, names[metric.endpoint_id], metric)
         for lag in scrape.lags:
@@ -118,7 +129,9 @@ class _Families:
             if heard:
                 self["last_beat_timestamp_seconds"].add(heard[0].beat_us / 1e6, **labels)
 
-    def _take_endpoint(self, project: str, name: str, endpoint: EndpointSummary) -> None:
+    def _take_endpoint(
+        self, project: str, name: str, endpoint: EndpointSummary, with_thresholds: bool
+    ) -> None:
         of = {"project": project, "endpoint": name}
         for outcome in OUTCOMES:
             self["rows_total"].add(getattr(endpoint, outcome), **of, outcome=outcome)
@@ -131,6 +144,8 @@ class _Families:
             if not verdict.stale:
                 labels = {"application": verdict.application_name, "result": verdict.result_name}
                 self["result"].add(verdict.result_value, **of, **labels)
+                if with_thresholds:
+                    self._take_thresholds(verdict, of | labels)
         for state, many in endpoint.windows.items():
             self["windows"].add(many or None, **of, state=state)
         self["last_request_timestamp_seconds"].add(_seconds(endpoint.last_request), **of)
@@ -139,6 +154,18 @@ class _Families:
             self["last_analyzed_timestamp_seconds"].add(_seconds(app.last_analyzed), **of, **labels)
         info = {"uid": endpoint.endpoint_id, "function": endpoint.function_name, "model": endpoint.model_uri}
         self["endpoint_info"].add(1, **of, **info)
+
+    def _take_thresholds(self, verdict: Verdict, labels: Mapping[str, str]) -> None:
+        found = thresholds_of(verdict.result_extra_data)
+        self["result_threshold"].add(found.potential, **labels, level="suspected")
+        self["result_threshold"].add(found.detected, **labels, level="detected")
+
+    def _take_export(self, connection: Connection, project: str, settings: ExportSettings) -> None:
+        if settings.has_collector:
+            export = read_export(connection, OTLP)
+            self["otlp_points_total"].add(export.sent, project=project, outcome="sent")
+            self["otlp_points_total"].add(export.refused, project=project, outcome="refused")
+            self["otlp_windows_waiting"].add(backlog(connection).windows, project=project)
 
     def _take_metric(self, project: str, name: str, metric: Metric) -> None:
         labels = {"application": metric.application_name, "metric": metric.metric_name}
