@@ -13,6 +13,7 @@ from modelmon.model import DAY_US, Heartbeat, PartitionProgress, WorkerState
 from modelmon.sql.statements import upsert
 
 FORGOTTEN_US = DAY_US  # a worker that has not beaten for a day is no longer listed
+_NEWEST_FIRST = (heartbeats.c.beat_us.desc(), *heartbeats.primary_key)
 
 
 def put(connection: Connection, beat: Heartbeat) -> None:
@@ -41,7 +42,7 @@ def forget_function(connection: Connection, function_name: str) -> None:
 def by_function(connection: Connection) -> Mapping[str, Sequence[Heartbeat]]:
     """Function name to the last heartbeats of its workers, the newest first."""
     found: dict[str, list[Heartbeat]] = {}
-    for row in connection.execute(select(heartbeats).order_by(heartbeats.c.beat_us.desc())).mappings():
+    for row in connection.execute(select(heartbeats).order_by(*_NEWEST_FIRST)).mappings():
         values = {
             **row,
             "state": WorkerState(row["state"]),
