@@ -16,7 +16,7 @@ STEP = 10
 
 @dataclass
 class Work:
-    """`steps` are tens of SQLite's instructions: a row that is read takes one or two; of servers there are none."""
+    """`steps` are tens of SQLite's instructions: a row that is read takes one or two. Servers tell none."""
 
     statements: int = 0
     steps: int = 0
