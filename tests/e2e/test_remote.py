@@ -7,6 +7,8 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -55,18 +57,29 @@ def there(tmp_path: Path) -> Path:
     return made
 
 
-def test_a_notebook_elsewhere_brings_an_app_whose_results_it_reads(there: Path, tmp_path: Path) -> None:
+@contextmanager
+def page_of(project: Path, how: str) -> Iterator[str]:
+    """The address of the page, while the functions run: of the command, or of the function itself."""
+    with started("up", "--project-dir", str(project)) as up:
+        if how == "function":
+            yield address(up, "modelmon-api at")
+            return
+        with started("dashboard", "--port", "0", "--project-dir", str(project)) as page:
+            yield address(page, "is shown at")
+
+
+@pytest.mark.parametrize("how", ["dashboard", "function"])
+def test_a_notebook_elsewhere_brings_an_app_whose_results_it_reads(
+    there: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    monkeypatch.setenv("MODELMON_DASHBOARD", "serve" if how == "function" else "none")
     records = open_records(Settings.load(there))
     with records.write() as connection:
         token = create_token(connection, "ann", "admin", 0, None)
     here = tmp_path / "here"
     write(here / "rows_app.py", APP)
     write(here / "notebook.py", NOTEBOOK)
-    with (
-        started("up", "--project-dir", str(there)),
-        started("dashboard", "--port", "0", "--project-dir", str(there)) as page,
-    ):
-        url = address(page, "is shown at")
+    with page_of(there, how) as url:
         environment = {**os.environ, "MODELMON_URL": url, "MODELMON_TOKEN": token}
         done = subprocess.run(
             [sys.executable, "notebook.py"], capture_output=True, text=True, env=environment, cwd=here
