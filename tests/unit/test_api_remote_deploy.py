@@ -43,8 +43,13 @@ class Shop:
         return self.client.request(method, f"{BASE}/{path}", headers=headers, **given)
 
     def did(self) -> list[tuple[str, str, str]]:
-        with self.client.application.state.projects["flights"].database.read() as connection:
-            return [(each.who, each.what, each.of) for each in ledger.list_deeds(connection, 20)[0]]
+        found, token = [], ""
+        while True:
+            page = self.ask("GET", "audit", **{"page-size": 2, "page-token": token}).json()
+            found += [(each["who"], each["what"], each["of"]) for each in page["deeds"]]
+            token = page["after"]
+            if not token:
+                return found
 
 
 def shop_of(folder: Path, **settings: Any) -> Shop:
@@ -125,6 +130,11 @@ def test_an_app_comes_with_its_code_and_what_came_is_kept_and_told(shop: Shop) -
         "archive for app rows",
         f"sha256 {digest}, 1 files, {len(base64.b64decode(sent))} bytes",
     ) in shop.did()
+    path = "/api/v1/projects/{project}/model-monitoring/functions/{name}"
+    assert [each[:2] for each in shop.did()] == [
+        ("ann", f"POST {path}/deploy"), ("ann", f"PUT {path}"), ("ann", "archive for app rows"),
+        ("ann", f"PUT {path}"), ("ann", "archive for app rows"),
+    ]  # fmt: skip
     kept = shop.project.context / ".modelmon" / "archives" / digest / "archive.zip"
     assert kept.read_bytes() == base64.b64decode(sent)
     assert shop.ask("DELETE", "model-monitoring/functions", function="rows").status_code == 200

@@ -145,9 +145,11 @@ def test_series_elsewhere_and_a_stream_named_by_url_are_told_apart(tmp_path: Pat
 
 
 def test_logs_and_artifacts_are_measured(place: Place, tmp_path: Path) -> None:
-    for name in ("logs", "artifacts"):
+    for name in ("logs", "artifacts", "archives"):
         folder = tmp_path / ".modelmon" / name
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "file").write_bytes(b"x" * 2_000)
     found = place.rooms()
     assert (found["logs"].bytes, found["artifacts"].bytes) == (2_000, 2_000)
+    assert found["archives of code"].bytes == 2_000
+    assert found["archives of code"].deleted == "unused ones after 365 days (audit_days)"

@@ -8,6 +8,7 @@ from typing import Any, get_type_hints
 
 import msgspec
 
+from modelmon.api.roles import Role
 from modelmon.api.routes import Kind, Route
 
 VERSION = "3.1.0"
@@ -83,6 +84,10 @@ def answered(route: Route) -> Any:
 
 def _operation(route: Route, schemas: _Schemas) -> dict[str, Any]:
     others = {status: _refusal(words, route) for status, words in _REFUSALS.items()}
+    if route.takes_archive:
+        others["413"] = _refusal("The body is longer than the settings allow.", route)
+    if route.role is Role.ADMIN and route.method != "GET":
+        others["501"] = _refusal("It can't be done from here: the command that does it.", route)
     if route.method == "GET" and route.kind is Kind.JSON:
         others["304"] = _UNCHANGED
     found: dict[str, Any] = {

@@ -13,6 +13,7 @@ from sqlalchemy.engine import make_url
 
 from modelmon.counting import count
 from modelmon.errors import ConfigError, UnavailableError
+from modelmon.ledger.access_settings import AccessSettings
 from modelmon.ledger.schema import dead_letters, files, stream_marks
 from modelmon.model import DAY_US, HOUR_US, from_us
 from modelmon.settings import Settings
@@ -167,6 +168,9 @@ def _folders(settings: Settings) -> Iterator[Room]:
         yield Room("artifacts", _size_of(Path(artifacts)), None, told)
     if settings.project_dir:
         state = Path(settings.project_dir, STATE_FOLDER)
+        days = settings.of(AccessSettings).audit_days
+        unused = f"unused ones after {days:g} days (audit_days)" if days else NEVER
+        yield Room("archives of code", _size_of(state / "archives"), None, unused)
         told = f"each log begins anew at {size(settings.log_max_bytes)} (log_max_bytes)"
         yield Room("logs", _size_of(state / "logs"), None, told)
 

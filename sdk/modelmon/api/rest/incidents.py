@@ -6,13 +6,12 @@ from typing import Any
 
 from modelmon.api.asked import Asked
 from modelmon.api.problems import Problem
-from modelmon.api.rest.paging import Paged
+from modelmon.api.rest.paging import Paged, whole_number
 from modelmon.api.routes import Route
 from modelmon.views.incident_lists import IncidentPage, IncidentQuery, list_incidents
 from modelmon.views.incidents import IncidentEvent, IncidentHistory, history_of
 
 BASE = "/api/v1/projects/{project}/incidents"
-LARGEST = 2**63 - 1
 
 
 class IncidentsListed(Paged, kw_only=True, frozen=True):
@@ -40,18 +39,12 @@ def events(asked: Asked, parameters: Any) -> tuple[IncidentEvent, ...]:
 
 
 def _found(asked: Asked) -> IncidentHistory:
-    number = incident_number(asked.path["id"])
+    number = whole_number(asked.path["id"])
     with asked.database.read() as connection:
         found = None if number is None else history_of(connection, asked.settings, number)
     if found is None:
         raise Problem(404, f"there is no incident with the number {asked.path['id']!r}", "id")
     return found
-
-
-def incident_number(text: str) -> int | None:
-    """The number that a text is; None of one that no incident can have."""
-    is_one = text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= LARGEST
-    return int(text) if is_one else None
 
 
 ROUTES = (

@@ -11,7 +11,7 @@ import msgspec
 
 from modelmon.api.asked import Asked
 from modelmon.api.problems import Problem
-from modelmon.api.rest.incidents import incident_number
+from modelmon.api.rest.paging import whole_number
 from modelmon.api.routes import Route
 from modelmon.views.activations import (
     ActivationQuery,
@@ -71,7 +71,7 @@ def listed(asked: Asked, wanted: Activated) -> dict[str, Any]:
 
 
 def one(asked: Asked, parameters: Any) -> Activation:
-    number = incident_number(asked.path["id"])
+    number = whole_number(asked.path["id"])
     with asked.database.read() as connection:
         known = None if number is None else history_of(connection, asked.settings, number, limit=1)
     if known is None:
@@ -82,7 +82,7 @@ def one(asked: Asked, parameters: Any) -> Activation:
 def _before(token: str) -> int | None:
     if not token:
         return None
-    if (number := incident_number(token)) is None:
+    if (number := whole_number(token)) is None:
         raise Problem(400, f"page-token: {token!r} is not what a page ended with, as in '12'", "page-token")
     return number
 
