@@ -36,6 +36,14 @@ def test_a_token_is_found_until_it_expires(records: Database) -> None:
         assert access.find_token(connection, forever, NOW_US + 10_000 * DAY_US).name == "grafana"
 
 
+def test_a_token_has_letters_and_digits_alone(records: Database) -> None:
+    """MLRun's client takes a long one with a '-' in it for a session of another platform."""
+    with records.write() as connection:
+        made = {access.create_token(connection, f"n{each}", "viewer", NOW_US, None) for each in range(20)}
+    assert len(made) == 20
+    assert all(each.startswith("mm_") and len(each) == 46 and each[3:].isalnum() for each in made)
+
+
 def test_a_name_is_free_again_once_its_token_is_revoked(records: Database) -> None:
     with records.write() as connection:
         first = access.create_token(connection, "ann", "viewer", NOW_US, None)
