@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -30,7 +31,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
 def page(made: Made) -> Iterator[str]:
     command = [sys.executable, "-m", "modelmon", "dashboard", "--port", "0"]
     folder = made.settings.project_dir
-    process = subprocess.Popen([*command, "--project-dir", folder], stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*command, "--project-dir", folder], stderr=subprocess.PIPE, text=True,
+        env=os.environ | {"MODELMON_METRICS_THRESHOLDS": "on", "MODELMON_OTLP_ENDPOINT": "http://127.0.0.1:1"},
+    )  # fmt: skip
     assert process.stderr is not None
     found = next(
         (hit[1] for line in process.stderr if (hit := re.search(r"http://(127\.0\.0\.1:\d+)", line))), ""
@@ -63,5 +67,8 @@ def test_prometheus_says_what_the_api_says(made: Made, page: str) -> None:
             if not verdict["stale"]
         )  # fmt: skip
         assert float(top["value"][1]) == pytest.approx(highest, rel=1e-12)
+        assert prometheus.ask('modelmon_otlp_points_total{outcome="sent"} == 0')
+        levels = prometheus.ask("count by (level) (modelmon_result_threshold)")
+        assert {each["metric"]["level"] for each in levels} == {"suspected", "detected"}
         counted = prometheus.ask("sum by (state) (modelmon_endpoint_state)")
         assert {each["metric"]["state"]: int(each["value"][1]) for each in counted} == api["by_state"]
