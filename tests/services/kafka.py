@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import atexit
-import os
-import shutil
-import signal
 import socket
-import subprocess
-import tempfile
 import time
 from functools import cache
-from pathlib import Path
 
 import pytest
 
@@ -20,7 +14,7 @@ from modelmon.settings import Settings
 from . import free_ports
 from .certificates import make_certificates
 from .install import KAFKA_VERSION, install_kafka, kafka_jars, missing_programs
-from .watching import EndsWithUs
+from .server import Server, serve
 
 START_SECONDS = 90.0
 CLUSTER_ID = "bW9kZWxtb24ta2Fma2EtMQ"
@@ -66,16 +60,16 @@ required user_{user}="{password}";
 """
 
 
-class KafkaBroker:
-    """A broker that runs until `stop`. `kill` is `kill -9`; `start` brings it back with what it had."""
+class KafkaBroker(Server):
+    """A broker that listens in each of the ways that the settings know."""
+
+    title = "Kafka"
 
     def __init__(self, version: str = KAFKA_VERSION, *, tls: bool = False) -> None:
         """With `tls` it also listens for SSL, where clients need a certificate, and for SASL_SSL."""
         install_kafka(version)
         self._version = version
-        self._folder = Path(tempfile.mkdtemp(prefix="modelmon-kafka-"))
-        self._process: subprocess.Popen[bytes] | None = None
-        self._watcher: EndsWithUs | None = None
+        super().__init__()
         self.port, self.sasl_port, self.tls_port, self.sasl_tls_port, controller = free_ports(5)
         self._properties = self._folder / "server.properties"
         if tls:
@@ -88,7 +82,8 @@ class KafkaBroker:
             ),
             encoding="utf-8",
         )  # fmt: skip
-        self._format()
+        tool = ["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(self._properties)]
+        self._prepare([*self._java("-Xmx128m"), *tool])
 
     @property
     def url(self) -> str:
@@ -102,57 +97,13 @@ class KafkaBroker:
         """File of `ca`, `broker` or `client`, the latter two with their keys."""
         return str(self._folder / f"{name}.pem")
 
-    @property
-    def log(self) -> str:
-        return (self._folder / "log").read_text(encoding="utf-8", errors="replace")
-
-    def start(self) -> None:
-        """Start it, and wait until it answers."""
-        with (self._folder / "log").open("ab") as log:
-            command = [*self._java("-Xmx512m", "-Xms128m"), "kafka.Kafka", str(self._properties)]
-            self._process = subprocess.Popen(
-                command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
-            )
-        self._watcher = EndsWithUs(self._process.pid, self._folder)
-        deadline = time.monotonic() + START_SECONDS
-        while not self._answers():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"Kafka {self._version} did not start:\n{self.log[-3000:]}")
-            time.sleep(0.1)
-
-    def kill(self) -> None:
-        """`kill -9`."""
-        self._end(signal.SIGKILL)
+    def _command(self) -> list[str]:
+        return [*self._java("-Xmx512m", "-Xms128m"), "kafka.Kafka", str(self._properties)]
 
     def forget_guest(self) -> None:
         """The next time that it starts it does not know GUEST any more."""
         text = self._properties.read_text(encoding="utf-8")
         self._properties.write_text(text.replace(f"user_{GUEST}=", "user_nobody="), encoding="utf-8")
-
-    def freeze(self) -> None:
-        """From now on it accepts connections and answers nothing, until `thaw`."""
-        self._signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        self._signal(signal.SIGCONT)
-
-    def stop(self) -> None:
-        """End it and remove what it wrote."""
-        self._end(signal.SIGKILL)
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-    def _signal(self, number: signal.Signals) -> None:
-        assert self._process is not None, "started first"
-        self._process.send_signal(number)
-
-    def _end(self, how: signal.Signals) -> None:
-        if self._watcher is not None:
-            self._watcher.forget()
-            self._watcher = None
-        if self._process is not None:
-            self._signal(how)
-            self._process.wait()
-            self._process = None
 
     def _answers(self) -> bool:
         from kafka import KafkaAdminClient
@@ -166,19 +117,6 @@ class KafkaBroker:
             return False
         admin.close()
         return True
-
-    def _format(self) -> None:
-        tool = [
-            "kafka.tools.StorageTool",
-            "format",
-            "-t",
-            CLUSTER_ID,
-            "-c",
-            str(self._properties),
-        ]
-        done = subprocess.run(self._java("-Xmx128m") + tool, capture_output=True, text=True, timeout=120)
-        if done.returncode:
-            raise RuntimeError(f"Kafka {self._version} could not be formatted:\n{done.stderr[-3000:]}")
 
     def _java(self, *options: str) -> list[str]:
         return [
@@ -244,8 +182,4 @@ if __name__ == "__main__":  # a broker to try things with: python -m tests.servi
 
     broker = KafkaBroker(*sys.argv[1:])
     broker.start()
-    print(broker.url, broker.sasl_url, os.getpid(), flush=True)
-    try:
-        signal.pause()
-    finally:
-        broker.stop()
+    serve(broker, f"{broker.url} {broker.sasl_url}")

@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import atexit
-import os
 import shutil
-import signal
-import subprocess
-import tempfile
-import time
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,11 +12,10 @@ from uuid import uuid4
 import pytest
 
 from . import free_ports
-from .debian import as_user, can_install, give, install_packages
-from .watching import EndsWithUs
+from .debian import can_install, install_packages
+from .server import Server, serve
 
 PACKAGE = "postgresql"
-START_SECONDS = 90.0
 OWNER, USER, PASSWORD = "postgres", "modelmon", "open-sesame-7"
 
 
@@ -47,34 +41,24 @@ def install_postgres() -> bool:
     return install_packages(lambda: programs() is not None, PACKAGE)
 
 
-class Postgres:
-    """A server that runs until `stop`. `kill` is `kill -9`; `start` brings it back with what it had."""
+class Postgres(Server):
+    """A server whose owner needs no password, and everybody else one."""
+
+    title = "PostgreSQL"
 
     def __init__(self, *, durable: bool = False) -> None:
         """`durable`: a commit waits for the disk; tests cut no power."""
         install_postgres()
+        super().__init__(OWNER)
         self._durable = durable
         found = programs()
         assert found is not None
         self._programs = found
-        self._folder = Path(tempfile.mkdtemp(prefix="modelmon-postgres-", dir="/tmp"))
-        give(self._folder, OWNER)
         (self.port,) = free_ports(1)
-        self._process: subprocess.Popen[bytes] | None = None
-        self._watcher: EndsWithUs | None = None
-        self._run(
-            "initdb",
-            "-D",
-            self._data,
-            "-U",
-            OWNER,
-            "-A",
-            "trust",
-            "-E",
-            "UTF8",
-            "--locale=C.UTF-8",
-            "--no-sync",
-        )
+        self._prepare([
+            str(found / "initdb"), "-D", self._data, "-U", OWNER, "-A", "trust", "-E", "UTF8",
+            "--locale=C.UTF-8", "--no-sync",
+        ])  # fmt: skip
         (Path(self._data) / "pg_hba.conf").write_text(
             f"host all {OWNER} 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n",
             encoding="utf-8",
@@ -95,70 +79,22 @@ class Postgres:
             found = connection.execute(statement)
             return found.fetchall() if found.description else []
 
-    def start(self) -> None:
-        """Start it, and wait until it answers."""
-        command = [
+    def _command(self) -> list[str]:
+        return [
             str(self._programs / "postgres"), "-D", self._data, "-c", "listen_addresses=127.0.0.1",
             "-p", str(self.port), "-k", str(self._folder), "-c", "max_connections=200",
             "-c", f"fsync={'on' if self._durable else 'off'}",
         ]  # fmt: skip
-        with (self._folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True, **as_user(OWNER)
-            )
-        self._watcher = EndsWithUs(self._process.pid, self._folder)
-        deadline = time.monotonic() + START_SECONDS
-        while not self._answers():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"PostgreSQL did not start:\n{self.log[-3000:]}")
-            time.sleep(0.05)
-
-    @property
-    def log(self) -> str:
-        return (self._folder / "log").read_text(encoding="utf-8", errors="replace")
-
-    def kill(self) -> None:
-        """`kill -9` of all its processes."""
-        self._end(signal.SIGKILL)
-
-    def freeze(self) -> None:
-        """From now on it accepts everything and answers nothing, until `thaw`."""
-        self._signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        self._signal(signal.SIGCONT)
-
-    def stop(self) -> None:
-        """End it and remove what it wrote."""
-        self._end(signal.SIGKILL)
-        shutil.rmtree(self._folder, ignore_errors=True)
 
     @property
     def _data(self) -> str:
         return str(self._folder / "data")
 
-    def _signal(self, number: signal.Signals) -> None:
-        assert self._process is not None, "started first"
-        for pid in self._processes():
-            os.kill(pid, number)
-
     def _processes(self) -> list[int]:
         """The server's own and those that serve a connection: each is a session of its own."""
-        assert self._process is not None
-        main = self._process.pid
+        (main,) = super()._processes()
         children = Path(f"/proc/{main}/task/{main}/children").read_text(encoding="ascii")
         return [main, *map(int, children.split())]
-
-    def _end(self, how: signal.Signals) -> None:
-        if self._watcher is not None:
-            self._watcher.forget()
-            self._watcher = None
-        if self._process is None:
-            return
-        self._signal(signal.SIGCONT)
-        self._signal(how)
-        self._process.wait()
-        self._process = None
 
     def _answers(self) -> bool:
         import psycopg
@@ -170,14 +106,6 @@ class Postgres:
         except psycopg.OperationalError:
             return False
         return True
-
-    def _run(self, program: str, *arguments: str) -> None:
-        command = [str(self._programs / program), *arguments]
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=START_SECONDS, **as_user(OWNER)
-        )
-        if done.returncode:
-            raise RuntimeError(f"{program} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
 
 
 NEEDS_POSTGRES = [
@@ -198,8 +126,4 @@ def shared_postgres() -> Postgres:
 if __name__ == "__main__":  # a server to try things with: python -m tests.services.postgres
     server = Postgres()
     server.start()
-    print(server.database("modelmon"), os.getpid(), flush=True)
-    try:
-        signal.pause()
-    finally:
-        server.stop()
+    serve(server, server.database("modelmon"))
