@@ -12,13 +12,13 @@ from urllib.parse import urlencode
 import pytest
 
 from api_client import ApiClient
-from made_project import APP, Made, Shape, make
+from made_api import SMALL, UNTIL_US, asked_in_its_time
+from made_project import APP, Made, make
 from modelmon.model import from_us
 from modelmon.views.endpoint_facts import Looking
 from modelmon.views.endpoints import find_endpoint
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "mlrun-api"
-UNTIL_US = 1_767_225_600_000_000
 BASE = "/api/v1/projects/made"
 UID = f"{0:032x}"
 CALM = f"{6:032x}"
@@ -28,16 +28,13 @@ CALLS = "made.mlrun-infra.metric.invocations"
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    folder = tmp_path_factory.mktemp("made") / "project"
-    return make(folder, Shape(UNTIL_US, endpoints=7, features=2, days=2), private="feature_01")
+    return make(tmp_path_factory.mktemp("made") / "project", SMALL, private="feature_01")
 
 
 @pytest.fixture
-def client(made: Made, monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiClient]:
-    monkeypatch.setattr("modelmon.api.serving.wall_clock_us", lambda: made.now_us)
-    client = ApiClient(made.settings)
-    yield client
-    client.close()
+def client(made: Made) -> Iterator[ApiClient]:
+    with asked_in_its_time(made) as client:
+        yield client
 
 
 def span(hours: int, until_us: int = UNTIL_US) -> dict[str, str]:

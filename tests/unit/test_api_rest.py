@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from api_client import ApiClient
-from made_project import APP, Made, Shape, make
+from made_api import SMALL, UNTIL_US, asked_in_its_time
+from made_project import APP, Made, make
 from modelmon.ledger import dead_letters
 from modelmon.model import DeadLetter, from_us
 
-UNTIL_US = 1_767_225_600_000_000
 BASE = "/api/v1/projects/made"
 UID = f"{0:032x}"
 ONE = f"{BASE}/model-endpoints/{UID}"
@@ -21,16 +21,13 @@ SPAN = {"start": "2025-12-31T18:00:00Z", "end": "2026-01-01T00:00:00Z"}
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    folder = tmp_path_factory.mktemp("made") / "project"
-    return make(folder, Shape(UNTIL_US, endpoints=7, features=2, days=2), private="feature_00")
+    return make(tmp_path_factory.mktemp("made") / "project", SMALL, private="feature_00")
 
 
 @pytest.fixture
-def client(made: Made, monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiClient]:
-    monkeypatch.setattr("modelmon.api.serving.wall_clock_us", lambda: made.now_us)
-    client = ApiClient(made.settings)
-    yield client
-    client.close()
+def client(made: Made) -> Iterator[ApiClient]:
+    with asked_in_its_time(made) as client:
+        yield client
 
 
 def asked(client: ApiClient, path: str, **parameters: Any) -> Any:

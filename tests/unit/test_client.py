@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from api_client import ApiClient
-from made_project import APP, Made, Shape, make
+from made_api import SMALL, UNTIL_US, asked_in_its_time
+from made_project import APP, Made, make
 from modelmon.client import RemoteProject
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.ledger import endpoints
@@ -18,7 +19,6 @@ from modelmon.model import from_us
 from modelmon.views.incident_lists import IncidentQuery, list_incidents
 from modelmon.views.windows import list_windows
 
-UNTIL_US = 1_767_225_600_000_000
 UID = f"{0:032x}"
 URL = "http://127.0.0.1"
 END = from_us(UNTIL_US)
@@ -41,16 +41,13 @@ def through(client: ApiClient) -> httpx.MockTransport:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    return make(tmp_path_factory.mktemp("made") / "p", Shape(UNTIL_US, endpoints=7, features=2, days=2))
+    return make(tmp_path_factory.mktemp("made") / "p", SMALL)
 
 
 @pytest.fixture
-def remote(made: Made, monkeypatch: pytest.MonkeyPatch) -> Iterator[RemoteProject]:
-    monkeypatch.setattr("modelmon.api.serving.wall_clock_us", lambda: made.now_us)
-    client = ApiClient(made.settings)
-    with RemoteProject("made", URL, transport=through(client)) as project:
+def remote(made: Made) -> Iterator[RemoteProject]:
+    with asked_in_its_time(made) as client, RemoteProject("made", URL, transport=through(client)) as project:
         yield project
-    client.close()
 
 
 def test_endpoints_are_what_the_records_have(remote: RemoteProject, made: Made) -> None:

@@ -25,6 +25,13 @@ def given_requirements(requirements: object, requirements_file: object, base: Pa
     return found
 
 
+def with_given(
+    before: Sequence[str] | None, requirements: object, requirements_file: object, base: Path
+) -> list[str]:
+    """The lines that a function has already, and after them those that a caller gave."""
+    return [*(before or ()), *(given_requirements(requirements, requirements_file, base) or ())]
+
+
 def _listed(requirements: object) -> list[str]:
     lines = [requirements] if isinstance(requirements, str) else requirements
     if lines is None:

@@ -15,7 +15,7 @@ from modelmon.errors import ConfigError
 from modelmon.from_mlrun import class_here
 from modelmon.function_spec.class_code import code_of_class
 from modelmon.function_spec.function_yaml import FILE
-from modelmon.function_spec.given_requirements import given_requirements
+from modelmon.function_spec.given_requirements import with_given
 from modelmon.function_spec.local_paths import existing
 from modelmon.function_spec.platforms import EMBEDDED
 from modelmon.ledger import registry
@@ -114,9 +114,9 @@ class AppFunction(MLRunFunction):
     ) -> AppFunction:
         """What the app needs beside ModelMon, from the next `deploy` on: added to what was asked for before
         unless `overwrite`."""
-        given = given_requirements(requirements, requirements_file, Path(self._project.settings.project_dir))
-        before = () if overwrite else self.spec.requirements or ()
-        self.spec = replace(self.spec, requirements=[*before, *(given or ())])
+        before, base = None if overwrite else self.spec.requirements, Path(self._project.settings.project_dir)
+        lines = with_given(before, requirements, requirements_file, base)
+        self.spec = replace(self.spec, requirements=lines)
         return self
 
     def deploy(self, project: str = "", tag: str = "", verbose: bool = False, **others: Any) -> AppFunction:

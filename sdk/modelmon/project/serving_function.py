@@ -11,7 +11,7 @@ import msgspec
 from modelmon.errors import ConfigError
 from modelmon.from_mlrun import refuse
 from modelmon.from_mlrun.where import ROUTERS
-from modelmon.function_spec.given_requirements import given_requirements
+from modelmon.function_spec.given_requirements import with_given
 from modelmon.model import wall_clock_us
 from modelmon.model_monitoring import endpoints as registered
 from modelmon.model_monitoring.api import check_endpoint_id
@@ -206,9 +206,8 @@ class ServingFunction(MLRunFunction):
     ) -> ServingFunction:
         """What the function needs beside ModelMon, from the next `deploy` on: added to what was asked for
         before unless `overwrite`."""
-        given = given_requirements(requirements, requirements_file, Path(self._settings.project_dir))
-        before = () if overwrite else self.requirements or ()
-        self.requirements = [*before, *(given or ())]
+        before, base = None if overwrite else self.requirements, Path(self._settings.project_dir)
+        self.requirements = with_given(before, requirements, requirements_file, base)
         self.save()
         return self
 
