@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sqlalchemy import select
 
 from made_pages import text_of
 from modelmon.apps import (
@@ -21,12 +22,13 @@ from modelmon.apps import (
     ResultStatusApp,
 )
 from modelmon.errors import ConfigError
+from modelmon.ledger import schema
 from modelmon.model import ValuePoint, Window, from_us, to_us
 from modelmon.pages.report import GENERATOR
 from modelmon.settings import Settings
 from modelmon.stores.series import open_series
 from modelmon.testing import run_app
-from unit.test_apps_stage import APP, START, Project, event, project
+from unit.test_apps_stage import APP, END, START, Project, event, project
 
 __all__ = ["project"]
 NUMBERS = np.random.default_rng(1).normal(size=2_000)
@@ -144,10 +146,16 @@ class Reporting(ModelMonitoringApplicationBase):
 def test_live_it_is_kept_once_with_the_result_and_has_the_windows_before(project: Project) -> None:
     before = Window(from_us(to_us(START) - 600_000_000), START)
     project.count_windows()
+    with project.database.write() as connection:
+        mine = connection.execute(select(schema.windows)).one()._asdict() | {"answered": 1, "outcome": "done"}
+        connection.execute(schema.windows.update().values(answered=1, outcome="done"))
+        place = {"start_us": to_us(before.start), "end_us": to_us(before.end)}
+        connection.execute(schema.windows.insert().values({**mine, **place}))
     with open_series_of(project) as series:
-        key = ("e1", APP, to_us(before.start), to_us(before.end))
-        series.write_values([ValuePoint(*key, "accuracy_loss", 0.25, 1, 1, 0, "{}")])
-    reports = project.judge(Reporting(), event(), event())  # delivered twice
+        for start, end in ((before.start, before.end), (START, END)):
+            key = ("e1", APP, to_us(start), to_us(end))
+            series.write_values([ValuePoint(*key, "accuracy_loss", 0.25, 1, 1, 0, "{}")])
+    reports = project.judge(Reporting(), *[event(window_revision=2)] * 2)  # delivered twice
     for report in reports:
         answer = report[-1].content
         (note,) = answer.artifacts  # type: ignore[union-attr]
@@ -158,6 +166,7 @@ def test_live_it_is_kept_once_with_the_result_and_has_the_windows_before(project
     assert "◆ detected: accuracy_loss 0.9 ≥ 0.7" in words
     assert "The endpoint stands now" not in words
     assert page.count('class="chart timeline"') == 1
+    assert "last 0.9, mean 0.575, max 0.9, 2 windows" in words  # this window as it is said now
 
 
 class open_series_of:
