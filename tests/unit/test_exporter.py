@@ -129,6 +129,10 @@ def test_of_a_window_that_was_judged_twice_meanwhile_only_what_counts_is_sent(ex
     exporting.judge(window(revision=1), value=0.7)  # one that was late on its way
     exporting.tick()
     assert results(collector.taken) == [(0, 0.2)]
+    exporting.judge(window(revision=1), value=0.7)
+    exporting.tick()
+    assert len(collector.requests) == 1
+    assert exporting.waiting().windows == 0
 
 
 def test_killed_before_the_cursor_moved_it_sends_the_same_points_again(
