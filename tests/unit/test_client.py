@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -16,6 +17,7 @@ from modelmon.errors import ConfigError, UnavailableError
 from modelmon.ledger import endpoints
 from modelmon.ledger.records import open_records
 from modelmon.model import from_us
+from modelmon.project import get_or_create_project
 from modelmon.views.incident_lists import IncidentQuery, list_incidents
 from modelmon.views.windows import list_windows
 
@@ -72,6 +74,24 @@ def test_incidents_windows_and_features_are_those_of_the_views(remote: RemotePro
     page = remote.get_features(UID)
     assert [each.feature for each in page.features.features] == ["feature_01", "feature_00"]
     assert remote.get_overview(END - timedelta(hours=6), END).endpoints == 7
+
+
+def test_conditions_choose_as_on_its_own_machine(remote: RemoteProject, made: Made) -> None:
+    here = get_or_create_project("made", context=made.settings.project_dir)
+    conditions: list[dict[str, Any]] = [
+        {"names": []}, {"names": ["model-0001", "model-0003"]}, {"uids": UID}, {"uids": []},
+        {"names": "model-0001,model-0003"}, {"function_name": "nobody"}, {"labels": ["team"]},
+        {"labels": {"team": "nobody"}}, {"start": END - timedelta(minutes=30)},
+        {"end": END - timedelta(days=9)},
+    ]  # fmt: skip
+    for each in conditions:
+        theirs, ours = (project.list_model_endpoints(**each) for project in (remote, here))
+        assert [one.name for one in theirs] == [one.name for one in ours], each
+    incidents: list[dict[str, Any]] = [
+        {"endpoints": []}, {"applications": []}, {"only_open": True}, {"endpoints": "model-0000"}, {"limit": 1},
+    ]  # fmt: skip
+    for chosen in incidents:
+        assert remote.list_incidents(**chosen) == here.list_incidents(**chosen), chosen
 
 
 def test_metrics_and_traffic_come_with_their_values(remote: RemoteProject) -> None:

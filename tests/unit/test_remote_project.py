@@ -105,8 +105,12 @@ def test_monitoring_is_turned_on_changed_and_off(there: There, capfd: pytest.Cap
             ConfigError, match=r"base_period: monitoring of project 'flights' is enabled with 30"
         ):
             project.enable_model_monitoring(base_period=20)
+        write(Path("rows_app.py"), APP)
+        project.set_model_monitoring_function("rows", "rows_app.py", "Rows").deploy()
         project.disable_model_monitoring(delete_user_applications=True, user_application_list=[])
-    assert "modelmon-controller" not in deployed(there.project)
+        assert deployed(there.project) == {"modelmon-stream", "modelmon-writer", "rows"}
+        project.disable_model_monitoring(delete_user_applications=True)
+    assert deployed(there.project) == {"modelmon-stream", "modelmon-writer"}
 
 
 def test_an_app_is_written_here_and_works_there(there: There, monkeypatch: pytest.MonkeyPatch) -> None:

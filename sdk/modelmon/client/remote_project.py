@@ -174,13 +174,18 @@ class RemoteProject(RemoteReading, RemoteMonitoring):
         refuse("list_model_endpoints", **{k: v for k, v in others.items() if k not in READING})
         if any(each is not None and not isinstance(each, str) and not each for each in (names, uids)):
             return EndpointList()  # an empty list of names means none, where an empty parameter would be all
-        wanted = (labels_of(labels) or {}).items()
+        wanted, called = (labels_of(labels) or {}).items(), several(names)
+        asked = [] if any("," in each for each in called) else called  # which would be taken for two
         found = self.server.get(
-            f"{self.base}/model-endpoints", AnsweredList, name=several(names), uid=several(uids),
+            f"{self.base}/model-endpoints", AnsweredList, name=asked, uid=several(uids),
             model_name=model_name, function_name=function_name,
             label=[label if value is None else f"{label}={value}" for label, value in wanted],
         )  # fmt: skip
-        endpoints = EndpointList(with_reading(each.endpoint, self) for each in found.endpoints)
+        endpoints = EndpointList(
+            with_reading(each.endpoint, self)
+            for each in found.endpoints
+            if not called or each.endpoint.name in called
+        )
         return requested_within(endpoints, start, end)
 
     def get_model_endpoint(self, endpoint: str) -> Endpoint:
@@ -218,7 +223,7 @@ class RemoteProject(RemoteReading, RemoteMonitoring):
         As `list_incidents` on the project's own machine.
         """
         ids = None if endpoints is None else [self._called(each).endpoint_id for each in several(endpoints)]
-        if ids == [] or (applications is not None and not several(applications)):
+        if ids == []:
             return ShownIncidents((), "")
         page = self.server.get(
             f"{self.base}/incidents", IncidentPage, endpoint=ids, app=several(applications),
