@@ -88,7 +88,8 @@ def test_conditions_choose_as_on_its_own_machine(remote: RemoteProject, made: Ma
         theirs, ours = (project.list_model_endpoints(**each) for project in (remote, here))
         assert [one.name for one in theirs] == [one.name for one in ours], each
     incidents: list[dict[str, Any]] = [
-        {"endpoints": []}, {"applications": []}, {"only_open": True}, {"endpoints": "model-0000"}, {"limit": 1},
+        {"endpoints": []}, {"applications": []}, {"only_open": True}, {"endpoints": "model-0000"},
+        {"limit": 1},
     ]  # fmt: skip
     for chosen in incidents:
         assert remote.list_incidents(**chosen) == here.list_incidents(**chosen), chosen
