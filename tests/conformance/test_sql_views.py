@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ from conformance.view_databases import ON
 from made_project import APP, HOUR, Made, Shape, make
 from modelmon.ledger import acknowledged, heartbeats, registry
 from modelmon.ledger.incident_schema import incidents
-from modelmon.ledger.records import open_records
+from modelmon.ledger.records import open_records, records_at
 from modelmon.ledger.schema import void_ranges, windows
 from modelmon.model import (
     BatchRange,
@@ -38,6 +38,7 @@ from modelmon.views.health import every_health
 from modelmon.views.incident_lists import IncidentQuery, list_incidents
 from modelmon.views.thresholds import thresholds_of
 from modelmon.views.windows import list_windows
+from services.mariadb import shared_mariadb
 
 UNTIL_US = wall_clock_us() // HOUR * HOUR
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "sql-views.md"
@@ -275,3 +276,24 @@ def test_each_view_has_the_columns_that_are_promised_and_no_more(project: Projec
 
 def test_no_view_names_a_feature(project: Project) -> None:
     assert "feature_03" not in json.dumps({name: project.rows(name) for name in PROMISED}, default=str)
+
+
+@pytest.mark.parametrize("where", ON[2:])
+def test_a_role_of_mariadb_reads_the_view_that_the_guide_grants_and_no_table(
+    where: Callable[[], dict[str, str]], tmp_path: Path
+) -> None:
+    import pymysql
+
+    guide = (PAGE.parents[1] / "how-to" / "prometheus-and-grafana.md").read_text("utf-8")
+    (granted,) = re.findall(r"`(GRANT SELECT ON modelmon\.\w+ TO grafana@'%';)`", guide)
+    url = where()["records_url"]
+    records_at(url).close()
+    name, server = url.rpartition("/")[2], shared_mariadb()
+    own = granted.replace("modelmon.", f"{name}.").replace("grafana@'%'", f"{name}@'127.0.0.1'")
+    server.sql(f"CREATE USER {name}@'127.0.0.1' IDENTIFIED BY 'open-sesame'", own)
+    login = {"host": "127.0.0.1", "port": server.port, "user": name, "password": "open-sesame"}
+    with pymysql.connect(**login, database=name) as connection, connection.cursor() as cursor:
+        assert cursor.execute("SELECT * FROM modelmon_v1_endpoints") == 0
+        for table in ("endpoints", "modelmon_v1_windows"):
+            with pytest.raises(pymysql.err.OperationalError, match="denied"):
+                cursor.execute(f"SELECT * FROM {table}")
