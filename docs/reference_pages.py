@@ -104,7 +104,12 @@ def _plain(text: str) -> str:
 
 
 PARTS = {
-    "Projects": ["modelmon.get_or_create_project", "modelmon.load_project", "modelmon.project.Project"],
+    "Projects": [
+        "modelmon.get_or_create_project",
+        "modelmon.load_project",
+        "modelmon.project.Project",
+        "modelmon.client.RemoteProject",
+    ],
     "Serving functions": ["modelmon.project.ServingFunction", "modelmon.serving.V2ModelServer"],
     "Apps": [
         "modelmon.apps.ModelMonitoringApplicationBase",

@@ -12,7 +12,7 @@ SERVING = (
     "apps can be set from here"
 )
 CREDENTIALS = "passwords and addresses of stores stay on the project's machine: give them there"
-ARTIFACTS = "it is kept where the project is; get_artifacts lists what apps kept, log_model keeps a model"
+ARTIFACTS = "it is kept where the project is; list_artifacts lists what apps kept, log_model keeps a model"
 SETTINGS = "settings and folders are on the project's machine"
 
 
