@@ -514,6 +514,7 @@ class TestStatus:
             "now",
             "endpoints",
             "results",
+            "last_verdicts",
             "metrics",
             "incidents",
             "applications",
