@@ -48,7 +48,7 @@ def test_two_at_once_serve_the_same_project_and_end_when_told(tmp_path: Path, ho
         pages = [httpx.get(f"{each}/projects/test/endpoints").status_code for each in found]
         assert pages == [200, 200]
         one.send_signal(how)
-        one.wait(20)
+        assert one.wait(20) == 0
         port = found[1].rpartition(":")[2]
         refused = subprocess.run(
             [sys.executable, "-m", "modelmon", "dashboard", "--port", port, "--project-dir", project],

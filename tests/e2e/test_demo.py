@@ -109,6 +109,8 @@ def test_the_page_says_what_was_found_how_long_it_took_and_what_to_look_at_next(
                   "·▄▄▃▃▄▃▄▃▆▄▃▆▅▆▆▆██████", "The run took", "the installation before it: 12 s",
                   "What to look at next", "status --project-dir modelmon-demo"):  # fmt: skip
         assert words in page
+    last = page.partition("What to look at next:\n")[2]
+    assert last.startswith("  make dashboard\n")  # as `make demo` tells what installing took
 
 
 def test_the_year_came_to_three_incidents_each_with_its_course(page):

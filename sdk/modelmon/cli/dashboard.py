@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from socket import socket
 from typing import Annotated
 
 import typer
@@ -15,9 +16,11 @@ from modelmon.errors import ConfigError
 from modelmon.ledger.access_settings import LOOPBACK
 from modelmon.settings import FILE_NAME, Settings
 
+PORT = 8050
+
 
 def dashboard(
-    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port; 0 takes any free one.")] = 8050,
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port; 0 takes any free one.")] = PORT,
     host: Annotated[
         str, typer.Option(help="Address to serve at; others than this machine need `auth`.")
     ] = LOOPBACK[0],
@@ -40,19 +43,26 @@ def dashboard(
       modelmon dashboard --all --project-dir ~/projects
     """
     from modelmon.api.access import check_address
-    from modelmon.api.application import make_application
-    from modelmon.api.server import serve
+    from modelmon.api.server import reserve
 
     found = projects_below(Path(project_dir or ".")) if every else [load_settings(project_dir)]
     for settings in found:
         check_address(host, settings)
+    show(found, reserve(host, port))
+
+
+def show(found: Sequence[Settings], place: socket) -> None:
+    """Serve the page of these projects at a reserved port until Ctrl-C or SIGTERM."""
+    from modelmon.api.application import make_application
+    from modelmon.api.server import serve
+
     names = ", ".join(settings.project for settings in found)
 
     def announce(address: str) -> None:
         verb = "is" if len(found) == 1 else "are"
         errors.print(f"[bold]{escape(names)}[/bold] {verb} shown at {address} ; Ctrl-C ends it")
 
-    serve(make_application(found), host, port, announce)
+    serve(make_application(found), place, announce)
 
 
 def projects_below(folder: Path) -> list[Settings]:

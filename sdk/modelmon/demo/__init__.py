@@ -11,14 +11,17 @@ if TYPE_CHECKING:
 FOLDER = Path("modelmon-demo")
 
 
-def run(project_dir: Path = FOLDER, *, console: Console | None = None) -> int:
+def run(
+    project_dir: Path = FOLDER, *, months: int = 12, goes_on: bool = False, console: Console | None = None
+) -> int:
     """Train, serve, replay the year, wait for the verdicts, and show them; returns the exit code.
 
-    Its project is `project_dir`, made anew each time: what a demo before has left there is removed.
+    `months` of the year are replayed. What to look at next is said at the end, unless it `goes_on`. Its
+    project is `project_dir`, made anew each time: what a demo before has left there is removed.
     Raises ConfigError for a folder that holds something else, or in which a demo is running.
     """
     from rich.console import Console
 
     from modelmon.demo.chain import run_chain
 
-    return run_chain(project_dir, console or Console())
+    return run_chain(project_dir, console or Console(), months, goes_on=goes_on)

@@ -48,8 +48,8 @@ INSTALL_SECONDS = "MODELMON_DEMO_INSTALL_SECONDS"
 Traffic = Mapping[str, Sequence[HourOfRequests]]
 
 
-def run_chain(project_dir: Path, console: Console, months: int = 12) -> int:
-    """Everything from the data to the report; `months` shortens the year, for tests."""
+def run_chain(project_dir: Path, console: Console, months: int = 12, *, goes_on: bool = False) -> int:
+    """Everything from the data to the report, and where to look next, unless it `goes_on`."""
     began = time.monotonic()
     if clear(project_dir):
         console.print(f"Removed the state that the run before had left in {project_dir}.", style="dim")
@@ -69,7 +69,8 @@ def run_chain(project_dir: Path, console: Console, months: int = 12) -> int:
     for problem in problems:
         console.print(problem, style="red")
     _say_times(seconds, console)
-    _say_what_next(project_dir, console)
+    if not goes_on:
+        _say_what_next(project_dir, console)
     return 1 if problems else 0
 
 
