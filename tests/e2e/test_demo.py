@@ -61,8 +61,8 @@ def results(status: dict[str, Any], endpoint: str, name: str) -> list[dict[str, 
 
 def test_every_row_of_the_year_is_received_and_every_week_is_judged(status):
     assert [endpoint["endpoint_name"] for endpoint in status["endpoints"]] == [
-        "delay-schedule",
         "delay-weather",
+        "delay-schedule",
     ]
     for endpoint in status["endpoints"]:
         assert (endpoint["received"], endpoint["stored"]) == (FLIGHTS, FLIGHTS)
@@ -136,6 +136,10 @@ def test_what_the_documents_show_of_the_demo_is_what_it_prints(page, document):
 def test_the_incidents_of_the_year_are_in_the_status_after_it(folder, page):
     shown = modelmon(folder, "status", "--project-dir", "modelmon-demo")
     assert re.search(r"^delay-weather +no data +since 2014-01-01", shown, re.MULTILINE)
+    assert (
+        "  delay-weather: no detection since 2013-11-21 00:00, temperature 0.40, feature_drift, window from "
+        "2013-12-19 00:00 UTC\n    highest: detected, temperature 1.00, feature_drift, window from 2013-07-04"
+    ) in shown
     assert "Incidents that ended\n" in shown
     assert "  data-drift-detected: delay-weather, temperature 1.00, feature_drift\n" in shown
     assert (
