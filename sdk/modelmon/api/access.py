@@ -19,6 +19,8 @@ from modelmon.settings import Settings
 PROXY_SECRET = "x-modelmon-proxy-secret"  # noqa: S105 - the header's name
 _USER = ("x-forwarded-user", "x-forwarded-email", "x-forwarded-preferred-username")
 _GROUPS = "x-forwarded-groups"
+OPEN = ("", "none")
+"""Values of `auth` by which everybody is let in."""
 
 
 def check_address(host: str, settings: Settings) -> None:
@@ -29,6 +31,11 @@ def check_address(host: str, settings: Settings) -> None:
         f"{host} is reached from elsewhere, and nothing says who may see the page: set `auth: token` and "
         "make tokens with `modelmon token create`, or `auth: proxy`; `auth: none` lets everybody in"
     )
+
+
+def needs_login(settings: Settings) -> bool:
+    """Whether not everybody is let in."""
+    return settings.of(AccessSettings).auth not in OPEN
 
 
 class Access:
@@ -48,7 +55,7 @@ class Access:
 
     def user(self, headers: Mapping[str, str], cookie: str, now_us: int) -> User:
         """Who asks, NOBODY where nothing says so. Raises Problem 401 for a token that is not good."""
-        if self.settings.auth in ("", "none"):
+        if self.settings.auth in OPEN:
             return LOCAL
         if self.settings.auth == "proxy":
             return self._of_proxy(headers)

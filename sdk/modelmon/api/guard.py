@@ -13,6 +13,7 @@ from modelmon.api.cookies import NAME
 from modelmon.api.problems import Problem
 from modelmon.api.roles import LOCAL, NOBODY, User
 from modelmon.api.routes import Opening, Route
+from modelmon.errors import ConfigError, UnavailableError
 from modelmon.ledger.access_settings import LOOPBACK, listed
 
 SAFE = ("GET", "HEAD", "OPTIONS")
@@ -29,9 +30,20 @@ def user_of(request: Request, route: Route, accesses: Sequence[Access], now_us: 
     cookie = request.cookies.get(NAME, "")
     if _is_open(route, accesses):
         return NOBODY
-    user = max((each.user(request.headers, cookie, now_us) for each in accesses), key=lambda user: user.role)
+    users = (_user(each, request, cookie, now_us, alone=len(accesses) == 1) for each in accesses)
+    user = max(users, key=lambda user: user.role)
     check_role(user, route)
     return user
+
+
+def _user(access: Access, request: Request, cookie: str, now_us: int, *, alone: bool) -> User:
+    """NOBODY where one of several projects does not know them, or can't be read: the others know theirs."""
+    try:
+        return access.user(request.headers, cookie, now_us)
+    except (UnavailableError, ConfigError, Problem):
+        if alone:
+            raise
+        return NOBODY
 
 
 def _is_open(route: Route, accesses: Sequence[Access]) -> bool:

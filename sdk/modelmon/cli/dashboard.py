@@ -60,7 +60,9 @@ def show(found: Sequence[Settings], place: socket) -> None:
 
     def announce(address: str) -> None:
         verb = "is" if len(found) == 1 else "are"
-        errors.print(f"[bold]{escape(names)}[/bold] {verb} shown at {address} ; Ctrl-C ends it")
+        errors.print(
+            f"[bold]{escape(names)}[/bold] {verb} shown at {address} ; Ctrl-C ends it", soft_wrap=True
+        )
 
     serve(make_application(found), place, announce)
 

@@ -1,14 +1,44 @@
-"""The first page: the project, or those to choose from."""
+"""The first page: the project, or those to choose from, each in a line."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.responses import RedirectResponse
 
+from modelmon.api.access import needs_login
 from modelmon.api.asked import Asked
 from modelmon.api.frame import address
+from modelmon.api.opened import OpenProject
 from modelmon.api.routes import Kind, Page, Route
+from modelmon.errors import ModelMonError
+from modelmon.views.endpoint_facts import Looking
+from modelmon.views.endpoint_states import WORST_FIRST
+from modelmon.views.project_line import ProjectLine, read_project_line
+
+SECONDS, AT_ONCE = 5, 8
+"""So long the page waits for the databases of its projects, and so many are asked at once."""
+LATE = f"its database does not answer within {SECONDS} s"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A project to choose: its line, or the `problem` why there is none; neither where it needs a login."""
+
+    project: str
+    line: ProjectLine | None = None
+    problem: str = ""
+
+    @property
+    def trouble(self) -> tuple[int, str]:
+        """A key to sort by: what can't be read first, then the worst."""
+        if self.problem:
+            return -1, self.project
+        states = self.line.by_state if self.line else {}
+        return min(map(WORST_FIRST.index, states), default=len(WORST_FIRST)), self.project
 
 
 def first(asked: Asked, parameters: Any) -> RedirectResponse | Page:
@@ -16,7 +46,31 @@ def first(asked: Asked, parameters: Any) -> RedirectResponse | Page:
     if len(asked.projects) == 1:
         (name,) = asked.projects
         return RedirectResponse(f"{asked.root}/projects/{name}/endpoints")
-    return Page("projects.html", {"projects": tuple(asked.projects)})
+    shown = sorted(_read_all(asked, [*asked.projects.values()]), key=lambda each: each.trouble)
+    return Page("projects.html", {"shown": shown})
+
+
+def _read_all(asked: Asked, projects: Sequence[OpenProject]) -> list[Shown]:
+    """Of all at once: one that does not answer holds up no other."""
+    pool = ThreadPoolExecutor(AT_ONCE)
+    reading = {each.name: pool.submit(_read, each, asked.now_us) for each in projects}
+    pool.shutdown(wait=False)  # who comes late is not waited for
+    wait(reading.values(), SECONDS)
+    return [_done(name, each) for name, each in reading.items()]
+
+
+def _done(name: str, reading: Future[Shown]) -> Shown:
+    return reading.result() if reading.done() else Shown(name, problem=LATE)
+
+
+def _read(project: OpenProject, now_us: int) -> Shown:
+    if needs_login(project.settings):  # who may see this page need not be one of its users
+        return Shown(project.name)
+    try:
+        with project.database.read() as connection:
+            return Shown(project.name, read_project_line(connection, Looking(now_us, project.settings)))
+    except ModelMonError as error:
+        return Shown(project.name, problem=str(error))
 
 
 def of_project(asked: Asked, parameters: Any) -> RedirectResponse:
