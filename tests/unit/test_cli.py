@@ -513,6 +513,7 @@ class TestStatus:
             "project",
             "now",
             "endpoints",
+            "last_verdicts",
             "results",
             "last_verdicts",
             "metrics",
