@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from made_pages import Pages, rows_of, text_of
+from made_pages import WORST, Pages, rows_of, text_of
 from made_project.shape import drifted_feature
 from query_counter import Work, counted
 
@@ -123,3 +123,13 @@ def test_a_project_without_endpoints_says_three_commands(tmp_path: Path) -> None
 
 def test_a_page_has_an_end_whatever_is_asked_for(pages: Pages) -> None:
     assert "limit: expected `int` &lt;= 500" in pages.get(f"{LIST}?limit=501", status=400)
+
+
+def test_on_the_heat_map_endpoints_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    pages = Pages(tmp_path / "project", endpoints=3, days=1)
+    pages.change("update endpoints set name = 'same', function_name = 'one'")
+    pages.change(f"update endpoints set function_name = 'two' where endpoint_id = '{WORST}'")
+    names = [row.partition(")")[0] for row in rows_of(pages.get(MAP))]
+    assert names[0] == "same (two"
+    assert sorted(names[1:]) == [f"same ({each:032x}" for each in (1, 2)]
+    pages.client.close()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from api_client import ApiClient, addresses
+from made_pages import Pages, rows_of
 from made_project import APP, Made, Shape, make
 from modelmon.ledger import dead_letters
 from modelmon.ledger.access import list_deeds
@@ -52,6 +54,19 @@ def test_alerts_of_one_endpoint_alone(client: ApiClient, base: str) -> None:
     assert "model-0000" in page
     assert "model-0001" not in page
     assert client.get(f"{base}/incidents?endpoint=model-000x").status_code == 400
+
+
+def test_a_resolved_alert_has_the_sign_of_its_worst_window(tmp_path: Path) -> None:
+    pages = Pages(tmp_path / "project", endpoints=1, days=1)
+    pages.change(
+        "update incidents set status = 1, state = 'resolved', reason = 'calm', detected = 3, "
+        "ended_us = last_us, resolved_us = changed_us"
+    )
+    (row,) = rows_of(pages.get("/projects/made/incidents?show=resolved"))
+    assert row.startswith("◆ high model-0000")
+    pages.change("update incidents set detected = 0")
+    assert rows_of(pages.get("/projects/made/incidents?show=resolved"))[0].startswith("▲ medium")
+    pages.client.close()
 
 
 def test_where_nothing_ended_the_page_says_how_an_alert_ends(client: ApiClient, base: str) -> None:

@@ -107,6 +107,17 @@ def test_single_functions_can_be_deployed(modelmon: Any, notes: Path) -> None:
     assert (code, "no function 'nothing'; there are: modelmon-writer" in error) == (2, True)
 
 
+def test_the_page_is_deployed_once_the_settings_say_who_may_see_it(modelmon: Any, notes: Path) -> None:
+    page = ("deploy", "--platform", "kube", "--function", "modelmon-api", "--wheel", WHEEL)
+    code, _, error = modelmon(*page, **environment(**SERVERS, dashboard="none"))
+    assert (code, "no modelmon-api while `dashboard` is none" in error) == (2, True)
+    code, _, error = modelmon(*page, **environment(**SERVERS, dashboard="serve"))
+    assert (code, "while `auth` is missing" in error, "set `auth: token`" in error) == (2, True, True)
+    code, _, error = modelmon(*page, **environment(**SERVERS, dashboard="serve", auth="token"))
+    assert code == 0, error
+    assert [call[1] for call in nuctl_stand_in.calls(notes)] == ["project", "modelmon-api"]
+
+
 def test_a_failure_stops_says_how_far_it_got_and_shows_no_secret(modelmon: Any, notes: Path) -> None:
     (notes / "fail-histogram-data-drift").touch()
     code, out, error = modelmon("deploy", "--platform", "local", "--wheel", WHEEL, **environment(**SERVERS))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from rich.text import Text
 
 from modelmon.cli import output
 from modelmon.counting import count
+from modelmon.views.told_apart import told_apart
 
 if TYPE_CHECKING:
     from modelmon.views.endpoints import EndpointSummary
@@ -140,20 +140,6 @@ def print_lost(shown: Sequence[EndpointSummary]) -> None:
 
 def _not_stored(endpoint: EndpointSummary) -> tuple[tuple[str, int], ...]:
     return ("rejected", endpoint.rejected), ("missing", endpoint.missing)
-
-
-def told_apart(shown: Iterable[EndpointSummary]) -> dict[str, str]:
-    """Endpoint id to its name; several of one name are told apart by their functions, or else their ids."""
-    shown = list(shown)
-    names = Counter(each.endpoint_name for each in shown)
-    places = Counter((each.endpoint_name, each.function_name) for each in shown)
-    said = {}
-    for each in shown:
-        name, function = each.endpoint_name, each.function_name
-        alone = function and places[name, function] == 1
-        which = f" ({function if alone else each.endpoint_id})"
-        said[each.endpoint_id] = name + which * (names[name] > 1)
-    return said
 
 
 def _print_endpoints(shown: Sequence[EndpointSummary], now: datetime) -> None:

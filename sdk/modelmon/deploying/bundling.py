@@ -86,12 +86,27 @@ def find_wheel(given: str | Path | None) -> Path:
     return Path(given)
 
 
-def choose(folders: Mapping[str, Path], names: Sequence[str]) -> dict[str, Path]:
-    """Those called `names`, all without any. Raises ConfigError for a name that is not there."""
+def choose(settings: Settings, names: Sequence[str]) -> dict[str, Path]:
+    """Of `functions_to_bundle` those called `names`, all without any. Raises ConfigError for a name that is
+    not there, and says of the page that nobody has said who may see it."""
+    folders = functions_to_bundle(settings)
     for name in names:
         if name not in folders:
+            if name == API:
+                _refuse_page(settings.of(AccessSettings))
             raise ConfigError(f"--function: no function {name!r}; there are: {', '.join(folders) or 'none'}")
     return {name: folder for name, folder in folders.items() if name in names or not names}
+
+
+def _refuse_page(settings: AccessSettings) -> None:
+    if settings.dashboard != "serve":
+        raise ConfigError(f"--function: there is no {API} while `dashboard` is {settings.dashboard}")
+    if not settings.auth:
+        raise ConfigError(
+            f"--function: {API} is not deployed while `auth` is missing, for nothing says who may see the "
+            "page: set `auth: token` and make tokens with `modelmon token create`, or `auth: proxy`; "
+            "`auth: none` lets everybody in"
+        )
 
 
 def _place(name: str, folder: Path) -> tuple[int, str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from modelmon.deploying import nuctl
-from modelmon.deploying.bundling import bundle, choose, find_wheel, functions_to_bundle
+from modelmon.deploying.bundling import bundle, choose, find_wheel
 from modelmon.deploying.checking.findings import WARNING, Finding
 from modelmon.deploying.nuclio_settings import NuclioSettings
 from modelmon.deploying.period import CONTROLLER, with_recorded_period
@@ -53,7 +53,7 @@ def prepare(
     """
     settings, tick_minutes, unknown = with_recorded_period(settings)
     plan = make_plan(settings, platform, brokers, tick_minutes)
-    folders = choose(functions_to_bundle(settings), names)
+    folders = choose(settings, names)
     if settings.project_dir:
         _renew(settings, folders)
     findings = _period_not_known(settings, unknown) if unknown and CONTROLLER in folders else []

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from modelmon.model import ValuePoint, WindowKey, from_us
+from modelmon.model import ValuePoint, from_us
 from modelmon.sql.database import Database
 from modelmon.stores.series.acknowledged_points import read_windows
 from modelmon.stores.series.base import SeriesStore
 from modelmon.views.endpoint_facts import Looking
 from modelmon.views.endpoints import EndpointPage, EndpointQuery, EndpointSummary, list_endpoints
 from modelmon.views.incidents import Alarm, open_alarms
-from modelmon.views.last_verdicts import LINE, LastVerdict, last_verdicts
+from modelmon.views.last_verdicts import LINE, LastVerdict, last_verdicts, names_of
 from modelmon.views.newest_windows import DoneWindow, newest_done
 from modelmon.views.recent_traffic import RecentTraffic, read_recent
 from modelmon.views.results_in_words import extra_data, whole_number
@@ -85,9 +85,12 @@ def read_endpoint_rows(
         each.endpoint_id: _headline(each, alarms.get(each.endpoint_id, ())) for each in page.endpoints
     }
     silent = {each.endpoint_id: each for each in page.endpoints if each.value is None and each.verdicts}
-    last = last_verdicts(database, series, looking.settings, silent, newest) if silent else {}
+    names = {each.result_name for each in headlines.values() if each} | names_of(silent.values())
+    keys = sorted(each.key for each in newest)
+    points = read_windows(database, series, keys, names) if names else []
+    last = last_verdicts(looking.settings, silent, points)
     told: dict[str, Headline | LastVerdict] = {**last, **{i: each for i, each in headlines.items() if each}}
-    lines = _lines(database, series, page.endpoints, told, newest)
+    lines = _lines(page.endpoints, told, newest, points)
     recent = read_recent(database, series, ids, end)
     rows = [
         EndpointRow(
@@ -121,19 +124,14 @@ def _headline(endpoint: EndpointSummary, alarms: Sequence[Alarm]) -> Headline | 
 
 
 def _lines(
-    database: Database,
-    series: SeriesStore,
     shown: Sequence[EndpointSummary],
     told: Mapping[str, Headline | LastVerdict],
     newest: Sequence[DoneWindow],
+    found: Sequence[ValuePoint],
 ) -> dict[str, tuple[RowPoint, ...]]:
     of_app = {each.endpoint_id: _app(each, told.get(each.endpoint_id)) for each in shown}
     windows = sorted(each for each in newest if of_app[each.key.endpoint_id] == each.key.application_name)
-    names = {each.result_name for each in told.values()}
-    points: dict[tuple[WindowKey, str], ValuePoint] = {}
-    if names:
-        found = read_windows(database, series, [each.key for each in windows], names)
-        points = {(each.key, each.name): each for each in found}
+    points = {(each.key, each.name): each for each in found}
     lines: dict[str, list[RowPoint]] = {}
     for window in windows:
         of = told.get(window.key.endpoint_id)

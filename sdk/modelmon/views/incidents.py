@@ -61,6 +61,13 @@ class Incident:
     resolved: datetime | None
 
     @property
+    def worst(self) -> str:
+        """What was found in its worst window: suspected, detected, or failed where an app failed."""
+        if self.rule == APP_FAILED:
+            return FAILED
+        return STATUS[2] if self.detected_windows else STATUS[1]
+
+    @property
     def words(self) -> str:
         """What was found in its worst window, what it is about first, and whether that is a partial one."""
         return _words(self.result_name, self.result_value, self.detail)

@@ -13,7 +13,7 @@ from modelmon.sql.database import Database
 from modelmon.stores.series.acknowledged_points import read_windows
 from modelmon.stores.series.base import SeriesStore
 from modelmon.views.endpoints import EndpointSummary
-from modelmon.views.newest_windows import DoneWindow, newest_done
+from modelmon.views.newest_windows import newest_done
 from modelmon.views.results_in_words import extra_data, whole_number, words
 from modelmon.views.thresholds import Thresholds, above, thresholds_of
 
@@ -60,25 +60,26 @@ def read_last_verdicts(
         return {}
     with database.read() as connection:
         newest = newest_done(connection, silent, LINE)
-    return last_verdicts(database, series, settings, silent, newest)
+    points = read_windows(database, series, sorted(each.key for each in newest), names_of(silent.values()))
+    return last_verdicts(settings, silent, points)
+
+
+def names_of(silent: Iterable[EndpointSummary]) -> set[str]:
+    """The results that there are verdicts on."""
+    return {verdict.result_name for each in silent for verdict in each.verdicts}
 
 
 def last_verdicts(
-    database: Database,
-    series: SeriesStore,
-    settings: Settings,
-    silent: Mapping[str, EndpointSummary],
-    newest: Sequence[DoneWindow],
+    settings: Settings, silent: Mapping[str, EndpointSummary], points: Iterable[ValuePoint]
 ) -> dict[str, LastVerdict]:
-    """As `read_last_verdicts`, of these endpoints, whose newest windows are known already."""
+    """As `read_last_verdicts`, of these endpoints, by points of their newest windows, the oldest first."""
     places = {
         (each.endpoint_id, verdict.application_name, verdict.result_name)
         for each in silent.values()
         for verdict in each.verdicts
     }
-    keys = sorted(each.key for each in newest if each.key.endpoint_id in silent)
     courses: dict[tuple[str, str, str], list[ValuePoint]] = {}
-    for point in read_windows(database, series, keys, {name for _, _, name in places}):
+    for point in points:
         place = point.endpoint_id, point.application_name, point.name
         if place in places:
             courses.setdefault(place, []).append(point)

@@ -7,7 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, Select, and_, func, literal, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    String,
+    and_,
+    case,
+    func,
+    literal_column,
+    select,
+)
 
 from modelmon.ledger.schema import apps, verdicts, windows
 from modelmon.model import ResultKindApp, ResultStatusApp, from_us
@@ -109,15 +120,14 @@ def sketch_verdicts(
     """As `read_verdicts`, with one verdict for all of an app, window, kind and status that are not bad; of
     None all endpoints."""
     found: dict[str, list[AnyVerdict]] = {}
-    for sketched in (_highest(), _bad()):
-        for query in of_endpoints(sketched, verdicts.c.endpoint_id, endpoint_ids):
-            for row in connection.execute(query):
-                stale = row.endpoint_id in silent or belief.is_stale(row)
-                sketch = VerdictSketch(
-                    row.application_name, row.value, row.kind, row.status, stale, _shown(row.status, stale),
-                    from_us(row.start_us), row.name, row.extra_data,
-                )  # fmt: skip
-                found.setdefault(row.endpoint_id, []).append(sketch)
+    for query in of_endpoints(_sketched(), verdicts.c.endpoint_id, endpoint_ids):
+        for row in connection.execute(query):
+            stale = row.endpoint_id in silent or belief.is_stale(row)
+            sketch = VerdictSketch(
+                row.application_name, row.value, row.kind, row.status, stale, _shown(row.status, stale),
+                from_us(row.start_us), row.bad_name, row.bad_extra,
+            )  # fmt: skip
+            found.setdefault(row.endpoint_id, []).append(sketch)
     return found
 
 
@@ -147,16 +157,19 @@ def _whole() -> Select[Any]:
     )
 
 
-def _highest() -> Select[Any]:
+def _sketched() -> Select[Any]:
     names = ("endpoint_id", "application_name", "start_us", "end_us", "kind", "status")
-    key = [verdicts.c[name] for name in names]
-    highest = func.max(verdicts.c.value).label("value")
-    empty = (literal("").label("name"), literal("").label("extra_data"))
-    return _still(select(*key, highest, *empty)).where(verdicts.c.status <= _CALM).group_by(*key)
+    # The name alone tells those that are bad apart, so that of each there is one row with its extra data.
+    name, extra = (_of_bad(verdicts.c[each]) for each in ("name", "extra_data"))
+    key = [*(verdicts.c[each] for each in names), name.label("bad_name")]
+    values = func.max(verdicts.c.value).label("value"), func.max(extra).label("bad_extra")
+    return _still(select(*key, *values)).group_by(*key[:-1], name)
 
 
-def _bad() -> Select[Any]:
-    return _still(select(verdicts)).where(verdicts.c.status > _CALM)
+def _of_bad(column: ColumnElement[str]) -> ColumnElement[str]:
+    """Written without parameters, since servers take an expression with other ones for another."""
+    is_bad = verdicts.c.status > literal_column("0")
+    return case((is_bad, column), else_=literal_column("''", String()))
 
 
 def _still(query: Select[Any]) -> Select[Any]:

@@ -9,6 +9,7 @@ from modelmon.api.screens.endpoints import EndpointsShown, choosing
 from modelmon.charts.heat import heat, heat_times
 from modelmon.views.endpoints import list_endpoints
 from modelmon.views.heat_map import read_heat_map
+from modelmon.views.told_apart import told_apart
 
 
 def heat_map(asked: Asked, shown: EndpointsShown) -> Page:
@@ -20,8 +21,9 @@ def heat_map(asked: Asked, shown: EndpointsShown) -> Page:
         found = read_heat_map(connection, asked.settings, ids, frame.span.start, frame.span.end)
     if not page.total:
         return Page("first_run.html", {"frame": frame})
+    names = told_apart(page.endpoints)
     lines = [
-        (each, address(asked, "endpoints", one), heat(found.cells[one], found.starts))
+        (each, names[one], address(asked, "endpoints", one), heat(found.cells[one], found.starts))
         for one, each in zip(ids, page.endpoints, strict=True)
     ]
     states = {state for cells in found.cells.values() for state in cells}
