@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 import json
 import os
@@ -14,7 +15,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from api_client import ApiClient, addresses
+from made_pages import rows_of, text_of
 from modelmon.demo.chain import run_chain
+from modelmon.settings import Settings
 from reader import blocks
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.xdist_group("demo")]
@@ -146,6 +150,29 @@ def test_the_incidents_of_the_year_are_in_the_status_after_it(folder, page):
         "2: resolved (calm), 33 windows from 2013-03-21 00:00 to 2013-10-31 00:00 UTC, "
         "28 detected from 2013-04-11 00:00 UTC on"
     ) in shown
+
+
+def test_the_first_page_is_full_and_leads_to_the_histogram_of_what_drifted(folder, status):
+    client = ApiClient(Settings.load(folder / "modelmon-demo"))
+    home = client.get("/projects/flights-2013/endpoints").text
+    text = text_of(home)
+    assert "2013-01-01 04:01 – 2014-01-01 04:01 (up to the newest data)" in text
+    assert "3 alerts in this time" in text
+    assert "Endpoints suspected and detected" in text
+    first, second = rows_of(home)
+    assert first.startswith("delay-weather serving – no data since 2014-01-01 04:00 UTC")
+    assert "last verdict: ● no detection since 21 Nov 2013 , temperature 0.40" in first
+    assert "highest: ◆ detected , temperature 1.00, feature_drift , 04 Jul 2013" in first
+    assert second.startswith("delay-schedule")
+    links = [html.unescape(each) for each in addresses(home, ["href="])]
+    features = client.get(next(each for each in links if "window=2013-07-04" in each)).text
+    links = [html.unescape(each) for each in addresses(features.partition("<tbody>")[2], ["href="])]
+    feature = client.get(links[0]).text
+    assert 'class="chart overlay"' in feature
+    score = float(re.search(r'data-score="([^"]+)"', feature)[1])
+    worst = max(each["result_value"] for each in results(status, "delay-weather", "feature_drift"))
+    assert score == pytest.approx(worst, rel=1e-3)
+    client.close()
 
 
 def test_run_again_it_starts_afresh(folder, status):

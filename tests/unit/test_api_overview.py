@@ -54,6 +54,17 @@ def test_who_went_bad_at_the_same_time_is_counted_and_linked(pages: Pages) -> No
     assert "model-0020" in text_of(page)
 
 
+def test_of_a_silent_endpoint_the_last_verdict_is_told_and_leads_to_its_window(pages: Pages) -> None:
+    page = pages.get(overview(state(pages, "no+data")))
+    card = page.split('<section class="card verdict')[1].split("</section>")[0]
+    told = text_of(card)
+    assert told.index("no data: since") < told.index("last verdict: ● no detection")
+    window = pages.link(card.split("last verdict")[1], "/features?window=")
+    (day,) = re.findall(r"window=(\d{4}-\d\d-\d\d)T", window)
+    assert f"Window {day}" in text_of(pages.get(window))
+    assert "last verdict" not in pages.get(overview(WORST))
+
+
 def test_the_account_adds_up(pages: Pages) -> None:
     account = pages.get(overview(WORST)).split("tiles account")[1].split("</ul>")[0]
     received, stored, errors, rejected, *_ = (

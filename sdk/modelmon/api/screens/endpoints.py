@@ -19,6 +19,7 @@ from modelmon.views.endpoint_rows import EndpointRow
 from modelmon.views.endpoint_states import WORST_FIRST
 from modelmon.views.endpoints import PAGE, EndpointQuery, Sort
 from modelmon.views.health import every_health
+from modelmon.views.last_verdicts import LastVerdict
 from modelmon.views.overview import read_home
 
 MOST = 500
@@ -59,12 +60,14 @@ class EndpointsShown(Ranged, kw_only=True, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One endpoint: what is known of it, its small pictures, and where they lead."""
+    """One endpoint: what is known of it, its small pictures, and where they lead; `last` and `highest`: to
+    the features in the windows of its last verdict and of the highest one."""
 
     row: EndpointRow
     pictures: Pictures
     address: str
     features: str
+    last: str
     highest: str
     incidents: str
 
@@ -130,8 +133,15 @@ def _line(asked: Asked, row: EndpointRow) -> Line:
         else address(asked, "incidents", endpoint=row.endpoint.endpoint_id)
     )
     features = address(asked, *place, "features")
-    highest = row.last and address(asked, *place, "features", window=written(row.last.highest.start))
-    return Line(row, pictures_of(row), address(asked, *place), features, highest or "", incidents)
+    last, highest = last_addresses(asked, row.last) if row.last else ("", "")
+    return Line(row, pictures_of(row), address(asked, *place), features, last, highest, incidents)
+
+
+def last_addresses(asked: Asked, found: LastVerdict) -> tuple[str, str]:
+    """Of the features in the windows of the last verdict, and of the highest one."""
+    place = "endpoints", found.endpoint_id, "features"
+    last, highest = (written(each.start) for each in (found.last, found.highest))
+    return address(asked, *place, window=last), address(asked, *place, window=highest)
 
 
 ROUTES = (

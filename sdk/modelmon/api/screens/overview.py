@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from modelmon.api.asked import Asked
 from modelmon.api.frame import address
 from modelmon.api.routes import Kind, Page, Route
+from modelmon.api.screens.endpoints import last_addresses
 from modelmon.api.screens.features import written
 from modelmon.api.screens.of_endpoint import OfEndpoint, of_endpoint, tab_address
 from modelmon.api.screens.traffic_charts import traffic_charts
@@ -20,6 +21,7 @@ from modelmon.views.bin_shares import bin_shares
 from modelmon.views.endpoint_overview import EndpointOverview, read_endpoint_overview
 from modelmon.views.feature_words import in_words
 from modelmon.views.features import FeatureView
+from modelmon.views.last_verdicts import read_last_verdicts
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,11 @@ def overview(asked: Asked, ranged: Ranged) -> Page:
     found = read_endpoint_overview(
         asked.database, asked.series, asked.looking, one.endpoint_id, span.start, span.end
     )
+    silent = read_last_verdicts(asked.database, asked.series, asked.settings, [one])
+    last = silent.get(one.endpoint_id)
     values = {
+        "last": last, "last_addresses": last_addresses(asked, last) if last else ("", ""),
+        "worst_states": _states(found),
         "of": of, "found": found, "bullet": _bullet, "worst": _worst(asked, of, found.worst),
         "charts": traffic_charts(found.traffic, span, _marks(found)),
         "features_of": lambda each: tab_address(asked, one, "features", window=written(each.start)),
@@ -60,6 +66,13 @@ def _worst(asked: Asked, of: OfEndpoint, features: Sequence[FeatureView]) -> lis
         place = tab_address(asked, of.endpoint, "feature", **query)
         found.append(WorstFeature(each, picture, in_words(each), place))
     return found
+
+
+def _states(found: EndpointOverview) -> Sequence[str]:
+    """What stands beside the verdict on the window of the features that are shown."""
+    start = found.worst[0].start_infer_time if found.worst else None
+    results = (result for card in found.cards for result in card.results)
+    return next((each.states for each in results if each.start == start), ())
 
 
 def _bullet(result: ResultCard) -> Svg:
