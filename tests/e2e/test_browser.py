@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,17 +28,21 @@ pytestmark = [
 ]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _folder() -> None:
+    SCREENS.mkdir(parents=True, exist_ok=True)
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     until_us = wall_clock_us() // HOUR_US * HOUR_US
     return make(tmp_path_factory.mktemp("made") / "project", Shape(until_us))
 
 
-@pytest.fixture(scope="module")
-def site(made: Made) -> Iterator[str]:
-    command = [sys.executable, "-m", "modelmon", "dashboard", "--port", "0"]
-    folder = made.settings.project_dir
-    process = subprocess.Popen([*command, "--project-dir", folder], stderr=subprocess.PIPE, text=True)
+@contextmanager
+def served(*arguments: str) -> Iterator[str]:
+    command = [sys.executable, "-m", "modelmon", "dashboard", "--port", "0", *arguments]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     hits = (re.search(r"http://127\.0\.0\.1:\d+", line) for line in process.stderr)
     found = next((hit[0] for hit in hits if hit), "")
@@ -45,6 +50,12 @@ def site(made: Made) -> Iterator[str]:
     yield found
     process.terminate()
     process.communicate(timeout=60)
+
+
+@pytest.fixture(scope="module")
+def site(made: Made) -> Iterator[str]:
+    with served("--project-dir", made.settings.project_dir) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +109,6 @@ def test_every_screen_is_whole_in_light_and_dark_wide_and_on_a_phone(
 ) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
-    SCREENS.mkdir(parents=True, exist_ok=True)
     assert {"made-endpoints", "made-incidents", "made-incidents-one", "made-functions"} <= screens.keys()
     wrong: dict[str, object] = {}
     for size, viewport in SIZES.items():
@@ -118,6 +128,30 @@ def test_every_screen_is_whole_in_light_and_dark_wide_and_on_a_phone(
                 if overflow > 0:
                     wrong[f"{where} overflow"] = overflow
             page.close()
+    assert wrong == {}
+
+
+def test_several_projects_and_one_without_endpoints_are_whole_too(chromium: Any, tmp_path: Path) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    make(tmp_path / "made", Shape(wall_clock_us() // HOUR_US * HOUR_US, endpoints=20, days=1))
+    for name in ("broken", "empty"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "modelmon.yaml").write_text(f"project: {name}\n")
+    (tmp_path / "broken" / ".modelmon").mkdir()
+    (tmp_path / "broken" / ".modelmon" / "records.db").write_bytes(b"no database at all" * 100)
+    wrong: dict[str, object] = {}
+    with served("--all", "--project-dir", str(tmp_path)) as address:
+        for size, viewport in SIZES.items():
+            for scheme in ("light", "dark"):
+                page = chromium.new_page(viewport=viewport, color_scheme=scheme)
+                for name, path in {"projects": "/", "first-run": "/projects/empty/endpoints"}.items():
+                    where = f"{name}-{size}-{scheme}"
+                    found = [*_visited(page, address + path), *Axe().run(page).response["violations"]]
+                    page.screenshot(path=SCREENS / f"{where}.png", full_page=True)
+                    if found or page.evaluate(OVERFLOW) > 0:
+                        wrong[where] = found
+                page.close()
     assert wrong == {}
 
 
