@@ -13,7 +13,7 @@ from modelmon.stores.series.base import SeriesStore
 from modelmon.views.endpoint_facts import Looking
 from modelmon.views.endpoints import EndpointPage, EndpointQuery, EndpointSummary, list_endpoints
 from modelmon.views.incidents import Alarm, open_alarms
-from modelmon.views.last_verdicts import LINE, LastVerdict, last_verdicts, names_of
+from modelmon.views.last_verdicts import LINE, LastVerdict, last_verdicts, result_of
 from modelmon.views.newest_windows import DoneWindow, newest_done
 from modelmon.views.recent_traffic import RecentTraffic, read_recent
 from modelmon.views.results_in_words import extra_data, whole_number
@@ -84,8 +84,8 @@ def read_endpoint_rows(
     headlines = {
         each.endpoint_id: _headline(each, alarms.get(each.endpoint_id, ())) for each in page.endpoints
     }
-    silent = {each.endpoint_id: each for each in page.endpoints if each.value is None and each.verdicts}
-    names = {each.result_name for each in headlines.values() if each} | names_of(silent.values())
+    silent = [each for each in page.endpoints if each.value is None and each.verdicts]
+    names = {each.result_name for each in (*headlines.values(), *map(result_of, silent)) if each}
     keys = sorted(each.key for each in newest)
     points = read_windows(database, series, keys, names) if names else []
     last = last_verdicts(looking.settings, silent, points)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,6 +16,7 @@ from modelmon.views.endpoints import EndpointSummary
 from modelmon.views.newest_windows import newest_done
 from modelmon.views.results_in_words import extra_data, whole_number, words
 from modelmon.views.thresholds import Thresholds, above, thresholds_of
+from modelmon.views.verdicts import Verdict
 
 LINE = 30
 """So many of the newest judged windows are looked at."""
@@ -38,9 +39,9 @@ class GivenVerdict:
 
 @dataclass(frozen=True, slots=True)
 class LastVerdict:
-    """Of one endpoint the last verdict on the result that was worst in it; `since` the start of the first
-    window that says the same without a break, None where that is longer ago than the newest windows reach.
-    `highest`: the worst verdict in these windows."""
+    """Of one endpoint the last verdict, on the result that was worst when something was said last; `since`
+    the start of the first window that says the same without a break, None where that is longer ago than the
+    newest windows reach. `highest`: the worst verdict in these windows."""
 
     endpoint_id: str
     application_name: str
@@ -55,38 +56,41 @@ def read_last_verdicts(
 ) -> dict[str, LastVerdict]:
     """By id, of those whose state tells no value: silent ones, or such whose newest window is incomplete or
     failed. Endpoints on which no verdict was ever given have none."""
-    silent = {each.endpoint_id: each for each in shown if each.value is None and each.verdicts}
+    silent = [each for each in shown if each.value is None and each.verdicts]
     if not silent:
         return {}
     with database.read() as connection:
-        newest = newest_done(connection, silent, LINE)
-    points = read_windows(database, series, sorted(each.key for each in newest), names_of(silent.values()))
+        newest = newest_done(connection, [each.endpoint_id for each in silent], LINE)
+    names = {result_of(each).result_name for each in silent}
+    points = read_windows(database, series, sorted(each.key for each in newest), names)
     return last_verdicts(settings, silent, points)
 
 
-def names_of(silent: Iterable[EndpointSummary]) -> set[str]:
-    """The results that there are verdicts on."""
-    return {verdict.result_name for each in silent for verdict in each.verdicts}
+def result_of(endpoint: EndpointSummary) -> Verdict:
+    """Of the newest verdicts that on the result that is told: the worst one, if it was judged."""
+
+    def badness(verdict: Verdict) -> tuple[bool, float, float]:
+        limits = thresholds_of(verdict.result_extra_data)
+        value = verdict.result_value
+        return verdict.result_status >= 0, above(limits.detected, value), value
+
+    return max(endpoint.verdicts, key=badness)
 
 
 def last_verdicts(
-    settings: Settings, silent: Mapping[str, EndpointSummary], points: Iterable[ValuePoint]
+    settings: Settings, silent: Iterable[EndpointSummary], points: Iterable[ValuePoint]
 ) -> dict[str, LastVerdict]:
     """As `read_last_verdicts`, of these endpoints, by points of their newest windows, the oldest first."""
-    places = {
-        (each.endpoint_id, verdict.application_name, verdict.result_name)
-        for each in silent.values()
-        for verdict in each.verdicts
-    }
     courses: dict[tuple[str, str, str], list[ValuePoint]] = {}
     for point in points:
-        place = point.endpoint_id, point.application_name, point.name
-        if place in places:
-            courses.setdefault(place, []).append(point)
-    found = [each for course in courses.values() if (each := last_verdict_of(settings, course))]
-    found.sort(key=lambda each: _badness(each.last))
-    by_id = {each.endpoint_id: each for each in found}  # the worst of each is the last one
-    return {each: by_id[each] for each in silent if each in by_id}
+        courses.setdefault((point.endpoint_id, point.application_name, point.name), []).append(point)
+    found = {}
+    for each in silent:
+        told = result_of(each)
+        place = each.endpoint_id, told.application_name, told.result_name
+        if last := last_verdict_of(settings, courses.get(place, ())):
+            found[each.endpoint_id] = last
+    return found
 
 
 def last_verdict_of(settings: Settings, course: Sequence[ValuePoint]) -> LastVerdict | None:
@@ -99,7 +103,7 @@ def last_verdict_of(settings: Settings, course: Sequence[ValuePoint]) -> LastVer
     since = from_us(judged[others[-1] + 1].start_us) if others else None
     return LastVerdict(
         last.endpoint_id, last.application_name, last.name, _given(settings, last), since,
-        max((_given(settings, each) for each in judged), key=_badness),
+        _given(settings, max(judged, key=_badness)),
     )  # fmt: skip
 
 
@@ -113,5 +117,6 @@ def _given(settings: Settings, point: ValuePoint) -> GivenVerdict:
     )  # fmt: skip
 
 
-def _badness(verdict: GivenVerdict) -> tuple[int, float, float]:
-    return verdict.status, above(verdict.thresholds.detected, verdict.value), verdict.value
+def _badness(point: ValuePoint) -> tuple[int, float, float]:
+    limits = thresholds_of(point.extra_data)
+    return point.status or 0, above(limits.detected, point.value), point.value

@@ -12,7 +12,6 @@ from sqlalchemy import (
     Connection,
     Row,
     Select,
-    String,
     and_,
     case,
     func,
@@ -169,7 +168,7 @@ def _sketched() -> Select[Any]:
 def _of_bad(column: ColumnElement[str]) -> ColumnElement[str]:
     """Written without parameters, since servers take an expression with other ones for another."""
     is_bad = verdicts.c.status > literal_column("0")
-    return case((is_bad, column), else_=literal_column("''", String()))
+    return case((is_bad, column), else_=literal_column("''", column.type))
 
 
 def _still(query: Select[Any]) -> Select[Any]:
