@@ -513,7 +513,6 @@ class TestStatus:
             "project",
             "now",
             "endpoints",
-            "last_verdicts",
             "results",
             "last_verdicts",
             "metrics",
