@@ -27,6 +27,7 @@ MODULES = (
     "modelmon.api.screens.overview",
     "modelmon.api.screens.incidents",
     "modelmon.api.screens.functions",
+    "modelmon.api.screens.app",
     "modelmon.api.screens.models",
     "modelmon.api.screens.compare",
     "modelmon.api.rest.documents",

@@ -49,10 +49,16 @@ _SHOWN = (verdicts, app_stats)
 _START: BindParameter[int] = bindparam("a_start")
 _REVISION: BindParameter[int] = bindparam("a_revision")
 _WINDOW = select(windows).where(is_key())
+_ANSWERED = ("answered", "answered_us", "outcome", "error", "envelopes", "rows")
 _ANSWER = (
     update(windows)
     .where(is_key(), windows.c.answered <= bindparam("answered"))
-    .values({name: bindparam(name) for name in ("answered", "outcome", "error", "envelopes", "rows")})
+    .values(
+        {
+            name: bindparam(name)
+            for name in ("answered", "answered_us", "outcome", "error", "envelopes", "rows")
+        }
+    )
 )
 _IS_FOLLOWED = select(  # whether the app has judged a newer window of the endpoint
     or_(
@@ -85,7 +91,7 @@ def apply(connection: Connection, report: AppReport, now_us: int, attempts: int)
         note_artifacts(connection, report.key, report.end_us, report.revision, report.answer.artifacts)
         if window is None or window.answered:  # else there is nothing lower
             _delete(connection, _LOWER, report)
-        _answer(connection, report, report.answer)
+        _answer(connection, report, report.answer, now_us)
     if report.answer is None or window is None:
         note_reported(connection, report.key, report.revision)
     final = _is_final(window, report, attempts)
@@ -93,9 +99,9 @@ def apply(connection: Connection, report: AppReport, now_us: int, attempts: int)
     return incidents.settle(connection, report, final=final, whole=whole, now_us=now_us)
 
 
-def _answer(connection: Connection, report: AppReport, answer: Answer) -> None:
+def _answer(connection: Connection, report: AppReport, answer: Answer, now_us: int) -> None:
     values = {
-        "answered": report.revision, "outcome": answer.outcome, "error": answer.error,
+        "answered": report.revision, "answered_us": now_us, "outcome": answer.outcome, "error": answer.error,
         "envelopes": answer.envelopes, "rows": answer.rows,
     }  # fmt: skip
     connection.execute(_ANSWER, {**key_values(report.key), **values})

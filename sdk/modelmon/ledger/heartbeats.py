@@ -8,6 +8,7 @@ from dataclasses import asdict
 import msgspec
 from sqlalchemy import Connection, delete, select
 
+from modelmon.ledger import restarts
 from modelmon.ledger.schema import heartbeats
 from modelmon.model import DAY_US, Heartbeat, PartitionProgress, WorkerState
 from modelmon.sql.statements import upsert
@@ -37,6 +38,7 @@ def forget(connection: Connection, function_name: str, worker: str) -> None:
 def forget_function(connection: Connection, function_name: str) -> None:
     """The function is removed: what its workers last said, be it of a crash, is of no interest any more."""
     connection.execute(delete(heartbeats).where(heartbeats.c.function_name == function_name))
+    restarts.forget(connection, function_name)
 
 
 def by_function(connection: Connection) -> Mapping[str, Sequence[Heartbeat]]:

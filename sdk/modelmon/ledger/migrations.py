@@ -16,6 +16,7 @@ from modelmon.ledger.deployments_known import make_history
 from modelmon.ledger.incident_schema import INCIDENT_TABLES, incidents
 from modelmon.ledger.incidents_from_alerts import incidents_from_alerts
 from modelmon.ledger.metadata import metadata
+from modelmon.ledger.restarts import function_restarts
 from modelmon.ledger.schema import (
     artifacts,
     audit,
@@ -147,6 +148,12 @@ def _create_views(connection: Connection) -> None:
     create_views(connection, VIEWS)
 
 
+def _note_runs(connection: Connection) -> None:
+    """When each window was answered, and what functions failed over."""
+    _add_columns(windows.c.answered_us)(connection)
+    function_restarts.create(connection, checkfirst=True)
+
+
 MIGRATIONS: dict[int, Callable[[Connection], None]] = {
     1: _create_all,
     2: _create_all,
@@ -169,6 +176,7 @@ MIGRATIONS: dict[int, Callable[[Connection], None]] = {
     19: _create_views,
     20: make_history,
     21: _create_tables(judged, exports),
+    22: _note_runs,
 }
 """Version to the step that makes it from the version before; forward only. 2 added `heartbeats`; since 7 the
 series have a schema of their own (`stores/series/migrations.py`), which takes over their old tables."""

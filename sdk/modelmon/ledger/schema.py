@@ -237,6 +237,7 @@ windows = Table(
     Column("attempt_revision", BIG, nullable=False),
     # writer
     Column("answered", BIG, nullable=False),
+    Column("answered_us", BIG),  # wall clock of that answer; null: before that was noted
     Column("outcome", Name(16), nullable=False),  # "", done, failed
     Column("error", LongText, nullable=False),
     Column("envelopes", Integer, nullable=False),

@@ -81,6 +81,8 @@ class StreamPulse:
             return WorkerState.WAITING, "; ".join(waiting)
         if self._word is None:
             self._word = self.pulse.last_word() or self._last_exit
+            if self._word:
+                self.pulse.note_error(self._word, restarts=1)
         if not self._making.done():
             return self._or_failed(WorkerState.STARTING, "opening streams and stores")
         subscription: Subscription = self._making.result().subscription
@@ -123,6 +125,8 @@ class TickPulse:
 
     def _begin(self) -> None:
         word = self.pulse.last_word() or self._last_exit
+        if word:
+            self.pulse.note_error(word, restarts=1)
         state = WorkerState.FAILED if word else WorkerState.READY
         self.pulse.beat(state, word or "no tick yet", self._longest)
 

@@ -55,6 +55,7 @@ class Pulse:
 
     def leave_word(self, reason: str) -> None:
         """Write why the worker stops; a beat that is under way comes before it, and none after it."""
+        self.note_error(reason)
         self.beat(WorkerState.FAILED, reason, WORD_SECONDS, is_last=True)
 
     def beat(self, state: WorkerState, reason: str, seconds: float, *, is_last: bool = False) -> None:
@@ -90,6 +91,13 @@ class Pulse:
                 away(RECORDS, error, asked)  # a function that has nothing to write notices it here alone
             else:
                 back(RECORDS)
+
+    def note_error(self, reason: str, restarts: int = 0) -> None:
+        """Keep over what a worker ended: heartbeats hold no past."""
+        from modelmon.ledger import restarts as kept_restarts
+
+        with suppress(ConfigError, UnavailableError), self._turn, self._records().write() as connection:
+            kept_restarts.note_error(connection, function_name(), reason, wall_clock_us(), restarts)
 
     def last_word(self) -> str:
         """Why the worker in whose place this one is stopped, if it said so not long ago; else ""."""

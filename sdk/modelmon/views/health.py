@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from modelmon.ledger import restarts
 from modelmon.ledger.clock import STEP_US
 from modelmon.ledger.heartbeats import by_function
+from modelmon.ledger.restarts import Restarts
 from modelmon.model import Heartbeat, PartitionProgress, WorkerState, from_us
 from modelmon.sql.database import Database
 from modelmon.wire import write_moment
@@ -32,7 +34,9 @@ class WorkerHealth:
 @dataclass(frozen=True, slots=True)
 class FunctionHealth:
     """How a function is: as its worst live worker, without one not running. `behind_messages` and
-    `behind_seconds` say how far it is behind on the `partitions` that it reads."""
+    `behind_seconds` say how far it is behind on the `partitions` that it reads. `restarts`: how often a
+    worker was started in the place of one that failed; `last_error` is over what one failed
+    last, and when."""
 
     function: str
     state: str
@@ -43,20 +47,33 @@ class FunctionHealth:
     behind_seconds: float
     partitions: tuple[PartitionProgress, ...]
     workers: tuple[WorkerHealth, ...]
+    restarts: int = 0
+    last_error: str = ""
+    last_error_at: datetime | None = None
 
 
 def health(database: Database, function_name: str, now_us: int) -> FunctionHealth:
     """The state of one function. Raises UnavailableError when the records are down."""
     with database.read() as connection:
-        beats = by_function(connection).get(function_name, ())
-    return function_health(function_name, beats, now_us)
+        beats, known = by_function(connection).get(function_name, ()), restarts.by_function(connection)
+    return _with_restarts(function_health(function_name, beats, now_us), known.get(function_name))
 
 
 def every_health(database: Database, names: Sequence[str], now_us: int) -> list[FunctionHealth]:
     """As `health`, of these functions and of all that have a heartbeat, by name."""
     with database.read() as connection:
-        beats = by_function(connection)
-    return [function_health(name, beats.get(name, ()), now_us) for name in sorted({*names, *beats})]
+        beats, known = by_function(connection), restarts.by_function(connection)
+    return [
+        _with_restarts(function_health(name, beats.get(name, ()), now_us), known.get(name))
+        for name in sorted({*names, *beats})
+    ]
+
+
+def _with_restarts(found: FunctionHealth, known: Restarts | None) -> FunctionHealth:
+    if known is None:
+        return found
+    at = from_us(known.last_error_us)
+    return replace(found, restarts=known.restarts, last_error=known.last_error, last_error_at=at)
 
 
 def function_health(function_name: str, beats: Sequence[Heartbeat], now_us: int) -> FunctionHealth:

@@ -8,12 +8,12 @@ import msgspec
 from starlette.responses import Response
 
 from modelmon.api.asked import Asked
-from modelmon.api.downloads import attachment
+from modelmon.api.downloads import attachment, sandboxed
 from modelmon.api.problems import Problem
 from modelmon.api.rest.paging import Paged
 from modelmon.api.routes import Kind, Route
 from modelmon.stores.artifacts import open_artifacts
-from modelmon.views.artifacts import ArtifactPage, ArtifactQuery, find_artifact, list_artifacts
+from modelmon.views.artifacts import ArtifactPage, ArtifactQuery, ArtifactView, find_artifact, list_artifacts
 
 BASE = "/api/v1/projects/{project}/artifacts"
 MOST_BYTES = 64_000_000
@@ -45,6 +45,18 @@ def listed(asked: Asked, wanted: ArtifactsListed) -> ArtifactPage:
 
 
 def content(asked: Asked, wanted: OneArtifact) -> Response:
+    found, kept = _read(asked, wanted)
+    return attachment(found.name.rpartition("/")[2], kept)
+
+
+def framed(asked: Asked, wanted: OneArtifact) -> Response:
+    found, kept = _read(asked, wanted)
+    if found.media_type != "text/html":
+        raise Problem(415, f"{found.name!r} is no page; `content` has it as a download", "name")
+    return sandboxed(kept)
+
+
+def _read(asked: Asked, wanted: OneArtifact) -> tuple[ArtifactView, bytes]:
     with asked.database.read() as connection:
         found = find_artifact(connection, wanted.endpoint, wanted.application, wanted.window, wanted.name)
     if found is None:
@@ -55,10 +67,18 @@ def content(asked: Asked, wanted: OneArtifact) -> Response:
         kept = open_artifacts(asked.settings).read(found.path, MOST_BYTES)
     except FileNotFoundError:
         raise Problem(404, f"the file of {found.name!r} is gone", "name") from None
-    return attachment(found.name.rpartition("/")[2], kept)
+    return found, kept
 
 
 ROUTES = (
     Route("GET", BASE, listed, "What apps kept of windows, the newest first.", ArtifactsListed),
+    Route(
+        "GET",
+        f"{BASE}/framed",
+        framed,
+        "A page that an app kept, to be shown where nothing of it runs.",
+        OneArtifact,
+        kind=Kind.RAW,
+    ),
     Route("GET", f"{BASE}/content", content, "A file that an app kept.", OneArtifact, kind=Kind.RAW),
 )

@@ -10,14 +10,15 @@ import msgspec
 from modelmon.api.asked import Asked
 from modelmon.api.problems import Problem
 from modelmon.api.rest.bodies import read_body
-from modelmon.api.rest.paging import LONGEST, Paged
+from modelmon.api.rest.paging import LONGEST, Paged, PageSize
 from modelmon.api.roles import Role
 from modelmon.api.routes import Route
 from modelmon.ledger import registry
-from modelmon.ledger.dead_letters import Chosen
+from modelmon.ledger.dead_letters import Chosen, remove
 from modelmon.model_monitoring.judging import Asked as AskedWindows
 from modelmon.model_monitoring.judging import judge_windows
 from modelmon.upkeep.resending import resend
+from modelmon.views.app_runs import AppRun, newest_runs
 from modelmon.views.app_windows import AppWindows, windows_by_state
 from modelmon.views.dead_letters import (
     ShownLetter,
@@ -74,6 +75,21 @@ class LetterPage:
     after: str
 
 
+class RunsListed(msgspec.Struct, kw_only=True, frozen=True):
+    """Of which app; with `failed` those alone that failed."""
+
+    application: str
+    failed: bool = False
+    page_size: PageSize = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """How many dead letters are gone for good."""
+
+    deleted: int
+
+
 @dataclass(frozen=True, slots=True)
 class Resent:
     """The dead letters that were sent again."""
@@ -113,6 +129,22 @@ def send_again(asked: Asked, parameters: object) -> Resent:
     return Resent(ids)
 
 
+def delete(asked: Asked, parameters: object) -> Deleted:
+    ids = tuple(dict.fromkeys(read_body(asked, Letters).ids))
+    if not 1 <= len(ids) <= LONGEST:
+        raise Problem(400, f"ids: name 1 to {LONGEST} dead letters, got {len(ids)}", "ids")
+    with asked.database.write() as connection:
+        found = [find_dead_letter(connection, each) for each in ids]
+        return Deleted(sum(remove(connection, letter) for letter in found))
+
+
+def runs(asked: Asked, wanted: RunsListed) -> tuple[AppRun, ...]:
+    with asked.database.read() as connection:
+        return newest_runs(
+            connection, asked.settings, wanted.application, failed=wanted.failed, limit=wanted.page_size
+        )
+
+
 def rerun(asked: Asked, parameters: object) -> AskedWindows:
     wanted = read_body(asked, Rerun)
     return judge_windows(asked.settings, wanted.application, wanted.start, wanted.end, wanted.endpoints)
@@ -125,6 +157,11 @@ ROUTES = (
         "POST", f"{BASE}/dead-letters/resend", send_again, "Send dead letters again.", body=Letters,
         role=Role.OPERATOR,
     ),
+    Route(
+        "POST", f"{BASE}/dead-letters/delete", delete, "Delete dead letters for good.", body=Letters,
+        role=Role.OPERATOR,
+    ),
+    Route("GET", f"{BASE}/runs", runs, "What an app judged last, and how that ended.", RunsListed),
     Route(
         "POST", f"{BASE}/windows/rerun", rerun, "Ask an app for windows again.", body=Rerun,
         role=Role.OPERATOR,

@@ -14,7 +14,7 @@ from modelmon.api.roles import Role
 from modelmon.api.routes import Kind, Page, Route
 from modelmon.api.time_range import Ranged
 from modelmon.function_spec.project_streams import open_streams
-from modelmon.ledger import registry
+from modelmon.ledger import dead_letters, registry
 from modelmon.upkeep.resending import resend
 from modelmon.views.app_windows import windows_by_state
 from modelmon.views.dead_letters import (
@@ -48,11 +48,20 @@ def functions(asked: Asked, ranged: Ranged) -> Page:
         "serving": [each for each in known if each.kind == "serving"], "apps": apps, "lags": lags,
         "unknown": [*((each.stream, each.reason) for each in unknown), *unopened.items()],
         "letters": shown, "total_letters": letters.total,
+        "delete": lambda each: address(asked, "dead-letters", each.id, "delete"),
+        "app_of": lambda each: address(asked, "apps", each.name),
         "resend": lambda each: address(asked, "dead-letters", each.id, "resend"),
         "may_act": asked.user.role >= Role.OPERATOR, "form_token": asked.form_token,
         "failed": lambda app: address(asked, "endpoints", app=app, state="failed"),
     }  # fmt: skip
     return Page("functions.html", values)
+
+
+def delete_letter(asked: Asked, parameters: NoParameters) -> Response:
+    """One dead letter is deleted for good, and back to the list."""
+    with asked.database.write() as connection:
+        dead_letters.remove(connection, find_dead_letter(connection, asked.path["letter"]))
+    return RedirectResponse(f"{address(asked, 'functions')}#dead-letters", 303)
 
 
 def resend_letter(asked: Asked, parameters: NoParameters) -> Response:
@@ -75,5 +84,9 @@ ROUTES = (
     Route(
         "POST", "/projects/{project}/dead-letters/{letter}/resend", resend_letter,
         "Send a dead letter again.", role=Role.OPERATOR, kind=Kind.PAGE,
+    ),
+    Route(
+        "POST", "/projects/{project}/dead-letters/{letter}/delete", delete_letter,
+        "Delete a dead letter for good.", role=Role.OPERATOR, kind=Kind.PAGE,
     ),
 )  # fmt: skip
