@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     and_,
     bindparam,
+    case,
     delete,
     exists,
     or_,
@@ -35,6 +36,7 @@ from modelmon.ledger.schema import app_stats, verdicts, windows
 from modelmon.ledger.window_keys import is_key, key_values
 from modelmon.model import Answer
 from modelmon.sql.statements import upsert
+from modelmon.sql.types import BIG
 from modelmon.windows import DONE, PARTIAL, has_tries_left
 
 
@@ -49,16 +51,19 @@ _SHOWN = (verdicts, app_stats)
 _START: BindParameter[int] = bindparam("a_start")
 _REVISION: BindParameter[int] = bindparam("a_revision")
 _WINDOW = select(windows).where(is_key())
-_ANSWERED = ("answered", "answered_us", "outcome", "error", "envelopes", "rows")
+_ANSWERED = ("answered", "outcome", "error", "envelopes", "rows")
+_NOW = bindparam("answered_us", type_=BIG)
+_IS_NEW = or_(
+    windows.c.answered < bindparam("answered"),
+    windows.c.outcome != bindparam("outcome"),
+    windows.c.sent_us.between(windows.c.answered_us + 1, _NOW),  # it was sent again, and fails again
+)
+_ANSWERED_US = case((_IS_NEW, _NOW), else_=windows.c.answered_us)
+"""Of an answer that comes again the first one. It is set first: MariaDB reads what was set before."""
 _ANSWER = (
     update(windows)
     .where(is_key(), windows.c.answered <= bindparam("answered"))
-    .values(
-        {
-            name: bindparam(name)
-            for name in ("answered", "answered_us", "outcome", "error", "envelopes", "rows")
-        }
-    )
+    .ordered_values(("answered_us", _ANSWERED_US), *((name, bindparam(name)) for name in _ANSWERED))
 )
 _IS_FOLLOWED = select(  # whether the app has judged a newer window of the endpoint
     or_(
