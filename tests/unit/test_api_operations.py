@@ -89,7 +89,7 @@ def test_an_alert_says_its_course_and_draws_its_windows(client: ApiClient, base:
 
 def test_the_apps_are_shown_with_their_windows(client: ApiClient, base: str) -> None:
     page = client.get(f"{base}/functions").text
-    assert f'<th scope="row">{APP}' in page
+    assert f'<th scope="row"><a href="{base}/apps/{APP}">{APP}</a>' in page
     assert f"{base}/endpoints?app={APP}&amp;state=failed" in page
 
 
@@ -118,7 +118,9 @@ def test_a_dead_letter_is_sent_again_by_its_form_alone(made: Made, client: ApiCl
         dead_letters.keep(connection, [letter])
     page = client.get(f"{base}/functions").text
     (action,) = {
-        each for each in addresses(page, ["action="]) if each.startswith(f"{base}/dead-letters/e.0.7")
+        each
+        for each in addresses(page, ["action="])
+        if each.startswith(f"{base}/dead-letters/e.0.7") and each.endswith("/resend")
     }
     token = addresses(page, ['name="form_token" value='])[0]
     same = {"Sec-Fetch-Site": "same-origin"}

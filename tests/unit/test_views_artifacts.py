@@ -149,9 +149,9 @@ def test_a_forgotten_endpoint_leaves_no_file_but_those_it_shares(chain: Chain, t
         told = tuple(ArtifactNote(name, path, 1, at(11)) for name, path in notes)
         chain.report(envelope(event, Answer("done", rows=9, artifacts=told)))
     samples = open_samples(chain.settings)
-    forget(chain.database, samples, chain.series, files, E1, at(12))
+    forget(chain.database, samples, chain.series, files, E1, at(12), chain.settings)
     assert files_in(tmp_path / "kept") == [f"a-{E2}", "shared"]
-    forget(chain.database, samples, chain.series, files, E2, at(12))
+    forget(chain.database, samples, chain.series, files, E2, at(12), chain.settings)
     assert files_in(tmp_path / "kept") == []
 
 
