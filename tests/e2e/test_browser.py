@@ -68,7 +68,8 @@ def chromium() -> Iterator[Any]:
 def screens(site: str) -> dict[str, str]:
     """Name to path of every page that a link of the first one leads to, and theirs."""
     found, seen = {}, set()
-    paths = ["/projects/made/endpoints", "/docs"]
+    beside = f"/projects/made/compare?endpoint={0:032x}&endpoint={1:032x}"  # two are chosen by hand
+    paths = [beside, "/projects/made/endpoints", "/docs"]
     while paths:
         path = paths.pop(0)
         name = _screen(path)
