@@ -11,7 +11,7 @@ from sqlalchemy import Connection, and_, func, select
 
 from modelmon.errors import ConfigError
 from modelmon.ledger import endpoints
-from modelmon.ledger.schema import windows
+from modelmon.ledger.schema import endpoint_apps, windows
 from modelmon.model import Endpoint, from_us, to_us
 from modelmon.sql.database import Database
 from modelmon.stores.series.base import SeriesStore
@@ -131,7 +131,10 @@ def _common(
 
     def judged(table: Any, endpoint_id: str) -> list[Any]:
         in_time = (table.c.start_us >= start_us, table.c.start_us < end_us)
-        return [table.c.endpoint_id == endpoint_id, table.c.outcome == DONE, *in_time]
+        of = endpoint_apps.c.endpoint_id == endpoint_id
+        # By the whole of the key: without the apps all that the endpoint ever had would be read.
+        apps = table.c.application_name.in_(select(endpoint_apps.c.application_name).where(of))
+        return [table.c.endpoint_id == endpoint_id, apps, table.c.outcome == DONE, *in_time]
 
     def counted(endpoint_id: str) -> dict[str, int]:
         query = select(one.c.application_name, func.count()).where(*judged(one, endpoint_id))
