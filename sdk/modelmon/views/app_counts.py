@@ -13,9 +13,8 @@ from modelmon.ledger.incident_schema import incidents
 from modelmon.ledger.schema import endpoint_apps
 from modelmon.model import ValuePoint, to_us
 from modelmon.sql.database import Database
-from modelmon.stores.series.acknowledged_points import read_windows
 from modelmon.stores.series.base import SeriesStore
-from modelmon.views.newest_windows import newest_done
+from modelmon.views.newest_windows import newest_done, values_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,4 +65,4 @@ def newest_of_app(database: Database, series: SeriesStore, app: str) -> Sequence
     with database.read() as connection:
         endpoint_id = connection.scalar(newest)
         found = [] if endpoint_id is None else newest_done(connection, [endpoint_id], 1)
-    return read_windows(database, series, [each.key for each in found if each.key.application_name == app])
+    return values_of(series, [each for each in found if each.key.application_name == app])

@@ -8,13 +8,12 @@ from datetime import datetime
 
 from modelmon.model import ValuePoint, from_us
 from modelmon.sql.database import Database
-from modelmon.stores.series.acknowledged_points import read_windows
 from modelmon.stores.series.base import SeriesStore
 from modelmon.views.endpoint_facts import Looking
 from modelmon.views.endpoints import EndpointPage, EndpointQuery, EndpointSummary, list_endpoints
 from modelmon.views.incidents import Alarm, open_alarms
 from modelmon.views.last_verdicts import LINE, LastVerdict, last_verdicts, result_of
-from modelmon.views.newest_windows import DoneWindow, newest_done
+from modelmon.views.newest_windows import DoneWindow, newest_done, values_of
 from modelmon.views.recent_traffic import RecentTraffic, read_recent
 from modelmon.views.results_in_words import extra_data, whole_number
 from modelmon.views.thresholds import Thresholds, thresholds_of
@@ -86,8 +85,7 @@ def read_endpoint_rows(
     }
     silent = [each for each in page.endpoints if each.value is None and each.verdicts]
     names = {each.result_name for each in (*headlines.values(), *map(result_of, silent)) if each}
-    keys = sorted(each.key for each in newest)
-    points = read_windows(database, series, keys, names) if names else []
+    points = values_of(series, newest, names) if names else []
     last = last_verdicts(looking.settings, silent, points)
     told: dict[str, Headline | LastVerdict] = {**last, **{i: each for i, each in headlines.items() if each}}
     lines = _lines(page.endpoints, told, newest, points)

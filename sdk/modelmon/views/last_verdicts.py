@@ -10,10 +10,9 @@ from modelmon.model import ValuePoint, from_us
 from modelmon.private_columns import shown_extra
 from modelmon.settings import Settings
 from modelmon.sql.database import Database
-from modelmon.stores.series.acknowledged_points import read_windows
 from modelmon.stores.series.base import SeriesStore
 from modelmon.views.endpoints import EndpointSummary
-from modelmon.views.newest_windows import newest_done
+from modelmon.views.newest_windows import newest_done, values_of
 from modelmon.views.results_in_words import extra_data, whole_number, words
 from modelmon.views.thresholds import Thresholds, above, thresholds_of
 from modelmon.views.verdicts import Verdict
@@ -62,8 +61,7 @@ def read_last_verdicts(
     with database.read() as connection:
         newest = newest_done(connection, [each.endpoint_id for each in silent], LINE)
     names = {result_of(each).result_name for each in silent}
-    points = read_windows(database, series, sorted(each.key for each in newest), names)
-    return last_verdicts(settings, silent, points)
+    return last_verdicts(settings, silent, values_of(series, newest, names))
 
 
 def result_of(endpoint: EndpointSummary) -> Verdict:

@@ -8,9 +8,9 @@ from datetime import datetime
 
 from modelmon.model import ValuePoint, from_us, to_us
 from modelmon.sql.database import Database
-from modelmon.stores.series.acknowledged_points import read_all_values, read_windows
+from modelmon.stores.series.acknowledged_points import read_all_values
 from modelmon.stores.series.base import SeriesStore
-from modelmon.views.newest_windows import newest_done
+from modelmon.views.newest_windows import newest_done, values_of
 from modelmon.views.thresholds import NONE, Thresholds, thresholds_of
 from modelmon.views.value_histogram import ValueHistogram, histogram_of
 
@@ -77,8 +77,8 @@ class MetricLine:
 def read_metric_names(database: Database, series: SeriesStore, endpoint_id: str) -> tuple[MetricName, ...]:
     """What apps gave of the newest windows they judged, by app and name."""
     with database.read() as connection:
-        keys = [each.key for each in newest_done(connection, [endpoint_id], NAMED_BY)]
-    newest = {(each.application_name, each.name): each for each in read_windows(database, series, keys)}
+        done = newest_done(connection, [endpoint_id], NAMED_BY)
+    newest = {(each.application_name, each.name): each for each in values_of(series, done)}
     return tuple(
         MetricName(app, name, point.kind, point.value, point.status)
         for (app, name), point in sorted(newest.items())

@@ -8,8 +8,9 @@ from typing import NamedTuple
 from sqlalchemy import Connection, and_, func, or_, select
 
 from modelmon.ledger.schema import apps, endpoint_apps, windows
-from modelmon.model import WindowKey
+from modelmon.model import ValuePoint, WindowKey
 from modelmon.sql.statements import chunks
+from modelmon.stores.series.base import SeriesStore
 from modelmon.views.selection import of_endpoints
 from modelmon.windows import DONE
 
@@ -18,11 +19,19 @@ PAIRS = 100
 
 
 class DoneWindow(NamedTuple):
-    """A window that was judged, and the rows that its verdict stands on."""
+    """A window that was judged: the revision of it that counts, and the rows that its verdict stands on."""
 
     key: WindowKey
     end_us: int
     rows: int
+    revision: int
+
+
+def values_of(
+    series: SeriesStore, done: Iterable[DoneWindow], names: Collection[str] | None = None
+) -> list[ValuePoint]:
+    """Metrics and results of these windows, by endpoint, app, start and name."""
+    return series.read_values({each.key: each.revision for each in done}, names)
 
 
 def newest_done(connection: Connection, endpoint_ids: Collection[str], many: int) -> list[DoneWindow]:
@@ -57,5 +66,5 @@ def _done_since(connection: Connection, pairs: Iterable[tuple[str, str, int]]) -
         for endpoint_id, app, start_us in pairs
     ]
     key = windows.c.endpoint_id, windows.c.application_name, windows.c.start_us
-    query = select(*key, windows.c.end_us, windows.c.rows).where(or_(*each))
+    query = select(*key, windows.c.end_us, windows.c.rows, windows.c.answered).where(or_(*each))
     return [DoneWindow(WindowKey(*row[:3]), *row[3:]) for row in connection.execute(query)]

@@ -11,10 +11,10 @@ from modelmon.model import ValuePoint, WindowKey, from_us
 from modelmon.private_columns import shown_extra
 from modelmon.settings import Settings
 from modelmon.sql.database import Database
-from modelmon.stores.series.acknowledged_points import read_values, read_windows
+from modelmon.stores.series.acknowledged_points import read_values
 from modelmon.stores.series.base import SeriesStore
 from modelmon.views.endpoints import EndpointSummary
-from modelmon.views.newest_windows import newest_done
+from modelmon.views.newest_windows import newest_done, values_of
 
 WINDOWS = 2_000
 NEWEST = 10  # windows of each app and endpoint, where no time is given
@@ -75,8 +75,8 @@ def newest_values(
     has judged."""
     with database.read() as connection:
         found = newest_done(connection, [each.endpoint_id for each in shown], newest or NEWEST)
-    keys = [each.key for each in found if not app_names or each.key.application_name in app_names]
-    return _split(settings, read_windows(database, series, keys), shown)
+    done = [each for each in found if not app_names or each.key.application_name in app_names]
+    return _split(settings, values_of(series, done), shown)
 
 
 def values_since(
