@@ -127,7 +127,7 @@ def test_a_time_without_windows_is_told(pages: Pages) -> None:
 
 def test_models_and_an_endpoint_s_page_lead_there(pages: Pages) -> None:
     models = pages.get("/projects/made/models")
-    assert models.count('type="checkbox" name="endpoint"') == 2
+    assert models.count('type="checkbox" name="endpoint-') == 2
     assert f'action="{PAGE}"' in models
     link = pages.link(pages.get("features"), "/compare?")
     page = pages.get(link)

@@ -26,6 +26,16 @@ def test_a_list_is_a_repeated_name_or_one_with_commas() -> None:
     assert read(("name", "a"), ("name", "b,c"), ("name", "")).name == ["a", "b", "c"]
 
 
+def test_a_list_may_have_numbers_whose_values_are_whole_and_come_in_any_order() -> None:
+    assert read(("name-10", "c"), ("name_2", "a,b"), ("name-3", "")).name == ["a,b", "c"]
+    assert read(("name-" + "9" * 9999, "far")).name == ["far"]
+
+
+def test_what_is_no_list_has_no_numbers() -> None:
+    with pytest.raises(Problem, match="there is no parameter 'page-size-1'"):
+        read(("page-size-1", "7"))
+
+
 @pytest.mark.parametrize("spelled", ["page-size", "page_size"])
 def test_dashes_and_underscores_are_alike(spelled: str) -> None:
     assert read((spelled, "7")).page_size == 7

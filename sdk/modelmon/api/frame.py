@@ -86,7 +86,8 @@ def window_shown(asked: Asked) -> str | None:
 
 def here(asked: Asked, **query: object) -> str:
     """This page with another query: these values replaced, those of None taken out."""
-    now = {name: said for name, said in parse_qs(urlsplit(asked.address).query).items() if name != "after"}
+    before = parse_qs(urlsplit(asked.address).query)
+    now = {name: said for name, said in before.items() if name != "after" and _base(name) not in query}
     return f"{asked.root}{urlsplit(asked.address).path}{_written({**now, **query})}"
 
 
@@ -94,11 +95,20 @@ def _query(asked: Asked) -> list[tuple[str, str]]:
     return parse_qsl(urlsplit(asked.address).query)
 
 
+def _base(name: str) -> str:
+    """Of a name with a number the list that it belongs to."""
+    base, _, number = name.rpartition("-")
+    return base if number.isdecimal() else name
+
+
 def _written(query: dict[str, object]) -> str:
-    said = urlencode(
-        {name: value for name, value in query.items() if value not in (None, "", ())}, doseq=True
-    )
-    return f"?{said}" if said else ""
+    """A list of several as names with numbers: of a repeated name Nuclio keeps the last."""
+    said: dict[str, object] = {}
+    for name, value in query.items():
+        some = list(value) if isinstance(value, list | tuple) else [value]
+        names = [name] if len(some) == 1 else [f"{name}-{number}" for number in range(1, len(some) + 1)]
+        said |= {one: each for one, each in zip(names, some, strict=True) if each not in (None, "")}
+    return f"?{urlencode(said)}" if said else ""
 
 
 def _monitor(connection: Connection, asked: Asked) -> tuple[str, str]:

@@ -1,7 +1,9 @@
 """What stands after the `?` of an address, as a struct with types.
 
-`-` and `_` are alike. A list is a repeated name, or one with commas. A time is ISO 8601 (UTC where it names
-no zone) or milliseconds since the epoch, as MLRun's page sends it.
+`-` and `_` are alike. A list is a repeated name, one with commas, or names with numbers
+(`name-1=a&name-2=b`), whose values are whole: our own forms and links write it so, since Nuclio keeps the
+last of a repeated name. A time is ISO 8601 (UTC where it names no zone) or milliseconds since the epoch, as
+MLRun's page sends it.
 """
 
 from __future__ import annotations
@@ -27,17 +29,24 @@ def read_parameters(kind: type[Parameters], pairs: Iterable[tuple[str, str]]) ->
     hints = get_type_hints(kind)
     known = {field.encode_name.replace("_", "-"): field for field in msgspec.structs.fields(kind)}
     found: dict[str, Any] = {}
+    numbered: dict[str, dict[float, str]] = {}
     for name, value in pairs:
         spelled = name.replace("_", "-")
+        base, _, number = spelled.rpartition("-")
+        if base in known and number.isdecimal() and _is_list(hints[known[base].name]):
+            numbered.setdefault(base, {})[float(number)] = _text(name, value)
+            continue
         if spelled not in known:
             raise Problem(400, str(no_such(f"there is no parameter {name!r}", spelled, known)), name)
-        if "\x00" in value:  # which databases take for a fault
-            raise Problem(400, f"{name}: {value!r} has a character that no text has here", name)
-        field = known[spelled]
+        field, value = known[spelled], _text(name, value)
         if _is_list(hints[field.name]):
             found.setdefault(field.encode_name, []).extend(each for each in value.split(",") if each)
         elif value:  # an empty one is as good as none: forms send them
             found[field.encode_name] = _moment(name, value) if _is_time(hints[field.name]) else value
+    for base, values in numbered.items():
+        found.setdefault(known[base].encode_name, []).extend(
+            values[each] for each in sorted(values) if values[each]
+        )
     try:
         return msgspec.convert(found, kind, strict=False)
     except msgspec.ValidationError as error:
@@ -47,6 +56,12 @@ def read_parameters(kind: type[Parameters], pairs: Iterable[tuple[str, str]]) ->
         raise Problem(
             400, f"{field_name or 'parameters'}: {said[:1].lower()}{said[1:]}{given}", field_name
         ) from None
+
+
+def _text(name: str, value: str) -> str:
+    if "\x00" in value:  # which databases take for a fault
+        raise Problem(400, f"{name}: {value!r} has a character that no text has here", name)
+    return value
 
 
 def _moment(name: str, text: str) -> datetime:
