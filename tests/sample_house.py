@@ -11,8 +11,9 @@ from typing import Any
 import pyarrow as pa
 from sqlalchemy import Connection, func, insert, select, update
 
+from ledger_rows import listed_paths
 from modelmon.ledger.migrations import SCHEMA
-from modelmon.ledger.schema import files, positions
+from modelmon.ledger.schema import positions
 from modelmon.sql.database import Database
 from modelmon.stores.samples import ParquetSamples
 from modelmon.stores.samples_reading import read_sample
@@ -129,7 +130,7 @@ class House:
 
     def listed(self) -> list[str]:
         with self.database.read() as connection:
-            return list(connection.scalars(select(files.c.path).order_by(files.c.path)))
+            return listed_paths(connection)
 
     def count(self, target: Any) -> int:
         with self.database.read() as connection:

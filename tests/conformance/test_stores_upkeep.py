@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
 
 from conformance.store_backends import RECORDS
+from ledger_rows import listed_files
 from modelmon.ledger import endpoints
-from modelmon.ledger.schema import files
 from modelmon.model import DAY_US, HOUR_US, Endpoint
 from modelmon.settings import Settings
 from modelmon.sql.database import Database
@@ -56,7 +55,7 @@ def test_files_are_merged_cut_erased_and_swept(database: Database, tmp_path: Pat
     deadline = time.monotonic() + 60
     assert compact(database, samples, NOW + HOUR_US, deadline, min_files=8) == (3, True)
     with database.read() as connection:
-        reaches = connection.scalars(select(files.c.reach).order_by(files.c.hour_us)).all()
+        reaches = [row.reach for row in listed_files(connection)]
     assert reaches == ["month", "day", "hour"]
     assert read() == everything
     cut_months(database, samples, MONTH + 9 * DAY_US, NOW, deadline)

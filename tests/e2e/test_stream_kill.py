@@ -22,6 +22,7 @@ import msgspec
 import pytest
 from sqlalchemy import func, select
 
+from ledger_rows import listed_paths
 from modelmon.function_spec.function_yaml import read_function
 from modelmon.ledger import schema
 from modelmon.ledger.batches import void_ranges
@@ -234,5 +235,5 @@ def check_folder(settings: Settings, records: Database) -> None:
     samples = open_samples(settings)
     sweep(records, samples, time.time_ns() // 1000, float("inf"))
     with records.read() as connection:
-        listed = set(connection.scalars(select(schema.files.c.path)))
+        listed = set(listed_paths(connection))
     assert {path for path in samples.list() if path.endswith(".parquet")} == listed

@@ -12,12 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event as sql_event
-from sqlalchemy import select
 
+from ledger_rows import news
 from modelmon.errors import UnavailableError
 from modelmon.ledger import due_windows
 from modelmon.ledger import window_ledger as ledger
-from modelmon.ledger.schema import dirty
 from modelmon.ledger.window_ledger import Watched
 from modelmon.model import to_us
 from modelmon.sql.locks import CONTROLLER
@@ -327,7 +326,7 @@ def test_a_minute_that_got_rows_after_it_was_read_stays_dirty(chain):
     chain.serve(at(1), now=at(1))
     with chain.database.write() as connection:
         ledger.forget_dirty(connection, read)
-    assert chain.rows(select(dirty.c.minute_us)) == [(at(1),)]
+    assert [minute_us for _, minute_us in chain.read(news)] == [at(1)]
 
 
 # --- what is gone
@@ -339,7 +338,7 @@ def test_minutes_of_an_endpoint_that_was_deleted_are_dropped(chain):
     chain.forget_endpoint(E1)
     chain.tick(at(11))
     assert [each.endpoint_id for each in chain.app_events()] == [E2]
-    assert chain.rows(select(dirty)) == []
+    assert chain.read(news) == []
 
 
 def test_windows_of_an_endpoint_that_was_deleted_are_left_alone(chain):
@@ -378,7 +377,7 @@ def test_without_an_app_dirty_minutes_do_not_pile_up(chain):
     chain.unregister("app")
     chain.serve(at(0), now=at(0))
     assert chain.tick(at(0))["taken_over"] == {"minutes": 1, "windows": 0, "late": 0}
-    assert chain.rows(select(dirty)) == []
+    assert chain.read(news) == []
 
 
 # --- clocks

@@ -4,8 +4,9 @@ asked at the end of every test with a `Chain`."""
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, update
 
+from ledger_rows import apps_of_endpoints
 from modelmon.ledger import endpoint_apps as ledger
 from modelmon.ledger.schema import endpoint_apps, windows
 from unit.window_support import E1, E2, Chain, at, done, failed
@@ -19,7 +20,7 @@ def chain(tmp_path):
 
 
 def kept(chain: Chain) -> list[tuple]:
-    return [tuple(row) for row in chain.rows(select(endpoint_apps).order_by(endpoint_apps.c.endpoint_id))]
+    return [tuple(row) for row in chain.read(apps_of_endpoints)]
 
 
 def judge(chain: Chain, now: int, rows: int = 100) -> None:

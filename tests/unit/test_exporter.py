@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
 
+import ledger_rows
 from modelmon.ledger.exporting import OTLP, Backlog, Export, forget_export
-from modelmon.ledger.schema import judged
 from modelmon.sql.locks import EXPORTER
 from modelmon.stages.exporter import exporter as exporter_module
 from otlp_collector import Collector, Point
@@ -84,7 +83,7 @@ def test_nothing_is_noted_where_nothing_is_sent(tmp_path: Path) -> None:
     chain = Chain(tmp_path)
     chain.endpoint(E1)
     chain.report(metric(window()), done(window()))
-    assert chain.rows(select(judged)) == []
+    assert chain.read(ledger_rows.all_judged) == []
     chain.close()
 
 

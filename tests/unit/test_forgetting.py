@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Table, select
 
+from modelmon.ledger import dead_letters as letters
 from modelmon.ledger import endpoints as registered
 from modelmon.ledger import outbox
 from modelmon.ledger.incident_schema import incident_events
 from modelmon.ledger.metadata import metadata
-from modelmon.ledger.schema import dead_letters, endpoints, erasures, files, judged
+from modelmon.ledger.schema import endpoints, erasures, files, judged
 from modelmon.model import BatchRange, Endpoint, TrafficPoint, ValuePoint, WindowKey
 from modelmon.settings import Settings
 from modelmon.sql.types import LongText
@@ -192,7 +193,7 @@ def test_a_report_that_was_on_its_way_leaves_a_dead_letter_and_nothing_else(tmp_
     chain.report(*given)
     with chain.database.read() as connection:
         assert left(connection, E1) == {"dead_letters"}
-        (letter,) = connection.execute(select(dead_letters)).all()
+        (letter,) = letters.find(connection)
         assert {"windows", "verdicts", "app_stats", "incidents"} <= left(connection, E2)
     assert (letter.endpoint_id, letter.field) == (E1, "endpoint_id")
     assert "no endpoint endpoint-1 is registered" in letter.reason

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import delete
 from typer.testing import CliRunner
 
+import ledger_rows
 from modelmon.cli import app
 from modelmon.errors import ConfigError
 from modelmon.ledger import registry, schema
@@ -166,11 +167,11 @@ def test_minutes_without_rows_ask_for_nothing(chain):
 def test_windows_whose_rows_are_kept_no_longer_are_told_and_keep_their_verdict(chain):
     """Retention takes files first; series that are there a little longer do not bring rows back."""
     hour(chain)
-    before = chain.rows(schema.windows.select())
+    before = chain.read(ledger_rows.all_windows)
     with chain.database.write() as connection:
         connection.execute(delete(schema.files))
     assert chain.judge(0, 60) == Asked("app", windows=0, new=0, endpoints=0, without_rows=6)
-    assert chain.rows(schema.windows.select()) == before
+    assert chain.read(ledger_rows.all_windows) == before
 
 
 def test_it_says_from_when_to_when_there_are_windows_with_rows(chain):

@@ -6,13 +6,12 @@ import json
 import logging
 
 import pytest
-from sqlalchemy import select
 
+import ledger_rows
 from modelmon import wire
 from modelmon.ledger import evidence, incidents, outbox, registry
 from modelmon.ledger import window_ledger as ledger
 from modelmon.ledger.facts import incident_fact
-from modelmon.ledger.incident_schema import incident_events, incident_windows
 from modelmon.model import WindowKey
 from modelmon.settings import Settings
 from unit.window_support import E1, Chain, at, done, failed, metric, result, stats, waits
@@ -66,8 +65,8 @@ def revision(event: wire.AppEvent, number: int) -> wire.AppEvent:
 
 
 def history(chain: Chain) -> list[tuple[int, str, str]]:
-    query = select(incident_events).order_by(incident_events.c.event_id)
-    return [(row.incident_id, row.before, row.after) for row in chain.rows(query)]
+    events = chain.read(ledger_rows.all_incident_events)
+    return [(row.incident_id, row.before, row.after) for row in events]
 
 
 # --- how it goes on
@@ -320,8 +319,8 @@ def test_an_app_that_works_again_resolves_its_failure(chain):
 
 
 def kept(chain: Chain) -> list[tuple[int, str, float | None, int]]:
-    query = select(incident_windows).order_by(incident_windows.c.start_us)
-    return [(number_of(row.start_us), row.said, row.value, row.rows) for row in chain.rows(query)]
+    found = chain.read(ledger_rows.evidence)
+    return [(number_of(row.start_us), row.said, row.value, row.rows) for row in found]
 
 
 def test_the_windows_of_an_incident_are_its_evidence_and_the_worst_one_stands_for_it(chain):
@@ -345,7 +344,7 @@ def test_a_window_that_is_judged_again_is_evidence_of_what_it_says_now(chain):
 def test_whole_histograms_stay_of_the_windows_that_raised_or_escalated(chain):
     for event, status in zip(windows(chain), (1, 1, 2), strict=True):
         chain.report(result(event, status), stats(event, {"age": {"hist": [status]}}), done(event))
-    found = [row.stats and json.loads(row.stats) for row in chain.rows(select(incident_windows))]
+    found = [row.stats and json.loads(row.stats) for row in chain.read(ledger_rows.evidence)]
     assert found == [{"current_stats": {"age": {"hist": [1]}}}, "", {"current_stats": {"age": {"hist": [2]}}}]
 
 

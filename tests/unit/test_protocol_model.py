@@ -20,10 +20,11 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 import pytest
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete
 
+import ledger_rows
 from modelmon.errors import ConfigError
-from modelmon.ledger import batches, schema
+from modelmon.ledger import batches, dead_letters, schema
 from modelmon.ledger.records import records_at
 from modelmon.ledger.window_ledger import Watched
 from modelmon.model import Message, to_us
@@ -380,20 +381,21 @@ class World:
     def check(self) -> None:
         """Every row exactly once in listed files and in the series, or in one dead letter; counts exact."""
         with self.plain.read() as connection:
-            listed = connection.execute(select(schema.files.c.path, schema.files.c.rows)).all()
-            aside = list(connection.scalars(select(schema.dead_letters.c.offset)))
-            traffic = connection.execute(select(schema.traffic)).all()
+            files = ledger_rows.listed_files(connection)
+            aside = [letter.offset for letter in dead_letters.find(connection)]
+            traffic = ledger_rows.all_traffic(connection)
             void = batches.void_ranges(connection)
             (position,) = batches.positions(connection)
-        assert all(path in self.samples.files for path, _ in listed), "a listed file is gone"
+        listed, rows = [each.path for each in files], sum(each.rows for each in files)
+        assert all(path in self.samples.files for path in listed), "a listed file is gone"
         assert (position.applied, position.open) == (MESSAGES - 1, None)
-        stored = [place for path, _ in listed for place in places_of(self.samples.files[path])]
+        stored = [place for path in listed for place in places_of(self.samples.files[path])]
         expected = {place for place in PLACES if place[0] not in aside}
         kept = {place for place in expected if place[0] not in self.forgotten}
         assert Counter(stored) == Counter(kept)
         assert len(set(aside)) == len(aside)
-        assert sum(rows for _, rows in listed) == len(kept)
-        assert set(self.samples.files) == {path for path, _ in listed}, "files at rest that nobody lists"
+        assert rows == len(kept)
+        assert set(self.samples.files) == set(listed), "files at rest that nobody lists"
         assert sum(row.stored for row in traffic) == len(expected)
         assert sum(row.rejected for row in traffic) == len(aside)
         assert sum(row.received for row in traffic) == len(expected) + len(aside)
@@ -453,7 +455,7 @@ def sweep_every_unlisted_file(
     database: Any, samples: SampleStore, now_us: int, deadline: float
 ) -> tuple[int, str]:
     with database.read() as connection:
-        listed = set(connection.scalars(select(schema.files.c.path)))
+        listed = set(ledger_rows.listed_paths(connection))
     samples.delete([path for path in samples.list() if path not in listed])
     return 0, ""
 

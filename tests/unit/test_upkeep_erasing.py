@@ -13,10 +13,11 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import select
 
+from ledger_rows import listed_files
 from modelmon.cli import main
 from modelmon.errors import ConfigError
 from modelmon.ledger import endpoints
-from modelmon.ledger.schema import dirty, erasures, files, rewrites, windows
+from modelmon.ledger.schema import dirty, erasures, rewrites, windows
 from modelmon.model import DAY_US, Endpoint
 from modelmon.settings import Settings
 from modelmon.stores.matching import is_meant, matching
@@ -121,7 +122,7 @@ def test_nothing_is_judged_again_and_a_listed_file_says_what_it_holds(house: Hou
     _erase(house, who="1")
     assert (house.count(dirty), house.count(windows), house.count(rewrites)) == (0, 0, 0)
     with house.database.read() as connection:
-        rows = connection.execute(select(files).order_by(files.c.hour_us)).all()
+        rows = listed_files(connection)
     assert [(row.rows, row.min_us - row.hour_us, row.max_us - row.hour_us) for row in rows] == [(2, 1, 2)] * 6
     assert {row.reach for row in rows} == {"hour"}
 

@@ -11,8 +11,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pytest
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, update
 
+from ledger_rows import listed_files
 from modelmon.ledger import endpoints
 from modelmon.ledger.schema import files, rewrites
 from modelmon.model import DAY_US, HOUR_US, Endpoint, to_us
@@ -65,8 +66,7 @@ def _three_days(house: House) -> None:
 
 def _reaches(house: House) -> list[tuple[str, int]]:
     with house.database.read() as connection:
-        query = select(files.c.reach, files.c.hour_us).order_by(files.c.hour_us, files.c.path)
-        return [(row.reach, row.hour_us) for row in connection.execute(query)]
+        return [(row.reach, row.hour_us) for row in listed_files(connection)]
 
 
 def test_a_day_becomes_one_file_when_it_is_over_and_not_before(house: House) -> None:

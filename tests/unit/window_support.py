@@ -7,20 +7,18 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
-from sqlalchemy import or_, select
+from sqlalchemy import Connection
 
+import ledger_rows
 from modelmon import wire
 from modelmon.errors import UnavailableError
 from modelmon.incidents.episodes import episodes
 from modelmon.ledger import batches, endpoints, outbox, registry
-from modelmon.ledger.endpoint_apps import COUNTERS
 from modelmon.ledger.incident_rows import key_of, read_incident, read_watch
-from modelmon.ledger.incident_schema import incidents, watches
 from modelmon.ledger.records import open_records
-from modelmon.ledger.schema import endpoint_apps, traffic, verdicts, windows
 from modelmon.model import Answer, BatchRange, Endpoint, Message, Stats, ValuePoint, to_us
 from modelmon.settings import Settings
 from modelmon.stages.controller import Controller
@@ -29,6 +27,7 @@ from modelmon.stores.series import open_series
 from modelmon.stores.series.acknowledged_points import read_values
 from modelmon.streams import open_stream
 
+T = TypeVar("T")
 T0 = 1_700_000_400_000_000  # a multiple of ten minutes
 GRACE = 30
 E1, E2 = "endpoint-1", "endpoint-2"
@@ -71,12 +70,9 @@ class Chain:
 
     def _counts_hold(self) -> None:
         """Whatever a test did, what is kept of each app is what its windows say."""
-        columns = [endpoint_apps.c[name] for name in COUNTERS]
-        key = (endpoint_apps.c.endpoint_id, endpoint_apps.c.application_name)
-        counted = or_(*(column != 0 for column in columns))
-        kept = {tuple(row) for row in self.rows(select(*key, *columns).where(counted))}
+        kept = self.read(ledger_rows.counts_of_apps)
         min_rows, counts = self.settings.app_min_rows, {}
-        for row in self.rows(select(windows)):
+        for row in self.read(ledger_rows.all_windows):
             is_done = row.outcome == "done" and row.answered >= row.sent >= row.wanted
             few = row.rows < min_rows
             bits = (
@@ -95,10 +91,11 @@ class Chain:
     def _incidents_hold(self) -> None:
         """Whatever a test did, the incidents are the episodes of the windows in their order."""
         kept: dict[Any, list[Any]] = {}
-        for row in self.rows(select(incidents).where(incidents.c.reason.in_(["", "calm"]))):
-            kept.setdefault(key_of(row), []).append(read_incident(row).episode)
+        for row in self.incidents():
+            if row.reason in ("", "calm"):
+                kept.setdefault(key_of(row), []).append(read_incident(row).episode)
         found = {}
-        for row in self.rows(select(watches)):
+        for row in self.read(ledger_rows.all_watches):
             key, watch = key_of(row), read_watch(row)
             if episodes_found := episodes(watch.course.runs, watch.carried):
                 found[key] = episodes_found
@@ -218,18 +215,18 @@ class Chain:
     # --- what is stored
 
     def windows(self, app: str = "app", endpoint_id: str = E1) -> list[Any]:
-        query = select(windows).where(windows.c.application_name == app, windows.c.endpoint_id == endpoint_id)
-        return self.rows(query.order_by(windows.c.start_us))
+        found = self.read(ledger_rows.all_windows)
+        return [row for row in found if (row.application_name, row.endpoint_id) == (app, endpoint_id)]
 
     def traffic(self, endpoint_id: str = E1) -> Any:
-        (row,) = self.rows(select(traffic).where(traffic.c.endpoint_id == endpoint_id))
+        (row,) = (row for row in self.read(ledger_rows.all_traffic) if row.endpoint_id == endpoint_id)
         return row
 
     def verdicts(self) -> list[Any]:
-        return self.rows(select(verdicts).order_by(verdicts.c.application_name, verdicts.c.name))
+        return list(self.read(ledger_rows.newest_verdicts))
 
     def incidents(self) -> list[Any]:
-        return self.rows(select(incidents).order_by(incidents.c.incident_id))
+        return list(self.read(ledger_rows.all_incidents))
 
     def facts(self, about: str = "incident") -> list[outbox.Fact]:
         """What the outbox has to tell of this."""
@@ -240,9 +237,9 @@ class Chain:
     def values(self) -> list[Any]:
         return read_values(self.database, self.series, [E1, E2], 0, at(1_000_000)).points
 
-    def rows(self, query: Any) -> list[Any]:
+    def read(self, reader: Callable[[Connection], T]) -> T:
         with self.database.read() as connection:
-            return list(connection.execute(query))
+            return reader(connection)
 
 
 def envelope(event: wire.AppEvent, content: ValuePoint | Stats | Answer) -> wire.Envelope:
