@@ -103,6 +103,42 @@ def test_every_file_that_declares_settings_has_its_line_in_the_registry() -> Non
     assert {".".join(path.parts) for path in files} == set(TECHNOLOGIES)
 
 
+def declared_in(path: Path, name: str) -> bool:
+    """Whether a module has this name itself."""
+    found = ast.parse(path.read_text(encoding="utf-8")).body
+    targets = [each for node in found for each in (node.targets if isinstance(node, ast.Assign) else [])]
+    targets += [node.target for node in found if isinstance(node, ast.AnnAssign)]
+    return any(isinstance(target, ast.Name) and target.id == name for target in targets)
+
+
+def test_every_module_with_routes_is_in_the_list() -> None:
+    from modelmon.api.routes import MODULES
+
+    files = [path for room in ("screens", "rest") for path in (PACKAGE / "api" / room).rglob("*.py")]
+    with_routes = {path for path in files if declared_in(path, "ROUTES")}
+    names = {".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts) for path in with_routes}
+    assert names == set(MODULES)
+
+
+def test_every_chart_has_its_line() -> None:
+    from modelmon import charts
+
+    for path in (PACKAGE / "charts").glob("*.py"):
+        if path.stem in functions_in(path):
+            assert path.stem in charts.__all__, path
+
+
+def test_tables_are_where_the_row_says() -> None:
+    from modelmon.ledger.migrations import SCHEMA
+    from modelmon.stores.series import schema as series
+
+    (row,) = [each for each in ROWS if each[0].strip() == "change a table"]
+    text = "".join((PACKAGE / word).read_text("utf-8") for word in named_in(row[1]) if "schema" in word)
+    text += (PACKAGE / "ledger" / "deployments.py").read_text("utf-8")
+    told = set(re.findall(r"^\w+ = Table\((?: +#.*)?\s+\"(\w+)\"", text, re.MULTILINE))
+    assert told == {*SCHEMA.metadata.tables, *series.metadata.tables}
+
+
 def test_every_distance_has_its_line_in_the_registry() -> None:
     from modelmon.stats import distances
 

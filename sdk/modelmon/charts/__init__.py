@@ -7,6 +7,7 @@ Every chart says in a sentence what it shows.
 from modelmon.charts.band import band
 from modelmon.charts.bars import bars
 from modelmon.charts.bullet import bullet
+from modelmon.charts.heat import heat, heat_times
 from modelmon.charts.marks import SIGNS, Mark
 from modelmon.charts.overlay import overlay
 from modelmon.charts.pair import pair
@@ -21,6 +22,8 @@ __all__ = [
     "band",
     "bars",
     "bullet",
+    "heat",
+    "heat_times",
     "overlay",
     "pair",
     "sparkline",

@@ -6,7 +6,7 @@ from modelmon.api.asked import Asked
 from modelmon.api.frame import address, frame_of, here
 from modelmon.api.routes import Kind, Page, Route
 from modelmon.api.screens.endpoints import EndpointsShown, choosing
-from modelmon.charts.heat import heat, heat_times
+from modelmon.charts import heat, heat_times
 from modelmon.views.endpoints import list_endpoints
 from modelmon.views.heat_map import read_heat_map
 from modelmon.views.told_apart import told_apart
