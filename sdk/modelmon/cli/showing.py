@@ -97,7 +97,7 @@ def print_last(found: Sequence[LastVerdict], shown: Sequence[EndpointSummary]) -
             f"{escape(each.last.words)}, window from {each.last.start:%Y-%m-%d %H:%M} UTC",
             highlight=False, soft_wrap=True,
         )  # fmt: skip
-        if each.highest != each.last:
+        if each.was_worse:
             output.console.print(
                 f"    highest: {_coloured(STATE[each.highest.status])}, {escape(each.highest.words)}, "
                 f"window from {each.highest.start:%Y-%m-%d %H:%M} UTC",

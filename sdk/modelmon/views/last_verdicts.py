@@ -49,6 +49,11 @@ class LastVerdict:
     since: datetime | None
     highest: GivenVerdict
 
+    @property
+    def was_worse(self) -> bool:
+        """Whether an earlier verdict says more than the last one: suspected, or detected."""
+        return self.highest.status > self.last.status
+
 
 def read_last_verdicts(
     database: Database, series: SeriesStore, settings: Settings, shown: Iterable[EndpointSummary]
