@@ -1,4 +1,4 @@
-"""What the page of metrics has beside its lines: calls against the time before, and deployments."""
+"""What the page of metrics has beside its lines: calls against the time before."""
 
 from __future__ import annotations
 
@@ -6,14 +6,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, update
 
-from made_project import HOUR, Made, Shape, make
+from made_project import Made, Shape, make
 from modelmon.ledger.records import open_records
-from modelmon.ledger.schema import endpoints, functions
 from modelmon.model import from_us
 from modelmon.stores.series import open_series
-from modelmon.views.deployments import read_deployments
 from modelmon.views.endpoint_calls import BUCKETS, Calls, read_calls
 from query_counter import counted
 
@@ -66,24 +63,3 @@ def test_a_long_time_costs_as_many_queries(opened: Opened) -> None:
     with counted(opened.database, opened.series._database) as long:
         opened.calls(24 * 365)
     assert long.statements == short.statements <= 8
-
-
-def test_deployments_are_those_of_the_endpoint_and_of_the_apps_in_the_time(opened: Opened) -> None:
-    record = endpoints.c.endpoint_id == ENDPOINT
-    with opened.database.write() as connection:
-        connection.execute(update(endpoints).where(record).values(updated_us=UNTIL_US - HOUR))
-        for name, kind, hours in (
-            ("serving-00", "serving", 3), ("serving-01", "serving", 3), ("my-app", "app", 2),
-            ("writer", "infra", 2),
-        ):  # fmt: skip
-            row = {"name": name, "kind": kind, "spec": "{}", "deployed": True}
-            connection.execute(insert(functions).values(**row, updated_us=UNTIL_US - hours * HOUR))
-    with opened.database.read() as connection:
-        newest = read_deployments(connection, ENDPOINT, UNTIL - timedelta(hours=5), UNTIL)
-        every = read_deployments(connection, ENDPOINT, UNTIL - timedelta(days=9), UNTIL)
-    assert [(each.kind, each.words) for each in newest] == [
-        ("function", "function serving-00 deployed"),
-        ("function", "function my-app deployed"),
-        ("reference", "model or reference anew"),
-    ]
-    assert (every[0].kind, every[0].at) == ("model", UNTIL - timedelta(days=4))
