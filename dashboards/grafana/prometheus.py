@@ -17,6 +17,10 @@ ENDPOINT = Variable(
 )
 OF_PROJECTS = 'project=~"$project"'
 OF_ENDPOINT = 'project="$project", endpoint="$endpoint"'
+LATENCY = (  # without the intervals that had no request
+    "histogram_quantile(0.95, sum by (project, le) "
+    "(rate(modelmon_request_latency_seconds_bucket{{{}}}[$__rate_interval]))) >= 0"
+)
 HIDDEN = ("Time", "__name__", "instance", "job")
 
 
@@ -59,6 +63,10 @@ FLEET = Dashboard(
             _lines("Rows per second",
                    f"sum by (outcome) (rate(modelmon_rows_total{{{OF_PROJECTS}}}[$__rate_interval]))",
                    "Rows of all endpoints, by what became of them.", "{{outcome}}", unit="rowsps"),
+        )),
+        (8, (
+            _lines("Latency", LATENCY.format(OF_PROJECTS),
+                   "What 95 % of the requests of all endpoints did not exceed.", "{{project}}", unit="s", width=24),
         )),
     ),
 )  # fmt: skip

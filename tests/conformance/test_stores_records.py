@@ -12,11 +12,12 @@ from sqlalchemy import insert, select
 
 from conformance.store_backends import RECORDS
 from modelmon.errors import ConfigError
-from modelmon.ledger import dead_letters, endpoints, registry
+from modelmon.ledger import batches, dead_letters, endpoints, latencies, registry
 from modelmon.ledger.dead_letters import ALL, Chosen
+from modelmon.ledger.latencies import LatencyBucket
 from modelmon.ledger.schema import dead_letters as dead_letters_table
 from modelmon.ledger.schema import dirty, project_values, traffic, verdicts
-from modelmon.model import DeadLetter, Endpoint, from_us
+from modelmon.model import BatchRange, DeadLetter, Endpoint, from_us
 from modelmon.sql.database import Database
 from modelmon.sql.statements import chunks, insert_missing, upsert
 
@@ -204,6 +205,23 @@ def test_dead_letters_are_found_newest_first_and_marked_when_sent_again(records:
 
 def _dirty(rows: int, version: int = 1) -> dict:
     return {"endpoint_id": "e", "minute_us": 0, "version": version, "rows": rows}
+
+
+def test_latencies_are_summed_over_partitions_and_a_batch_counts_once(records: Database) -> None:
+    longest = 2.0**63  # more than a whole number of a database holds
+    found = [{1: LatencyBucket(2, 3), 43: LatencyBucket(1, longest)}, {1: LatencyBucket(1, 1)}, {}]
+    for partition, buckets in enumerate(found):
+        with records.write() as connection:
+            position = batches.take_over(connection, "stream", partition, "events")
+        for offset in (0, 0, 1):  # the first is committed again
+            batch = BatchRange("stream", partition, offset, offset)
+            with records.write() as connection:
+                if offset > batches.read_position(connection, "stream", partition).applied:
+                    batches.open_batch(connection, position, batches.OpenBatch(offset, offset, 1, 5))
+                derived = batches.Derived(latencies=buckets)
+                assert batches.commit_batch(connection, position, batch, derived, 5)
+    with records.read() as connection:
+        assert latencies.total(connection) == {1: LatencyBucket(6, 8), 43: LatencyBucket(2, 2 * longest)}
 
 
 def test_an_upsert_sets_adds_and_keeps(records: Database) -> None:

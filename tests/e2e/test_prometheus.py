@@ -13,10 +13,14 @@ import httpx
 import pytest
 
 from made_project import APP, Made, Shape, make
-from modelmon.model import wall_clock_us
+from modelmon.ledger import latencies
+from modelmon.ledger.latencies import LatencyBucket
+from modelmon.ledger.records import open_records
+from modelmon.model import BatchRange, wall_clock_us
 from services.prometheus import Prometheus, missing, promtool
 
 HOUR_US = 3_600_000_000
+GUIDE = Path(__file__).parents[2] / "docs/how-to/prometheus-and-grafana.md"
 RULES = Path(__file__).parents[2] / "dashboards" / "prometheus"
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(bool(missing()), reason=missing())]
 
@@ -50,6 +54,24 @@ def test_promtool_is_content_with_the_rules_and_the_metrics(page: str) -> None:
     assert "SUCCESS" in promtool("test", "rules", "alerts_test.yaml", folder=RULES)
     said = httpx.get(f"http://{page}/metrics", timeout=30).text
     promtool("check", "metrics", folder=RULES, given=said)
+
+
+def test_prometheus_knows_how_long_requests_take(made: Made, page: str) -> None:
+    database = open_records(made.settings)
+    with Prometheus(page) as prometheus:
+        (before,) = prometheus.ask("modelmon_request_latency_seconds_count")
+        slow = {19: LatencyBucket(90, 90 * 400_000), 21: LatencyBucket(10, 10 * 2_000_000)}
+        with database.write() as connection:
+            latencies.add(connection, BatchRange("events", 1, 0, 0), slow)
+        name = "modelmon_request_latency_seconds"
+        prometheus.ask(f"{name}_count == {int(before['value'][1]) + 100}")
+        asked, answer = re.findall(r"```(?:promql|text)\n(.+)\n```", GUIDE.read_text(encoding="utf-8"))
+        (quantile,) = prometheus.ask(f"({asked}) >= 0")
+        assert quantile["metric"] == {"project": "made"}
+        assert float(quantile["value"][1]) == pytest.approx(float(answer.partition(" ")[2]))
+        (mean,) = prometheus.ask(f"rate({name}_sum[5m]) / rate({name}_count[5m]) >= 0")
+        assert float(mean["value"][1]) == pytest.approx(0.56)
+    database.close()
 
 
 def test_prometheus_says_what_the_api_says(made: Made, page: str) -> None:

@@ -15,7 +15,8 @@ import pytest
 from sqlalchemy import func, select, text
 
 from modelmon.errors import ConfigError, UnavailableError
-from modelmon.ledger import batches, registry
+from modelmon.ledger import batches, latencies, registry
+from modelmon.ledger.latencies import LatencyBucket
 from modelmon.ledger.records import open_records, records_at
 from modelmon.ledger.schema import dirty, traffic
 from modelmon.model import BatchRange
@@ -266,6 +267,9 @@ def test_workers_and_controllers_at_once_count_every_row_and_never_lock_each_oth
         query = select(traffic.c.endpoint_id, traffic.c.stored)
         stored = dict(map(tuple, connection.execute(query)))
         assert connection.scalar(select(func.count()).select_from(dirty)) == 0
+        timed = latencies.total(connection)
+    many = WORKERS * sum(range(BATCHES))
+    assert timed == {bits: LatencyBucket(many, 0.5 * WORKERS * BATCHES) for bits in range(20)}
     assert stored == {f"e{number}": WORKERS * BATCHES for number in range(ENDPOINTS)}
 
 
@@ -285,4 +289,5 @@ def some_rows(partition: int, number: int, shuffled: random.Random) -> batches.D
         numbers={("publisher", name): [partition * BATCHES + number + 1] for name in names},
         dirty={(name, minute_us): 1 for name in names},
         types={(name, "hour"): "int64" for name in names},
+        latencies={bits: LatencyBucket(number, 0.5) for bits in shuffled.sample(range(20), 20)},
     )  # fmt: skip

@@ -26,6 +26,7 @@ from made_project.shape import (
 )
 from made_project.statistics import current, evidence, measures
 from modelmon.ledger.endpoint_apps import COUNTERS
+from modelmon.ledger.latencies import LatencyBucket
 from modelmon.model import MINUTE_US, FeatureNumbers, WindowFeatures, WindowKey
 
 MINUTES = 120
@@ -193,6 +194,15 @@ class EndpointRows:
                 some = rows * (minute + 1) // minutes - rows * minute // minutes
                 failed = errors * (minute + 1) // minutes - errors * minute // minutes
                 yield self._traffic_point(start_us + minute * MINUTE_US, some, failed)
+
+    def latencies(self) -> dict[int, LatencyBucket]:
+        """About those of the points, over the whole time."""
+        stored = int(self.rows[: self.ended].sum())
+        return {
+            bits: LatencyBucket(stored * share // 100, stored * share * 2**bits // 150)
+            for bits, share in enumerate(_LATENCIES)
+            if share
+        }
 
     def _traffic_point(self, minute_us: int, rows: int, errors: int) -> dict[str, Any]:
         shares = [rows * each // 100 for each in _LATENCIES]

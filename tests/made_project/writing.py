@@ -15,12 +15,12 @@ from made_project.alarms import incident, incident_windows, spans
 from made_project.rows import EndpointRows
 from made_project.shape import APP, HOUR, Shape, endpoint_id
 from made_project.statistics import reference
-from modelmon.ledger import endpoints, registry
+from modelmon.ledger import endpoints, latencies, registry
 from modelmon.ledger.incident_schema import incident_windows as evidence_table
 from modelmon.ledger.incident_schema import incidents
 from modelmon.ledger.records import open_records
 from modelmon.ledger.schema import app_stats, endpoint_apps, traffic, verdicts, windows
-from modelmon.model import Endpoint, from_us, wall_clock_us
+from modelmon.model import BatchRange, Endpoint, from_us, wall_clock_us
 from modelmon.settings import Settings
 from modelmon.sql.database import Database
 from modelmon.sql.statements import chunks
@@ -83,6 +83,7 @@ def _write(
     with database.write() as connection:
         for rows in made:
             endpoints.put(connection, _endpoint(shape, rows.number), shape.starts_us.start)
+            latencies.add(connection, BatchRange("made", 0, 0, 0), rows.latencies())
     _insert(database, ledger)
     _insert(
         series,

@@ -14,10 +14,12 @@ from api_client import ApiClient
 from made_project import APP, Made, Shape, make
 from modelmon.export.exposition import Family, text
 from modelmon.export.prometheus import Scrape, families
+from modelmon.ledger import latencies
 from modelmon.ledger.exporting import OTLP, Export, forget_export, note_judged, write_export
+from modelmon.ledger.latencies import LatencyBucket
 from modelmon.ledger.records import open_records
 from modelmon.ledger.schema import endpoints
-from modelmon.model import WindowKey
+from modelmon.model import BatchRange, WindowKey
 from modelmon.settings import Settings
 from modelmon.stores.series import open_series
 from modelmon.views.endpoint_facts import Looking
@@ -99,6 +101,47 @@ def test_labels_are_escaped_and_a_missing_value_has_no_sample() -> None:
     family.add(None, a="b")
     assert text([family]).splitlines()[2:] == [r'x{a="q\"uo\\te\nline"} 1.5']
     assert text([Family("y", "gauge", "Words.")]) == ""
+
+
+def test_a_histogram_is_cumulative_and_ends_with_all_there_are() -> None:
+    family = Family("x", "histogram", "Words.")
+    family.add_histogram({0.000256: 1, 0.5: 3}, 4, 2.25, project="p")
+    assert text([family]).splitlines()[1:] == [
+        "# TYPE x histogram",
+        'x_bucket{project="p",le="0.000256"} 1',
+        'x_bucket{project="p",le="0.5"} 3',
+        'x_bucket{project="p",le="+Inf"} 4',
+        'x_sum{project="p"} 2.25',
+        'x_count{project="p"} 4',
+    ]
+
+
+def test_latencies_of_all_endpoints_are_one_histogram_from_the_first_scrape_on(tmp_path: Path) -> None:
+    settings = Settings.load(project="shop", project_dir=str(tmp_path), environ={})
+    records, series = open_records(settings), open_series(settings)
+    before = latency_samples(Scrape(records, series, settings, UNTIL_US))
+    with records.write() as connection:
+        for partition in range(2):
+            found = {0: LatencyBucket(1, 0), 10: LatencyBucket(1, 1_000), 11: LatencyBucket(1, 1_024)}
+            longest = {27: LatencyBucket(1, 100_000_000)}
+            latencies.add(connection, BatchRange("stream", partition, 0, 0), found | longest)
+    after = latency_samples(Scrape(records, series, settings, UNTIL_US))
+    records.close()
+    series.close()
+    assert set(before.values()) == {0}
+    assert before.keys() == after.keys()
+    assert after.pop("count") == after["+Inf"] == 8
+    assert after.pop("sum") == pytest.approx(2 * 100.002024)
+    counts = [after[limit] for limit in sorted(after, key=float)]
+    assert counts == sorted(counts)
+    assert [after[limit] for limit in ("0.000256", "0.001024", "0.004096", "67.108864")] == [2, 4, 6, 6]
+
+
+def latency_samples(scrape: Scrape) -> dict[str, float]:
+    """By limit, and the count and the sum."""
+    found = samples(text(families([scrape])))
+    of = r'modelmon_request_latency_seconds_(\w+){project="shop"(?:,le="(.+)")?}'
+    return {hit[2] or hit[1]: value for name, value in found.items() if (hit := re.fullmatch(of, name))}
 
 
 def test_the_route_answers_in_the_format_of_prometheus(made: Made) -> None:

@@ -24,7 +24,7 @@ from sqlalchemy import Connection, delete
 
 import ledger_rows
 from modelmon.errors import ConfigError
-from modelmon.ledger import batches, dead_letters, schema
+from modelmon.ledger import batches, dead_letters, latencies, schema
 from modelmon.ledger.records import records_at
 from modelmon.ledger.window_ledger import Watched
 from modelmon.model import Message, to_us
@@ -54,8 +54,8 @@ NO_DEADLINE = float("inf")
 ENDPOINTS = ("a", "b")
 MESSAGES = 6
 WRITTEN = (
-    schema.positions, schema.void_ranges, schema.files, schema.traffic, series_traffic,
-    schema.endpoints, schema.dirty, schema.dead_letters, schema.rewrites, schema.erasures,
+    schema.positions, schema.void_ranges, schema.files, schema.traffic, schema.latencies,
+    series_traffic,    schema.endpoints, schema.dirty, schema.dead_letters, schema.rewrites, schema.erasures,
     schema.column_types,
 )  # fmt: skip
 GRID = [Period(0, 10)]
@@ -75,6 +75,7 @@ def log() -> list[Message]:
                 [[float(offset)]] * (1 + offset % 2),
                 endpoint_id=ENDPOINTS[offset % 3 == 0],
                 when_us=NOW_US + (offset % 4 == 0) * HOUR_US,
+                latency_us=1 << offset,  # one in each bucket
             ),
         )
         for offset in range(MESSAGES)
@@ -384,6 +385,7 @@ class World:
             files = ledger_rows.listed_files(connection)
             aside = [letter.offset for letter in dead_letters.find(connection)]
             traffic = ledger_rows.all_traffic(connection)
+            timed = latencies.total(connection)
             void = batches.void_ranges(connection)
             (position,) = batches.positions(connection)
         listed, rows = [each.path for each in files], sum(each.rows for each in files)
@@ -399,6 +401,8 @@ class World:
         assert sum(row.stored for row in traffic) == len(expected)
         assert sum(row.rejected for row in traffic) == len(aside)
         assert sum(row.received for row in traffic) == len(expected) + len(aside)
+        offsets = sorted({offset for offset, _, _ in expected})
+        assert timed == {offset + 1: latencies.LatencyBucket(1, 1 << offset) for offset in offsets}
         points = SqlSeries(self.plain).read_traffic(ENDPOINTS, 0, 2 * NOW_US, void=void)
         assert sum(point.rows for point in points) == len(expected)
         assert sum(point.predictions for point in points) == MESSAGES - len(aside)

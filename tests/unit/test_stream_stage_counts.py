@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from modelmon.ledger import latencies
 from modelmon.model import UNKNOWN_ENDPOINT, TrafficPoint
 from modelmon.stores.series import open_series
 from modelmon.views.clock import read_clock
@@ -158,6 +159,29 @@ def test_one_batch_gives_the_same_series_as_many(tmp_path: Path) -> None:
     many = written(tmp_path / "many", *bodies, batch_max_events=3)
     assert traffic(one) == traffic(many)
     assert sum(point.rows for point in traffic(one)) == 40
+
+
+def test_latencies_of_all_endpoints_are_counted_by_bit_length_and_once(tmp_path: Path) -> None:
+    bed = Bed(tmp_path)
+    told = [
+        event(latency_us=0),
+        event([[1.0], [2.0]], latency_us=1023, endpoint_id="another"),
+        event(latency_us=1024, publisher_id="p", number=1),
+        event(latency_us=None),
+        error_event(),
+        event([[1.0]], latency_us=5, when_us=NOW_US + 10**12),  # set aside
+    ]
+    run(feed(bed, bed.publish(*told)))
+    assert timed(bed) == {0: (1, 0), 10: (1, 1023), 11: (1, 1024)}
+    run(feed(bed, bed.publish(told[2], event(latency_us=1025))))  # the first of them came before
+    run(feed(bed, bed.publish(event(latency_us=None))))
+    assert timed(bed) == {0: (1, 0), 10: (1, 1023), 11: (2, 2049)}
+
+
+def timed(bed: Bed) -> dict[int, tuple[int, float]]:
+    with bed.records.read() as connection:
+        found = latencies.total(connection)
+    return {bits: (each.requests, each.latency_us) for bits, each in found.items()}
 
 
 @pytest.mark.parametrize(

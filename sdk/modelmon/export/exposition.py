@@ -11,7 +11,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 @dataclass(slots=True)
 class Family:
-    """One metric with its samples; `kind` is gauge or counter."""
+    """One metric with its samples; `kind` is gauge, counter or histogram."""
 
     name: str
     kind: str
@@ -21,7 +21,17 @@ class Family:
     def add(self, value: float | None, **labels: str) -> None:
         """A sample; of None there is none."""
         if value is not None:
-            self.lines.append(f"{self.name}{_labels(labels)} {_number(value)}\n")
+            self._add("", value, labels)
+
+    def add_histogram(self, at_most: Mapping[float, int], many: int, together: float, **labels: str) -> None:
+        """A histogram: by limit how many are `at_most` so large, how `many` there are, and their sum."""
+        for limit, count in {**at_most, math.inf: many}.items():
+            self._add("_bucket", count, {**labels, "le": _number(limit)})
+        self._add("_sum", together, labels)
+        self._add("_count", many, labels)
+
+    def _add(self, suffix: str, value: float, labels: Mapping[str, str]) -> None:
+        self.lines.append(f"{self.name}{suffix}{_labels(labels)} {_number(value)}\n")
 
 
 def text(families: Iterable[Family]) -> str:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, func, select
 from modelmon import __version__
 from modelmon.export.export_settings import ExportSettings
 from modelmon.export.exposition import Family
-from modelmon.ledger import dead_letters, heartbeats, registry
+from modelmon.ledger import dead_letters, heartbeats, latencies, registry
 from modelmon.ledger.exporting import OTLP, backlog, read_export
 from modelmon.ledger.incident_schema import incidents
 from modelmon.model import to_us
@@ -28,6 +28,9 @@ from modelmon.views.thresholds import thresholds_of
 from modelmon.views.verdicts import Verdict
 
 OUTCOMES = ("stored", "errors", "rejected")
+LATENCY_BITS = (8, 10, *range(12, 23), 24, 26)
+"""Of the buckets that are kept, each of the double of the one before, those that are told: limits from 256
+microseconds to 67 seconds."""
 _STATUS = {0: "none", 1: "suspected", 2: "detected"}
 
 
@@ -55,6 +58,7 @@ _KNOWN = {
     "rows_total": ("counter", "Rows by what became of them: stored, errors, rejected."),
     "late_rows_total": ("counter", "Rows that came after their window was sent."),
     "missing_events_total": ("counter", "Events that publishers counted and that never came."),
+    "request_latency_seconds": ("histogram", "How long answered requests took."),
     "status": ("gauge", "Worst status by kind of result: -1 none, 0 calm, 1 suspected, 2 detected."),
     "endpoint_state": ("gauge", "1 for the state that the endpoint is in."),
     "result": ("gauge", "Newest value of a result; none while it is stale."),
@@ -116,6 +120,7 @@ class _Families:
             self["endpoints"].add(many, project=project, state=state)
         self["metrics_truncated"].add(int(bool(page.after)), project=project)
         self["dead_letters"].add(dead_letters.count(connection), project=project)
+        self._take_latencies(connection, project)
         for status, state, many in _open_incidents(connection):
             self["incidents_open"].add(many, project=project, status=_STATUS[status], state=state)
         beats = heartbeats.by_function(connection)
@@ -128,6 +133,16 @@ class _Families:
             self["function_healthy"].add(int(healthy), **labels)
             if heard:
                 self["last_beat_timestamp_seconds"].add(heard[0].beat_us / 1e6, **labels)
+
+    def _take_latencies(self, connection: Connection, project: str) -> None:
+        found = latencies.total(connection)
+        at_most = {
+            2**limit / 1e6: sum(each.requests for bits, each in found.items() if bits <= limit)
+            for limit in LATENCY_BITS
+        }
+        many = sum(each.requests for each in found.values())
+        seconds = sum(each.latency_us for each in found.values()) / 1e6
+        self["request_latency_seconds"].add_histogram(at_most, many, seconds, project=project)
 
     def _take_endpoint(
         self, project: str, name: str, endpoint: EndpointSummary, with_thresholds: bool

@@ -15,8 +15,9 @@ import msgspec
 from sqlalchemy import Connection, select, union, update
 from sqlalchemy.engine import Row
 
-from modelmon.ledger import dead_letters, outbox, schema
+from modelmon.ledger import dead_letters, latencies, outbox, schema
 from modelmon.ledger.endpoints import register_discovered
+from modelmon.ledger.latencies import LatencyBucket
 from modelmon.ledger.metadata import NAME
 from modelmon.ledger.publishers import lock_numbers, note_numbers
 from modelmon.model import MINUTE_US, BatchRange, DeadLetter, Endpoint, SampleFile
@@ -90,7 +91,8 @@ class Derived:
 
     `names`: endpoint to the names it gets where it has none. `numbers`: (publisher, endpoint) to the
     numbers seen, none of which was applied before. `dirty`: (endpoint, minute) to stored rows. `types`:
-    (endpoint, column) to type. `nop_us`: clock of the controller that came last, 0 when none came.
+    (endpoint, column) to type. `latencies`: bit length to requests. `nop_us`: clock of the controller that
+    came last, 0 when none came.
     """
 
     files: Sequence[SampleFile] = ()
@@ -102,6 +104,7 @@ class Derived:
     dirty: Mapping[tuple[str, int], int] = field(default_factory=dict)
     changes: Collection[SchemaChange] = ()
     types: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    latencies: Mapping[int, LatencyBucket] = field(default_factory=dict)
     nop_us: int = 0
 
 
@@ -179,6 +182,7 @@ def commit_batch(
     for endpoint_id, names in sorted(derived.names.items(), key=itemgetter(0)):
         _learn_names(connection, endpoint_id, names, now_us)
     _count(connection, derived, note_numbers(connection, derived.numbers, numbers, now_us), now_us)
+    latencies.add(connection, batch, derived.latencies)
     dead_letters.keep(connection, derived.dead_letters, limits)
     _record_schema(connection, derived, now_us)
     outbox.write(connection, facts, now_us)

@@ -27,6 +27,7 @@ from modelmon.ledger.schema import (
     exports,
     files,
     judged,
+    latencies,
     login_failures,
     publishers,
     reported,
@@ -177,6 +178,7 @@ MIGRATIONS: dict[int, Callable[[Connection], None]] = {
     20: make_history,
     21: _create_tables(judged, exports),
     22: _note_runs,
+    23: _create_tables(latencies),
 }
 """Version to the step that makes it from the version before; forward only. 2 added `heartbeats`; since 7 the
 series have a schema of their own (`stores/series/migrations.py`), which takes over their old tables."""

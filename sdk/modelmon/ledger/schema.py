@@ -119,6 +119,15 @@ traffic = Table(  # one row an endpoint: received = stored + errors + rejected
     Column("last_error_us", BIG),  # when the newest request that failed was made
 )  # fmt: skip
 
+latencies = Table(  # answered requests by how long they took, one row a partition and bit length
+    "latencies", metadata,
+    Column("stream_id", Name(64), primary_key=True),
+    Column("partition", Integer, primary_key=True),
+    Column("bucket", Integer, primary_key=True),  # i: from 2**(i-1) on until 2**i microseconds, 0: zeros
+    Column("requests", BIG, nullable=False),
+    Column("latency_us", REAL, nullable=False),  # of them together, which no whole number may hold
+)  # fmt: skip
+
 publishers = Table(
     "publishers", metadata,
     Column("publisher_id", Name(64), primary_key=True),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from modelmon.ledger.batches import Derived, EndpointCounts
 from modelmon.model import UNKNOWN_ENDPOINT
 from modelmon.stages.stream.batch import Decoded, EndpointColumns, Tabled
+from modelmon.stages.stream.traffic import latency_buckets
 
 
 def derive(tabled: Tabled) -> Derived:
@@ -24,6 +25,7 @@ def derive(tabled: Tabled) -> Derived:
         },
         changes=[change for each in columns for change in each.changes],
         types={(each.endpoint_id, name): kind for each in columns for name, kind in each.types.items()},
+        latencies=latency_buckets(columns),
         nop_us=decoded.nop_us,
     )
 

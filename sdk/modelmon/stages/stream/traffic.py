@@ -1,4 +1,5 @@
-"""What a batch adds to the series: requests, rows, errors and latencies per endpoint and minute."""
+"""What a batch adds to the series: requests, rows, errors and latencies per endpoint and minute; and to the
+running totals of latencies."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from modelmon.ledger.latencies import LatencyBucket
 from modelmon.model import MINUTE_US, TrafficPoint
 from modelmon.stages.stream.batch import EndpointColumns, Tabled
 from modelmon.wire import ErrorEvent
@@ -24,6 +26,22 @@ def traffic_points(tabled: Tabled) -> list[TrafficPoint]:
     taken_out = {(who, when_us // MINUTE_US * MINUTE_US) for who, when_us in tabled.decoded.taken_out}
     empty = taken_out.difference((point.endpoint_id, point.start_us) for point in points)
     return [*points, *(TrafficPoint(*place) for place in sorted(empty))]
+
+
+def latency_buckets(columns: Sequence[EndpointColumns]) -> dict[int, LatencyBucket]:
+    """By bit length the requests of all endpoints that told how long they took."""
+    latency = _joined([each.events.latency_us for each in columns], [])
+    latency = latency[latency != NO_LATENCY]
+    bits = _bit_lengths(latency)
+    requests, together = np.bincount(bits), np.bincount(bits, weights=latency)
+    return {
+        place: LatencyBucket(int(requests[place]), float(together[place]))
+        for place in np.flatnonzero(requests).tolist()
+    }
+
+
+def _bit_lengths(latency: Int64s) -> Int64s:
+    return np.searchsorted(_BIT_LIMITS, latency, side="right")
 
 
 def _points(tabled: Tabled) -> list[TrafficPoint]:
@@ -73,7 +91,7 @@ def _histograms(latency: Int64s, starts: Int64s) -> list[tuple[int, ...]]:
     """Per point how many latencies have each bit length; index 0 counts the zeros, no zeros at the end."""
     measured = latency != NO_LATENCY
     point = np.repeat(np.arange(len(starts)), np.diff(np.r_[starts, len(latency)]))[measured]
-    bits = np.searchsorted(_BIT_LIMITS, latency[measured], side="right")
+    bits = _bit_lengths(latency[measured])
     width = int(bits.max(initial=0)) + 1
     table = np.bincount(point * width + bits, minlength=len(starts) * width).reshape(len(starts), width)
     lengths = np.where(table.any(axis=1), width - np.argmax(table[:, ::-1] != 0, axis=1), 0)
