@@ -1,42 +1,32 @@
 """The page's queries on 1,000 endpoints of 100 features and 90 days of hourly windows, and on 7 days of it.
 
 The limit is what the rows of the answer cost alone, read by plain SQL, with their JSON. On PostgreSQL, where
-it is there, the
-shorter history. The longer one takes minutes to make and is kept in `build/made`.
+it is there, the shorter history.
 """
 
 from __future__ import annotations
 
-import os
-import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from datetime import timedelta
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
 from sqlalchemy import text
 
-from made_project import APP, HOUR, Made, Shape, make
+from made_project import APP, HOUR, Made, Shape
 from modelmon.ledger.records import open_records
-from modelmon.model import from_us, wall_clock_us
-from modelmon.settings import Settings
+from modelmon.model import from_us
 from modelmon.sql.database import Database
 from modelmon.stores.series import open_series
 from modelmon.views.endpoint_facts import Looking
 from modelmon.views.endpoints import EndpointQuery
 from modelmon.views.feature_page import read_feature_page
 from modelmon.views.overview import read_home
-from tests.services import postgres
+from tests.bench.made_fixtures import FEATURES, LONG, SHORT, kept, named, on_postgresql
 
-KEPT = Path(__file__).parents[2] / "build" / "made"
-ENDPOINTS, FEATURES, LONG, SHORT = (int(os.environ.get(f"BENCH_{name}", size)) for name, size in (
-    ("ENDPOINTS", 1_000), ("FEATURES", 100), ("LONG_DAYS", 90), ("SHORT_DAYS", 7),
-))  # fmt: skip
-WITH_FEATURES, TIMES = 3, 7
+TIMES = 7
 _PAGE = "(select endpoint_id from endpoints order by endpoint_id limit 100)"
 _OF_APP = f"application_name = '{APP}'"
 _PLAIN_LIST = (
@@ -63,41 +53,16 @@ _PLAIN_FEATURES = (
 
 def measure() -> list[dict[str, Any]]:
     """Seconds of the first page and of the page of features, the least of some."""
-    with TemporaryDirectory() as folder:
-        found = [*_measured("SQLite", _kept(LONG)), *_measured("SQLite", _made(Path(folder, "short"), SHORT))]
-        if not postgres.missing():
-            server = postgres.Postgres()
-            server.start()
-            try:
-                url = server.database()
-                found += _measured("PostgreSQL", _made(Path(folder, "server"), SHORT, records_url=url))
-            finally:
-                server.stop()
+    found = [each for days in (LONG, SHORT) for each in _measured("SQLite", kept(days))]
+    with on_postgresql() as made:
+        if made is not None:
+            found += _measured("PostgreSQL", made)
     return found
-
-
-def _made(folder: Path, days: int, **settings: str) -> Made:
-    now_us = wall_clock_us()
-    shape = Shape(now_us - now_us % HOUR, ENDPOINTS, FEATURES, days, with_features=WITH_FEATURES)
-    return make(folder, shape, **settings)
-
-
-def _kept(days: int) -> Made:
-    """The project of this shape that was made before, else made now."""
-    folder = KEPT / f"{ENDPOINTS}-{FEATURES}-{days}"
-    done = folder / "until_us"
-    if not done.exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        made = _made(folder, days)
-        done.write_text(str(made.shape.until_us), encoding="utf-8")
-        return made
-    shape = Shape(int(done.read_text()), ENDPOINTS, FEATURES, days, with_features=WITH_FEATURES)
-    return Made(Settings.load(folder), shape)
 
 
 def _measured(technology: str, made: Made) -> Iterator[dict[str, Any]]:
     settings, now_us, end = made.settings, made.now_us, from_us(made.shape.until_us)
-    of = f"{technology}, {ENDPOINTS:,} endpoints, {made.shape.days} days"
+    of = named(technology, made)
     with closing(open_records(settings)) as database, closing(open_series(settings)) as series:
 
         def home() -> object:
