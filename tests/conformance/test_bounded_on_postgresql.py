@@ -16,7 +16,7 @@ from services.postgres import NEEDS_POSTGRES, shared_postgres
 
 pytestmark = NEEDS_POSTGRES
 UNTIL_US = 1_767_225_600_000_000
-WORST = f"{0:032x}"
+WORST, SUSPECTED = f"{0:032x}", f"{1:032x}"
 DAY = "from=2025-12-31T00:00:00Z&to=2026-01-01T00:00:00Z"
 OF_A_DAY = "start=2025-12-31T00:00:00Z&end=2026-01-01T00:00:00Z"
 PAGE, API = "/projects/made", "/api/v1/projects/made"
@@ -25,7 +25,7 @@ PATHS = [
     f"{PAGE}/endpoints/{WORST}?{DAY}", f"{PAGE}/endpoints/{WORST}/features?{DAY}",
     f"{PAGE}/endpoints/{WORST}/metrics?{DAY}", f"{PAGE}/incidents?{DAY}", f"{PAGE}/functions?{DAY}",
     f"{API}/endpoints", f"{API}/overview?{OF_A_DAY}", f"{API}/model-endpoints/{WORST}/traffic?{OF_A_DAY}",
-    "/metrics",
+    f"{PAGE}/compare?endpoint={WORST}&endpoint={SUSPECTED}&{DAY}", f"{API}/incidents", "/metrics",
 ]  # fmt: skip
 
 
