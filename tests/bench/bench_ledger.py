@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from modelmon.ledger import batches
+from modelmon.ledger.latencies import LatencyBucket
 from modelmon.ledger.records import records_at
 from modelmon.model import BatchRange, SampleFile, TrafficPoint
 from modelmon.sql.database import Database
@@ -78,6 +79,7 @@ class _Ledger:
         return (time.perf_counter() - began) * 1_000
 
     def _derived(self, batch: BatchRange, names: list[str], each: int) -> batches.Derived:
+        events = each * len(names)
         return batches.Derived(
             files=[
                 SampleFile(f"{name}/{batch.first}.parquet", name, 0, NOW_US, NOW_US, each, 9_999, 23, batch)
@@ -88,6 +90,7 @@ class _Ledger:
                 for name in names
             ],
             numbers={("publisher", name): [next(self._numbers[name]) for _ in range(each)] for name in names},
+            latencies={bits: LatencyBucket(events // 8, events * 2.0**bits) for bits in range(9, 17)},
             dirty={(name, NOW_US + batch.first * MINUTE_US): each for name in names},
         )
 
