@@ -107,6 +107,17 @@ def test_without_access_set_up_only_this_machines_names_are_answered(tmp_path: P
         assert client.get("/projects/shop/endpoints", headers={"Host": own}).status_code == 200
 
 
+def test_a_project_with_a_login_opens_no_other_to_names_that_lead_here(tmp_path: Path) -> None:
+    folder = tmp_path / "open"
+    folder.mkdir()
+    free = Settings.load(project="free", project_dir=str(folder), environ={})
+    client = ApiClient(free, settings(tmp_path, auth="token"))
+    asked = {host: client.get("/", headers={"Host": host}) for host in ("evil.example", "127.0.0.1:8050")}
+    assert [each.status_code for each in asked.values()] == [421, 200]
+    assert "free" not in asked["evil.example"].text
+    client.close()
+
+
 def test_who_only_has_to_log_in_is_led_there_and_back(shop: Shop) -> None:
     found = shop.client.get("/projects/shop/endpoints?range=24h")
     assert found.headers["location"] == "/login?next=%2Fprojects%2Fshop%2Fendpoints%3Frange%3D24h"

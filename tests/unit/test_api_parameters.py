@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Literal
 
 import msgspec
 import pytest
@@ -16,6 +17,7 @@ class Asked(msgspec.Struct, kw_only=True, rename={"from_": "from"}):
     page_size: int = 100
     from_: datetime | None = None
     latest: bool = False
+    order: Literal["name", "time"] = "name"
 
 
 def read(*pairs: tuple[str, str]) -> Asked:
@@ -48,6 +50,17 @@ def test_dashes_and_underscores_are_alike(spelled: str) -> None:
 )  # fmt: skip
 def test_a_time_is_iso_8601_or_milliseconds(text: str) -> None:
     assert read(("from", text)).from_ == datetime(2026, 11, 30, 8, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("text", ["0001-01-01", "9999-12-31T23:59:59Z", "1899-12-31", "253402300799000"])
+def test_a_time_that_no_range_can_begin_or_end_at_is_refused(text: str) -> None:
+    with pytest.raises(Problem, match=rf"from: '{text}' is not from 1900 to 2199"):
+        read(("from", text))
+
+
+def test_a_value_that_is_none_of_a_few_is_refused_with_those_there_are() -> None:
+    with pytest.raises(Problem, match="order: there is no 'size'; there are: name, time"):
+        read(("order", "size"))
 
 
 @pytest.mark.parametrize("text", ["yesterday", "9" * 30, "2026-13-01"])

@@ -54,9 +54,12 @@ def _is_open(route: Route, accesses: Sequence[Access]) -> bool:
 
 
 def check_host(accesses: Sequence[Access], host: str) -> None:
-    """While everybody on this machine is let in, only requests to this machine's names are answered: else a
-    page elsewhere could have its own name lead here. Raises Problem 421."""
-    if any(each.settings.auth for each in accesses):
+    """While everybody on this machine is let in, be it to one project of several, only requests to this
+    machine's names are answered: else a page elsewhere could have its own name lead here.
+
+    Raises Problem 421.
+    """
+    if all(each.settings.auth for each in accesses):
         return
     name = host if host.endswith("]") else host.rpartition(":")[0] or host
     allowed = {*LOOPBACK, *(each for one in accesses for each in listed(one.settings.auth_hosts))}

@@ -10,13 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from enum import Enum
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
 from modelmon.api.problems import Problem
 from modelmon.errors import no_such
 
+EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+"""A range before the one is a date still, and so is one after the other."""
 Parameters = TypeVar("Parameters", bound=msgspec.Struct)
 
 
@@ -50,12 +53,18 @@ def read_parameters(kind: type[Parameters], pairs: Iterable[tuple[str, str]]) ->
     try:
         return msgspec.convert(found, kind, strict=False)
     except msgspec.ValidationError as error:
-        said, _, place = str(error).partition(" - at `$.")
-        field_name = place.rstrip("`").partition("[")[0]
-        given = f", got {found[field_name]!r}" if field_name in found else ""
-        raise Problem(
-            400, f"{field_name or 'parameters'}: {said[:1].lower()}{said[1:]}{given}", field_name
-        ) from None
+        raise _refused(str(error), found, hints) from None
+
+
+def _refused(error: str, found: dict[str, Any], hints: dict[str, Any]) -> Problem:
+    said, _, place = error.partition(" - at `$.")
+    name = place.rstrip("`").partition("[")[0]
+    if name not in found:
+        return Problem(400, f"{name or 'parameters'}: {said[:1].lower()}{said[1:]}", name)
+    given = found[name]
+    if known := _known_values(hints.get(name)):
+        return Problem(400, str(no_such(f"{name}: there is no {given!r}", str(given), known)), name)
+    return Problem(400, f"{name}: {said[:1].lower()}{said[1:]}, got {given!r}", name)
 
 
 def _text(name: str, value: str) -> str:
@@ -67,13 +76,24 @@ def _text(name: str, value: str) -> str:
 def _moment(name: str, text: str) -> datetime:
     try:
         if text.lstrip("-").isdigit():
-            return datetime.fromtimestamp(int(text) / 1000, UTC)
-        found = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
+            found = datetime.fromtimestamp(int(text) / 1000, UTC)
+        else:
+            found = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
     except (ValueError, OverflowError, OSError):
         raise Problem(
             400, f"{name}: {text!r} is no time; write 2026-11-30T08:00:00Z, or milliseconds since 1970", name
         ) from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    found = found if found.tzinfo else found.replace(tzinfo=UTC)
+    if not EARLIEST <= found < LATEST:
+        raise Problem(400, f"{name}: {text!r} is not from {EARLIEST:%Y} to {LATEST.year - 1}", name)
+    return found
+
+
+def _known_values(hint: Any) -> list[str]:
+    """Where only some may be given."""
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return [str(each.value) for each in hint]
+    return [str(each) for each in get_args(hint)] if get_origin(hint) is Literal else []
 
 
 def _is_list(hint: Any) -> bool:

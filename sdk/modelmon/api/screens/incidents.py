@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from modelmon.api.asked import Asked
 from modelmon.api.frame import address, frame_of, here
 from modelmon.api.problems import Problem
+from modelmon.api.rest.paging import whole_number
 from modelmon.api.routes import Kind, Page, Route
 from modelmon.api.time_range import Ranged
 from modelmon.charts import Mark, Sample, timeline
@@ -54,13 +55,14 @@ def incidents(asked: Asked, shown: IncidentsShown) -> Page:
 
 def incident(asked: Asked, ranged: Ranged) -> Page:
     """One with what it was found in, and how it went."""
-    number = asked.path["number"]
+    text = asked.path["number"]
+    number = whole_number(text)
     with asked.database.read() as connection:
         frame = frame_of(connection, asked, "incidents", ranged)
-        history = history_of(connection, asked.settings, int(number), WINDOWS) if number.isdigit() else None
+        history = None if number is None else history_of(connection, asked.settings, number, WINDOWS)
         deployments = _deployments(connection, history)
     if history is None:
-        raise Problem(404, f"there is no incident {number!r}; the list shows which there are")
+        raise Problem(404, f"there is no incident {text!r}; the list shows which there are")
     found = history.incident
     values = {
         "frame": frame, "incident": found, "history": history, "deployments": deployments,
