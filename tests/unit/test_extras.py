@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
@@ -19,6 +22,7 @@ pytestmark = pytest.mark.slow  # starts processes
 COMMANDS = (
     ["status"], ["up"], ["health"], ["demo"], ["functions"], ["deadletters", "list"], ["check"],
     ["app", "new", "mine"], ["endpoint", "m"], ["bundle"], ["publish", "-"],
+    ["dashboard", "--port", "0"], ["report", "m"], ["token", "list"], ["incidents", "list"],
 )  # fmt: skip
 CORE_ALONE = """
 import sys
@@ -28,7 +32,8 @@ class Missing:
             raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
 sys.meta_path.insert(0, Missing())
 """
-MODULES = ("sqlalchemy", "pyarrow", "fsspec", "pandas", "scipy", "storey", "uvicorn", "httptools", "kafka")
+MODULES = ("sqlalchemy", "pyarrow", "fsspec", "pandas", "scipy", "storey", "uvicorn", "httptools", "kafka", "starlette",
+           "jinja2", "httpx")  # fmt: skip
 
 
 def run_with_the_core_alone(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -53,11 +58,12 @@ def test_with_the_core_alone_a_command_works_or_says_in_one_line_what_to_install
         assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
 
 
-def test_with_the_core_alone_the_project_sdk_says_what_to_install(project: Path) -> None:
-    code = """
+@pytest.mark.parametrize("more", ["", ', url="http://127.0.0.1:9"'], ids=["here", "elsewhere"])
+def test_with_the_core_alone_the_project_sdk_says_what_to_install(project: Path, more: str) -> None:
+    code = f"""
 import modelmon
 try:
-    modelmon.get_or_create_project("p")
+    modelmon.get_or_create_project("p"{more})
 except modelmon.ConfigError as error:
     print(error)
 """
@@ -105,9 +111,30 @@ def test_without_one_it_names_the_packages_which_every_index_has(installed: Path
 
 
 def test_every_module_that_is_spoken_of_comes_with_the_extra_that_is_advised() -> None:
-    called = {"kafka": "kafka-python", "sklearn": "scikit-learn", "google": "protobuf"}
+    called = {
+        "kafka": "kafka-python", "sklearn": "scikit-learn", "joblib": "scikit-learn", "google": "protobuf",
+        "markupsafe": "jinja2",
+    }  # fmt: skip
     for module, extra in extras._MODULES.items():
         assert called.get(module, module) in " ".join(extras._packages(extra)), (module, extra)
+
+
+def test_every_module_that_is_imported_is_of_the_core_or_spoken_of() -> None:
+    called = {"yaml": "pyyaml", "nuclio_sdk": "nuclio-sdk"}
+    needed = metadata.requires("modelmon") or []
+    core = {re.split(r"[^\w.-]", each)[0] for each in needed if "extra ==" not in each}
+    places = [*Path(extras.__file__).parent.rglob("*.py")]
+    found = {name.partition(".")[0] for place in places for name in imported(place)}
+    ours = found - sys.stdlib_module_names - {"modelmon"} - set(extras._MODULES)
+    assert {each for each in ours if called.get(each, each) not in core} == set()
+
+
+def imported(place: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(place.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (each.name for each in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module
 
 
 def test_a_module_that_no_extra_brings_is_not_spoken_of() -> None:

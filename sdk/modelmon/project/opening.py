@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, overload
 import yaml
 
 from modelmon.errors import ConfigError, UnavailableError
+from modelmon.extras import missing
 from modelmon.from_mlrun import refuse
 from modelmon.function_spec.local_paths import check_path
 from modelmon.model_monitoring.telling import tell
@@ -107,8 +108,10 @@ def _server(url: str | None, token: str) -> tuple[str, str] | None:
 
 
 def _elsewhere(name: str, server: tuple[str, str], settings: dict[str, Any]) -> RemoteProject:
-    from modelmon.client import RemoteProject
-
+    try:
+        from modelmon.client import RemoteProject
+    except ModuleNotFoundError as error:
+        raise missing(error) or error from error
     url, token = server
     if settings:
         raise ConfigError(
