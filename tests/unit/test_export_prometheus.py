@@ -220,3 +220,16 @@ def test_every_metric_is_in_the_docs_and_every_one_there_exists(scrape: Scrape) 
     assert set(re.findall(r"^\| `(modelmon_\w+)`", page, re.MULTILINE)) == {
         family.name for family in families([scrape])
     }
+
+
+def test_a_project_that_cannot_be_read_takes_no_other_with_it(made: Made, tmp_path: Path) -> None:
+    broken = Settings.load(project="broken", project_dir=str(tmp_path), environ={})
+    (tmp_path / ".modelmon").mkdir()
+    (tmp_path / ".modelmon" / "records.db").write_bytes(b"no database" * 999)
+    both, alone = ApiClient(made.settings, broken), ApiClient(broken)
+    found = samples(both.get("/metrics").text)
+    assert [found[f'modelmon_project_up{{project="{name}"}}'] for name in ("made", "broken")] == [1, 0]
+    assert any(each.startswith('modelmon_endpoints{project="made"') for each in found)
+    assert alone.get("/metrics").status_code >= 400
+    both.close()
+    alone.close()

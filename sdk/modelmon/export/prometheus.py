@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, func, select
 
 from modelmon import __version__
+from modelmon.errors import ModelMonError
 from modelmon.export.export_settings import ExportSettings
 from modelmon.export.exposition import Family
 from modelmon.ledger import dead_letters, heartbeats, latencies, registry
@@ -45,16 +46,29 @@ class Scrape:
     lags: Sequence[PartitionLag] = ()
 
 
-def families(scrapes: Iterable[Scrape]) -> list[Family]:
-    """Every metric, of each of these projects."""
-    made = _Families()
+def families(scrapes: Sequence[Scrape], unread: Sequence[str] = ()) -> list[Family]:
+    """Every metric, of each of these projects. One of several that can't be read is told of and left out, as
+    the `unread` are; the only one raises what a database raises."""
+    made, missed = _Families(), [*unread]
     for scrape in scrapes:
-        made.take(scrape)
+        project, part = scrape.settings.project, _Families()
+        try:
+            part.take(scrape)
+        except ModelMonError:
+            if len(scrapes) + len(unread) == 1:
+                raise
+            missed.append(project)
+        else:
+            made.join(part)
+            made["project_up"].add(1, project=project)
+    for project in missed:
+        made["project_up"].add(0, project=project)
     made["build_info"].add(1, version=__version__)
     return made.all()
 
 
 _KNOWN = {
+    "project_up": ("gauge", "Whether the records of the project could be read."),
     "rows_total": ("counter", "Rows by what became of them: stored, errors, rejected."),
     "late_rows_total": ("counter", "Rows that came after their window was sent."),
     "missing_events_total": ("counter", "Events that publishers counted and that never came."),
@@ -93,6 +107,10 @@ class _Families:
 
     def all(self) -> list[Family]:
         return [*self._made.values()]
+
+    def join(self, part: _Families) -> None:
+        for name, family in self._made.items():
+            family.lines += part[name].lines
 
     def take(self, scrape: Scrape) -> None:
         project = scrape.settings.project
