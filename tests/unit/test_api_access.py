@@ -242,6 +242,15 @@ def test_other_origins_may_call_and_frame_only_where_a_setting_says_so(tmp_path:
     assert "frame-ancestors https://wiki.example" in opened["content-security-policy"]
 
 
+def test_what_was_refused_to_somebody_is_noted_with_their_name(shop: Shop) -> None:
+    headers = {"Authorization": f"Bearer {shop.tokens['viewer']}"}
+    shop.client.request("POST", "/api/v1/projects/shop/windows/rerun", headers=headers)
+    audit = "/api/v1/projects/shop/audit"
+    told = shop.client.get(audit, headers={"Authorization": f"Bearer {shop.tokens['admin']}"}).json()
+    newest = told["deeds"][0]
+    assert (newest["who"], newest["what"].split("/")[-1], newest["outcome"]) == ("viewer", "rerun", "403")
+
+
 def test_what_people_do_is_noted_with_who_they_are_and_nothing_secret_is_kept(shop: Shop) -> None:
     shop.client.request("POST", "/api/v1/projects/shop/nothing")
     settings_ = shop.client.application.state.projects["shop"].settings

@@ -16,7 +16,7 @@ from starlette.responses import RedirectResponse, Response
 from modelmon.api.access import Access
 from modelmon.api.asked import Asked
 from modelmon.api.changed import known_already
-from modelmon.api.guard import SAFE, check_write, user_of
+from modelmon.api.guard import SAFE, check_role, check_write, user_of
 from modelmon.api.parameters import read_parameters
 from modelmon.api.problems import Problem
 from modelmon.api.remote_deploy import check_allowed, longest_body
@@ -57,10 +57,11 @@ def _access(request: Request) -> Access | None:
 
 
 def _longest_body(route: Route, request: Request) -> int:
-    """Of who asks. Raises Problem as `user_of`, and where nobody brings an archive."""
+    """Of who asks. Raises Problem as `user_of` and `check_role`, and where nobody brings an archive."""
     known: Mapping[str, Access] = request.app.state.accesses
     access = _access(request)
-    user_of(request, route, [access] if access else [*known.values()], wall_clock_us())
+    accesses = [access] if access else [*known.values()]
+    check_role(user_of(request, route, accesses, wall_clock_us()), route, accesses)
     if access is None:
         return USUAL_BYTES
     check_allowed(access.project.settings)
@@ -72,7 +73,9 @@ def _answered(route: Route, request: Request, body: bytes) -> Response:
     known: Mapping[str, Access] = request.app.state.accesses
     access, user = _access(request), NOBODY
     try:
-        user = user_of(request, route, [access] if access else [*known.values()], now_us)
+        accesses = [access] if access else [*known.values()]
+        user = user_of(request, route, accesses, now_us)
+        check_role(user, route, accesses)
         check_write(user, route, request.headers, body, access)
         parameters = read_parameters(route.parameters, request.query_params.multi_items())
         asked = Asked(
