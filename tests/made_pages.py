@@ -19,8 +19,9 @@ WORST = f"{0:032x}"
 class Pages:
     """The pages of a project."""
 
-    def __init__(self, folder: Path, **shape: int) -> None:
-        self.made: Made = make(folder, Shape(UNTIL_US, **{"endpoints": 2, "days": 3, **shape}))
+    def __init__(self, folder: Path, private: str = "", **shape: int) -> None:
+        whole = Shape(UNTIL_US, **{"endpoints": 2, "days": 3, **shape})
+        self.made: Made = make(folder, whole, private=private)
         self.client = ApiClient(self.made.settings)
 
     def get(self, path: str, status: int = 200) -> str:

@@ -19,6 +19,10 @@ class ConfigError(ModelMonError):
     """A setting or a request is wrong: stop at start, or refuse the call; waiting will not help."""
 
 
+class StoreError(ConfigError):
+    """A store is there and not as it has to be: whoever runs ModelMon has to mend it, whoever asks can't."""
+
+
 class RejectedError(ModelMonError, ValueError):
     """One message can't be read: set it aside with this reason and go on.
 

@@ -161,6 +161,29 @@ def test_thresholds_are_those_of_the_result_that_is_the_highest_score_whatever_i
     pages.client.close()
 
 
+def test_thresholds_stay_where_the_worst_feature_is_private(tmp_path: Path) -> None:
+    pages = Pages(tmp_path / "project", endpoints=1, days=1, private="feature_03")
+    page = pages.get("features")
+    assert "feature_03" not in page
+    assert "score, detected from 0.7" in text_of(pages.get("feature?name=feature_08"))
+    pages.client.close()
+
+
+@pytest.mark.parametrize("path", ["features", "feature?name=x", "metrics", "report.html", "rows"])
+def test_records_that_are_corrupt_are_an_error_of_the_server(tmp_path: Path, path: str) -> None:
+    (tmp_path / "records.db").write_bytes(b"no database " * 1_000)
+    broken = Settings.load(
+        project="made", project_dir=str(tmp_path), environ={},
+        records_url=f"sqlite:///{tmp_path}/records.db",
+    )  # fmt: skip
+    client = ApiClient(broken)
+    answer = client.get(f"/projects/made/endpoints/{WORST}/{path}")
+    assert answer.status_code == 500
+    assert "is corrupt" in answer.text
+    assert client.get("/readyz").status_code == 503
+    client.close()
+
+
 @pytest.mark.parametrize("path", ["features", "feature?name=x", "feature.csv?name=x", "metrics", "rows"])
 def test_records_that_are_down_are_unavailable_and_not_an_error_of_ours(tmp_path: Path, path: str) -> None:
     down = Settings.load(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modelmon.errors import ModelMonError
+from modelmon.errors import ConfigError, ModelMonError, StoreError
 
 
 class Problem(ModelMonError):  # noqa: N818 - the word of RFC 9457
@@ -13,3 +13,8 @@ class Problem(ModelMonError):  # noqa: N818 - the word of RFC 9457
         self.status = status
         self.reason = reason
         self.field = field
+
+
+def refused(error: ConfigError, status: int, field: str = "") -> ModelMonError:
+    """What is wrong with what was asked for; a store that is broken is no fault of the one who asks."""
+    return error if isinstance(error, StoreError) else Problem(status, str(error), field)

@@ -23,7 +23,7 @@ from modelmon.api.remote_deploy import check_allowed, longest_body
 from modelmon.api.request_bodies import USUAL_BYTES, body_of
 from modelmon.api.roles import NOBODY
 from modelmon.api.routes import Kind, Page, Route
-from modelmon.errors import ConfigError, ModelMonError, RejectedError, UnavailableError
+from modelmon.errors import ConfigError, ModelMonError, RejectedError, StoreError, UnavailableError
 from modelmon.ledger.access import Deed, note
 from modelmon.model import wall_clock_us
 from modelmon.pages import render
@@ -134,6 +134,8 @@ def problem_of(error: Exception) -> Problem:
         return Problem(503, str(error))
     if isinstance(error, RejectedError):
         return Problem(400, error.reason, error.field)
+    if isinstance(error, StoreError):
+        return Problem(500, str(error))
     if isinstance(error, ConfigError):
         return Problem(400, str(error))
     number = uuid4().hex[:12]

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from modelmon.errors import ConfigError, UnavailableError
+from modelmon.errors import ConfigError, StoreError, UnavailableError
 from modelmon.extras import missing
 from modelmon.settings import Settings
 from modelmon.sql.locks import MIGRATION, file_lock, server_lock
@@ -126,14 +126,14 @@ class Database:
     def _driver(self) -> Any:
         return self._engine.dialect.loaded_dbapi
 
-    def _translated(self, error: Any) -> ConfigError | UnavailableError | None:
+    def _translated(self, error: Any) -> StoreError | UnavailableError | None:
         cause = getattr(error, "orig", error)
         damaged = damage(self.url, cause)
         if damaged is not None:
             return damaged
         told = " ".join(str(cause).split())  # drivers write several lines
         if is_refusal(cause):
-            return ConfigError(
+            return StoreError(
                 f"{self._setting}: database {self.url} refuses us ({told}); check the user, the password, "
                 "the database's name and what the user may do there"
             )

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Index, MetaData, Table, TextClause, event, inspect, select
 
-from modelmon.errors import ConfigError
+from modelmon.errors import StoreError
 from modelmon.model import wall_clock_us
 
 
@@ -58,10 +58,10 @@ def version_of(connection: Connection, schema: Schema) -> int:
 
 
 def migrate(connection: Connection, schema: Schema) -> None:
-    """Bring the tables to the newest version. Raises ConfigError for a database of a newer ModelMon."""
+    """Bring the tables to the newest version. Raises StoreError for a database of a newer ModelMon."""
     found = version_of(connection, schema)
     if found > schema.version:
-        raise ConfigError(
+        raise StoreError(
             f"the database has schema version {found}, this ModelMon knows up to {schema.version}: "
             "install a newer one"
         )

@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.engine import URL, Engine
 
-from modelmon.errors import ConfigError, UnavailableError
+from modelmon.errors import ConfigError, StoreError, UnavailableError
 from modelmon.sources import make_folder
 
 BUSY_SECONDS = 30
@@ -59,7 +59,7 @@ def sqlite_engine(url: URL, durability: str) -> Engine:
     return engine
 
 
-def damage(url: str, cause: BaseException | None) -> ConfigError | None:
+def damage(url: str, cause: BaseException | None) -> StoreError | None:
     """The one who has to mend a file that is corrupt or gone is a person; None for any other error."""
     code = getattr(cause, "sqlite_errorcode", None)
     if code == _MOVED:
@@ -67,7 +67,7 @@ def damage(url: str, cause: BaseException | None) -> ConfigError | None:
     if (code is not None and code & 0xFF in _CORRUPT) or (
         isinstance(cause, sqlite3.Error) and _CORRUPT_TEXT.search(str(cause))
     ):
-        return ConfigError(
+        return StoreError(
             f"database {url} is corrupt ({cause}); restore it from a backup, or save what is readable with "
             "`sqlite3 FILE .recover`"
         )
@@ -88,8 +88,8 @@ def _identity(path: str) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _moved(url: str) -> ConfigError:
-    return ConfigError(f"database {url} was moved or deleted while it was open; put it back and start again")
+def _moved(url: str) -> StoreError:
+    return StoreError(f"database {url} was moved or deleted while it was open; put it back and start again")
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:

@@ -56,7 +56,7 @@ class FeaturePage:
     """The features in one window, the most changed first, and of each its line over the windows up to this
     one, the oldest first. `results`, and metrics, of the window by name. `before` and `after`: the starts of
     the windows next to it, None at the ends; `newer`: that of the newest one that was judged, where it is not
-    this one."""
+    this one. `highest` is the highest score of all features, of private ones too."""
 
     features: WindowFeaturesView
     lines: Mapping[str, tuple[FeaturePoint, ...]]
@@ -64,6 +64,7 @@ class FeaturePage:
     before: datetime | None
     after: datetime | None
     newer: datetime | None
+    highest: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,13 @@ def read_feature_page(
         tuple(map(_judged, read_windows(database, series, [key]))),
         None if before_us is None else from_us(before_us), None if after_us is None else from_us(after_us),
         from_us(newest_us) if newest_us > key.start_us else None,
+        _highest(page.windows, key),
     )  # fmt: skip
+
+
+def _highest(found: Sequence[WindowFeatures], key: WindowKey) -> float | None:
+    of_window = [each for window in found if window.key == key for each in window.features.values()]
+    return max((each.score for each in of_window if each.score is not None), default=None)
 
 
 def _newest(connection: Connection, settings: Settings, endpoint_id: str) -> _Judged:

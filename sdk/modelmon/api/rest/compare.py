@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from modelmon.api.asked import Asked
-from modelmon.api.problems import Problem
+from modelmon.api.problems import Problem, refused
 from modelmon.api.rest.mlrun.metric_values import Between, span_asked
 from modelmon.api.routes import Route
 from modelmon.errors import ConfigError
@@ -40,7 +40,7 @@ def compared(
             asked.database, asked.series, asked.looking, (names[0], names[1]), start, end, window
         )
     except ConfigError as error:
-        raise Problem(404, str(error), "endpoint") from None
+        raise refused(error, 404, "endpoint") from None
 
 
 ROUTES = (

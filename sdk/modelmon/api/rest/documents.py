@@ -9,8 +9,9 @@ from starlette.responses import Response
 
 from modelmon.api.asked import Asked
 from modelmon.api.openapi import openapi
+from modelmon.api.problems import Problem
 from modelmon.api.routes import Kind, Opening, Page, Route, all_routes
-from modelmon.errors import UnavailableError
+from modelmon.errors import StoreError, UnavailableError
 from modelmon.model import WorkerState
 
 
@@ -37,10 +38,13 @@ def _health(status: int, state: WorkerState, reason: str) -> Response:
 
 
 def ready(asked: Asked, parameters: Any) -> dict[str, bool]:
-    """Raises UnavailableError while a project's records don't answer."""
-    for project in asked.projects.values():
-        with project.database.read():
-            pass
+    """Raises Problem 503, or UnavailableError, while a project's records don't answer."""
+    try:
+        for project in asked.projects.values():
+            with project.database.read():
+                pass
+    except StoreError as error:
+        raise Problem(503, str(error)) from None
     return {"ready": True}
 
 

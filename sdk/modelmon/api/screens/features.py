@@ -8,13 +8,13 @@ from datetime import datetime
 
 from modelmon.api.asked import Asked
 from modelmon.api.frame import here, kept
-from modelmon.api.problems import Problem
+from modelmon.api.problems import refused
 from modelmon.api.routes import Kind, Page, Route
 from modelmon.api.screens.of_endpoint import OfEndpoint, of_endpoint, tab_address
 from modelmon.api.time_range import Ranged
 from modelmon.charts import bullet, overlay, sparkline
 from modelmon.charts.markup import Svg
-from modelmon.errors import ConfigError
+from modelmon.errors import ConfigError, StoreError
 from modelmon.views.bin_shares import bin_shares
 from modelmon.views.feature_page import LINE, FeaturePage, FeaturePoint, read_feature_page
 from modelmon.views.feature_words import in_words, missing_share
@@ -80,23 +80,19 @@ def window_of(asked: Asked, of: OfEndpoint, moment: datetime | None) -> FeatureP
             asked.database, asked.series, asked.settings, of.endpoint.endpoint_id, asked.now_us, moment
         )
     except ConfigError as error:
-        if moment is None:
+        if moment is None and not isinstance(error, StoreError):
             return None
-        raise Problem(404, str(error), "window") from None
+        raise refused(error, 404, "window") from None
 
 
 def thresholds_of_features(page: FeaturePage) -> Thresholds:
     """What each feature was judged by: the thresholds of the result that is the highest of their scores,
     whichever app gave it and however it is called; none where no result is."""
-    scores = [each.score for each in page.features.features if each.score is not None]
-    return next(
-        (
-            each.thresholds
-            for each in page.results
-            if each.kind is not None and scores and abs(each.value - max(scores)) <= SAME
-        ),
-        NONE,
-    )
+    highest = page.highest
+    if highest is None:
+        return NONE
+    results = (each for each in page.results if each.kind is not None)
+    return next((each.thresholds for each in results if abs(each.value - highest) <= SAME), NONE)
 
 
 def distances(page: FeaturePage) -> list[tuple[str, float, float]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from modelmon.api.asked import Asked
 from modelmon.api.frame import Frame, Link, address, frame_of, window_shown
-from modelmon.api.problems import Problem
+from modelmon.api.problems import refused
 from modelmon.api.time_range import Ranged
 from modelmon.errors import ConfigError
 from modelmon.views.endpoints import EndpointSummary, find_endpoint
@@ -37,7 +37,7 @@ def of_endpoint(asked: Asked, ranged: Ranged, tab: str) -> OfEndpoint:
         try:
             endpoint = find_endpoint(connection, asked.looking, asked.path["uid"])
         except ConfigError as error:
-            raise Problem(404, str(error), "endpoint") from None
+            raise refused(error, 404, "endpoint") from None
     tabs = tuple(Link(name, title, tab_address(asked, endpoint, name)) for name, title in TABS.items())
     report = address(asked, "endpoints", endpoint.endpoint_id, "report.html", window=window_shown(asked))
     beside = address(asked, "compare", endpoint=endpoint.endpoint_id)

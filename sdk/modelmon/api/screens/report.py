@@ -7,7 +7,7 @@ from datetime import datetime
 from starlette.responses import Response
 
 from modelmon.api.asked import Asked
-from modelmon.api.problems import Problem
+from modelmon.api.problems import refused
 from modelmon.api.routes import Kind, Route
 from modelmon.api.time_range import Ranged
 from modelmon.errors import ConfigError
@@ -25,7 +25,7 @@ def report(asked: Asked, wanted: Reported) -> Response:
     try:
         found = make_report(asked.database, asked.series, asked.looking, asked.path["uid"], wanted.window)
     except ConfigError as error:
-        raise Problem(404, str(error)) from None
+        raise refused(error, 404) from None
     headers = {"Content-Disposition": f'attachment; filename="{found.file_name}"'}
     return Response(found.html, headers=headers, media_type="text/html; charset=utf-8")
 

@@ -7,7 +7,7 @@ from starlette.responses import Response
 from modelmon.api.asked import Asked
 from modelmon.api.csv_answers import csv_answer
 from modelmon.api.frame import here, kept
-from modelmon.api.problems import Problem
+from modelmon.api.problems import Problem, refused
 from modelmon.api.routes import Kind, Page, Route
 from modelmon.api.screens.features import FeaturesShown, beside, window_of, written
 from modelmon.api.screens.of_endpoint import OfEndpoint, of_endpoint, tab_address
@@ -65,7 +65,7 @@ def _read(asked: Asked, of: OfEndpoint, page: FeaturePage, shown: RowsShown, lim
             window.end_infer_time, asked.now_us, shown.feature, shown.limit or limit,
         )  # fmt: skip
     except ConfigError as error:
-        raise Problem(400, str(error), str(error).partition(":")[0]) from None
+        raise refused(error, 400, str(error).partition(":")[0]) from None
 
 
 ROUTES = (
