@@ -8,13 +8,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-from sqlalchemy import select
 
 from api_client import ApiClient, addresses
+from ledger_rows import all_windows
 from made_pages import rows_of, text_of
 from modelmon.ledger import dead_letters
 from modelmon.ledger.access import list_deeds
-from modelmon.ledger.schema import windows as window_table
 from modelmon.model import Answer, ArtifactNote, DeadLetter, from_us
 from unit.kept_support import KeptChain
 from unit.window_support import E1, Chain, at, done, envelope, failed, result
@@ -90,14 +89,15 @@ def test_a_window_that_failed_is_asked_for_again_by_its_form_alone(chain: Chain,
     text = page(client, chain)
     assert text.count(">Run again<") == 1
     assert post(client, text, "Run again", form_token="guessed").status_code == 403
-    before = [row.wanted for row in chain.rows(select(window_table))]
+    with chain.database.read() as connection:
+        before = [row.wanted for row in all_windows(connection)]
     answer = post(client, text, "Run again")
     assert answer.status_code == 303, answer.text
     assert answer.headers["location"].endswith("/apps/app#failed")
-    wanted = chain.rows(select(window_table).order_by(window_table.c.start_us))
-    assert [row.wanted for row in wanted] == [1, 2, 1, 1] != before
     with chain.database.read() as connection:
+        wanted = [row.wanted for row in all_windows(connection)]
         deeds, _ = list_deeds(connection, 5)
+    assert wanted == [1, 2, 1, 1] != before
     assert any(each.what.endswith("/apps/{app}/rerun") and each.outcome == "303" for each in deeds)
     assert post(client, text, "Run again", start="x").status_code == 400
     assert post(client, text, "Run again", endpoint="").status_code == 400
