@@ -71,7 +71,7 @@ def test_it_lists_every_endpoint_as_it_is_here(read: dict[str, Any], made: Made)
 
 
 def test_one_endpoint_comes_with_its_features(read: dict[str, Any], made: Made) -> None:
-    one, names = read["one"], made.shape.feature_names
+    one, names = read["one"], [*made.shape.feature_names]
     assert one["spec"]["feature_names"] == names == [*one["spec"]["feature_stats"]]
     assert {*names} <= {*one["status"]["current_stats"]}
     assert {*names} <= {*one["status"]["drift_measures"]}
