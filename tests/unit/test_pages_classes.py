@@ -13,6 +13,8 @@ from api_client import addresses
 from made_pages import Pages
 from modelmon.pages.assets import assets
 from modelmon.pages.words import _MARKS, state_class
+from modelmon.views.verdicts import PARTLY
+from modelmon.views.windows import WindowState
 
 SOURCES = Path(modelmon.__file__).parent
 CLASS = re.compile(r'\bclass="([^"]*)"')
@@ -72,6 +74,6 @@ def test_every_class_that_a_template_names_is_styled() -> None:
 
 def test_every_style_marks_something(shown: dict[str, str]) -> None:
     words = set(re.findall(r"[A-Za-z][\w-]*", written()))
-    states = {state_class(each) for each in _MARKS}
+    states = {state_class(each) for each in (*_MARKS, PARTLY, *WindowState)}
     spaced = {each.replace(" ", "-") for each in _MARKS}
     assert styled() - words - states - spaced - shown.keys() == set()
