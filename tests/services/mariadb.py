@@ -47,7 +47,8 @@ class MariaDB(Server):
         super().__init__(OWNER)
         (self.port,) = free_ports(1)
         self._prepare([
-            str(_program("mariadb-install-db")), _NO_FILES, f"--datadir={self._folder}/data",
+            *self._own_temporaries(), str(_program("mariadb-install-db")), _NO_FILES,
+            f"--datadir={self._folder}/data",
             "--skip-test-db", "--auth-root-authentication-method=normal",
         ])  # fmt: skip
 
@@ -65,9 +66,13 @@ class MariaDB(Server):
             for statement in statements:
                 connection.cursor().execute(statement)
 
+    def _own_temporaries(self) -> list[str]:
+        # A server that starts deletes temporary tables that it finds: in `/tmp` those of another one, too.
+        return ["env", f"TMPDIR={self._folder}"]
+
     def _command(self) -> list[str]:
         return [
-            str(_program("mariadbd")), _NO_FILES, f"--datadir={self._folder}/data",
+            *self._own_temporaries(), str(_program("mariadbd")), _NO_FILES, f"--datadir={self._folder}/data",
             "--bind-address=127.0.0.1", f"--port={self.port}", f"--socket={self._folder}/socket",
             f"--pid-file={self._folder}/pid", "--innodb-buffer-pool-size=64M", "--max-connections=200",
             "--innodb-flush-log-at-trx-commit=2", "--innodb-flush-method=nosync",  # no power cut in tests
