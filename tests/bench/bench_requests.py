@@ -21,7 +21,7 @@ LIST = "/projects/made/endpoints"
 OF_WORST = f"{LIST}/{0:032x}"
 AIMS = ((LIST, "the list", 0.3), (f"{OF_WORST}/features", "the features", 0.5), ("/metrics", "/metrics", 1.0))
 LIST_BYTES, FIRST_PAINT = 60_000, 1.0
-_PAINT = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
+_PAINT = "(performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0)"
 
 
 def measure() -> list[dict[str, Any]]:
