@@ -46,6 +46,7 @@ ASKED = [
     ("GET", HOME, {**PLAIN, "Host": "elsewhere.example"}),
 ]  # fmt: skip
 OF_THE_SERVER = {"date", "server", "connection"}
+TRIES = 4  # the two are asked at two moments, and a moment's digits are in the length that HEAD tells
 NOW = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z?|\d\d:\d\d(:\d\d)?|\d+ (seconds?|minutes?) ago"
     r"|(?<=age_seconds.:)\d+"
@@ -108,7 +109,10 @@ def ask(address: str, method: str, path: str, headers: dict[str, str]) -> tuple[
 def test_the_same_request_gets_the_same_answer(
     addresses: list[str], method: str, path: str, headers: dict[str, str]
 ) -> None:
-    expected, found = (ask(address, method, path, headers) for address in addresses)
+    for _ in range(TRIES):
+        expected, found = (ask(address, method, path, headers) for address in addresses)
+        if found == expected:
+            break
     assert found == expected
 
 
