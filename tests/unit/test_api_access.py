@@ -270,3 +270,18 @@ def test_what_people_do_is_noted_with_who_they_are_and_nothing_secret_is_kept(sh
         assert token.encode() not in kept
         assert token not in shown
     assert key not in shown
+
+
+def test_strangers_fill_no_audit_and_people_who_may_not_are_named(shop: Shop) -> None:
+    (deleted,) = (each for each in ROUTES.values() if each.path.endswith("/dead-letters/delete"))
+    records = shop.client.application.state.projects["shop"].database
+
+    def told() -> int:
+        with records.read() as connection:
+            return len(ledger.list_deeds(connection, 10_000)[0])
+
+    before = told()
+    assert shop.ask(deleted).status_code == 401
+    assert told() == before
+    assert shop.ask(deleted, Authorization=f"Bearer {shop.tokens['viewer']}").status_code == 403
+    assert told() == before + 1
