@@ -87,7 +87,7 @@ def _answered(route: Route, request: Request, body: bytes) -> Response:
             answer = known_already(answer, request.headers.get("if-none-match", ""))
     except Exception as error:  # the seam: whatever a route raises becomes an answer
         answer = _refused(route, request, problem_of(error), access)
-    # What a stranger was refused is counted as a failed login; rows of it would fill the ledger for anybody.
+    # What a stranger is refused leaves no row: anybody could fill the ledger with them.
     if route.method not in SAFE and access is not None and answer.status_code != 401:
         _note(
             access,
