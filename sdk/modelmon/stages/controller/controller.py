@@ -16,6 +16,7 @@ from modelmon.ledger.records import open_records
 from modelmon.settings import Settings
 from modelmon.sql.database import Database
 from modelmon.sql.locks import CONTROLLER
+from modelmon.sql.turns import alone
 from modelmon.stages.controller.decide import Rules
 from modelmon.stages.controller.retention import StreamRetention
 from modelmon.stages.controller.send import send_due
@@ -46,7 +47,7 @@ class Controller:
         self._clock = WatermarkClock(settings.project, self._grace_us)
         self._retention = StreamRetention(settings, database, self._streams)
         self._unavailable: dict[str, str] = {}  # in this tick
-        self._turn = Lock()  # a tick that outlasts its caller's patience is not joined by the next one
+        self._turn = Lock()
 
     @classmethod
     def open(cls, settings: Settings, maintain: Maintain | None = None) -> Controller:
@@ -64,14 +65,9 @@ class Controller:
 
     def tick_blocking(self, now_us: int) -> dict[str, Any]:
         """As `tick`, in this thread."""
-        if not self._turn.acquire(blocking=False):
-            return {"state": BUSY}
-        try:
-            # It saves work: nothing that a tick does goes wrong when two run together.
-            with self._database.lock(CONTROLLER) as mine:
-                return self._work(now_us) if mine else {"state": BUSY}
-        finally:
-            self._turn.release()
+        # It saves work: nothing that a tick does goes wrong when two run together.
+        with alone(self._turn, self._database, CONTROLLER) as mine:
+            return self._work(now_us) if mine else {"state": BUSY}
 
     async def close(self) -> None:
         """Release streams and records."""

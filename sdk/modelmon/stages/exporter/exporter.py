@@ -24,6 +24,7 @@ from modelmon.ledger.records import open_records
 from modelmon.settings import Settings
 from modelmon.sql.database import Database
 from modelmon.sql.locks import EXPORTER
+from modelmon.sql.turns import alone
 from modelmon.stages.exporter.waiting_verdicts import MOST_WINDOWS, Parcel, next_parcel
 from modelmon.stores.series import open_series
 from modelmon.stores.series.base import SeriesStore
@@ -78,13 +79,8 @@ class Exporter:
 
     def tick_blocking(self, now_us: int) -> Mapping[str, Any]:
         """As `tick`, in this thread."""
-        if not self._turn.acquire(blocking=False):
-            return {"state": BUSY}
-        try:
-            with self._database.lock(EXPORTER) as mine:
-                return self._work(now_us) if mine else {"state": BUSY}
-        finally:
-            self._turn.release()
+        with alone(self._turn, self._database, EXPORTER) as mine:
+            return self._work(now_us) if mine else {"state": BUSY}
 
     async def close(self) -> None:
         """Release everything."""
