@@ -1,4 +1,7 @@
-"""What a project's monitoring and its apps are told from another machine."""
+"""What a project's monitoring and its apps are told from another machine.
+
+The signatures are those of `modelmon.project`, written out because notebooks show them; a test compares them.
+"""
 
 from __future__ import annotations
 
