@@ -169,7 +169,7 @@ class TestHttp:
     @pytest.mark.parametrize("method", ["GET", "OPTIONS", "POST"])
     def test_a_request_that_tells_no_length_has_no_body(self, platform: Platform, method: str) -> None:
         httpx.request(method, f"http://{platform.address('web')}/")
-        # The processor gives None, or b"" where it uses the event of an earlier request that had a body again.
+        # The processor gives None, or b"" where it uses again the event of a request that had a body.
         assert platform.notes("web", "event")[-1]["body"][1] in {"None", "b''"}
 
     @pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"])
