@@ -1,14 +1,14 @@
 """The pages that the code writes itself, by `make reference`; a test compares them with what stands there.
 
 Commands come from the command line's own help, classes and functions from their signatures and docstrings,
-settings from their declarations.
+settings from their declarations, MLRun's names from the tables of what is here and what is not.
 """
 
 from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import Field
 from importlib import import_module
 from pathlib import Path
@@ -117,6 +117,13 @@ PARTS = {
         "modelmon.apps.ModelMonitoringApplicationResult",
         "modelmon.apps.ModelMonitoringApplicationMetric",
         "modelmon.apps.HistogramDataDriftApplication",
+        "modelmon.apps.ModelPerformanceApplication",
+        "modelmon.apps.ConceptDriftApplication",
+        "modelmon.apps.DataQualityApplication",
+        "modelmon.apps.DataSkewApplication",
+        "modelmon.apps.AnomaliesApplication",
+        "modelmon.apps.ServiceApplication",
+        "modelmon.apps.EvidentlyModelMonitoringApplicationBase",
     ],
     "Endpoints and samples": [
         "modelmon.model_monitoring.api.get_or_create_model_endpoint",
@@ -235,7 +242,70 @@ def _limits(entry: Field[Any]) -> Iterator[str]:
         yield f"One of {', '.join(filter(None, choices))}."
 
 
-PAGES: dict[str, Callable[[], str]] = {"commands.md": commands, "api.md": api, "settings.md": settings}
+def mlrun_names() -> str:
+    """Every name of the tables of `from_mlrun`: where it is here, or what there is instead."""
+    from modelmon.from_mlrun.where import MODULES
+
+    by_names: dict[str, list[str]] = {}
+    for module, names in MODULES.items():
+        if names:
+            by_names.setdefault(_codes(names), []).append(f"modelmon.{module}")
+    lines = [
+        "# MLRun's names",
+        MADE,
+        "",
+        "[Come from MLRun](../how-to/come-from-mlrun.md) shows how they are used.",
+        "",
+        "## In MLRun's modules",
+        "",
+        "| module | has |",
+        "|---|---|",
+        *(f"| {_codes(modules)} | {names} |" for names, modules in by_names.items()),
+        "",
+        "## Not here",
+        "",
+        *_missing_names(),
+    ]
+    return "\n".join(lines)
+
+
+OWNERS = {
+    "project": "A project",
+    "function": "A serving function",
+    "app": "An app's class",
+    "context": "What `do_tracking` is given",
+    "endpoint": "The `status` of an endpoint",
+    "modelmon": "The module `modelmon`",
+}
+
+
+def _missing_names() -> Iterator[str]:
+    from modelmon.from_mlrun.missing import NOT_HERE
+
+    for owner, names in NOT_HERE.items():
+        by_reason: dict[str, list[str]] = {}
+        for name, reason in names.items():
+            by_reason.setdefault(reason, []).append(name)
+        title = OWNERS.get(owner, f"The module `modelmon.{owner}`")
+        yield from (f"### {title}", "", "| has no | but |", "|---|---|")
+        yield from (f"| {_codes(found)} | {_in_a_cell(why)} |" for why, found in by_reason.items())
+        yield ""
+
+
+def _codes(names: Iterable[str]) -> str:
+    return ", ".join(f"`{each}`" for each in sorted(names))
+
+
+def _in_a_cell(text: str) -> str:
+    return text.replace("<", "\\<").replace("|", "\\|")
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "commands.md": commands,
+    "api.md": api,
+    "settings.md": settings,
+    "mlrun-names.md": mlrun_names,
+}
 
 
 def main() -> None:

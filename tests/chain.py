@@ -50,7 +50,7 @@ class Chain:
     def __init__(self, folder: Path, *, minutes: int = 6, **settings: Any) -> None:
         self.project = folder
         project = get_or_create_project("chain", context=folder, **{**QUICK, **settings})
-        project.enable_model_monitoring()
+        project.enable_model_monitoring(apps=["histogram-data-drift"])
         self.settings = Settings.load(self.project)
         self.minutes = minutes
         self.start_us = (time.time_ns() // 1000 // MINUTE_US - 60) * MINUTE_US

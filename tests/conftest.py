@@ -9,9 +9,11 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from cpu_costs import CpuCosts
+from in_memory import TemporaryFilesInMemory
 from modelmon.streams import BACKENDS
 from quicker import freeze_what_was_imported, share_statements
-from repeating import examples
+from repeating import IN_CHECK, examples
 
 RECORDING = "kafka_recording"
 
@@ -25,6 +27,13 @@ settings.load_profile("any machine")
 
 
 share_statements()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if IN_CHECK:
+        config.pluginmanager.register(CpuCosts())
+    if IN_CHECK and not hasattr(config, "workerinput"):  # workers are told by the one that starts them
+        config.pluginmanager.register(TemporaryFilesInMemory())
 
 
 def pytest_collection_finish() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, or_, select
 
+from modelmon.ledger.actuals_schema import actual_counts
 from modelmon.ledger.endpoint_apps import COUNTERS
 from modelmon.ledger.incident_schema import incident_events, incident_windows, incidents, watches
 from modelmon.ledger.schema import app_stats, dirty, endpoint_apps, files, judged, traffic, verdicts, windows
@@ -81,3 +82,9 @@ def all_watches(connection: Connection) -> Rows:
 def evidence(connection: Connection) -> Rows:
     """Windows that incidents keep, in their order."""
     return connection.execute(select(incident_windows).order_by(incident_windows.c.start_us)).all()
+
+
+def counts_of_actuals(connection: Connection) -> list[tuple[int, ...]]:
+    """Received, stored, waiting and expired of each endpoint."""
+    columns = (actual_counts.c[name] for name in ("received", "stored", "waiting", "expired"))
+    return [tuple(row) for row in connection.execute(select(*columns).order_by(actual_counts.c.endpoint_id))]

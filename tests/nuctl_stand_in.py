@@ -48,8 +48,13 @@ SASL = {
 ORDER = [
     "modelmon-writer",
     "modelmon-stream",
+    "data-quality",
+    "drift",
     "histogram-data-drift",
+    "model-performance",
+    "service",
     "modelmon-controller",
+    "modelmon-notifier",
     "modelmon-serving",
 ]
 

@@ -70,7 +70,7 @@ class Collector:
         self.address = f"http://127.0.0.1:{self.port}"
 
     def __enter__(self) -> Collector:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
         return self
 
     def __exit__(

@@ -70,6 +70,9 @@ def again(project: Project) -> Project:
     return get_or_create_project(project.name, context=project.context)
 
 
+DEFAULT_APPS = {"histogram-data-drift", "drift", "data-quality", "service", "model-performance"}
+
+
 def deployed(project: Project) -> set[str]:
     """Names of the function folders that the runner would run."""
     folder = project.context / ".modelmon" / "functions"

@@ -1,25 +1,38 @@
 """What is the same in every test is worked out once a process: the words of SQL, and the objects that stay.
 
 Each test has a database of its own. Nearly all of what its first statements cost is SQLAlchemy writing them,
-again for each engine; here engines of SQLite files share one dialect and what was written for it.
+again for each engine; here engines of SQLite files share one dialect and what was written for it. A new
+database is a copy of one without rows; so are a project made in bulk, and the wheel of what runs here.
 """
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Sequence
+from contextlib import suppress
+from contextvars import ContextVar
+from dataclasses import replace
 from functools import cache
+from pathlib import Path
+from shutil import copyfile, copytree
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import typer
-from sqlalchemy import Connection, MetaData, Table, create_engine
+from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.engine import Engine
 
-from modelmon.sql import sqlite
+import made_project
+from made_project import Made, Shape
+from made_project.writing import configure
+from modelmon import wheel
+from modelmon.sql import database, sqlite
+from modelmon.sql.database import Database
+from modelmon.sql.schema import Schema, _note, migrate
 
-_create_all = MetaData.create_all
-_said: dict[tuple[int, ...], list[str]] = {}
-"""What SQLite was told to make these tables."""
+_said: dict[tuple[int, frozenset[str]], tuple[Schema, list[str]]] = {}
+"""What SQLite was told to make a schema, by what was there: it was new, or had another schema's tables."""
+_made: set[str] = set()
+"""Tables, indexes and views that were made so."""
 
 
 def share_statements() -> None:
@@ -28,13 +41,17 @@ def share_statements() -> None:
     first.connect().close()  # it has asked what this SQLite can do
 
     def engine(*args: Any, **more: Any) -> Engine:
-        made = create_engine(*args, **more)
+        made = create_engine(*args, _initialize=False, **more)
         made.dialect, made._compiled_cache = first.dialect, first._compiled_cache
         return made
 
     sqlite.create_engine = engine
     typer.main.get_command = cache(typer.main.get_command)  # the command line has hundreds of options
-    MetaData.create_all = _create  # type: ignore[method-assign]
+    database.migrate = _migrate  # type: ignore[attr-defined]
+    database.Database.__init__ = _open  # type: ignore[method-assign]
+    database._engine = _engine
+    made_project.make = _make
+    wheel.pack_wheel = _pack_wheel
 
 
 def freeze_what_was_imported() -> None:
@@ -43,23 +60,109 @@ def freeze_what_was_imported() -> None:
     gc.freeze()
 
 
-def _create(
-    metadata: MetaData, bind: Any, tables: Sequence[Table] | None = None, checkfirst: bool = True
-) -> None:
-    wanted = list(metadata.tables.values()) if tables is None else tables
-    key = tuple(map(id, wanted))
-    is_file = isinstance(bind, Connection) and bind.dialect.name == "sqlite"
-    if not is_file or _made(bind, wanted):
-        _create_all(metadata, bind, tables, checkfirst)
-    elif key in _said:
-        for statement in _said[key]:
-            bind.exec_driver_sql(statement)
-    else:
-        _create_all(metadata, bind, tables)
-        _said[key] = _made(bind, wanted)
+_folder = TemporaryDirectory(prefix="made-")
+"""Databases, projects and the wheel that were made, to be copied."""
+_open_anew, _engine_anew, pack_wheel_anew = database.Database.__init__, database._engine, wheel.pack_wheel
+_asked: ContextVar[Schema | None] = ContextVar("asked", default=None)
+_empty: dict[int, tuple[Schema, Path]] = {}
 
 
-def _made(bind: Connection, tables: Sequence[Table]) -> list[str]:
-    names = {table.name for table in tables}
-    found = bind.exec_driver_sql("SELECT tbl_name, sql FROM sqlite_master WHERE sql > '' ORDER BY rowid")
-    return [sql for name, sql in found if name in names]
+def _open(self: Database, url: str, schema: Schema, **more: Any) -> None:
+    """Says for which schema an engine is made."""
+    token = _asked.set(schema)
+    try:
+        _open_anew(self, url, schema, **more)
+    finally:
+        _asked.reset(token)
+
+
+def _engine(url: str, *more: Any) -> Engine:
+    """A SQLite file that is not there yet is a copy of one that has the schema's tables, without rows."""
+    made, schema = _engine_anew(url, *more), _asked.get()
+    name = made.url.database or ""
+    if schema is not None and made.dialect.name == "sqlite" and not Path(name).exists():
+        with suppress(OSError):  # the test sees it when SQLite opens it
+            copyfile(_empty_file(schema), name)
+    return made
+
+
+def _empty_file(schema: Schema) -> Path:
+    if id(schema) not in _empty:
+        path = Path(_folder.name) / f"{len(_empty)}.db"
+        new = Database.__new__(Database)
+        token = _asked.set(None)
+        _open_anew(new, f"sqlite:///{path}", schema)
+        _asked.reset(token)
+        new.close()
+        _empty[id(schema)] = schema, path
+    return _empty[id(schema)][1]
+
+
+def _pack_wheel(folder: Path) -> Path:
+    packed = _packed()
+    return Path(copyfile(packed, folder / packed.name))
+
+
+@cache
+def _packed() -> Path:
+    return pack_wheel_anew(Path(_folder.name))
+
+
+def _migrate(connection: Connection, schema: Schema) -> None:
+    """A database that has none of the schema's tables gets them as the first one did, word for word."""
+    names = frozenset(_names(connection)) if connection.dialect.name == "sqlite" else frozenset("a server")
+    if schema.versions.name in names or not names <= _made:
+        migrate(connection, schema)
+        return
+    if schema.below is not None and schema.below.versions.name not in names:
+        _migrate(connection, schema.below)
+        names = frozenset(_names(connection))
+    key = (id(schema), names)
+    if key not in _said:
+        _said[key] = schema, _recorded(connection, replace(schema, below=None))
+        _made.update(_names(connection))
+        return
+    cursor = connection.connection.cursor()
+    for statement in _said[key][1]:
+        cursor.execute(statement)
+    cursor.close()
+    _note(connection, schema, schema.version)
+
+
+def _names(connection: Connection) -> list[str]:
+    return list(connection.exec_driver_sql("SELECT name FROM sqlite_master").scalars())
+
+
+def _recorded(connection: Connection, schema: Schema) -> list[str]:
+    """What SQLite is told while it migrates, but for the version and for what is only read."""
+    told: list[str] = []
+
+    def listen(_: Any, __: Any, statement: str, *___: Any) -> None:
+        if statement.lstrip().startswith(("CREATE", "DROP")):
+            told.append(statement)
+
+    event.listen(connection, "before_cursor_execute", listen)
+    try:
+        migrate(connection, schema)
+    finally:
+        event.remove(connection, "before_cursor_execute", listen)
+    return told
+
+
+_make_anew = made_project.make
+
+
+def _make(folder: Path, shape: Shape, **others: str) -> Made:
+    """A project that was made before is copied, unless its records are on a server."""
+    if "records_url" in others:
+        return _make_anew(folder, shape, **others)
+    settings = configure(folder, **others)
+    copytree(_of_shape(shape), folder / ".modelmon")
+    return Made(settings, shape)
+
+
+@cache
+def _of_shape(shape: Shape) -> Path:
+    folder = Path(_folder.name) / str(len(list(Path(_folder.name).iterdir())))
+    _make_anew(folder, shape)
+    return folder / ".modelmon"

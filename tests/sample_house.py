@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from shutil import copyfile, copytree
 from typing import Any
@@ -15,12 +16,17 @@ from ledger_rows import listed_paths
 from modelmon.ledger.migrations import SCHEMA
 from modelmon.ledger.schema import positions
 from modelmon.sql.database import Database
+from modelmon.stores.actuals import ParquetActuals
 from modelmon.stores.samples import ParquetSamples
 from modelmon.stores.samples_reading import read_sample
+from modelmon.upkeep import erasing, forgetting
 from sample_files import HOUR_US, STREAM, add_file
 
 NOW = 1_000 * HOUR_US
 OLD = NOW - 10 * HOUR_US  # start of a closed hour
+NO_ACTUALS = ParquetActuals("memory://no-actuals", "process")
+forget = partial(forgetting.forget, actuals=NO_ACTUALS)
+erase = partial(erasing.erase, actuals=NO_ACTUALS)
 
 
 class Killed(BaseException):

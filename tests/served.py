@@ -34,7 +34,7 @@ class Served:
 
     def __init__(self, folder: Path, **settings: Any) -> None:
         project = make(folder, **QUICK, **settings)
-        project.enable_model_monitoring()
+        project.enable_model_monitoring(apps=["histogram-data-drift"])
         self.folder = folder
         self.settings = Settings.load(folder)
         self._start_us = (time.time_ns() // 1000 // MINUTE_US - 60) * MINUTE_US

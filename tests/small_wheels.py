@@ -31,10 +31,15 @@ def small_wheel(folder: Path, name: str, version: str, *requires: str) -> Path:
 @pytest.fixture
 def environments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the environments of this test are; what uv has downloaded before is used again."""
+    return environments_below(tmp_path, monkeypatch)
+
+
+def environments_below(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same for a test that says itself where they are."""
     kept = subprocess.run(
         [sys.executable, "-P", "-m", "uv", "cache", "dir"], capture_output=True, text=True, check=True
     )
     monkeypatch.setenv("UV_CACHE_DIR", kept.stdout.strip())
     monkeypatch.setenv("UV_PYTHON_DOWNLOADS", "never")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "modelmon" / "environments"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+    return folder / "cache" / "modelmon" / "environments"

@@ -13,6 +13,7 @@ from modelmon.stages.stream import (
     commit,
     read,
     tabulate,
+    write_actuals,
     write_series,
 )
 
@@ -29,6 +30,7 @@ def graph(parts: Parts) -> Flow:
             AsyncEmitSource(name="batches"),
             Step(read, parts, name="decode and validate"),  # dead letters go along on the side
             Step(tabulate, parts, name="columns"),  # per endpoint and hour, as Arrow
+            Step(write_actuals, parts, name="actuals"),  # what came true, beside its predictions
             SamplesTarget(
                 parts,
                 partition_cols=["$key", "$year", "$month", "$day", "$hour"],

@@ -24,12 +24,16 @@ RESERVED = frozenset((TIMESTAMP, *METADATA_COLUMNS, *FOLDER_KEYS))
 """Reserved in any case of letters: DuckDB and others don't tell `Hour` from `hour`."""
 ROW_ORDER = (TIMESTAMP, "stream_partition", "stream_offset", "event_item", "event_row")
 """The order of the rows of a sample; from the second on also a row's identity within one stream."""
+IDENTITY = ("request_id", *ROW_ORDER[1:])
+"""What actuals know a row by: its request and row, or its place."""
 LONGEST_NAME = 240  # characters; the ledger's columns for stored names hold 255
 
 Kind = Literal["feature", "prediction"]
 PREFIXES: dict[Kind, str] = {"feature": "feature.", "prediction": "label."}
 _FIELDS: dict[Kind, str] = {"feature": "feature_names", "prediction": "label_names"}
 METADATA_PREFIX = "metadata."
+ACTUAL_PREFIX = "actual."
+"""Before the name of a prediction: what came true for it."""
 _OURS = frozenset((TIMESTAMP, *METADATA_COLUMNS))
 
 

@@ -15,6 +15,7 @@ from modelmon.model import Endpoint
 from modelmon.model_monitoring.locating import HasSettings, opened, settings_of
 from modelmon.model_monitoring.written_times import Time, moment_us
 from modelmon.settings import Settings
+from modelmon.stores.actuals import open_actuals
 from modelmon.stores.samples import open_samples
 from modelmon.stores.samples_reading import PIECE_ROWS, read_pieces, read_sample
 from modelmon.wire.times import LATEST_US
@@ -130,6 +131,7 @@ def get_offline_features(
     columns: Sequence[str] | None = None,
     as_arrow: bool = False,
     *,
+    actuals: bool = False,
     project: HasSettings | str | None = None,
     context: object = None,
     start_time: Time = None,
@@ -140,20 +142,24 @@ def get_offline_features(
     `endpoint` is an endpoint, its id or name, or its monitoring feature set (object, name or uri). Times are
     datetimes, days or ISO texts (without offset: UTC); None is no bound. `columns` reads just these, in their
     order; otherwise there are `timestamp`, features, predictions and metadata. Of a FeatureVector its columns
-    are read, and the answer is an OfflineFeatures. `start_time` and `end_time` are MLRun's names of `start`
-    and `end`. The project is `project`, else the one in `context` or around the current folder. Raises
+    are read, and the answer is an OfflineFeatures. With `actuals` each prediction has a column
+    `actual.<prediction>` of what came true by now, null where nothing has. `start_time` and `end_time` are
+    MLRun's names of `start` and `end`. The project is `project`, else the one in `context` or around the
+    current folder. Raises
     ConfigError for an endpoint, column or time that can't be, UnavailableError when a store does not answer.
     """
     start, end = (start_time if start is None else start), (end_time if end is None else end)
     if isinstance(endpoint, FeatureVector):
         chosen = endpoint.columns if columns is None else columns
         found = get_offline_features(
-            endpoint.feature_set, start, end, chosen, as_arrow, project=project, context=context
-        )
+            endpoint.feature_set, start, end, chosen, as_arrow,
+            actuals=actuals, project=project, context=context,
+        )  # fmt: skip
         return OfflineFeatures(found)
     asked = _asked(endpoint, start, end, columns, project, context)
     with opened(asked.settings) as database:
-        table = read_sample(database, open_samples(asked.settings), asked.endpoint_id, *asked.span, columns)
+        samples, beside = open_samples(asked.settings), open_actuals(asked.settings) if actuals else None
+        table = read_sample(database, samples, asked.endpoint_id, *asked.span, columns, actuals=beside)
     return table if as_arrow else _to_pandas(table)
 
 
@@ -164,6 +170,7 @@ def iter_offline_features(
     columns: Sequence[str] | None = None,
     *,
     rows: int = PIECE_ROWS,
+    actuals: bool = False,
     project: HasSettings | str | None = None,
     context: object = None,
 ) -> Iterator[pa.Table]:
@@ -175,13 +182,18 @@ def iter_offline_features(
     if rows < 1:
         raise ConfigError(f"rows: must be at least 1, got {rows!r}")
     asked = _asked(endpoint, start, end, columns, project, context)
-    return _pieces(asked, columns, rows)
+    return _pieces(asked, columns, rows, actuals)
 
 
-def _pieces(asked: _Asked, columns: Sequence[str] | None, rows: int) -> Iterator[pa.Table]:
+def _pieces(
+    asked: _Asked, columns: Sequence[str] | None, rows: int, with_actuals: bool
+) -> Iterator[pa.Table]:
     with opened(asked.settings) as database:
         samples = open_samples(asked.settings)
-        yield from read_pieces(database, samples, asked.endpoint_id, *asked.span, columns, rows=rows)
+        beside = open_actuals(asked.settings) if with_actuals else None
+        yield from read_pieces(
+            database, samples, asked.endpoint_id, *asked.span, columns, rows=rows, actuals=beside
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 
 def try_lock(file: int, kind: int = fcntl.LOCK_EX) -> bool:
@@ -12,3 +15,18 @@ def try_lock(file: int, kind: int = fcntl.LOCK_EX) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Alone with what this file stands for, which is made; waits for whoever holds it."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def locked_if_free(path: Path) -> Iterator[bool]:
+    """As `locked`, without waiting; False while another one holds it."""
+    with path.open("w") as file:
+        yield try_lock(file.fileno())

@@ -10,11 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum, StrEnum
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from modelmon.errors import RejectedError
 from modelmon.from_mlrun import missing_name
 from modelmon.from_mlrun.views import EndpointSpec, EndpointStatus, Metadata
+from modelmon.model_task import ModelTask
+from modelmon.window_sums import WindowSums
 
 __path__: list[
     str
@@ -22,6 +25,8 @@ __path__: list[
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:
+        if name == "Notification":  # MLRun has it here
+            return import_module("modelmon.from_mlrun.alerts").Notification
         raise missing_name(__name__, name)
 
 
@@ -136,9 +141,11 @@ class Endpoint:
     """One deployed model as monitored.
 
     `feature_stats` is the reference: feature name to its training-time statistics, in the shape
-    `modelmon.stats.describe` makes. `policy` holds the endpoint's own monitoring settings
-    (`base_period`, `monitoring_applications`, the batch job's `tracking_policy`). `status` is how it stood
-    when it was listed. `metadata` and `spec` are MLRun's shapes of the same.
+    `modelmon.stats.describe` makes. `profile_hash` names its profile, the same in fine cells, where the
+    training set was at hand, `performance_hash` how right the model was in it. `policy` holds the
+    endpoint's own monitoring settings (`base_period`, `monitoring_applications`, the batch job's
+    `tracking_policy`) and the model's `task`. `status` is how it stood when it was listed. `metadata` and
+    `spec` are MLRun's shapes of the same.
     """
 
     endpoint_id: str
@@ -157,6 +164,8 @@ class Endpoint:
     label_names: tuple[str, ...] = ()
     feature_stats: Mapping[str, Any] = field(default_factory=dict)
     policy: Mapping[str, Any] = field(default_factory=dict)
+    profile_hash: str = ""
+    performance_hash: str = ""
     created: datetime | None = None
     updated: datetime | None = None
     status: EndpointStatus = field(default_factory=EndpointStatus, repr=False, compare=False)
@@ -166,6 +175,12 @@ class Endpoint:
             raise ValueError(
                 f"an endpoint id has 1 to {LONGEST_ID} letters, digits, '_' and '-', got {self.endpoint_id!r}"
             )
+
+    @property
+    def task(self) -> ModelTask | None:
+        """What the model is for, from its `policy`; None: nobody said."""
+        found = self.policy.get("task")
+        return ModelTask.from_json(found) if found else None
 
     @property
     def feature_set(self) -> str:
@@ -190,7 +205,8 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class SampleFile:
-    """One Parquet file of one endpoint and hour, as the ledger lists it. Times are microseconds."""
+    """One Parquet file of one endpoint and hour (of actuals: and day), as the ledger lists it. Times are
+    microseconds."""
 
     path: str
     endpoint_id: str
@@ -201,6 +217,7 @@ class SampleFile:
     size_bytes: int
     columns: int
     batch: BatchRange
+    reach: str = "hour"
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,13 +300,14 @@ class ArtifactNote:
 @dataclass(frozen=True, slots=True)
 class Answer:
     """How an app ended a window: `outcome` is done, failed or unavailable, `envelopes` how many came before,
-    `rows` what the verdict stands on, `artifacts` the files that were kept."""
+    `rows` what the verdict stands on, `artifacts` the files that were kept, `sums` what is gathered."""
 
     outcome: str
     error: str = ""
     envelopes: int = 0
     rows: int = 0
     artifacts: tuple[ArtifactNote, ...] = ()
+    sums: WindowSums | None = None
 
 
 @dataclass(frozen=True, slots=True)

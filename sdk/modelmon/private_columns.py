@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from modelmon.column_names import METADATA_PREFIX, original_name
+from modelmon.column_names import ACTUAL_PREFIX, METADATA_PREFIX, original_name
 from modelmon.settings import Settings
 
 Value = TypeVar("Value")
@@ -30,10 +30,11 @@ def is_private(settings: Settings, column: str) -> bool:
     """Whether this column, by its own name or the one it is stored under, is shown nowhere.
 
     >>> settings = Settings(private="email, *_name")
-    >>> [is_private(settings, each) for each in ("email", "feature.email", "last_name", "age")]
+    >>> [is_private(settings, each) for each in ("email", "actual.email", "feature.email", "age")]
     [True, True, True, False]
     """
-    names = {column, original_name(column), column.removeprefix(METADATA_PREFIX)}
+    own = column.removeprefix(ACTUAL_PREFIX)
+    names = {column, own, original_name(own), column.removeprefix(METADATA_PREFIX)}
     return any(fnmatchcase(name, pattern) for pattern in private_patterns(settings) for name in names)
 
 

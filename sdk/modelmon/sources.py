@@ -22,7 +22,7 @@ FILE_NAME = "modelmon.yaml"
 STATE_FOLDER = ".modelmon"
 CREDENTIALS_NAME = "credentials.json"
 PRIVATE = 0o700
-NO_SETTINGS = re.compile(r"DEBUG|SERVICES|URL|TOKEN|DEMO_.*")
+NO_SETTINGS = re.compile(r"DEBUG|SERVICES|URL|TOKEN|JOB|DEMO_.*")
 """Variables of ours that others read."""
 logger = logging.getLogger(__name__)
 

@@ -16,8 +16,10 @@ from typing import Any
 
 from sqlalchemy import update
 
+from modelmon.function_spec.own_apps import OWN_APPS, chosen_apps
 from modelmon.ledger import registry
 from modelmon.ledger.records import records_at
+from modelmon.ledger.requirements import note_requirements
 from modelmon.ledger.schema import dirty, endpoints, traffic, windows
 from modelmon.settings import Settings
 from modelmon.sql.statements import upsert
@@ -26,6 +28,7 @@ from modelmon.streams import open_stream
 from modelmon.streams.subscriptions import events_of, reports_of, windows_of
 
 ACTIVE = 100
+BY_DEFAULT, ASLEEP = 1_000, "actuals or scores"
 HISTORY = 20
 TICKS = 15
 WAITING = 100_000
@@ -35,7 +38,7 @@ NOW_US = 1_700_000_400_000_000
 
 def measure() -> list[dict[str, Any]]:
     """Milliseconds of one tick; the limit is the tick without the endpoints that have nothing new."""
-    return [_active(), _waiting()]
+    return [_active(), _by_default(), _waiting()]
 
 
 def _active() -> dict[str, Any]:
@@ -47,6 +50,21 @@ def _active() -> dict[str, Any]:
         many.close()
     name = f"controller tick, 10,000 endpoints, {ACTIVE} with new data (limit: {ACTIVE} endpoints)"
     return _row(name, pairs)
+
+
+def _by_default() -> dict[str, Any]:
+    """All apps that run by default, of which one sleeps, beside one of them: two windows are sent of each
+    endpoint where the other tick sends one, and so on."""
+    names = chosen_apps(None)
+    with TemporaryDirectory() as folder:
+        one = _Project(Path(folder, "one"), BY_DEFAULT, BY_DEFAULT, names[:1])
+        all_of_them = _Project(Path(folder, "all"), BY_DEFAULT, BY_DEFAULT, names)
+        pairs = [(one.tick(), all_of_them.tick()) for _ in range(TICKS)]
+        one.close()
+        all_of_them.close()
+    return _row(
+        f"controller tick, {BY_DEFAULT:,} endpoints with new data, apps by default (limit: one)", pairs
+    )
 
 
 def _waiting() -> dict[str, Any]:
@@ -71,20 +89,27 @@ def _row(name: str, pairs: Sequence[tuple[float, float]]) -> dict[str, Any]:
 
 
 class _Project:
-    def __init__(self, folder: Path, count: int) -> None:
+    def __init__(
+        self, folder: Path, count: int, active: int = ACTIVE, apps: Sequence[str] = ("app",)
+    ) -> None:
         folder.mkdir()
         self._settings = Settings.load(folder, {}, app_retry_seconds=0)
+        asleep = [name for name in apps if name in OWN_APPS and ASLEEP in OWN_APPS[name].requires]
+        self._judging = len(apps) - len(asleep)
         self._database = records_at(self._settings.location("records_url"))
         self._number = HISTORY
         with self._database.write() as connection:
-            registry.register_app(connection, "app", None, NOW_US)
+            for app in apps:
+                registry.register_app(connection, app, None, NOW_US)
+                note_requirements(connection, app, OWN_APPS[app].requires if app in OWN_APPS else ())
             names = [f"{number:032x}" for number in range(count)]
             upsert(connection, endpoints, [_endpoint(name) for name in names])
             upsert(connection, traffic, [_traffic(name) for name in names])
             upsert(connection, windows, [row for name in names for row in _windows(name)])
-        self._active = names[:: count // ACTIVE]
+        self._active = names[:: count // active]
         settings = self._settings
-        for read in (events_of(settings), reports_of(settings), windows_of(settings, "app")):
+        streams = [windows_of(settings, app) for app in apps]
+        for read in (events_of(settings), reports_of(settings), *streams):
             open_stream(read.url, read.partitions, settings).close()
         self._controller = Controller.open(self._settings)
 
@@ -108,7 +133,9 @@ class _Project:
         began = time.perf_counter()
         report = self._controller.tick_blocking(start_us + PERIOD_US + 60_000_000)
         milliseconds = (time.perf_counter() - began) * 1e3
-        assert (report["taken_over"]["minutes"], report["sent"]["new"]) == (10 * ACTIVE, ACTIVE), report
+        assert (report["taken_over"]["minutes"], report["sent"]["new"]) == (
+            10 * len(self._active), self._judging * len(self._active),
+        ), report  # fmt: skip
         return milliseconds
 
     def close(self) -> None:

@@ -1,20 +1,24 @@
 """From a Kafka topic to Parquet: the stream function on a real broker, one worker and two.
 
 The limit is a function on the same platform and topic that does nothing but acknowledge each 500th message.
-It gets the messages as ours does, all of a poll at once where the platform can.
-The topic is full before a function starts; measured is from a tenth of it committed to all of it. On real
-Nuclio processors too where NUCLIO_PROCESSOR and NUCLIO_PYTHON_WRAPPER_PATH name them.
+It gets the messages as ours does, all of a poll at once where the platform can. A message is one event, a
+columnar batch as our model servers send it, or the array of the same events.
+The topic is full before a function starts; measured is from a tenth of it committed to all of it. That is by
+the clock, and in CPU of the function's workers, for the broker and others want the same cores. On real Nuclio
+processors too where NUCLIO_PROCESSOR and NUCLIO_PYTHON_WRAPPER_PATH name them.
 """
 
 from __future__ import annotations
 
+import os
 import random
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from chain_platforms import OnProcessors, OnRunner, on_kafka
 from deploying import deploy, make_project, stream_trigger
@@ -22,13 +26,14 @@ from modelmon.function_spec.folders import template
 from modelmon.settings import Settings
 from modelmon.streams import Stream, open_stream
 from modelmon.streams.subscriptions import events_group
-from modelmon.wire import ServingEvent, write_batch, write_event
+from modelmon.wire import ServingEvent, batched, write_batch, write_event, write_message
 from services import kafka
 from services.install import missing_programs
 from services.nuclio import missing_processor
 
-FEATURES, PARTITIONS, MICRO_BATCH = 10, 2, 100
-CASES = ((1, 200_000), (MICRO_BATCH, 800_000))  # events of a message, events in all
+FEATURES, PARTITIONS, BATCH = 10, 2, 100
+TICK_SECONDS = 1 / os.sysconf("SC_CLK_TCK")
+Written = Callable[[Sequence[ServingEvent]], bytes]
 WORKERS = (1, 2)
 START_US = 1_700_000_000_000_000
 DEADLINE_SECONDS = 300.0
@@ -63,59 +68,99 @@ def measure() -> list[dict]:
         platforms.append(OnProcessors)
     broker = kafka.shared_broker()
     return [
-        _measure(broker, platform, size, events, workers)
+        entry
         for platform in platforms
-        for size, events in CASES
+        for case in CASES
         for workers in WORKERS
+        for entry in _measure(broker, platform, case, workers)
     ]
 
 
-def _measure(broker: kafka.KafkaBroker, platform: Any, size: int, events: int, workers: int) -> dict:
-    rates = [_rate(broker, platform, size, events, workers, deployed) for deployed in (_ours, _acknowledging)]
-    kind = "single events" if size == 1 else f"micro-batches of {size}"
-    return {
-        "name": f"Kafka to Parquet, {kind}, {workers} worker{'s' * (workers > 1)}, {platform.name}",
-        "value": rates[0],
-        "unit": "events/s",
-        "limit": rates[1],
-        "ratio": rates[0] / rates[1],
-    }
+class Case(NamedTuple):
+    """So many `events` in all, so many of them `written` as one message."""
+
+    name: str
+    size: int
+    events: int
+    written: Written
+
+
+CASES = (
+    Case("single events", 1, 200_000, lambda events: write_event(events[0])),
+    Case(
+        f"columnar batches of {BATCH}",
+        BATCH,
+        1_600_000,
+        lambda events: write_message([*map(batched, events)]),
+    ),
+    Case(f"arrays of {BATCH}", BATCH, 800_000, lambda events: write_batch([*map(write_event, events)])),
+)
+
+
+class Rate(NamedTuple):
+    """Events a second, and a second of the workers' CPU: None where that is not known."""
+
+    wall: float
+    cpu: float | None
+
+
+def _measure(broker: kafka.KafkaBroker, platform: Any, case: Case, workers: int) -> list[dict]:
+    ours, limit = (_rate(broker, platform, case, workers, each) for each in (_ours, _acknowledging))
+    name = f"Kafka to Parquet, {case.name}, {workers} worker{'s' * (workers > 1)}, {platform.name}"
+    entries = [_entry(name, "events/s", ours.wall, limit.wall)]
+    if ours.cpu and limit.cpu:
+        entries.append(_entry("  in CPU of the workers", "events/CPU s", ours.cpu, limit.cpu))
+    return entries
+
+
+def _entry(name: str, unit: str, value: float, limit: float) -> dict:
+    return {"name": name, "value": value, "unit": unit, "limit": limit, "ratio": value / limit}
 
 
 def _rate(
-    broker: kafka.KafkaBroker, platform: Any, size: int, events: int, workers: int,
+    broker: kafka.KafkaBroker, platform: Any, case: Case, workers: int,
     deployed: Callable[[Path, Settings, int, int], None],
-) -> float:  # fmt: skip
+) -> Rate:  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         project = make_project(
             Path(folder) / "project", durability="power", events_partitions=PARTITIONS, **on_kafka(broker)
         )
         settings = Settings.load(project)
         stream = open_stream(settings.events_url, PARTITIONS, settings)
-        messages = events // size
+        messages = case.events // case.size
         for partition in range(PARTITIONS):
-            bodies = _bodies(messages // PARTITIONS, size, partition)
+            bodies = _bodies(messages // PARTITIONS, case, partition)
             stream.publish([("", body) for body in bodies], partition=partition)
         deployed(project, settings, workers, messages // PARTITIONS)
-        with platform(project):
-            seconds, share = _time(stream, events_group(settings), messages)
+        with platform(project) as running:
+            seconds, cpu, share = _time(stream, events_group(settings), messages, partial(_cpu, running))
         stream.close()
-    return events * share / seconds
+    return Rate(case.events * share / seconds, case.events * share / cpu if cpu else None)
 
 
-def _time(stream: Stream, group: str, messages: int) -> tuple[float, float]:
-    """Seconds from the first look at which a tenth is committed to all of it, and what share that was."""
-    started, before = 0.0, 0
+def _cpu(running: Any) -> float:
+    """Seconds of CPU of all threads of the function's workers, on the embedded runner."""
+    if not isinstance(running, OnRunner):
+        return 0.0
+    pids = running.workers("modelmon-stream")
+    texts = (Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2] for pid in pids)
+    return sum(int(field) for text in texts for field in text.split()[11:13]) * TICK_SECONDS
+
+
+def _time(stream: Stream, group: str, messages: int, cpu: Callable[[], float]) -> tuple[float, float, float]:
+    """Seconds, and of CPU, from the first look at which a tenth is committed to all of it; and what share
+    that was."""
+    started, started_cpu, before = 0.0, 0.0, 0
     deadline = time.monotonic() + DEADLINE_SECONDS
     while True:
         committed = sum(stream.committed(group).values())
         now = time.monotonic()
         if committed >= messages:
-            return now - started, (messages - before) / messages
+            return now - started, cpu() - started_cpu, (messages - before) / messages
         if not started and committed >= messages / 10:
-            started, before = now, committed
+            started, started_cpu, before = now, cpu(), committed
         assert now < deadline, f"{committed} of {messages} after {DEADLINE_SECONDS} s"
-        time.sleep(0.05)
+        time.sleep(0.05)  # between looks at what the workers have committed
 
 
 def _ours(project: Path, settings: Settings, workers: int, _last: int) -> None:
@@ -136,21 +181,19 @@ def _deploy(project: Path, settings: Settings, workers: int, main: str) -> None:
     deploy(project, "modelmon-stream", main, {"events": trigger})
 
 
-def _bodies(messages: int, size: int, partition: int) -> list[bytes]:
+def _bodies(messages: int, case: Case, partition: int) -> list[bytes]:
     draw = random.Random(partition)
     values = [[draw.random() for _ in range(FEATURES)] for _ in range(1000)]
-    bodies = []
-    for number in range(messages):
-        events = [_event(number * size + place, partition, values) for place in range(size)]
-        bodies.append(events[0] if size == 1 else write_batch(events))
-    return bodies
+    size = case.size
+    return [
+        case.written([_event(number, partition, values) for number in range(first, first + size)])
+        for first in range(0, messages * size, size)
+    ]
 
 
-def _event(number: int, partition: int, values: list[list[float]]) -> bytes:
-    return write_event(
-        ServingEvent(
-            f"endpoint-{partition}", "model", "bench/function", "Model", "", f"request-{number}",
-            START_US + number * 1000, 100, [values[number % 1000]], [[0.5]], effective_sample_count=1,
-            publisher_id=f"publisher-{partition}", number=number + 1,
-        )
+def _event(number: int, partition: int, values: list[list[float]]) -> ServingEvent:
+    return ServingEvent(
+        f"endpoint-{partition}", "model", "bench/function", "Model", "", f"request-{number}",
+        START_US + number * 1000, 100, [values[number % 1000]], [[0.5]], effective_sample_count=1,
+        publisher_id=f"publisher-{partition}", number=number + 1,
     )  # fmt: skip

@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from api_client import ApiClient
 from made_project import HOUR, Made, Shape, make
 from modelmon.api import serving
+from modelmon.api.application import keep_what_is_there
 from modelmon.model import wall_clock_us
 from modelmon.settings import Settings
 from tests.services import postgres
@@ -64,6 +65,7 @@ def asked(made: Made) -> Iterator[ApiClient]:
     """The page of a project, in this process, at the time its data end."""
     clock, serving.wall_clock_us = serving.wall_clock_us, lambda: made.now_us
     client = ApiClient(made.settings)
+    keep_what_is_there()  # as where it is served
     try:
         yield client
     finally:

@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from conformance.store_backends import RECORDS
 from modelmon.errors import ConfigError, UnavailableError
-from modelmon.ledger import answers, endpoints, outbox
+from modelmon.ledger import access, answers, endpoints, false_alarms, outbox
 from modelmon.ledger.incident_schema import incident_events, incidents
 from modelmon.ledger.outbox import Fact
 from modelmon.ledger.reports import AppReport
@@ -186,3 +186,43 @@ def test_two_writers_of_the_same_reports_raise_one_incident_and_tell_of_it_once(
         ("resolved", 0, 2, 0.8), ("raised", 30, 1, 0.8),
     ]  # fmt: skip
     assert len(events) == 4
+
+
+def test_a_person_who_marks_false_alarms_while_the_writer_writes_loses_nothing(records: Database) -> None:
+    statuses = [2, 2, 0, 1, 2, 2, 0, 0, 2, 2, 2, 1] * 2
+    marks: set[int] = set()
+
+    def write() -> None:
+        for number, status in enumerate(statuses):
+            with records.write() as connection:
+                told = answers.apply(connection, drift(number, status), 1, 3)
+                outbox.write(connection, [fact(each.incident.incident_id) for each in told], 1)
+
+    def mark() -> None:
+        with records.read() as connection:
+            numbers = connection.scalars(select(incidents.c.incident_id)).all()
+        for number in {*numbers} - marks:
+            with records.write() as connection:
+                told = false_alarms.mark(connection, number, "ann", "", 2)
+                outbox.write(connection, [fact(each.incident.incident_id) for each in told], 2)
+            marks.add(number)
+
+    with ThreadPoolExecutor(1) as pool:
+        writer = pool.submit(write)
+        while not writer.done():
+            mark()
+        writer.result()
+    mark()
+    with records.read() as connection:
+        found = connection.execute(select(incidents).order_by(incidents.c.incident_id)).all()
+        deeds, _ = access.list_deeds(connection, 100)
+    assert {row.incident_id for row in found} == marks
+    assert {row.state for row in found} == {"resolved"}
+    assert {row.marked_by for row in found} == {"ann"}
+    assert sorted(each.of for each in deeds) == sorted(f"incident {number}" for number in marks)
+    for row in found:  # each was told of as raised, and as ended, once at least
+        assert [each.body["number"] for _, each in read(records, "mail")].count(row.incident_id) >= 2
+    with records.write() as connection:
+        told = false_alarms.unmark(connection, max(marks), "ann", 3)
+    last = statuses[-1] > 0 and found[-1].marked_state != ""
+    assert [each.event.after.value for each in told][:1] == (["raised"] if last else [])

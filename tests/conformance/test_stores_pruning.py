@@ -2,37 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
-from sqlalchemy import func, insert, select
+from sqlalchemy import Connection, insert
 
+import ledger_rows
 from conformance.store_backends import RECORDS
-from modelmon.ledger import endpoints, outbox
-from modelmon.ledger.incident_schema import incident_events, incident_windows, incidents
-from modelmon.ledger.incident_schema import outbox as outbox_table
-from modelmon.ledger.outbox import Fact
-from modelmon.ledger.publishers import lock_numbers, note_numbers
-from modelmon.ledger.schema import (
-    column_types,
+from modelmon.ledger import (
+    batches,
     dead_letters,
+    endpoints,
     heartbeats,
+    incidents,
+    outbox,
     publishers,
-    schema_changes,
-    traffic,
-    void_ranges,
+    stored_columns,
+)  # fmt: skip
+from modelmon.ledger.batches import Derived, EndpointCounts, OpenBatch, SchemaChange
+from modelmon.ledger.outbox import Fact
+from modelmon.ledger.reports import AppReport
+from modelmon.ledger.schema import publishers as publishers_table
+from modelmon.ledger.schema import void_ranges
+from modelmon.model import (
+    DAY_US,
+    BatchRange,
+    DeadLetter,
+    Endpoint,
+    Heartbeat,
+    ValuePoint,
+    WindowKey,
+    WorkerState,
+    from_us,
 )
-from modelmon.model import DAY_US, Endpoint
 from modelmon.settings import Settings
 from modelmon.sql.database import Database
 from modelmon.sql.statements import CHUNK
 from modelmon.stores.samples import open_samples
 from modelmon.stores.series import open_series
 from modelmon.upkeep.pruning import prune, prune_notes
+from modelmon.views.incident_lists import IncidentQuery, list_incidents
+from modelmon.views.incidents import history_of
+from modelmon.views.schema_changes import read_schema_changes
 
+T = TypeVar("T")
 FAR = float("inf")
 NOW = 100 * DAY_US
 
@@ -52,39 +68,66 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
     database.close()
 
 
-def fill(database: Database, table: Any, *rows: dict[str, Any]) -> None:
-    with database.write() as connection:
-        connection.execute(insert(table), list(rows))
-
-
-def left(database: Database, column: Any) -> list[Any]:
+def read(database: Database, reader: Callable[[Connection], T]) -> T:
     with database.read() as connection:
-        return list(connection.scalars(select(column).order_by(column)))
+        return reader(connection)
 
 
-def letter(offset: int, created_us: int) -> dict[str, Any]:
-    texts = dict.fromkeys(("stream_id", "stream", "endpoint_id", "field", "reason"), "x")
-    place = {"partition": 0, "offset": offset, "item": -1, "body": b"", "resent_us": None}
-    return {**texts, **place, "created_us": created_us}
+def set_aside(database: Database, *letters: tuple[int, int]) -> None:
+    """Messages at these offsets, each at its time."""
+    with database.write() as connection:
+        for offset, created_us in letters:
+            at = from_us(created_us)
+            letter = DeadLetter("s", 0, offset, -1, "events", "e", "when", "no", b"", at)
+            dead_letters.keep(connection, [letter])
+
+
+def offsets(database: Database) -> list[int]:
+    return sorted(letter.offset for letter in read(database, dead_letters.find))
+
+
+def commit(
+    database: Database, derived: Derived, now_us: int, void: BatchRange | None = None
+) -> batches.Position:
+    """What the stream function notes with one batch."""
+    with database.write() as connection:
+        position = batches.take_over(connection, "s", 0, "events")
+        place = position.applied + 1
+        assert batches.open_batch(connection, position, OpenBatch(place, place, 1, now_us), void)
+        assert batches.commit_batch(connection, position, BatchRange("s", 0, place, place), derived, now_us)
+        return position
 
 
 def seen(database: Database, publisher: str, endpoint_id: str, number: int, now_us: int) -> int:
+    """How many more are missing than before."""
     with database.write() as connection:
         numbers = {(publisher, endpoint_id): [number]}
-        return note_numbers(connection, numbers, lock_numbers(connection, numbers), now_us)[endpoint_id]
+        before = publishers.lock_numbers(connection, numbers)
+        return publishers.note_numbers(connection, numbers, before, now_us)[endpoint_id]
+
+
+def known(database: Database, *keys: tuple[str, str]) -> set[tuple[str, str]]:
+    """Those of these publishers that are remembered."""
+    return set(read(database, lambda connection: publishers.applied_numbers(connection, keys)))
+
+
+def of_before(database: Database, table: Any, row: dict[str, Any]) -> None:
+    """A row as a version wrote it that did not note when: none of today's does."""
+    with database.write() as connection:
+        connection.execute(insert(table), [row])
 
 
 def test_dead_letters_go_after_their_days(database: Database, settings: Settings) -> None:
-    fill(database, dead_letters, *(letter(day, day * DAY_US) for day in (0, 69, 70, 71, 100)))
-    fill(database, dead_letters, *(letter(1_000 + number, 0) for number in range(1_200)))
+    set_aside(database, *((day, day * DAY_US) for day in (0, 69, 70, 71, 100)))
+    set_aside(database, *((1_000 + number, 0) for number in range(CHUNK + 3)))
     assert prune_notes(database, settings, NOW, FAR)
-    assert left(database, dead_letters.c.offset) == [70, 71, 100]
+    assert offsets(database) == [70, 71, 100]
 
 
-def test_without_days_dead_letters_stay(database: Database, tmp_path: Path) -> None:
-    fill(database, dead_letters, letter(0, 0))
+def test_without_days_dead_letters_stay(database: Database) -> None:
+    set_aside(database, (0, 0))
     assert prune_notes(database, Settings(dead_letter_days=0), NOW, FAR)
-    assert left(database, dead_letters.c.offset) == [0]
+    assert offsets(database) == [0]
 
 
 def test_a_publisher_is_known_as_long_as_it_sends_something_to_anyone(
@@ -94,123 +137,95 @@ def test_a_publisher_is_known_as_long_as_it_sends_something_to_anyone(
     seen(database, "lives", "often", 1, NOW)
     seen(database, "gone", "often", 1, NOW - 31 * DAY_US)
     prune_notes(database, settings, NOW, FAR)
-    assert left(database, publishers.c.publisher_id) == ["lives", "lives"]
+    lives = {("lives", "rarely"), ("lives", "often")}
+    assert known(database, *lives, ("gone", "often")) == lives
     assert seen(database, "lives", "rarely", 8, NOW) == 0  # nothing is missing
 
 
 def test_publishers_of_before_are_of_now_and_go_a_month_later(database: Database, settings: Settings) -> None:
-    fill(database, publishers, {"publisher_id": "p", "endpoint_id": "e", "last_number": 3, "gaps": None})
-    for now_us, expected in ((NOW, ["p"]), (NOW + 30 * DAY_US, ["p"]), (NOW + 31 * DAY_US, [])):
+    key = ("p", "e")
+    row = {"publisher_id": "p", "endpoint_id": "e", "last_number": 3, "gaps": None}
+    of_before(database, publishers_table, row)
+    for now_us, expected in ((NOW, {key}), (NOW + 30 * DAY_US, {key}), (NOW + 31 * DAY_US, set())):
         prune_notes(database, settings, now_us, FAR)
-        assert left(database, publishers.c.publisher_id) == expected
+        assert known(database, key) == expected
 
 
 def test_workers_that_are_long_gone_are_forgotten(database: Database, settings: Settings) -> None:
-    beat = {
-        "worker": "w", "trigger": "t", "state": "ready", "reason": "", "since_us": 0, "expires_us": 0,
-        "behind_seconds": 0.0, "partitions": "[]",
-    }  # fmt: skip
-    fill(
-        database, heartbeats,
-        *({**beat, "function_name": f"day {day}", "beat_us": day * DAY_US} for day in (1, 69, 71)),
-    )  # fmt: skip
+    with database.write() as connection:
+        for day in (1, 69, 71):
+            at_us = day * DAY_US
+            beat = Heartbeat(f"day {day}", "w", "t", WorkerState.READY, "", at_us, at_us, at_us)
+            heartbeats.put(connection, beat)
     prune_notes(database, settings, NOW, FAR)
-    assert left(database, heartbeats.c.function_name) == ["day 71"]
+    assert list(read(database, heartbeats.by_function)) == ["day 71"]
+
+
+def types_of(database: Database, *endpoint_ids: str) -> list[str]:
+    """Those of these endpoints of which types of columns are noted."""
+    found = read(database, lambda connection: stored_columns.known_types(connection, endpoint_ids))
+    return [endpoint_id for endpoint_id, types in found.items() if types]
 
 
 def test_types_of_an_endpoint_that_is_no_more_go(database: Database, settings: Settings) -> None:
     with database.write() as connection:
         endpoints.put(connection, Endpoint("known", "p", "name"), 1)
-    kinds = [{"endpoint_id": each, "column": "a", "type": "int64"} for each in ("gone", "known")]
-    fill(database, column_types, *kinds)
+    commit(database, Derived(types={(each, "a"): "int64" for each in ("gone", "known")}), 1)
     prune_notes(database, settings, NOW, FAR)
-    assert left(database, column_types.c.endpoint_id) == ["known"]
+    assert types_of(database, "gone", "known") == ["known"]
 
 
 def test_with_the_data_goes_what_is_noted_of_them(database: Database, settings: Settings) -> None:
-    counts = dict.fromkeys(("received", "stored", "errors", "rejected", "late", "missing", "committed_us"), 0)
-    for name, last_us in (("silent", 10), ("talks", 90)):
-        fill(
-            database, traffic,
-            {"endpoint_id": name, **counts, "last_error": "", "last_request_us": last_us * DAY_US},
-        )  # fmt: skip
-        fill(database, column_types, {"endpoint_id": name, "column": "a", "type": "int64"})
-    changes = [
-        {"endpoint_id": "talks", "column": "a", "change": "new", "detail": "", "first_seen_us": 10 * DAY_US},
-        {"endpoint_id": "talks", "column": "b", "change": "new", "detail": "", "first_seen_us": 90 * DAY_US},
-    ]
-    fill(database, schema_changes, *changes)
-    place = {"stream_id": "s", "partition": 0, "last": 9}
-    voids = [{**place, "first": day, "noted_us": day * DAY_US} for day in (10, 49, 51)]
-    fill(database, void_ranges, *voids, {**place, "first": 1, "noted_us": None})
-    series = open_series(settings)
-    prune(database, open_samples(settings), series, NOW - 50 * DAY_US, FAR)
-    series.close()
-    assert left(database, column_types.c.endpoint_id) == ["talks"]
-    assert left(database, schema_changes.c.column) == ["b"]
-    assert left(database, void_ranges.c.first) == [1, 49, 51]
+    for name, day in (("silent", 10), ("talks", 90)):
+        counts = [EndpointCounts(name, stored=1, last_request_us=day * DAY_US)]
+        commit(database, Derived(counts=counts, types={(name, "a"): "int64"}), day * DAY_US)
+    for column, day in (("a", 10), ("b", 90)):
+        commit(database, Derived(changes=[SchemaChange("talks", column, "new")]), day * DAY_US)
+    for day in (10, 49, 51):
+        commit(database, Derived(), day * DAY_US, BatchRange("s", 0, day, 99))
+    undated = {"stream_id": "s", "partition": 0, "first": 1, "last": 99, "noted_us": None}
+    of_before(database, void_ranges, undated)
+    with closing(open_series(settings)) as series:
+        prune(database, open_samples(settings), series, NOW - 50 * DAY_US, FAR)
+    assert types_of(database, "silent", "talks") == ["talks"]
+    changes = read(database, lambda connection: read_schema_changes(connection, settings, "talks"))
+    assert [change.column for change in changes] == ["b"]
+    assert sorted(batch.first for batch in read(database, batches.void_ranges)) == [1, 49, 51]
 
 
 def test_incidents_go_once_they_were_resolved_for_so_long_and_their_evidence_with_its_windows(
     database: Database, settings: Settings
 ) -> None:
-    for name, resolved_us in (("old", 10), ("new", 90), ("open", None)):
-        _incident(database, name, None if resolved_us is None else resolved_us * DAY_US)
-        for day in (10, 90):
-            _evidence(database, name, day * DAY_US)
+    for day, bad, calm in ((10, ["old", "new", "open"], []), (11, [], ["old"]), (89, ["new", "open"], [])):
+        _judge(database, day, bad, calm)
+    _judge(database, 90, ["open"], ["new"])
     with closing(open_series(settings)) as series:
         prune(database, open_samples(settings), series, NOW - 50 * DAY_US, FAR)
-    assert left(database, incidents.c.result_name) == ["new", "open"]
-    assert left(database, incident_events.c.why) == ["new", "open"]
     with database.read() as connection:
-        found = connection.execute(
-            select(incident_windows.c.result_name, incident_windows.c.start_us).order_by(
-                incident_windows.c.result_name, incident_windows.c.start_us
-            )
-        )
-        assert [(name, start_us // DAY_US) for name, start_us in found] == [
-            ("new", 90), ("old", 90), ("open", 10), ("open", 90),
-        ]  # fmt: skip
+        listed = list_incidents(connection, settings, IncidentQuery()).incidents
+        found = {each.result_name: history_of(connection, settings, each.incident_id) for each in listed}
+        events = {event.incident_id for event in ledger_rows.all_incident_events(connection)}
+        evidence = [(row.result_name, row.start_us // DAY_US) for row in ledger_rows.evidence(connection)]
+    assert set(found) == {"new", "open"}
+    assert all(history.events for history in found.values())
+    assert events == {each.incident_id for each in listed}  # none of one that went
+    assert sorted(evidence) == [("new", 89), ("open", 10), ("open", 89), ("open", 90)]
 
 
-KEY = {"rule": "drift", "endpoint_id": "e", "application_name": "app"}
+def _judge(database: Database, day: int, bad: list[str], calm: list[str]) -> None:
+    """The window that begins on this day says of results that they are bad, or calm, the same day."""
+    key, end_us = WindowKey("e", "app", day * DAY_US), day * DAY_US + 1
+    for name in (*bad, *calm):
+        status = 2 if name in bad else 0
+        value = ValuePoint(*key, end_us, name, 0.5, 1, kind=0, status=status)
+        report = AppReport(key, "e", end_us, 1, values=(value,))
+        with database.write() as connection:
+            incidents.settle(connection, report, final=True, whole=True, now_us=end_us)
 
 
-def _incident(database: Database, name: str, resolved_us: int | None) -> None:
-    numbers = dict.fromkeys(
-        (
-            "kind",
-            "status",
-            "first_us",
-            "last_us",
-            "windows",
-            "detected",
-            "worst_us",
-            "raised_us",
-            "changed_us",
-        ),
-        0,
-    )
-    texts = {"state": "raised", "reason": "", "detail": ""}
-    with database.write() as connection:
-        row = {**KEY, **numbers, **texts, "result_name": name, "resolved_us": resolved_us}
-        made = connection.execute(insert(incidents).values(row)).inserted_primary_key
-        assert made is not None
-        event = {
-            "incident_id": made[0],
-            "at_us": 0,
-            "before": "",
-            "after": "raised",
-            "status": 0,
-            "window_us": 0,
-        }
-        connection.execute(insert(incident_events).values({**event, "why": name}))
-
-
-def _evidence(database: Database, name: str, start_us: int) -> None:
-    numbers = {"start_us": start_us, "end_us": start_us + 1, "rows": 1, "revision": 1, "value": None}
-    texts = {"said": "detected", "detail": "", "stats": ""}
-    fill(database, incident_windows, {**KEY, **numbers, **texts, "result_name": name})
+def told(database: Database) -> list[outbox.Entry]:
+    """All that the outbox has."""
+    return read(database, lambda connection: outbox.read(connection, "a new reader", 10 * CHUNK))
 
 
 def test_facts_go_once_they_are_old_and_every_reader_has_settled_them(
@@ -223,7 +238,7 @@ def test_facts_go_once_they_are_old_and_every_reader_has_settled_them(
         outbox.join(connection, "slow")
         outbox.settle(connection, "slow", 1)
     prune_notes(database, settings, NOW, FAR)
-    assert [at_us // DAY_US for at_us in left(database, outbox_table.c.at_us)] == [60, 99]
+    assert [entry.at_us // DAY_US for entry in told(database)] == [60, 99]
 
 
 def test_a_transaction_forgets_a_bounded_number_of_facts_the_first_ones_first(database: Database) -> None:
@@ -233,12 +248,11 @@ def test_a_transaction_forgets_a_bounded_number_of_facts_the_first_ones_first(da
     for _ in range(3):
         with database.write() as connection:
             forgotten.append(outbox.prune_some(connection, 1))
-        forgotten.append(min(left(database, outbox_table.c.number), default=0))
+        forgotten.append(min((entry.number for entry in told(database)), default=0))
     assert forgotten == [CHUNK, CHUNK + 1, 3, 0, 0, 0]
 
 
 def test_pruning_stops_when_its_time_is_over(database: Database, settings: Settings) -> None:
-    fill(database, dead_letters, letter(0, 0))
+    set_aside(database, (0, 0))
     assert not prune_notes(database, settings, NOW, 0)
-    with database.read() as connection:
-        assert connection.scalar(select(func.count()).select_from(dead_letters)) == 1
+    assert offsets(database) == [0]

@@ -1,25 +1,20 @@
-"""What the records keep on every database: transactions, endpoints, the registry, dead letters, upserts."""
+"""What the records keep on every database: transactions, endpoints, the registry, dead letters."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, select
 
 from conformance.store_backends import RECORDS
 from modelmon.errors import ConfigError
 from modelmon.ledger import batches, dead_letters, endpoints, latencies, registry
 from modelmon.ledger.dead_letters import ALL, Chosen
 from modelmon.ledger.latencies import LatencyBucket
-from modelmon.ledger.schema import dead_letters as dead_letters_table
-from modelmon.ledger.schema import dirty, project_values, traffic, verdicts
 from modelmon.model import BatchRange, DeadLetter, Endpoint, from_us
 from modelmon.sql.database import Database
-from modelmon.sql.statements import chunks, insert_missing, upsert
 
 ENDPOINT = Endpoint(
     "e" * 32, "flights", "delay:v1", function_name="serving", version="v1", labels={"team": "ä"},
@@ -174,37 +169,28 @@ def test_the_project_remembers_json_values(records: Database) -> None:
             registry.set_value(connection, "a", object())
 
 
-def _dead_letter(offset: int, stream: str = "events", endpoint_id: str = "e") -> dict:
-    return {
-        "stream_id": "s", "partition": 0, "offset": offset, "item": -1, "stream": stream,
-        "endpoint_id": endpoint_id, "field": "when", "reason": "no", "body": bytes(range(256)),
-        "created_us": offset,
-    }  # fmt: skip
+LETTER = DeadLetter("s", 0, 1, -1, "events", "e", "when", "no", bytes(range(256)), from_us(1))
 
 
 def test_dead_letters_are_found_newest_first_and_marked_when_sent_again(records: Database) -> None:
-    rows = [_dead_letter(1), _dead_letter(2, stream="writer"), _dead_letter(3, endpoint_id="f")]
+    others = (
+        replace(LETTER, offset=2, stream="writer", created=from_us(2)),
+        replace(LETTER, offset=3, endpoint_id="f", created=from_us(3)),
+    )
     with records.write() as connection:
-        connection.execute(insert(dead_letters_table), rows)
+        dead_letters.keep(connection, [LETTER, *others])
         assert [letter.offset for letter in dead_letters.find(connection)] == [3, 2, 1]
         assert [letter.offset for letter in dead_letters.find(connection, ALL, 1)] == [3]
         assert [letter.offset for letter in dead_letters.find(connection, Chosen(stream="events"))] == [3, 1]
         assert [letter.offset for letter in dead_letters.find(connection, Chosen(endpoint_id="f"))] == [3]
         letter = dead_letters.get(connection, "s", 0, 1, -1)
-        assert letter == DeadLetter(
-            "s", 0, 1, -1, "events", "e", "when", "no", bytes(range(256)),
-            datetime(1970, 1, 1, 0, 0, 0, 1, tzinfo=UTC),
-        )  # fmt: skip
+        assert letter == LETTER
         assert dead_letters.mark_resent(connection, letter, 50)
         assert dead_letters.get(connection, "s", 0, 1, -1) == replace(letter, resent=from_us(50))
         assert [found.offset for found in dead_letters.find(connection, Chosen(resent=False))] == [3, 2]
         assert [found.offset for found in dead_letters.find(connection, Chosen(resent=True))] == [1]
         assert dead_letters.get(connection, "s", 0, 9, -1) is None
         assert not dead_letters.mark_resent(connection, replace(letter, offset=9), 50)
-
-
-def _dirty(rows: int, version: int = 1) -> dict:
-    return {"endpoint_id": "e", "minute_us": 0, "version": version, "rows": rows}
 
 
 def test_latencies_are_summed_over_partitions_and_a_batch_counts_once(records: Database) -> None:
@@ -224,72 +210,12 @@ def test_latencies_are_summed_over_partitions_and_a_batch_counts_once(records: D
         assert latencies.total(connection) == {1: LatencyBucket(6, 8), 43: LatencyBucket(2, 2 * longest)}
 
 
-def test_an_upsert_sets_adds_and_keeps(records: Database) -> None:
+def test_names_are_keys_to_the_letter(records: Database) -> None:
+    names = ("", " ", "Drift", "a", "a ", "a\u0301", "drift", "grosse", "größe", "á", "温度", "\U0001f600")
     with records.write() as connection:
-        upsert(connection, dirty, [])
-        for options, stands in (({}, (1, 4)), ({"add": ["rows"]}, (1, 8)), ({"keep": ["rows"]}, (1, 8))):
-            upsert(connection, dirty, [_dirty(4)], **options)
-            assert connection.execute(select(dirty.c.version, dirty.c.rows)).one() == stands
-        upsert(connection, dirty, [_dirty(2), _dirty(3)], add=["version", "rows"])
-        assert connection.execute(select(dirty.c.version, dirty.c.rows)).one() == (3, 13)
-        insert_missing(connection, dirty, [_dirty(99), {**_dirty(5), "minute_us": 60}])
-        assert connection.scalars(select(dirty.c.rows).order_by(dirty.c.minute_us)).all() == [13, 5]
-
-
-def test_an_upsert_ignores_rows_below_the_stored_version(records: Database) -> None:
-    with records.write() as connection:
-        for version, rows, stands in ((2, 1, (2, 1)), (1, 5, (2, 1)), (2, 6, (2, 6)), (3, 7, (3, 7))):
-            upsert(connection, dirty, [_dirty(rows, version)], not_below="version")
-            assert connection.execute(select(dirty.c.version, dirty.c.rows)).one() == stands
-
-
-def test_the_smallest_and_largest_ignore_null(records: Database) -> None:
-    counts = {"endpoint_id": "e", "committed_us": 0, "last_error": ""}
-    counts |= dict.fromkeys(("received", "stored", "errors", "rejected", "late", "missing"), 0)
-    with records.write() as connection:
-        for value, stands in ((None, (None, None)), (5, (5, 5)), (None, (5, 5)), (3, (3, 5)), (9, (3, 9))):
-            row = {**counts, "first_request_us": value, "last_request_us": value}
-            upsert(connection, traffic, [row], smallest=["first_request_us"], largest=["last_request_us"])
-            columns = (traffic.c.first_request_us, traffic.c.last_request_us)
-            assert connection.execute(select(*columns)).one() == stands
-
-
-LETTERS = (
-    "",
-    " ",
-    "A",
-    "Drift",
-    "a",
-    "a ",
-    "a\u0301",
-    "drift",
-    "grosse",
-    "größe",
-    "á",
-    "ä",
-    "温度",
-    "\U0001f600",
-)
-
-
-def test_names_are_keys_to_the_letter_and_in_pythons_order(records: Database) -> None:
-    with records.write() as connection:
-        for name in LETTERS:
+        for name in names:
             registry.set_value(connection, name, name)
-        assert {name: registry.get_value(connection, name) for name in LETTERS} == {n: n for n in LETTERS}
-        found = connection.scalars(select(project_values.c.name).order_by(project_values.c.name)).all()
-    assert found == sorted(LETTERS)
-
-
-@pytest.mark.parametrize("value", [-1e300, 5e-324, 0.1 + 0.2, 1.7976931348623157e308, -0.0])
-def test_a_number_is_kept_to_its_last_digit(records: Database, value: float) -> None:
-    row = {
-        "endpoint_id": "e", "application_name": "a", "name": "n", "kind": 0, "status": 0, "value": value,
-        "extra_data": "", "start_us": 0, "end_us": 0, "revision": 1,
-    }  # fmt: skip
-    with records.write() as connection:
-        upsert(connection, verdicts, [row])
-        assert connection.scalar(select(verdicts.c.value)) == value
+        assert [registry.get_value(connection, name) for name in names] == list(names)
 
 
 def test_a_long_text_and_a_large_message_are_kept(records: Database) -> None:
@@ -297,7 +223,7 @@ def test_a_long_text_and_a_large_message_are_kept(records: Database) -> None:
     with records.write() as connection:
         registry.set_value(connection, "a", text)
         assert registry.get_value(connection, "a") == text
-        connection.execute(insert(dead_letters_table), [_dead_letter(1) | {"body": body, "reason": text}])
+        dead_letters.keep(connection, [replace(LETTER, body=body, reason=text)])
         letter = dead_letters.get(connection, "s", 0, 1, -1)
     assert letter is not None
     assert (letter.body, letter.reason) == (body, text)
@@ -305,12 +231,7 @@ def test_a_long_text_and_a_large_message_are_kept(records: Database) -> None:
 
 def test_a_text_with_a_nul_is_kept_where_there_can_be_one_and_readable_where_not(records: Database) -> None:
     with records.write() as connection:
-        connection.execute(insert(dead_letters_table), [_dead_letter(1) | {"reason": "a\0b"}])
+        dead_letters.keep(connection, [replace(LETTER, reason="a\0b")])
         letter = dead_letters.get(connection, "s", 0, 1, -1)
     assert letter is not None
     assert letter.reason == ("a␀b" if records.url.startswith("postgresql") else "a\0b")
-
-
-def test_chunks_hold_everything_in_order() -> None:
-    assert list(chunks(range(5), 2)) == [[0, 1], [2, 3], [4]]
-    assert list(chunks([])) == []

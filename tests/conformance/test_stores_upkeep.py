@@ -19,10 +19,11 @@ from modelmon.stores.samples import ParquetSamples
 from modelmon.stores.samples_reading import read_sample
 from modelmon.upkeep.compaction import CLOSED_AFTER_US, compact
 from modelmon.upkeep.cutting import cut_months
-from modelmon.upkeep.erasing import Erased, erase
+from modelmon.upkeep.erasing import Erased
 from modelmon.upkeep.sweep import sweep
 from modelmon.views.erasures import newest_erasures
 from sample_files import add_file
+from sample_house import erase
 
 MONTH = start_of("month", 40 * DAY_US)
 NEXT = start_of("month", MONTH + 40 * DAY_US)

@@ -146,6 +146,7 @@ def test_a_busy_partition_does_not_starve_the_others(backend):
     assert {m.partition for m in read(stream.consumer("g"), 20, at_once=10)} == {0, 1}
 
 
+@pytest.mark.slow
 def test_a_poll_without_news_returns_nothing_and_costs_next_to_nothing(backend):
     consumer = backend.open(partitions=2).consumer("g")
     consumer.poll(1, 0)
@@ -192,6 +193,7 @@ def test_a_key_comes_back_as_it_was(backend, key):
     assert message.key == key
 
 
+@pytest.mark.slow
 @settings(
     max_examples=25,
     deadline=None,
@@ -240,6 +242,7 @@ def test_a_publish_that_one_partition_refuses_tells_what_the_others_have(backend
         assert [m.body for m in found if m.key == key] == [body for name, body in records if name == key]
 
 
+@pytest.mark.slow
 def test_huge_messages_do_not_come_all_at_once(backend):
     stream = backend.open()
     stream.publish([("k", b"x" * 12_000_000) for _ in range(5)])

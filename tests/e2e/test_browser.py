@@ -47,9 +47,11 @@ def served(*arguments: str) -> Iterator[str]:
     hits = (re.search(r"http://127\.0\.0\.1:\d+", line) for line in process.stderr)
     found = next((hit[0] for hit in hits if hit), "")
     assert found, f"it ended with {process.wait()}"
-    yield found
-    process.terminate()
-    process.communicate(timeout=60)
+    try:
+        yield found
+    finally:
+        process.terminate()
+        process.communicate(timeout=60)
 
 
 @pytest.fixture(scope="module")

@@ -13,13 +13,15 @@ import pytest
 
 from e2e.test_dashboard import address, started
 from made_project import APP, HOUR, Made, Shape, make
+from modelmon.alerting import read_alerts
 from modelmon.ledger.records import open_records
 from modelmon.model import from_us
+from modelmon.project import Project
 from modelmon.stores.series import open_series
 from modelmon.views.endpoint_facts import Looking
 from modelmon.views.endpoints import EndpointQuery, list_endpoints
 from modelmon.views.metric_lines import read_metric_lines, read_metric_names
-from modelmon.views.overview import count_open
+from modelmon.views.open_incidents import count_open
 from services.mlrun import MLRUN_VERSION, mlrun_python
 
 pytestmark = [
@@ -44,9 +46,14 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
 @pytest.fixture(scope="module")
 def read(made: Made, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("mlrun")
+    return asked(made, folder, SCRIPT, "made", UID, RESULT)
+
+
+def asked(made: Made, folder: Path, script: Path, *arguments: str) -> dict[str, Any]:
+    """What MLRun's client says that it has found and done."""
     with started("dashboard", "--port", "0", "--project-dir", made.settings.project_dir) as process:
         environment = {**os.environ, "MLRUN_DBPATH": address(process, "is shown at"), "PYTHONPATH": ""}
-        command = [str(mlrun_python()), "-P", str(SCRIPT), "made", UID, RESULT]
+        command = [str(mlrun_python()), "-P", str(script), *arguments]
         done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=folder)
     assert done.returncode == 0, done.stderr[-3000:]
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -117,7 +124,24 @@ def test_the_project_is_counted_as_here(read: dict[str, Any], made: Made) -> Non
     assert RESULT in read["of_several"][UID]
 
 
-def test_no_alert_is_configured_and_each_that_is_raised_has_a_template(read: dict[str, Any]) -> None:
+def test_each_alert_that_is_raised_has_a_template(read: dict[str, Any]) -> None:
     assert read["alert_configs"] == []
     raised = {event for each in read["alert_templates"] for event in each["trigger"]["events"]}
     assert {each["event_kind"] for each in read["alerts"]} <= raised
+
+
+def test_it_stores_alerts_reads_resets_and_deletes_them(made: Made, tmp_path: Path) -> None:
+    found = asked(made, tmp_path, SCRIPT.with_name("mlrun_alerts.py"), "made", UID)
+    shown = {key: each for key, each in found["stored"].items() if key != "updated"}
+    assert (shown["name"], shown["criteria"]) == ("drift-alert", {"count": 3, "period": "300m"})
+    assert shown["entities"]["ids"] == [f"{UID}.*.result.*"]
+    assert {key: each for key, each in found["again"].items() if key != "updated"} == shown
+    assert found["named"] == ["drift-alert", "From_a--template"]
+    assert (found["kept"]["severity"], found["gone"]) == ("medium", True)
+    assert "'failed' is of jobs" in found["refused"]
+    text = Project("made", Path(made.settings.project_dir)).list_alert_files()[0].text
+    alerts = read_alerts(text)
+    assert [(each.name, each.url) for each in alerts.channels.values()] == [
+        ("slack_notification", "${env:SLACK_HOOK}")
+    ]
+    assert [each.called for each in alerts.rules] == ["From_a--template"]

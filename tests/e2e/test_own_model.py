@@ -21,7 +21,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Reader:
             if "python deploy.py" in block.text:
                 reader.seen["again"] = reader.run("python deploy.py")  # "as often as you like"
             if "python replay.py" in block.text:
-                reader.seen["found"] = reader.status_with("data-drift-detected")
+                reader.seen["found"] = reader.status_with("data-drift-suspected")
                 reader.seen["endpoint"] = reader.run("modelmon endpoint churn")
     finally:
         reader.end()
@@ -41,9 +41,9 @@ def test_deploying_again_goes_on_and_deploys_serving_once(reader: Reader) -> Non
 def test_the_replay_raises_an_incident_that_both_terminals_show(reader: Reader) -> None:
     assert "The last answer: [" in reader.seen["python replay.py"]
     line = next(line for line in reader.seen["found"].splitlines() if line.startswith("churn  "))
-    assert re.match(r"churn +detected +spent [01]\.\d\d, feature_drift +2,400 +\d\d:\d\d UTC$", line)
-    assert re.search(r"data-drift-detected: churn, spent [01]\.\d\d, feature_drift", reader.seen["found"])
-    assert "data-drift-detected (high): churn" in reader.told
+    assert re.match(r"churn +suspected +spent \d+\.\d\d, (slow_)?drift of drift +2,400 +\d\d:\d\d UTC$", line)
+    assert re.search(r"data-drift-suspected: churn, spent \d+\.\d\d, (slow_)?drift", reader.seen["found"])
+    assert "data-drift-suspected (medium): churn" in reader.told
     assert "(spent)" in reader.told
 
 

@@ -30,7 +30,7 @@ Body = dict[str, Any]
 
 def served(folder: Path, random: np.random.Generator) -> ServingFunction:
     project = make(folder, **QUICK)
-    project.enable_model_monitoring()
+    project.enable_model_monitoring(apps=["histogram-data-drift"])
     training = pa.table({"a": random.normal(size=2_000), "b": random.normal(size=2_000)})
     model = project.log_model("burst", body=b"1", training_set=training)
     serving = project.set_function("model.py", name="serving")

@@ -50,7 +50,7 @@ def page(made: Made) -> Iterator[str]:
 
 
 def test_promtool_is_content_with_the_rules_and_the_metrics(page: str) -> None:
-    assert "7 rules found" in promtool("check", "rules", "alerts.yaml", folder=RULES)
+    assert "8 rules found" in promtool("check", "rules", "alerts.yaml", folder=RULES)
     assert "SUCCESS" in promtool("test", "rules", "alerts_test.yaml", folder=RULES)
     said = httpx.get(f"http://{page}/metrics", timeout=30).text
     promtool("check", "metrics", folder=RULES, given=said)

@@ -33,9 +33,7 @@ NOTEBOOK = """
     import modelmon
 
     project = modelmon.get_or_create_project("test")
-    project.enable_model_monitoring(
-        base_period=10, deploy_histogram_data_drift_app=False, wait_for_deployment=True
-    )
+    project.enable_model_monitoring(base_period=10, apps=[], wait_for_deployment=True)
     training = pa.table({"a": [1.0, 2.0] * 100, "b": [1.0, 1.0] * 100})
     model = project.log_model("m", body=b"7", model_file="weights.txt", training_set=training)
     app = project.set_model_monitoring_function("rows", "rows_app.py", "Rows", factor=3)

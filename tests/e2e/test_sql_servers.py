@@ -12,18 +12,20 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import text
 
+import ledger_rows
+from made_project import HOUR, Shape, make
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.ledger import batches, latencies, registry
 from modelmon.ledger.latencies import LatencyBucket
 from modelmon.ledger.records import open_records, records_at
-from modelmon.ledger.schema import dirty, traffic
 from modelmon.model import BatchRange
 from modelmon.settings import Settings
 from modelmon.sql.database import Database
 from modelmon.sql.locks import CONTROLLER
 from modelmon.stages.controller import Controller
+from modelmon.views.endpoint_facts import newest_windows
 from services.mariadb import NEEDS_MARIADB, MariaDB, shared_mariadb
 from services.postgres import NEEDS_POSTGRES, PASSWORD, USER, Postgres, shared_postgres
 from unit.window_support import Chain, at
@@ -79,6 +81,22 @@ def records(opened: ExitStack, url: str, timeout_seconds: float = 120.0) -> Data
     database = records_at(url, timeout_seconds=timeout_seconds)
     opened.callback(database.close)
     return database
+
+
+# --- plans
+
+
+@pytest.mark.parametrize("server", SHARED[:1], indirect=True)
+def test_the_newest_windows_are_found_by_their_index_not_among_all(
+    server: Postgres, tmp_path: Path, opened: ExitStack
+) -> None:
+    url = server.database()
+    make(tmp_path / "made", Shape(2 * 24 * HOUR, 100, 2, 2, with_features=0), records_url=url)
+    server.sql("VACUUM ANALYZE", url.rpartition("/")[2])
+    with records(opened, url).read() as connection:
+        query = str(newest_windows().compile(connection, compile_kwargs={"literal_binds": True}))
+        plan = "\n".join(row[0] for row in connection.execute(text(f"EXPLAIN {query}")))
+    assert "windows_pkey" in plan, plan
 
 
 # --- refusals
@@ -204,7 +222,7 @@ def test_the_death_of_its_holder_frees_a_lock(url: str, opened: ExitStack) -> No
 def test_processes_that_make_the_database_together_all_find_it_made(url: str, opened: ExitStack) -> None:
     processes = [subprocess.Popen([sys.executable, "-c", OPEN, url]) for _ in range(4)]
     assert [process.wait(120) for process in processes] == [0] * 4
-    with records(opened, url).read() as connection:
+    with records(opened, url).read() as connection:  # no reader of ours counts the rows of the version
         assert connection.scalar(text("SELECT count(*) FROM schema_versions")) == 1
 
 
@@ -264,9 +282,8 @@ def test_workers_and_controllers_at_once_count_every_row_and_never_lock_each_oth
     controllers[0]._work(at(12))
     assert refused == []
     with chain.database.read() as connection:
-        query = select(traffic.c.endpoint_id, traffic.c.stored)
-        stored = dict(map(tuple, connection.execute(query)))
-        assert connection.scalar(select(func.count()).select_from(dirty)) == 0
+        stored = {row.endpoint_id: row.stored for row in ledger_rows.all_traffic(connection)}
+        assert ledger_rows.news(connection) == []
         timed = latencies.total(connection)
     many = WORKERS * sum(range(BATCHES))
     assert timed == {bits: LatencyBucket(many, 0.5 * WORKERS * BATCHES) for bits in range(20)}

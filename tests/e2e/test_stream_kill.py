@@ -88,14 +88,14 @@ class Load:
 
 
 class Worker:
-    """The stream function in a process of its own."""
+    """The stream function, or another one, in a process of its own."""
 
-    def __init__(self, folder: Path, settings: Settings, number: int) -> None:
-        function = read_function(ROOT / "functions/stream", settings)
+    def __init__(self, folder: Path, settings: Settings, number: int, function: str = "stream") -> None:
+        made = read_function(ROOT / "functions" / function, settings)
         lifeline, self._alive = os.pipe()
         self._reports, reports = os.pipe()
         spec = WorkerSpec(
-            function.name, str(function.folder), function.handler, function.triggers[0], number,
+            made.name, str(made.folder), made.handler, made.triggers[0], number,
             lifeline, reports,
         )  # fmt: skip
         with (folder / "worker.log").open("ab") as log:
@@ -201,7 +201,7 @@ def wait_until_read(stream: Stream) -> None:
     deadline = time.monotonic() + 120
     while any(stream.lag("modelmon-stream").values()):
         assert time.monotonic() < deadline, f"not read: {stream.lag('modelmon-stream')}"
-        time.sleep(0.05)
+        time.sleep(0.05)  # whoever reads it is a process of its own
 
 
 def check_rows(settings: Settings, records: Database, load: Load) -> None:

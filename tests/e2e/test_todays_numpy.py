@@ -76,7 +76,7 @@ def test_the_stream_function_runs_in_an_environment_of_its_own(
     run(modelmon, "publish", "recorded.jsonl", cwd=project)
     run(modelmon, "up", "--until-idle", "--timeout", "250", cwd=project)
     (endpoint,) = json.loads(run(modelmon, "status", "--json", cwd=project))["endpoints"]
-    assert (endpoint["stored"], endpoint["windows"]["done"]) == (120, 2)
+    assert (endpoint["stored"], endpoint["windows"]["done"]) == (120, 2 * 4)
     functions = json.loads(run(modelmon, "functions", "--json", cwd=project))["functions"]
     own = {function["name"]: function["environment"]["own"] for function in functions}
     assert own.pop("modelmon-stream")

@@ -40,12 +40,18 @@ def test_good_traffic_raises_nothing(reader: Reader) -> None:
     assert "ncident" not in reader.seen["python traffic.py 3, then"]
 
 
-def test_the_wrong_unit_raises_one_incident_of_the_feature_that_has_it(reader: Reader) -> None:
+def test_the_wrong_unit_raises_an_incident_a_result_of_the_feature_that_has_it(reader: Reader) -> None:
     shown = reader.seen["python traffic.py 2 seconds, then"]
-    assert re.search(rf"^delay +detected +delay_minutes {NEARLY_ALL}, feature_drift", shown, re.MULTILINE)
-    incidents = re.findall(rf"data-drift-detected: delay, delay_minutes {NEARLY_ALL}, feature_drift", shown)
-    assert len(incidents) == 1
-    assert "data-drift-detected (high): delay" in reader.told
+    assert re.search(
+        r"^delay +suspected +delay_minutes \d+\.\d\d, (slow_)?drift of drift", shown, re.MULTILINE
+    )
+    incidents = re.findall(
+        r"data-drift-suspected: delay, delay_minutes \d+\.\d\d, (\w+)$", shown, re.MULTILINE
+    )
+    assert "drift" in incidents
+    assert len(incidents) == len(set(incidents))
+    assert set(incidents) <= {"drift", "slow_drift"}
+    assert "data-drift-suspected (medium): delay" in reader.told
 
 
 def test_good_traffic_ends_it(reader: Reader) -> None:

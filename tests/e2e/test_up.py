@@ -21,6 +21,7 @@ from modelmon.ledger import registry, schema
 from modelmon.ledger.records import open_records
 from modelmon.settings import Settings
 from modelmon.streams import open_stream
+from project_support import DEFAULT_APPS
 
 pytestmark = pytest.mark.e2e
 
@@ -94,11 +95,17 @@ def test_a_project_that_was_never_told_gets_its_monitoring_and_analyses_what_is_
     found = modelmon(project, "status", "--json")
     (endpoint,) = found["endpoints"]
     assert (endpoint["endpoint_id"], endpoint["received"], endpoint["stored"]) == ("abc", 120, 120)
-    assert endpoint["windows"]["done"] == 2
+    assert endpoint["windows"]["done"] == 2 * len(DEFAULT_APPS - {"model-performance"})  # which sleeps
     assert {each["lag"] for each in found["lag"]} == {0}
     assert {each["result_name"] for each in found["results"]} >= {"general_drift"}
     names = {each["name"] for each in found["functions"]}
-    assert names == {"modelmon-stream", "modelmon-controller", "modelmon-writer", "histogram-data-drift"}
+    assert names == {
+        "modelmon-stream",
+        "modelmon-controller",
+        "modelmon-writer",
+        "modelmon-notifier",
+        *DEFAULT_APPS,
+    }
 
 
 def event(number: int) -> str:

@@ -81,8 +81,24 @@ def test_the_wheel_carries_the_function_folders(core: Path) -> None:
         "print(*sorted(path.parent.name for path in folder.rglob('function.yaml')))"
     )
     assert run(core, "-c", code, cwd=core.parent).split() == [
-        "_template", "api", "controller", "exporter", "histogram_drift", "serving", "stream", "writer",
-    ]  # fmt: skip
+        "_template",
+        "_template",
+        "anomalies",
+        "api",
+        "concept_drift",
+        "controller",
+        "data_quality",
+        "data_skew",
+        "drift",
+        "exporter",
+        "histogram_drift",
+        "model_performance",
+        "notifier",
+        "service",
+        "serving",
+        "stream",
+        "writer",
+    ]
 
 
 def test_help_works_with_the_core_alone(core: Path) -> None:

@@ -13,7 +13,7 @@ EVENTS = sorted(
     path.stem for path in GOLDEN.glob("*.json") if not path.stem.startswith(("app_event", "report"))
 )
 APP_EVENTS = ("app_event", "app_event_mlrun")
-REPORTS = ("report", "report_mlrun", "report_artifacts")
+REPORTS = ("report", "report_mlrun", "report_artifacts", "report_sums", "report_sums_chosen")
 
 
 def message(name: str) -> bytes:

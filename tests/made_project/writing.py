@@ -47,11 +47,22 @@ class Made:
 
 def make(folder: Path, shape: Shape, **others: str) -> Made:
     """Make the project in this folder; `others` are settings, as `records_url`."""
+    settings = configure(folder, **others)
+    fill(settings, shape)
+    return Made(settings, shape)
+
+
+def configure(folder: Path, **others: str) -> Settings:
+    """A folder with settings and nothing else."""
     folder.mkdir(parents=True)
     lines = {"project": "made", "durability": "process", "base_period": "60", **others}
     text = "".join(f"{name}: {value}\n" for name, value in lines.items())
     (folder / "modelmon.yaml").write_text(text, encoding="utf-8")
-    settings = Settings.load(folder)
+    return Settings.load(folder)
+
+
+def fill(settings: Settings, shape: Shape) -> None:
+    """Write everything of a project that has nothing yet."""
     database, series = open_records(settings), open_series(settings)
     with database.write() as connection:
         registry.register_app(connection, APP, None, shape.starts_us.start)
@@ -64,7 +75,6 @@ def make(folder: Path, shape: Shape, **others: str) -> Made:
             series.write_features(page)
     series.close()
     database.close()
-    return Made(settings, shape)
 
 
 def _write(

@@ -1,8 +1,8 @@
 """Installs what the tests run beside us, by name, into a folder outside the repository, once.
 
-    python -m tests.services.install [KAFKA-VERSION ...] [mlrun] [databases]
+    python -m tests.services.install [KAFKA-VERSION ...] [mlrun] [nannyml] [databases]
 
-Apache Kafka comes by Maven, MLRun by pip; the others from Debian where we are root.
+Apache Kafka comes by Maven, MLRun and NannyML by pip; the others from Debian where we are root.
 Without arguments: all that the tests want.
 
 The folder is $MODELMON_SERVICES, else $XDG_CACHE_HOME/modelmon/services, else ~/.cache/modelmon/services.
@@ -108,7 +108,7 @@ def _install_databases() -> None:
 def main(wanted: list[str]) -> int:
     if "databases" in wanted or not wanted:
         _install_databases()
-    versions = [each for each in wanted if each not in ("mlrun", "databases")]
+    versions = [each for each in wanted if each not in ("mlrun", "nannyml", "databases")]
     if not wanted:
         versions = [KAFKA_VERSION, KAFKA_4_VERSION]
     if missing := missing_programs(*versions):
@@ -123,6 +123,11 @@ def main(wanted: list[str]) -> int:
 
         did = "installed" if install_mlrun() else "is there already"
         print(f"MLRun {MLRUN_VERSION} {did}: {mlrun_python().parents[1]}")
+    if "nannyml" in wanted or not wanted:
+        from .nannyml import NANNYML_VERSION, install_nannyml, nannyml_python
+
+        did = "installed" if install_nannyml() else "is there already"
+        print(f"NannyML {NANNYML_VERSION} {did}: {nannyml_python().parents[1]}")
     return 0
 
 

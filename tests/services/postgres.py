@@ -84,6 +84,7 @@ class Postgres(Server):
             str(self._programs / "postgres"), "-D", self._data, "-c", "listen_addresses=127.0.0.1",
             "-p", str(self.port), "-k", str(self._folder), "-c", "max_connections=200",
             "-c", f"fsync={'on' if self._durable else 'off'}",
+            "-c", "dynamic_shared_memory_type=mmap",  # in the data folder: nothing is left when it is killed
         ]  # fmt: skip
 
     @property

@@ -8,6 +8,14 @@ from collections.abc import Iterator
 import pytest
 
 from modelmon.nuclio.bridge import HEARD
+from receivers import WebServer, web_server
+
+
+@pytest.fixture
+def web() -> Iterator[WebServer]:
+    """A real server, which keeps what it got."""
+    with web_server() as server:
+        yield server
 
 
 @pytest.fixture(autouse=True)

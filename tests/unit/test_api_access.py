@@ -163,6 +163,37 @@ def test_a_cookie_ends_with_its_token_and_can_not_be_made_up(shop: Shop) -> None
         assert refused(shop.client.get("/projects/shop/endpoints", headers={"Cookie": bad})), bad
 
 
+def test_who_has_logged_in_can_log_out_on_every_page(shop: Shop) -> None:
+    cookie = {"Cookie": shop.log_in("viewer"), "Sec-Fetch-Site": "same-origin"}
+    page = shop.client.get("/projects/shop/functions", headers=cookie).text
+    assert '<form method="post" action="/logout">viewer, viewer ' in page
+    out = shop.client.request("POST", "/logout", headers=cookie)
+    assert (out.status_code, out.headers["location"]) == (303, "/login")
+    assert 'modelmon=""' in out.headers["set-cookie"]
+    by_token = {"Authorization": f"Bearer {shop.tokens['viewer']}"}
+    assert "/logout" not in shop.client.get("/projects/shop/functions", headers=by_token).text
+
+
+def test_a_login_goes_past_a_project_that_is_down(tmp_path: Path) -> None:
+    down = Settings.load(
+        project="down", project_dir=str(tmp_path), environ={}, auth="token",
+        records_url="postgresql://nobody@127.0.0.1:1/x",
+    )  # fmt: skip
+    up = settings(tmp_path, auth="token")
+    records, now_us = open_records(up), wall_clock_us()
+    with records.write() as connection:
+        token = ledger.create_token(connection, "ann", "viewer", now_us, None)
+    records.close()
+    same = {"Sec-Fetch-Site": "same-origin"}
+    client = ApiClient(down, up)
+    for text, status in ((token, 303), ("mm_guess", 401)):
+        assert client.request("POST", "/login", data={"token": text}, headers=same).status_code == status
+    client.close()
+    alone = ApiClient(down)
+    assert alone.request("POST", "/login", data={"token": token}, headers=same).status_code == 503
+    alone.close()
+
+
 def test_a_token_in_the_address_is_refused(shop: Shop) -> None:
     found = shop.client.get(f"/api/v1/projects/shop/endpoints?token={shop.tokens['admin']}")
     assert found.status_code == 401
@@ -285,3 +316,15 @@ def test_strangers_fill_no_audit_and_people_who_may_not_are_named(shop: Shop) ->
     assert told() == before
     assert shop.ask(deleted, Authorization=f"Bearer {shop.tokens['viewer']}").status_code == 403
     assert told() == before + 1
+
+
+@pytest.mark.parametrize("end", ["file/check", "rules/replay", "silences/preview", "metrics-values"])
+def test_a_post_that_only_looks_leaves_no_row_in_the_audit(shop: Shop, end: str) -> None:
+    (route,) = (each for each in ROUTES.values() if each.method == "POST" and each.path.endswith(end))
+    records = shop.client.application.state.projects["shop"].database
+    with records.read() as connection:
+        before = ledger.list_deeds(connection, 10_000)[0]
+    for who in ("viewer", "admin"):
+        shop.ask(route, Authorization=f"Bearer {shop.tokens[who]}")
+    with records.read() as connection:
+        assert ledger.list_deeds(connection, 10_000)[0] == before

@@ -52,6 +52,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiClient]:
 NOBODY_RUNS = "nothing runs the functions"  # what a deployment says where no runner is
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(300), deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_no_request_is_answered_by_an_error_of_ours(client: ApiClient, data: st.DataObject) -> None:

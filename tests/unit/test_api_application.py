@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,6 +33,15 @@ def test_of_several_projects_the_first_page_lists_each(tmp_path: Path) -> None:
     ]
     page = ApiClient(*several).get("/").text
     assert {"/projects/a/endpoints", "/projects/b/endpoints"} <= set(addresses(page))
+
+
+def test_what_is_there_when_it_starts_is_not_walked_by_the_garbage_collector(client: ApiClient) -> None:
+    async def start() -> None:
+        async with client.application.router.lifespan_context(client.application):
+            assert gc.get_freeze_count() > 0
+
+    gc.unfreeze()
+    asyncio.run(start())
 
 
 def test_a_page_loads_nothing_from_elsewhere(client: ApiClient) -> None:
@@ -93,13 +105,32 @@ def test_records_that_are_down_are_503_and_the_page_says_that_nothing_is_lost(tm
     assert client.get("/readyz").status_code == 503
 
 
+def test_of_several_projects_one_that_is_down_takes_no_other_with_it(tmp_path: Path) -> None:
+    up, down = (
+        Settings.load(project=name, project_dir=str(tmp_path), environ={}, records_url=url)
+        for name, url in {
+            "up": f"sqlite:///{tmp_path}/records.db", "down": "postgresql://nobody@127.0.0.1:1/x",
+        }.items()
+    )  # fmt: skip
+    client = ApiClient(up, down)
+    ready, health = client.get("/readyz"), client.get("/health")
+    assert (ready.status_code, ready.json()["ready"], [*ready.json()["unread"]]) == (200, True, ["down"])
+    assert (health.status_code, health.json()["state"]) == (200, "ready")
+    assert health.json()["reason"].startswith("waiting for the records: ")
+    client.close()
+    client = ApiClient(down, replace(down, project="beside"))
+    assert (client.get("/readyz").status_code, client.get("/health").status_code) == (503, 503)
+    assert "down: " in client.get("/readyz").json()["detail"]["reason"]
+    client.close()
+
+
 def test_the_document_has_every_route(client: ApiClient) -> None:
     paths = client.get("/openapi.json").json()["paths"]
     for route in all_routes():
         operation = paths[route.path.replace(":path}", "}")][route.method.lower()]
         assert operation["summary"] == route.words
         assert route.words.endswith(".")
-    assert "/api/v1/projects/{project}/endpoints" in client.get("/docs").text
+    assert "/api/v1/projects/{project}/endpoints" in client.get("/docs").text.replace("<wbr>", "")
 
 
 def test_routes_under_api_answer_json() -> None:

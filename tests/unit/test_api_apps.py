@@ -12,8 +12,9 @@ import pytest
 from api_client import ApiClient, addresses
 from ledger_rows import all_windows
 from made_pages import rows_of, text_of
-from modelmon.ledger import dead_letters
+from modelmon.ledger import dead_letters, registry
 from modelmon.ledger.access import list_deeds
+from modelmon.ledger.requirements import ACTUALS_OR_SCORES, note_requirements
 from modelmon.model import Answer, ArtifactNote, DeadLetter, from_us
 from unit.kept_support import KeptChain
 from unit.window_support import E1, Chain, at, done, envelope, failed, result
@@ -41,7 +42,7 @@ def chain(tmp_path: Path) -> Iterator[Chain]:
     chain.report(result(first, 2, 0.9), envelope(first, answer), now=at(33))
     chain.report(failed(second, "ValueError: no such model"), now=at(34))
     chain.report(result(third, 0, 0.1), done(third), now=at(35))
-    for second in range(200):  # it is sent again until it counts as failed
+    for second in range(0, 200, 10):  # it is sent again until it counts as failed
         chain.tick(at(36, second))
         for event in chain.app_events():
             chain.report(failed(event, "ValueError: no such model"), now=at(40))
@@ -54,6 +55,19 @@ def client(chain: Chain) -> Iterator[ApiClient]:
     client = ApiClient(chain.settings)
     yield client
     client.close()
+
+
+def test_an_app_that_sleeps_says_what_it_waits_for(client: ApiClient, chain: Chain) -> None:
+    with chain.database.write() as connection:
+        registry.register_app(connection, "sleeper", None, 0)
+        note_requirements(connection, "sleeper", {ACTUALS_OR_SCORES})
+        note_requirements(connection, "app", {ACTUALS_OR_SCORES})  # which has judged something: it is awake
+    base = f"/projects/{chain.settings.project}"
+    rows = rows_of(client.get(f"{base}/functions").text)
+    said = {each.split()[0]: "sleeps: no actuals, no scores" in each for each in rows}
+    assert (said["app"], said["sleeper"]) == (False, True)
+    assert "It sleeps: " in client.get(f"{base}/apps/sleeper").text
+    assert "It sleeps: " not in page(client, chain)
 
 
 def page(client: ApiClient, chain: Chain) -> str:
@@ -124,6 +138,29 @@ def test_a_page_that_an_app_kept_is_shown_where_nothing_of_it_runs(chain: Chain,
     assert answer.headers["x-content-type-options"] == "nosniff"
     svg = source.replace("page.html", "plot.svg")
     assert client.get(svg).status_code == 415
+
+
+def test_its_scripts_run_when_a_person_says_so_and_then_in_a_frame_alone(
+    chain: Chain, client: ApiClient
+) -> None:
+    files = part(page(client, chain), "Files it kept")
+    (look,) = {each.replace("&amp;", "&") for each in addresses(files, ["href="]) if "/artifacts?" in each}
+    (drawn,) = [
+        each.replace("&amp;", "&")
+        for each in addresses(client.get(look).text, ["href="])
+        if "scripts=" in each
+    ]
+    framed = client.get(drawn).text
+    assert 'sandbox="allow-scripts" title="page.html">' in framed
+    source = addresses(framed.split("<iframe")[1], ["src="])[0].replace("&amp;", "&")
+    answer = client.get(source, headers={"Sec-Fetch-Dest": "iframe"})
+    policy = answer.headers["content-security-policy"]
+    assert policy.startswith("sandbox allow-scripts; default-src 'none'")
+    assert "allow-same-origin" not in policy
+    assert answer.content.index(b"RTCPeerConnection") < answer.content.index(b"taken")
+    by_itself = client.get(source, headers={"Sec-Fetch-Dest": "document"})
+    assert by_itself.headers["content-security-policy"].startswith("sandbox; default-src 'none'")
+    assert by_itself.content == EVIL
 
 
 @pytest.mark.parametrize("name", ["page.html", "scores.json", "plot.svg"])

@@ -94,17 +94,19 @@ def test_what_can_not_be_fetched_says_why(client: ApiClient, name: str, status: 
     assert (found.status_code, said in found.json()["detail"]["reason"]) == (status, True), found.text
 
 
+@pytest.mark.slow
 def test_a_notebook_elsewhere_lists_and_reads_them(client: ApiClient) -> None:
     settings = client.application.state.projects["made"].settings
     with page_served(settings) as url, RemoteProject("made", url) as project:
-        page = project.list_artifacts("model-0000", limit=4)
+        page = project.list_app_artifacts("model-0000", limit=4)
         assert [each.name for each in page.artifacts][-1] == "page.html"
-        assert [each.name for each in project.list_artifacts(after=page.after).artifacts] == ["page.html"]
+        assert [each.name for each in project.list_app_artifacts(after=page.after).artifacts] == ["page.html"]
         assert project.read_artifact(page.artifacts[-1]) == PAGE
         with pytest.raises(ConfigError, match="there is no artifact 'other'"):
             project.read_artifact(replace(page.artifacts[-1], name="other"))
 
 
+@pytest.mark.slow
 def test_an_endpoint_is_forgotten_from_elsewhere(tmp_path: Path) -> None:
     made = make(tmp_path / "p", Shape(UNTIL_US, endpoints=3, features=2, days=1))
     with page_served(made.settings) as url, RemoteProject("made", url) as project:

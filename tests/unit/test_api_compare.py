@@ -47,6 +47,15 @@ def test_facts_that_differ_are_told_and_those_that_are_the_same_are_not(pages: P
     assert not [each for each in told if each.startswith(("Class", "Reference"))]
 
 
+def test_the_two_stand_in_the_form_by_their_names(pages: Pages) -> None:
+    page = pages.get(f"{PAGE}?{BOTH}")
+    assert ['value="model-0000"' in page, 'value="model-0001"' in page] == [True, True]
+    pages.change(f"update endpoints set name = 'model-0000' where endpoint_id = '{OTHER}'")
+    page = pages.get(f"{PAGE}?{BOTH}")
+    assert [f'required value="{each}"' in page for each in (WORST, OTHER)] == [True, True]
+    pages.change(f"update endpoints set name = 'model-0001' where endpoint_id = '{OTHER}'")
+
+
 def test_each_metric_has_one_chart_with_both_lines_over_the_same_time(pages: Pages) -> None:
     page = section(pages.get(f"{PAGE}?{BOTH}"), "Results and metrics")
     charts = re.findall(r"<svg.*?</svg>", page, re.S)

@@ -10,14 +10,20 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from sqlalchemy import insert, select
 from typer.testing import CliRunner
 
 from api_client import ApiClient
 from made_pages import UNTIL_US, WORST, Pages, rows_of, text_of
 from made_project import HOUR
 from modelmon.cli import app
+from modelmon.ledger import registry
+from modelmon.ledger.records import open_records
+from modelmon.ledger.schema import windows
 from modelmon.model import from_us
 from modelmon.settings import Settings
+from modelmon.stores.series import open_series
+from modelmon.stores.series.schema import series_values
 
 
 @pytest.fixture(scope="module")
@@ -201,3 +207,38 @@ def test_a_window_that_an_incident_names_is_shown_as_it_was(pages: Pages) -> Non
     page = pages.get("/projects/made/incidents/1")
     features = pages.get(pages.link(page, "/features?window="))
     assert rows_of(features)[0].startswith("feature_03")
+
+
+def other_app(pages: Pages, **results: tuple[int, str]) -> None:
+    """A second app has judged the newest window of the worst endpoint: of each result its status, and what it
+    found."""
+    settings, newest_us = pages.made.settings, UNTIL_US - HOUR
+    records, series = open_records(settings), open_series(settings)._database
+    with records.write() as connection:
+        registry.register_app(connection, "second", None, 0)
+        window = connection.execute(select(windows).where(windows.c.start_us == newest_us)).one()._asdict()
+        connection.execute(insert(windows), {**window, "application_name": "second"})
+    with series.write() as connection:
+        newest = select(series_values).where(series_values.c.window_start == newest_us)
+        point = connection.execute(newest).first()
+        for name, (status, words) in results.items():
+            said = {"name": name, "kind": 0, "status": status, "extra_data": f'{{"found": "{words}"}}'}
+            connection.execute(
+                insert(series_values), {**point._asdict(), "application_name": "second", **said}
+            )
+    records.close()
+    series.close()
+
+
+def test_what_other_apps_found_stands_before_the_table_and_what_is_calm_is_folded_in(tmp_path: Path) -> None:
+    pages = Pages(tmp_path / "project", endpoints=1, days=1)
+    assert "Other apps" not in pages.get("features")
+    calm = {f"calm_{each}": (0, "all is well") for each in range(9)}
+    other_app(pages, **calm, bad=(2, "half of it is gone"), odd=(1, "some is gone"))
+    before, after = pages.get("features").split("9 results without an alarm")
+    told = text_of(before.split("Other apps on this window")[1])
+    assert re.fullmatch(r"◆ bad \S+ half of it is gone ▲ odd \S+ some is gone", told.strip())
+    assert before.count("<details open>") == 2
+    assert after.count("all is well") == 9
+    assert rows_of(pages.get("features"))[0].startswith("feature_03")
+    pages.client.close()

@@ -207,7 +207,33 @@ def test_what_raises_an_incident_is_a_template_each(client: ApiClient) -> None:
     assert said.endswith("did you mean DataDriftDetected?")
 
 
-def test_an_alert_can_not_be_configured_and_what_there_is_instead_is_said(client: ApiClient) -> None:
-    for method, status in (("PUT", 501), ("GET", 404)):
-        found = client.request(method, f"{BASE}/alerts/mine")
-        assert (found.status_code, "raises an incident" in found.json()["detail"]["reason"]) == (status, True)
+def test_an_alert_is_stored_read_reset_and_deleted(client: ApiClient) -> None:
+    told = {"notification": {"kind": "webhook", "name": "team", "params": {"url": "https://hooks.example/x"}}}
+    alert = {
+        "name": "mine", "project": "made", "summary": "words", "severity": "low",
+        "entities": {"kind": "model-endpoint-result", "project": "made", "ids": ["*.app.result.*"]},
+        "trigger": {"events": ["data-drift-detected"]}, "criteria": {"count": 2, "period": "2h"},
+        "notifications": [told],
+    }  # fmt: skip
+    where = f"{BASE}/alerts/mine"
+    assert client.request("GET", where).status_code == 404
+    kept = client.request("PUT", where, json=alert)
+    assert kept.status_code == 200, kept.text
+    assert (kept.status_code, kept.json()["criteria"]) == (200, {"count": 2, "period": "120m"})
+    assert asked(client, f"{BASE}/alerts")["alerts"] == [asked(client, where)] == [kept.json()]
+    assert client.request("POST", f"{where}/reset").json() == {"ended": 0}
+    wrong = client.request("PUT", where, json={**alert, "trigger": {"events": ["failed"]}})
+    assert (wrong.status_code, "is of jobs" in wrong.json()["detail"]["reason"]) == (400, True)
+    other = client.request("PUT", where, json={**alert, "name": "other"})
+    assert (other.status_code, "the address says 'mine'" in other.json()["detail"]["reason"]) == (400, True)
+    assert client.request("PUT", where, json=[1]).status_code == 400
+    text = json.dumps(alert).encode()
+    assert client.request("PUT", where, content=text).status_code == 200, "MLRun's client names no kind"
+    for led_astray in ({"sec-fetch-site": "cross-site"}, {"origin": "https://elsewhere.example"}):
+        assert client.request("PUT", where, content=text, headers=led_astray).status_code == 403
+    ours = client.request("PUT", where, content=text, headers={"sec-fetch-site": "same-origin"})
+    assert ours.status_code == 415
+    assert client.request("DELETE", where).status_code == 200
+    for method, path in (("DELETE", where), ("POST", f"{where}/reset"), ("GET", where)):
+        assert client.request(method, path).status_code == 404
+    assert asked(client, f"{BASE}/alerts")["alerts"] == []

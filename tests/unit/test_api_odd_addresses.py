@@ -19,6 +19,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
     made.client.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path",
     ["", "metrics", "features", "rows", f"{PROJECT}/endpoints", f"{PROJECT}/endpoints/heat-map",

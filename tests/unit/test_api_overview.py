@@ -8,9 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import insert, select, update
 
 from api_client import ApiClient
 from made_pages import WORST, Pages, rows_of, text_of
+from modelmon.ledger import registry
+from modelmon.ledger.incident_schema import incidents
+from modelmon.ledger.records import open_records
+from modelmon.ledger.schema import endpoint_apps, verdicts, windows
+from modelmon.sql.database import Database
 from query_counter import counted
 
 
@@ -39,6 +45,46 @@ def test_the_verdict_comes_first_with_its_rule_and_leads_to_the_window(pages: Pa
     assert "suspected from 0.5, detected from 0.7" in drift
     window = pages.get(pages.link(card, "/features?window="))
     assert "feature_03" in rows_of(window)[0]
+
+
+def test_of_several_apps_the_worst_stands_first(tmp_path: Path) -> None:
+    pages = Pages(tmp_path / "project", endpoints=1, days=1)
+    records = open_records(pages.made.settings)
+    with records.write() as connection:
+        registry.register_app(connection, "a-calm-app", None, 0)
+        for table in (windows, endpoint_apps, verdicts):
+            for row in connection.execute(select(table).where(table.c.endpoint_id == WORST)).all():
+                calm = {"status": 0} if table is verdicts else {}
+                connection.execute(insert(table), {**row._asdict(), "application_name": "a-calm-app", **calm})
+    records.close()
+    first, second = pages.get(overview(WORST)).split('<section class="card verdict')[1:3]
+    assert "◆ detected: " in text_of(first)
+    assert "histogram-data-drift, since" in text_of(first)
+    assert "<details>" not in first.split("<tbody>")[0]
+    calm, inside = second.split("<details>")[1].split("</summary>")[:2]
+    assert "● a-calm-app: no detection, " in text_of(calm)
+    assert "windows judged until" in text_of(inside)
+    pages.client.close()
+
+
+def test_an_app_that_is_quiet_beside_drift_stands_behind_it_and_says_so(tmp_path: Path) -> None:
+    pages = Pages(tmp_path / "project", endpoints=1, days=1)
+    records = open_records(pages.made.settings)
+    with records.write() as connection:
+        registry.register_app(connection, "drift", None, 0)
+        for table in (windows, endpoint_apps, verdicts):
+            for row in connection.execute(select(table).where(table.c.endpoint_id == WORST)).all():
+                calm = {"status": 0} if table is verdicts else {}
+                connection.execute(insert(table), {**row._asdict(), "application_name": "drift", **calm})
+        connection.execute(update(incidents).values(resolved_us=1, state="resolved"))
+    records.close()
+    page = pages.get(overview(WORST))
+    first, second = page.split('<section class="card verdict')[1:3]
+    assert "● drift: no detection, " in text_of(first)
+    assert "◆ histogram-data-drift: detected, " in text_of(second.split("</summary>")[0])
+    assert "It raises no alerts" in text_of(second)
+    assert "no detection" in text_of(page.split("<h1")[1].split("</h1>")[0] + page.split("</h1>")[1][:300])
+    pages.client.close()
 
 
 def test_the_worst_feature_is_named_first_and_leads_to_its_page(pages: Pages) -> None:
@@ -120,10 +166,20 @@ def test_a_new_column_is_told_but_none_that_is_private(tmp_path: Path) -> None:
     pages.client.close()
 
 
+def rows_are(database: Database, rows: str, estimated: str) -> None:
+    with database.write() as connection:
+        connection.exec_driver_sql(
+            f"UPDATE series_traffic SET rows = {rows}, estimated_predictions = {estimated}"
+        )
+
+
 def test_an_endpoint_that_is_sampled_says_how_many_were_served(tmp_path: Path) -> None:
     pages = Pages(tmp_path / "project")
+    database = pages.client.application.state.projects["made"].series._database
+    rows_are(database, "predictions * 5", estimated="predictions * 5")  # five rows a request, and all came
     assert "a sample" not in text_of(pages.get(overview(WORST)))
-    with pages.client.application.state.projects["made"].series._database.write() as connection:
-        connection.exec_driver_sql("UPDATE series_traffic SET estimated_predictions = predictions * 4")
-    assert re.search(r"a sample: about [\d,]+ were served", text_of(pages.get(overview(WORST))))
+    rows_are(database, "predictions * 5", estimated="predictions * 20")
+    said = re.search(r"a sample: of about ([\d,]+) rows ([\d,]+) came", text_of(pages.get(overview(WORST))))
+    about, came = (int(each.replace(",", "")) for each in said.groups())
+    assert about == 4 * came
     pages.client.close()

@@ -22,7 +22,7 @@ from modelmon.model_monitoring.code_archives import pack
 from modelmon.project import Project
 from modelmon.settings import Settings
 from modelmon.stats import describe
-from project_support import APP, deployed, frame, make
+from project_support import APP, DEFAULT_APPS, deployed, frame, make
 
 BASE = "/api/v1/projects/flights"
 CODE = APP.replace("\n    ", "\n")
@@ -81,21 +81,21 @@ def archive(**files: bytes | str) -> str:
     return base64.b64encode(pack(named)).decode()
 
 
+INFRASTRUCTURE = {"modelmon-stream", "modelmon-writer", "modelmon-controller", "modelmon-notifier"}
+
+
 def test_monitoring_is_enabled_changed_and_disabled(shop: Shop) -> None:
     found = shop.ask(
         "PUT", "model-monitoring/", **{"base-period": 20, "deploy_histogram_data_drift_app": False}
     )
     assert "Monitoring of project flights is enabled, in windows of 20 minutes." in found.json()["said"]
-    assert deployed(shop.project) == {
-        "modelmon-stream",
-        "modelmon-writer",
-        "modelmon-controller",
-    }
+    apps = DEFAULT_APPS - {"histogram-data-drift"}
+    assert deployed(shop.project) == {*INFRASTRUCTURE, *apps}
     assert "base_period: monitoring of" in reason(shop.ask("PUT", "model-monitoring/", base_period=30), 400)
     said = shop.ask("PATCH", "model-monitoring/controller", base_period=30).json()["said"]
     assert said[0] == "Windows of project flights are 30 minutes long from the next one on."
     assert shop.ask("DELETE", "model-monitoring/", delete_stream_function=True).status_code == 200
-    assert deployed(shop.project) == {"modelmon-writer"}
+    assert deployed(shop.project) == {"modelmon-writer", "modelmon-notifier"}
 
 
 def test_an_app_comes_with_its_code_and_what_came_is_kept_and_told(shop: Shop) -> None:
@@ -128,7 +128,7 @@ def test_an_app_comes_with_its_code_and_what_came_is_kept_and_told(shop: Shop) -
     assert (
         "ann",
         "archive for app rows",
-        f"sha256 {digest}, 1 files, {len(base64.b64decode(sent))} bytes",
+        f"sha256 {digest}, 1 file, {len(base64.b64decode(sent))} bytes",
     ) in shop.did()
     path = "/api/v1/projects/{project}/model-monitoring/functions/{name}"
     assert [each[:2] for each in shop.did()] == [

@@ -104,6 +104,7 @@ def test_names_of_files_are_plain(pages: Pages) -> None:
     assert answer.headers["content-type"].startswith("text/csv")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["", "/features", "/metrics", "/rows", "/rows.csv"])
 def test_where_the_worst_feature_is_private_no_page_of_the_endpoint_names_it(pages: Pages, path: str) -> None:
     client = ApiClient(pages.made.settings.changed(private="feature_03"))

@@ -17,6 +17,7 @@ import pytest
 
 from modelmon.apps import ModelMonitoringApplicationBase, MonitoringApplicationContext
 from modelmon.apps.base import judge
+from modelmon.apps.budget_sharers import Sharers
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.model import Endpoint, Window
 from modelmon.settings import Settings
@@ -41,6 +42,14 @@ def context(frame: Any = FRAME, **changes: Any) -> MonitoringApplicationContext:
         **changes,
     }
     return MonitoringApplicationContext(**fields)
+
+
+def test_who_shares_the_budget_is_read_once_a_window() -> None:
+    asked = []
+    seen = context(sharers=lambda: asked.append(1) or Sharers(("drift", "data-quality"), 2))
+    assert seen.sharers.endpoints == 2
+    assert seen.other_apps == {"drift", "data-quality"}
+    assert len(asked) == 1
 
 
 def test_the_context_has_mlruns_names() -> None:

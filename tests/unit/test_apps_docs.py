@@ -54,10 +54,20 @@ def run(words: str, folder: Path) -> str:
     return done.stdout + done.stderr
 
 
-def test_the_examples_of_the_drift_app_run(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_examples_of_the_histogram_drift_app_run(capsys: pytest.CaptureFixture[str]) -> None:
     code = "\n".join(block.text for block in blocks(DRIFT) if block.language == "python")
     exec(compile(code, "histogram-drift-app.md", "exec"), {"__name__": "docs"})
     assert capsys.readouterr().out == "potential_detection partial\n"
+
+
+@pytest.mark.parametrize("name", ["drift-app", "data-skew-app", "anomalies-app"])
+def test_the_examples_of_apps_with_a_budget_run(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    page = (ROOT / "docs" / "reference" / f"{name}.md").read_text(encoding="utf-8")
+    code, shown = (
+        "\n".join(each.text for each in blocks(page) if each.language == kind) for kind in ("python", "")
+    )
+    exec(compile(code, f"{name}.md", "exec"), {"__name__": "docs"})
+    assert capsys.readouterr().out.strip() == shown.strip()
 
 
 @pytest.mark.parametrize("name", sorted(DISTANCES))
@@ -78,7 +88,7 @@ def test_the_template_is_an_app_that_judges() -> None:
     run_app(app, slow).assert_status("latency_p95_ms", "detected")
 
 
-@pytest.mark.parametrize("folder", ["histogram_drift", "_template"])
+@pytest.mark.parametrize("folder", ["histogram_drift", "drift", "_template"])
 def test_a_folder_has_nuclios_two_names(folder: str) -> None:
     main = main_of(folder)
     assert callable(main.init_context)

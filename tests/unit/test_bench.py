@@ -26,7 +26,7 @@ import tests.bench.__main__ as bench
 for path in bench.HERE.glob("bench_*.py"):
     assert callable(importlib.import_module(f"tests.bench.{{path.stem}}").measure), path
 bench.OUTPUT = Path({str(tmp_path)!r}) / "p" / "build" / "bench.json"
-bench.main(["controller"])
+bench.main(["folding"])
 """
     environment = os.environ | {"PYTHONPATH": "tests"}
     done = subprocess.run(

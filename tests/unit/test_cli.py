@@ -23,6 +23,7 @@ from modelmon.local.runner_state import RunnerState, RunningFunction, RunningWor
 from modelmon.settings import Settings
 from modelmon.streams import open_stream
 from modelmon.wheel import pack_wheel
+from project_support import DEFAULT_APPS
 
 
 @pytest.fixture
@@ -439,7 +440,7 @@ class TestApps:
         records.close()
         for name, reason in (
             ("web", "'web' is a serving function of project test; choose another name"),
-            ("histogram-data-drift", "is the app that comes with ModelMon; choose another name"),
+            ("histogram-data-drift", "is an app that comes with ModelMon; choose another name"),
         ):
             done = modelmon("app", "new", name)
             assert (done.code, reason in done.err) == (2, True)
@@ -515,6 +516,7 @@ class TestStatus:
             "endpoints",
             "results",
             "last_verdicts",
+            "actuals",
             "metrics",
             "incidents",
             "applications",
@@ -528,6 +530,7 @@ class TestStatus:
         assert (found["project"], found["endpoints"], found["results"]) == ("test", [], [])
         assert ": 0 endpoints" in modelmon("status").out
 
+    @pytest.mark.slow
     @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # kafka-python about Python 3.11
     def test_a_stream_that_does_not_answer_hides_nothing_else(
         self, modelmon: Any, project: Path, monkeypatch: pytest.MonkeyPatch
@@ -563,8 +566,8 @@ class TestBundle:
         done = modelmon("bundle", "--wheel", str(wheel), "--brokers", "a:1,b:2", "--json")
         folders = {each["name"]: Path(each["folder"]) for each in done.json["functions"]}
         assert set(folders) == {
-            *(f"modelmon-{stage}" for stage in ("stream", "controller", "writer", "serving")),
-            "histogram-data-drift",
+            *(f"modelmon-{stage}" for stage in ("stream", "controller", "writer", "serving", "notifier")),
+            *DEFAULT_APPS,
         }
         for name, folder in folders.items():
             text = (folder / "function.yaml").read_text()
@@ -576,7 +579,8 @@ class TestBundle:
         assert stream["triggers"]["events"]["attributes"]["brokers"] == ["a:1", "b:2"]
         assert {"name": "MODELMON_STREAM_PATH", "value": "kafka://a:1,b:2"} in stream["env"]
         assert {"name": "MODELMON_FLUSH_AFTER_SECONDS", "value": "30.0"} in stream["env"]
-        assert "stream.txt" in stream["build"]["directives"]["preCopy"][-1]["value"]
+        steps = [each["value"] for each in stream["build"]["directives"]["preCopy"]]
+        assert any("stream.txt" in each for each in steps)
         controller = parse((folders["modelmon-controller"] / "function.yaml").read_text())
         assert controller["triggers"]["tick"]["attributes"]["interval"] == "10m"
 
@@ -629,7 +633,7 @@ class TestForgetting:
         assert gone == {
             "endpoint_id": endpoint,
             "endpoint_name": "churn:v1",
-            "deleted": {"files": 0, "rows": 0, "windows": 0},
+            "deleted": {"files": 0, "rows": 0, "windows": 0, "actuals": 0},
         }
         assert modelmon("endpoint", "churn:v1").code == 2
 

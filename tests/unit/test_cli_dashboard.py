@@ -76,6 +76,7 @@ def several(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_each_project_says_in_its_row_how_it_is_and_one_that_cannot_be_read_holds_up_no_other(
     several: Path,
 ) -> None:

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import modelmon
-from modelmon.cli import main, output
+from api_client import ApiClient
+from command_line import called
+from made_pages import text_of
+from modelmon.cli import output
 from modelmon.cli.showing import cut
 from modelmon.errors import ConfigError
+from modelmon.ledger.alert_files import set_file
 from modelmon.model import from_us, to_us
-from modelmon.views.incident_lists import EndedPlace, ended_incidents, open_incidents
+from modelmon.model_monitoring.alerts import set_alerts
+from modelmon.views.incident_lists import (
+    EndedPlace,
+    IncidentQuery,
+    OpenPlace,
+    ended_incidents,
+    list_incidents,
+    open_incidents,
+)
 from modelmon.views.incidents import histograms_of
 from unit.window_support import E1, E2, Chain, at, done, failed, result, stats
 
@@ -36,17 +47,7 @@ def incidents(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(output.console, "width", 100)
 
-    def run(*arguments: str, code: int = 0) -> Any:
-        monkeypatch.setattr(sys, "argv", ["modelmon", "incidents", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        captured = capsys.readouterr()
-        assert (ended.value.code or 0) == code, captured.err
-        if "--json" in arguments:
-            return json.loads(captured.out)
-        return captured.out if code == 0 else captured.err
-
-    return run
+    return partial(called, monkeypatch, capsys, "incidents")
 
 
 def judge(chain: Chain, *statuses: int, endpoint_id: str = E1) -> None:
@@ -111,6 +112,36 @@ def test_one_is_shown_with_its_history_and_its_windows(chain: Chain, incidents: 
     assert ["2023-11-14", "22:20", "2023-11-14", "22:30", "suspected", "0.7", "100"] in lines
 
 
+RUNBOOK = """
+format: 1
+rules: [{name: result-status, runbook: 'https://wiki.example/drift'}]
+"""
+
+
+def test_what_was_found_what_to_do_and_the_runbook_are_shown_with_an_incident(
+    chain: Chain, incidents: Any
+) -> None:
+    with chain.database.write() as connection:
+        set_file(connection, RUNBOOK, "ann", at(0))
+    chain.serve(at(1), at(11), now=at(11))
+    chain.tick(at(11))
+    (event,) = chain.app_events()
+    extra = '{"found": "`wind` level +0.4 sigma", "why": "1 a month", "next": "Look at the sensor."}'
+    chain.report(result(event, 2, 0.9, "drift", extra_data=extra), done(event), now=event_end(event))
+    shown = incidents("show", "1").splitlines()
+    for line in (
+        "found: `wind` level +0.4 sigma", "next: Look at the sensor.", "rule: result-status",
+        "runbook: https://wiki.example/drift",
+    ):  # fmt: skip
+        assert f"    {line}" in shown
+    client = ApiClient(chain.settings)
+    page = client.get("/projects/flights/incidents/1").text
+    client.close()
+    assert '<a href="https://wiki.example/drift" rel="noreferrer">' in page
+    for words in ("level +0.4 sigma", "Next Look at the sensor.", "Rule result-status"):
+        assert words in text_of(page)
+
+
 def test_the_histograms_of_the_windows_that_raised_and_escalated_can_be_read(chain: Chain) -> None:
     judge(chain, 1, 2, 2)
     with chain.database.read() as connection:
@@ -121,11 +152,12 @@ def test_the_histograms_of_the_windows_that_raised_and_escalated_can_be_read(cha
     ]  # fmt: skip
 
 
-def test_one_that_is_reset_is_resolved_and_told_of(chain: Chain, incidents: Any) -> None:
+def test_one_that_a_person_ends_is_resolved_and_told_of(chain: Chain, incidents: Any) -> None:
     judge(chain, 2)
-    assert incidents("reset", "1") == "Incident 1 is resolved.\n"
-    assert incidents("reset", "1") == "Incident 1 was resolved before (reset): nothing to do.\n"
-    assert incidents("reset", "1", "--json") == {"incident_id": 1, "reset": False}
+    assert incidents("resolve", "1") == "Incident 1 is resolved.\n"
+    assert incidents("resolve", "1", code=2) == (
+        "error: incident 1 is resolved (reset): only one that is open can be handled\n"
+    )
     assert [(fact.kind, fact.body["reason"]) for fact in chain.facts()] == [
         ("incident-raised", ""), ("incident-resolved", "reset"),
     ]  # fmt: skip
@@ -136,10 +168,12 @@ def test_what_is_pending_is_left_alone(chain: Chain, incidents: Any) -> None:
     chain.tick(at(11))
     (event,) = chain.app_events()
     chain.report(failed(event))
-    assert incidents("reset", "1") == "Incident 1 is pending: nothing to do.\n"
+    assert incidents("resolve", "1", code=2) == (
+        "error: incident 1 is pending: only one that is open can be handled\n"
+    )
 
 
-@pytest.mark.parametrize("command", ["show", "reset"])
+@pytest.mark.parametrize("command", ["show", "resolve"])
 def test_a_number_that_there_is_not_is_an_error(incidents: Any, command: str) -> None:
     assert incidents(command, "7", code=2) == (
         "error: there is no incident 7; `modelmon incidents list` shows which there are\n"
@@ -147,6 +181,7 @@ def test_a_number_that_there_is_not_is_an_error(incidents: Any, command: str) ->
 
 
 def test_a_list_goes_on_where_a_page_ended(chain: Chain, incidents: Any) -> None:
+    set_alerts(chain.settings, "format: 1\nrules: [{name: result-status, flapping: off}]\n")
     judge(chain, 2, 0, 2, 0, 2, 0)
     judge(chain, 1, endpoint_id=E2)
     pages, after = [], []
@@ -159,9 +194,9 @@ def test_a_list_goes_on_where_a_page_ended(chain: Chain, incidents: Any) -> None
     assert pages == [[4, 3], [2, 1]]
     place = f"ended-{at(40)}-3"
     assert f"The next: `modelmon incidents list --after {place}`." in incidents("list", "--limit", "2")
-    assert incidents("list", "--open", "--after", "open-4") == "No more incidents.\n"
+    assert incidents("list", "--open", "--after", "open-1-4") == "No more incidents.\n"
     assert incidents("list", "--after", "7", code=2) == (
-        "error: after: '7' is not what a page ended with, as in 'open-12'\n"
+        "error: after: '7' is not what a page ended with, as in 'open-2-12'\n"
     )
 
 
@@ -170,13 +205,14 @@ def test_one_that_ends_between_two_pages_takes_none_along(chain: Chain, incident
     judge(chain, 2, endpoint_id=E2)
     judge(chain, 1, endpoint_id="endpoint-3")
     first = incidents("list", "--limit", "1", "--json")
-    assert [each["incident_id"] for each in first["incidents"]] == [3]
-    incidents("reset", "3")
+    assert [each["incident_id"] for each in first["incidents"]] == [2]
+    incidents("resolve", "2")
     rest = incidents("list", "--after", first["after"], "--json")
-    assert {each["incident_id"] for each in rest["incidents"]} >= {1, 2}
+    assert {each["incident_id"] for each in rest["incidents"]} >= {1, 3}
 
 
 def test_pages_follow_each_other_without_a_gap(chain: Chain) -> None:
+    set_alerts(chain.settings, "format: 1\nrules: [{name: result-status, flapping: off}]\n")
     judge(chain, 2, 0, 2, 0, 2, 0)
     judge(chain, 1, endpoint_id=E2)
     with chain.database.read() as connection:
@@ -185,8 +221,34 @@ def test_pages_follow_each_other_without_a_gap(chain: Chain) -> None:
             pages.append([each.incident_id for each in page])
             last = EndedPlace(to_us(page[-1].last), page[-1].incident_id)
         assert pages == [[3, 2], [1]]
-        assert [each.incident_id for each in open_incidents(connection, chain.settings, before=5)] == [4]
-        assert open_incidents(connection, chain.settings, before=4) == []
+
+
+def test_pages_of_what_is_open_have_the_worst_first_and_each_once(chain: Chain, incidents: Any) -> None:
+    for number, said in enumerate([1, 2, 1, 2, 1], 1):
+        judge(chain, said, endpoint_id=f"endpoint-{number}")
+    with chain.database.read() as connection:
+        every = open_incidents(connection, chain.settings)
+        assert [each.incident_id for each in every] == [4, 2, 5, 3, 1]
+        found, after = [], ""
+        while page := list_incidents(connection, chain.settings, IncidentQuery(limit=2, after=after)):
+            found.append([each.incident_id for each in page.incidents])
+            if not (after := page.after):
+                break
+        assert found == [[4, 2], [5, 3], [1]]
+        past = open_incidents(connection, chain.settings, before=OpenPlace(2, 4))
+        assert [each.incident_id for each in past] == [2, 5, 3, 1]
+        assert open_incidents(connection, chain.settings, before=OpenPlace(1, 1)) == []
+
+
+def test_an_app_that_fails_is_among_the_worst(chain: Chain, incidents: Any) -> None:
+    chain.serve(at(1), at(11), now=at(11))
+    chain.tick(at(11))
+    (event,) = chain.app_events()
+    for _ in range(3):
+        chain.report(failed(event))
+    judge(chain, 1, endpoint_id=E2)
+    found = incidents("list", "--json")["incidents"]
+    assert [each["severity"] for each in found] == ["high", "medium"]
 
 
 def test_the_sdk_reads_the_same_pages(chain: Chain, tmp_path: Path) -> None:
@@ -194,7 +256,7 @@ def test_the_sdk_reads_the_same_pages(chain: Chain, tmp_path: Path) -> None:
     judge(chain, 1, endpoint_id=E2)
     project = modelmon.load_project(tmp_path)
     first = project.list_incidents(limit=2)
-    assert [(each.incident_id, each.state) for each in first.incidents] == [(3, "raised"), (2, "raised")]
+    assert [(each.incident_id, each.state) for each in first.incidents] == [(2, "raised"), (3, "raised")]
     last = project.list_incidents(limit=2, after=first.after)
     assert ([each.incident_id for each in last.incidents], last.after) == ([1], "")
     assert [each.incident_id for each in project.list_incidents(f"{E2}-name").incidents] == [3]

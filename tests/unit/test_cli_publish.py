@@ -26,6 +26,7 @@ from modelmon.stages.controller import Controller
 from modelmon.streams import open_stream
 from modelmon.streams.partitioned import PartitionedStream
 from streaming import Bed, feed, run
+from wire_actuals import actuals
 
 EVENT: dict[str, Any] = {
     "model": "m", "function_uri": "shop/serving", "when": "2026-01-01 00:00:00+00:00", "microsec": 1,
@@ -280,6 +281,7 @@ def test_kill_9_and_the_same_command_again(project: Path, tmp_path: Path) -> Non
     assert requests == [f"r{number}" for number in range(lines)]
 
 
+@pytest.mark.slow
 def test_a_console_that_is_not_utf_8_shows_what_it_lacks_as_escapes(project: Path) -> None:
     (project / "ü.jsonl").write_text("nö")
     environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
@@ -319,6 +321,15 @@ def test_a_file_that_is_complete_closes_the_windows_of_its_endpoints(
     assert (before["new"], after["new"]) == (0, 5)
     run(controller.close())
     bed.close()
+
+
+def test_recorded_actuals_leave_no_gap_in_the_numbers_of_events(
+    publishing: Any, project: Path, tmp_path: Path
+) -> None:
+    told = actuals({"p0": [1]}, ("r0",), endpoint_id="e").decode()
+    (project / "f").write_text("\n".join([line(0), told, line(1)]))
+    assert publishing("f")[0] == 0
+    assert counted(project, tmp_path / "bed") == (["r0", "r1"], 0)
 
 
 def test_only_the_events_stream_has_jobs_that_are_complete(publishing: Any, project: Path) -> None:

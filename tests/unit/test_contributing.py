@@ -135,8 +135,19 @@ def test_tables_are_where_the_row_says() -> None:
     (row,) = [each for each in ROWS if each[0].strip() == "change a table"]
     words = [word for word in named_in(row[1]) if word.startswith(("ledger", "stores"))]
     text = "".join((PACKAGE / word).read_text("utf-8") for word in words)
-    told = set(re.findall(r"^\w+ = Table\((?: +#.*)?\s+\"(\w+)\"", text, re.MULTILINE))
+    told = set(re.findall(r"^\w+ = (?:Table\((?: +#.*)?\s+|file_table\()\"(\w+)\"", text, re.MULTILINE))
     assert told == {*SCHEMA.metadata.tables, *series.metadata.tables}
+
+
+def test_every_name_of_mlruns_is_on_the_page_that_its_row_names() -> None:
+    from modelmon.from_mlrun.missing import NOT_HERE
+    from modelmon.from_mlrun.where import MODULES
+
+    (row,) = [each for each in ROWS if "MLRun" in each[0]]
+    pages = [path for word in named_in(row[2]) if (path := found(word, ROOT))]
+    told = set(re.findall(r"`([\w.]+)`", "".join(path.read_text("utf-8") for path in pages)))
+    assert told >= {name for names in (*MODULES.values(), *NOT_HERE.values()) for name in names}
+    assert told >= {f"modelmon.{module}" for module, names in MODULES.items() if names}
 
 
 def test_every_distance_has_its_line_in_the_registry() -> None:

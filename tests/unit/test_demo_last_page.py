@@ -16,9 +16,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from rich.console import Console
 
+from modelmon.demo.actuals import ADayLater
 from modelmon.demo.data import HourOfRequests
 from modelmon.demo.incidents import IncidentLines, courses, summary
-from modelmon.demo.last_page import findings, line, worst_features, year
+from modelmon.demo.last_page import findings, line, still_right, worst_features, year
 from modelmon.demo.outcome import outcomes
 from modelmon.demo.place import clear
 from modelmon.demo.replay import replay
@@ -75,7 +76,7 @@ def results() -> list[Result]:
 
 
 def shown(*things: object) -> str:
-    console = Console(file=io.StringIO(), width=80)
+    console = Console(file=io.StringIO(), width=100)
     for thing in things:
         console.print(thing)
     return console.file.getvalue()
@@ -102,15 +103,62 @@ def test_weeks_without_a_verdict_count_neither_as_alarms_nor_as_highest(endpoint
 def test_the_report_says_when_on_what_and_on_how_many_rows(endpoints, results):
     found = outcomes(endpoints, results, APP)[:1]
     text = shown(findings(found), worst_features(found))
-    for words in ("3 + 1 incomplete + 1 failed", "week of 10 Jan", "pressure 0.55", "on 601 rows",
-                  "week of 17 Jan", "temperature 0.72", "on 602 rows", "0.72, week of 17 Jan",
-                  "0.41, week of 17 Jan", "2,406"):  # fmt: skip
+    for words in ("3 + 1 incomplete + 1 failed", "week of 10 Jan: pressure 0.55, on 601 rows",
+                  "week of 17 Jan: temperature 0.72, on 602 rows", "0.72, week of 17 Jan",
+                  "2,406"):  # fmt: skip
         assert words in text
 
 
 def test_an_endpoint_that_never_alarmed_says_never(endpoints):
     calm = week(1, {"distance": 0.1}, 0)
     assert shown(findings(outcomes(endpoints, calm, APP)[:1])).count("never") == 3
+
+
+def truth(number: int, accuracy: float, estimated: float, drift: float, **evidence) -> list[Result]:
+    """What the other apps say of a week."""
+    status = -1 if evidence.get("state") else 0
+    known = {"values": {"accuracy": {"value": accuracy, "low": accuracy - 0.02, "high": accuracy + 0.02,
+                                     "reference": 0.8}}}  # fmt: skip
+    off = {"accuracy": {"realised": accuracy, "off": estimated - accuracy, "within": estimated == accuracy}}
+    expected = {"accuracy": {"value": estimated, "low": estimated - 0.01, "high": estimated + 0.01}}
+    finding = {"temperature": ["`temperature` above the training range 19 % (0 % in training)"]}
+    said = {"feature": "temperature", "findings": finding} if drift >= 1 else {}
+    return [
+        verdict(number, "performance", 0.2, status, **known, **evidence),
+        verdict(number, "estimated_performance", 0.1, 0, values=expected, realised=off),
+        verdict(number, "drift", drift, int(drift >= 1), **said),
+    ]
+
+
+def test_accuracy_stands_beside_its_estimate_in_training_in_the_week_of_most_drift_and_in_the_worst(
+    endpoints,
+):
+    cause = {"wind": {"part": 0.031, "harmful": True}, "hour": {"part": 0.0, "harmful": False}}
+    found = outcomes(
+        endpoints,
+        [
+            *truth(0, 0.9, 0.9, 0.1),
+            *truth(1, 0.7, 0.8, 1.5, causes=cause, known_rows=600, maturity=0.95),
+            *truth(2, 0.75, 0.78, 4.0),
+            *truth(3, 0.5, 0.6, 9.0, state="warming up", known_rows=300, maturity=0.5),
+        ],
+        APP,
+    )[:1]
+    lines = [" ".join(line.split()) for line in shown(still_right(found)).splitlines()]
+    for words in ("delay training 0.800", "delay most drift 17 Jan 0.750 ± 0.020 0.780 ± 0.010 no feature",
+                  "delay worst 10 Jan 0.700 ± 0.020 0.800 ± 0.010 wind -0.031"):  # fmt: skip
+        assert words in lines
+    text = " ".join(shown(findings(found)).replace("│", " ").split())
+    assert "suspected in 3 of 4 weeks, first 10 Jan: temperature above the training range 19 %" in text
+    assert "900 rows, least in the week of 24 Jan: 50%" in text
+    assert "0.058 of accuracy, 0.100 at most; in 1 of 4 weeks its band held the truth" in text
+
+
+def test_without_actuals_nothing_is_known_of_how_right_it_is(endpoints, results):
+    found = outcomes(endpoints, results, APP)[:1]
+    assert "not known" in shown(still_right(found))
+    assert shown(findings(found)).count("not known") == 5
+    assert "accuracy" not in year(found[0]).plain
 
 
 def test_an_endpoint_that_was_never_judged_is_there_without_a_score(endpoints, results):
@@ -165,14 +213,58 @@ def test_an_incident_is_a_line_with_when_it_was_suspected_detected_and_ended():
     lines = [line.split() for line in shown(courses(found)).splitlines() if line.strip()]
     assert ["What", "came", "of", "it:", "3", "incidents,", "2", "detected"] in lines
     assert lines[-3:] == [
-        ["1", "delay", "28", "Feb", "never", "07", "Mar", "1", "pressure", "0.72"],
-        ["2", "delay", "21", "Mar", "11", "Apr", "14", "Nov", "34", "pressure", "0.72"],
-        ["3", "delay", "never", "07", "Nov", "still", "open", "2", "pressure", "0.72"],
+        ["delay", "feature_drift", "28", "Feb", "never", "07", "Mar", "1", "pressure", "0.72"],
+        ["delay", "feature_drift", "21", "Mar", "11", "Apr", "14", "Nov", "34", "pressure", "0.72"],
+        ["delay", "feature_drift", "never", "07", "Nov", "still", "open", "2", "pressure", "0.72"],
     ]
+
+
+def test_an_incident_of_drift_says_what_was_found():
+    said = {"feature": "city", "findings": {"city": ["`city` missing 7 % (0 % in training)", "more"]}}
+    found = replace(incident(1, "02-28", "", "03-07", 1), result_name="drift", detail=json.dumps(said))
+    assert " drift " in shown(courses([found]))
+    assert "city missing 7 %" in shown(courses([found]))
+
+
+def test_an_app_that_failed_is_an_incident_without_a_value():
+    failed = replace(
+        incident(1, "02-28", "", "", 3), result_name="", result_value=None, detail="KeyError: 'x'"
+    )
+    assert "the app failed" in shown(courses([failed]))
+    assert APP in shown(courses([failed]))
 
 
 def test_a_calm_year_has_no_incident():
     assert summary([]) == "no incident"
+
+
+# Actuals
+
+
+class _Logged:
+    """Keeps the days that were logged."""
+
+    def __init__(self) -> None:
+        self.days: list[str] = []
+
+    def log_actuals(self, endpoint: str, frame: list[str]) -> None:
+        assert endpoint == "delay"
+        self.days += frame
+
+
+def test_what_came_true_of_a_day_is_logged_when_the_day_after_it_is_over():
+    logged = _Logged()
+    days = {date(2013, 1, number): [f"{number}"] for number in (3, 1, 2, 5)}
+    later = ADayLater(logged, "delay", days)
+    later.over(date(2013, 1, 1))
+    assert logged.days == []
+    later.over(date(2013, 1, 2))
+    assert logged.days == ["1"]
+    later.over(date(2013, 1, 5))  # no flight left on the fourth
+    assert logged.days == ["1", "2", "3"]
+    later.rest()
+    later.rest()
+    assert logged.days == ["1", "2", "3", "5"]
 
 
 # The folder
@@ -250,18 +342,23 @@ def a_server() -> Iterator[tuple[str, list[tuple[str, bytes, int]]]]:
 
 
 def hours(count: int) -> list[HourOfRequests]:
-    return [HourOfRequests(number, number, b"%d" % number) for number in range(count)]
+    return [HourOfRequests(number * 3_600_000_000, number, b"%d" % number) for number in range(count)]
 
 
+@pytest.mark.slow
 def test_each_model_gets_its_hours_in_order_over_one_connection():
     rows: list[int] = []
+    over: list[tuple[str, date]] = []
     with a_server() as (address, requests):
-        replay(address, {"one": hours(50), "other": hours(30)}, rows.append)
+        replay(address, {"one": hours(50), "other": hours(30)}, rows.append, lambda *day: over.append(day))
     for model, count in (("one", 50), ("other", 30)):
         path = f"/v2/models/{model}/infer"
         assert [body for where, body, _ in requests if where == path] == [b"%d" % n for n in range(count)]
         assert len({port for where, _, port in requests if where == path}) == 1
     assert sum(rows) == sum(range(50)) + sum(range(30))
+    days = [date(1970, 1, 1), date(1970, 1, 2), date(1970, 1, 3)]
+    assert [day for model, day in over if model == "one"] == days
+    assert [day for model, day in over if model == "other"] == days[:2]
 
 
 def test_a_refused_request_ends_the_replay_of_every_model():

@@ -17,12 +17,14 @@ from typing import NamedTuple
 import pytest
 
 import nuctl_stand_in
+from modelmon.alerting import check_alerts
 from modelmon.settings import FILE_NAME, Settings
 from modelmon.wheel import pack_wheel
 
 ROOT = Path(__file__).parents[2]
 NOT_RUN = re.compile(r"# not run: needs \w+")
-FIRST_LINES = {"yaml": "# modelmon.yaml\n", "python": "# deploy.py\n"}
+ALERTS = "# alerts.yaml\n"
+FIRST_LINES = {"yaml": ("# modelmon.yaml\n", ALERTS), "python": ("# deploy.py\n",)}
 
 
 PAGES = {
@@ -74,6 +76,9 @@ def notes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def do(block: Block) -> str:
     """Write the file, or run the commands; what they print."""
+    if block.text.startswith(ALERTS):
+        assert check_alerts(block.text).alerts is not None, check_alerts(block.text).findings
+        return ""
     if block.language == "yaml":
         Path(FILE_NAME).write_text(block.text, encoding="utf-8")
         Settings.load(Path.cwd())
@@ -128,9 +133,11 @@ def test_the_section_on_docker_deploys_everything_in_order(notes: Path) -> None:
         elif block.section == DOCKER and is_run(block):
             do(block)
     deployed = [call[1] for call in nuctl_stand_in.calls(notes) if call[0] == "deploy"]
-    infrastructure = nuctl_stand_in.ORDER[:4]
-    assert deployed[:4] == ["modelmon-stream", "modelmon-writer", *infrastructure[2:]]  # deploy.py
-    assert deployed[4:] == [*infrastructure, "modelmon-stream"]  # modelmon deploy; the single one
+    everything = nuctl_stand_in.ORDER[:-1]
+    first, again = deployed[: len(everything)], deployed[len(everything) :]
+    assert (first[:2], first[-1]) == (["modelmon-stream", "modelmon-writer"], "modelmon-controller")
+    assert sorted(first) == sorted(everything)  # deploy.py
+    assert again == [*everything, "modelmon-stream"]  # modelmon deploy; the single one
 
 
 def test_the_guide_names_every_setting_of_deploying() -> None:

@@ -121,20 +121,21 @@ def test_the_page_is_deployed_once_the_settings_say_who_may_see_it(modelmon: Any
 def test_a_failure_stops_says_how_far_it_got_and_shows_no_secret(modelmon: Any, notes: Path) -> None:
     (notes / "fail-histogram-data-drift").touch()
     code, out, error = modelmon("deploy", "--platform", "local", "--wheel", WHEEL, **environment(**SERVERS))
-    assert (code, done(out)) == (1, ["modelmon-writer", "modelmon-stream"])
+    assert (code, done(out)) == (1, ["modelmon-writer", "modelmon-stream", "data-quality", "drift"])
     assert error.startswith("error: histogram-data-drift: No matching distribution found for nothing\n")
     assert "`nuctl deploy histogram-data-drift --project-name default --platform local --name" in error
     assert '--env MODELMON_RECORDS_URL="$MODELMON_RECORDS_URL"` failed (exit code 1)\n' in error
     assert "all that nuctl said: dist/functions/histogram-data-drift.deploy.log" in error
     assert ".go:" not in error
     assert (
-        "deployed: modelmon-writer, modelmon-stream; not deployed: histogram-data-drift, modelmon-c" in error
+        "deployed: modelmon-writer, modelmon-stream, data-quality, drift; "
+        "not deployed: histogram-data-drift, model-performance, service, modelmon-c" in error
     )
     assert ". When that is mended, call it again: what is deployed is only deployed anew" in error
     log = Path("dist/functions/histogram-data-drift.deploy.log")
     assert "--env MODELMON_RECORDS_URL=***" in log.read_text()
     assert "hunter" not in out + error + log.read_text()
-    assert len(nuctl_stand_in.calls(notes)) == 4
+    assert len(nuctl_stand_in.calls(notes)) == 6
 
 
 def test_on_docker_secrets_go_by_variables_and_by_files_of_the_owner(

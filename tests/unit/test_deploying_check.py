@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from function_yaml_mistakes import EVENTS, MISTAKES, RIGHT, TWICE, V3IO, WARNINGS
+from modelmon.checked_yaml.findings import Finding
 from modelmon.deploying.checking.check import check_file, check_text, files_in
-from modelmon.deploying.checking.findings import Finding
 from modelmon.deploying.checking.target import Target
 from modelmon.errors import ConfigError
 from modelmon.function_spec.platforms import KUBE, LOCAL

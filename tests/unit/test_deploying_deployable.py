@@ -9,11 +9,11 @@ import pytest
 
 from deploying import HTTP, deploy, make_project
 from function_yaml_mistakes import EVENTS, RIGHT
+from modelmon.checked_yaml.findings import Finding
 from modelmon.cli.check import checked
 from modelmon.deploying.bundling import bundle, functions_to_bundle
 from modelmon.deploying.checking.check import check_file, check_text
 from modelmon.deploying.checking.code import EVERYTHING, names_in
-from modelmon.deploying.checking.findings import Finding
 from modelmon.deploying.checking.target import Target
 from modelmon.deploying.deployable import check_function, target_of
 from modelmon.deploying.plan import Plan, make_plan
@@ -239,9 +239,9 @@ class TestCheckedAsDeployed:
 def test_a_function_yaml_that_is_no_text_is_a_finding_of_the_check_and_refused(tmp_path: Path) -> None:
     make_project(tmp_path, nuclio_brokers="kafka:9092")
     folder = deploy(tmp_path, "web", "handler = print", {"http": HTTP})
-    (folder / "function.yaml").write_bytes(b"\xff\xfe")
+    (folder / "function.yaml").write_bytes(b"metadata:\n  name: f\xfcr\n")
     settings = Settings.load(tmp_path)
     _, found = checked([folder], settings, "")
-    assert "can't be read" in errors(found)[0]
+    assert "function.yaml:2: error: the file can't be read: line 2 has the byte 0xfc" in errors(found)[0]
     with pytest.raises(ConfigError, match="can't be read"):
         bundle(make_plan(settings), functions_to_bundle(settings), tmp_path / "out", tmp_path / WHEEL)

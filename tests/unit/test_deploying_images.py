@@ -16,6 +16,8 @@ from modelmon.deploying.plan import Plan, make_plan
 from modelmon.deploying.rendering import render_function
 from modelmon.errors import ConfigError
 from modelmon.function_spec.folders import template
+from modelmon.function_spec.telemetry import NO_TELEMETRY
+from modelmon.local.needs import EXTRAS
 from modelmon.settings import Settings
 from modelmon.wheel import Wheel, installed_wheel, pack_wheel
 from nuctl_stand_in import SERVERS, WHEEL
@@ -49,14 +51,22 @@ def image(name: str, plan: Plan, **changes: tuple[str, str]) -> Any:
 def test_functions_share_the_layers_that_they_have_in_common() -> None:
     build = {name: image(name, plan_of())[0] for name in ("writer", "stream", "serving", "apps/_template")}
     before = {name: each["directives"]["preCopy"] for name, each in build.items()}
-    assert before["writer"][:2] == before["serving"]
-    assert before["stream"][:4] == before["apps/_template"][:4] == before["writer"]
-    assert len(before["stream"]) == len(before["apps/_template"]) == 6
+    assert before["writer"][:2] == before["serving"][:-1]
+    assert before["stream"][:4] == before["apps/_template"][:4] == before["writer"][:-1]
+    assert len(before["stream"]) == len(before["apps/_template"]) == 7
+
+
+def test_a_job_reads_samples_as_an_app_does() -> None:
+    """So its image brings the same."""
+    job, app = (
+        image(name, plan_of())[0]["directives"]["preCopy"] for name in ("jobs/_template", "apps/_template")
+    )
+    assert job == app
 
 
 def test_each_layer_is_installed_from_a_file_that_is_copied_alone_under_the_constraints() -> None:
     build, files = image("stream", plan_of(records_url="postgresql+psycopg://db/a"))
-    assert build["directives"]["preCopy"] == [
+    assert build["directives"]["preCopy"][:-1] == [
         {
             "kind": "COPY",
             "value": "handler/modelmon-image/constraints.txt handler/modelmon-image/core.txt /opt/modelmon/",
@@ -87,6 +97,14 @@ def test_each_layer_is_installed_from_a_file_that_is_copied_alone_under_the_cons
     }
 
 
+def test_every_image_keeps_libraries_from_telling_their_makers_that_they_are_used() -> None:
+    for name in ("stream", "serving", "apps/_template"):
+        *before, last = image(name, plan_of())[0]["directives"]["preCopy"]
+        assert last["kind"] == "ENV"
+        assert dict(each.split("=") for each in last["value"].split()) == NO_TELEMETRY
+        assert "ENV" not in [each["kind"] for each in before]
+
+
 def test_after_the_copy_only_the_wheel_is_installed_without_what_it_needs() -> None:
     build, _ = image("stream", plan_of())
     assert build["directives"]["postCopy"] == [
@@ -106,7 +124,7 @@ def test_requirements_of_the_function_come_after_modelmons_and_under_no_constrai
     plan = plan_of()
     text = (template("serving") / "function.yaml").read_text()
     rendered = render_function(text, "serving", plan, Wheel(WHEEL, REQUIRES, "a==1\n"), ("scikit-learn",))
-    *_, copy, run = yaml.safe_load(rendered.text)["spec"]["build"]["directives"]["preCopy"]
+    *_, copy, run, _ = yaml.safe_load(rendered.text)["spec"]["build"]["directives"]["preCopy"]
     assert copy == {"kind": "COPY", "value": "handler/requirements.txt /opt/modelmon/"}
     assert run["value"] == (
         "python -m pip install --no-cache-dir --requirement /opt/modelmon/requirements.txt "
@@ -130,7 +148,7 @@ def test_commands_of_ones_own_stay_and_modelmon_is_installed_beside_them() -> No
     directives = build["directives"]
     before = [each["value"] for each in directives["preCopy"]]
     assert before[:2] == ["apt-get update", "apt-get install -y libgomp1"]
-    assert len(before) == 4
+    assert len(before) == 5
     after = [each["value"] for each in directives["postCopy"]]
     assert after[1:] == ["python -c 'import modelmon'", "last"]
     assert "commands" not in build
@@ -139,7 +157,7 @@ def test_commands_of_ones_own_stay_and_modelmon_is_installed_beside_them() -> No
 def test_directives_of_ones_own_stay_too() -> None:
     build: dict[str, Any] = {"directives": {"preCopy": [{"kind": "USER", "value": "root"}]}}
     with_image(build, image_of(WHEEL, [Layer("core", ("numpy",))], "", requirements=False))
-    assert [each["kind"] for each in build["directives"]["preCopy"]] == ["USER", "COPY", "RUN"]
+    assert [each["kind"] for each in build["directives"]["preCopy"]] == ["USER", "COPY", "RUN", "ENV"]
     assert len(build["directives"]["postCopy"]) == 1
 
 
@@ -162,6 +180,10 @@ def test_every_extra_that_a_function_needs_is_one_of_the_wheels() -> None:
     layers = layers_of("modelmon-stream", plan, requires, is_app=False)
     assert [layer.name for layer in layers] == ["core", "stores", "stream"]
     assert all(layer.lines for layer in layers)
+    for name, extra in EXTRAS.items():  # what it imports is in its image, the shared layers first
+        layers = layers_of(name, plan, requires, is_app=False)
+        assert [layer.name for layer in layers][:2] == ["core", "stores"], name
+        assert extra in [layer.name for layer in layers], name
     assert layers_of("own", plan, requires, is_app=True)[-1].name == "apps"
 
 

@@ -131,11 +131,12 @@ def test_a_module_that_is_missing_in_the_image_is_named_with_the_mend(
 
 def test_monitoring_is_enabled_on_nuclio_and_disabled_there(project: Any, notes: Path) -> None:
     project.enable_model_monitoring(base_period=60, wait_for_deployment=True)
-    assert sorted(deployed(notes)) == sorted(ORDER[:4])
+    assert sorted(deployed(notes)) == sorted(set(ORDER) - {"modelmon-serving"})
     assert deployed(notes)[-1] == CONTROLLER
     assert interval(project) == "60m"
     project.disable_model_monitoring()
-    assert [each[0] for each in deleted(notes)] == [CONTROLLER, DRIFT]
+    first, *apps = (each[0] for each in deleted(notes))
+    assert (first, sorted(apps)) == (CONTROLLER, sorted(project_support.DEFAULT_APPS))
 
 
 def interval(project: Any, bundle: str = ".modelmon/bundle") -> str:
@@ -206,7 +207,8 @@ def test_what_nuclio_does_not_take_is_not_deployed_and_can_be_tried_again(projec
     *_, one, far = str(failed.value).splitlines()
     assert one.startswith("not deployed: modelmon-controller. When that is mended, call it again: ")
     assert far == (
-        "Of monitoring: deployed: modelmon-stream, modelmon-writer, histogram-data-drift; "
+        "Of monitoring: deployed: modelmon-stream, modelmon-writer, histogram-data-drift, drift, "
+        "data-quality, service, model-performance, modelmon-notifier; "
         "not deployed: modelmon-controller"
     )
     assert CONTROLLER not in project_support.deployed(project)
@@ -227,7 +229,8 @@ def test_enabling_that_is_interrupted_says_what_of_monitoring_is_deployed(
     assert one.startswith(f"interrupted. not deployed: {DRIFT}. Call it again: ")
     assert far == (
         "Of monitoring: deployed: modelmon-stream, modelmon-writer; "
-        f"not deployed: {DRIFT}, modelmon-controller"
+        f"not deployed: {DRIFT}, drift, data-quality, service, model-performance, modelmon-notifier, "
+        "modelmon-controller"
     )
 
 
@@ -323,7 +326,7 @@ class _Answer(BaseHTTPRequestHandler):
 def port() -> Iterator[int]:
     """Of a server that says which path it was asked for."""
     server = HTTPServer(("127.0.0.1", 0), _Answer)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     yield server.server_port
     server.shutdown()
     server.server_close()

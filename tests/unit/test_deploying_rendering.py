@@ -35,6 +35,7 @@ def rendered(name: str, platform: str, folder: str = "", /, **settings: Any) -> 
 STREAMS = {"kafka": "kafka://a:1,b", "v3io": "v3io:///users/flights"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("streams", STREAMS)
 @pytest.mark.parametrize("platform", [LOCAL, KUBE])
 @pytest.mark.parametrize("name", [each for each in template_names() if "_template" not in each])

@@ -23,9 +23,9 @@ from modelmon.sql.database import Database
 from modelmon.stats import describe
 from modelmon.stores.samples import open_samples
 from modelmon.stores.series import open_series
-from modelmon.upkeep.forgetting import forget
 from modelmon.upkeep.pruning import prune
 from modelmon.views.deployments import read_deployments
+from sample_house import forget
 
 DAY0 = 20_000 * DAY_US
 ALWAYS = from_us(0), from_us(DAY0) + timedelta(days=9_000)
@@ -74,14 +74,14 @@ def test_a_new_version_and_a_new_reference_are_told_apart(database: Database) ->
     put(database, 2, replace(ENDPOINT, version="v2", feature_stats=OTHERS))
     first, reference, model, other = told(database)
     assert first == (0, "first model: store://models/p/churn, version v1, Forest")
-    assert reference[1].startswith("first reference: 3 rows, 1 columns, ")
+    assert reference[1].startswith("first reference: 3 rows, 1 column, ")
     assert model == (
         1,
         "model anew: store://models/p/churn, version v1, Forest → store://models/p/churn, version v2, Forest",
     )
     assert other[0] == 2
-    assert other[1].startswith("reference anew: 3 rows, 1 columns, ")
-    assert "→ 4 rows, 1 columns, " in other[1]
+    assert other[1].startswith("reference anew: 3 rows, 1 column, ")
+    assert "→ 4 rows, 1 column, " in other[1]
 
 
 def test_what_is_registered_again_as_it_was_is_no_deployment(database: Database) -> None:
@@ -156,6 +156,7 @@ class Mine(ModelMonitoringApplicationBase):
 """
 
 
+@pytest.mark.slow
 def test_a_function_whose_code_changed_is_deployed_anew(tmp_path: Path) -> None:
     project = modelmon.get_or_create_project("p", context=str(tmp_path / "project"))
     project.enable_model_monitoring()

@@ -103,6 +103,7 @@ CHANGES: dict[str, Any] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("known", ["names and statistics", "statistics alone"])
 @pytest.mark.parametrize("change", CHANGES)
 def test_evaluate_returns_what_the_live_app_sends(tmp_path: Path, change: str, known: str) -> None:

@@ -183,3 +183,25 @@ def test_among_those_whose_state_tells_no_value_the_one_that_was_worse_last_is_f
 )
 def test_an_incident_of_a_partial_window_says_so(extra: str, expected: str) -> None:
     assert alarm("suspected", detail=extra).words() == expected
+
+
+def test_apps_that_raise_no_incidents_do_not_decide_beside_others() -> None:
+    histogram = verdict(2, 0.9, application_name="histogram-data-drift", result_name="feature_drift")
+    drift = verdict(0, 0.4, result_name="drift")
+    quiet = frozenset({"histogram-data-drift"})
+    assert standing_of(endpoint(histogram, drift)).state == "detected"
+    beside = standing_of(endpoint(histogram, drift, quiet=quiet))
+    assert (beside.state, beside.why()) == ("no detection", "wind 0.40, drift of drift")
+    assert standing_of(endpoint(histogram, quiet=quiet)).state == "detected"
+
+
+@pytest.mark.parametrize(
+    ("least", "seen"),
+    [("0.5123", "; a drift of 0.51 sigma would have been seen"), ("null", ""), ('"much"', "")],
+)
+def test_beside_a_green_light_stands_what_would_have_been_seen(least: str, seen: str) -> None:
+    calm = verdict(
+        0, 0.4, result_name="drift", result_extra_data=f'{{"feature":"wind","least_sigma":{least}}}'
+    )
+    assert standing_of(endpoint(calm)).why() == f"wind 0.40, drift{seen}"
+    assert "sigma" not in standing_of(endpoint(verdict(2, result_extra_data=calm.result_extra_data))).why()

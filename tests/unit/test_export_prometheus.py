@@ -14,9 +14,10 @@ from api_client import ApiClient
 from made_project import APP, Made, Shape, make
 from modelmon.export.exposition import Family, text
 from modelmon.export.prometheus import Scrape, families
-from modelmon.ledger import latencies
+from modelmon.ledger import latencies, messages
 from modelmon.ledger.exporting import OTLP, Export, forget_export, note_judged, write_export
 from modelmon.ledger.latencies import LatencyBucket
+from modelmon.ledger.messages import KeptMessage
 from modelmon.ledger.records import open_records
 from modelmon.ledger.schema import endpoints
 from modelmon.model import BatchRange, WindowKey
@@ -49,6 +50,7 @@ def samples(said: str) -> dict[str, float]:
     return {name: float(value) for name, value in found}
 
 
+@pytest.mark.slow
 def test_the_numbers_are_those_of_the_list(made: Made, scrape: Scrape) -> None:
     found = samples(text(families([scrape])))
     with scrape.database.read() as connection:
@@ -79,6 +81,7 @@ def test_of_too_many_endpoints_the_worst_are_there_and_it_says_so(made: Made, sc
     assert all(re.search(r'state="(detected|failed|suspected)"', name) for name in states)
 
 
+@pytest.mark.slow
 def test_a_scrape_asks_as_much_whatever_lies_in_the_past(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
@@ -142,6 +145,21 @@ def latency_samples(scrape: Scrape) -> dict[str, float]:
     found = samples(text(families([scrape])))
     of = r'modelmon_request_latency_seconds_(\w+){project="shop"(?:,le="(.+)")?}'
     return {hit[2] or hit[1]: value for name, value in found.items() if (hit := re.fullmatch(of, name))}
+
+
+def test_tries_of_messages_and_those_that_nobody_took_are_told_by_channel(made: Made, scrape: Scrape) -> None:
+    ends = {"a": messages.SENT, "b": messages.REFUSED, "c": messages.WAITING}
+    for name, state in ends.items():
+        message = KeptMessage(name, 1, "on-call", "drift", "{}", UNTIL_US)
+        with scrape.database.write() as connection:
+            messages.add_message(connection, message)
+            messages.mark(connection, message, state, "no", UNTIL_US)
+    found = samples(text(families([scrape])))
+    of = 'project="made",channel="on-call"'
+    for outcome in ("sent", "refused", "later"):
+        assert found[f'modelmon_deliveries_total{{{of},outcome="{outcome}"}}'] == 1
+    told = {name: value for name, value in found.items() if name.startswith("modelmon_messages{")}
+    assert told == {f'modelmon_messages{{{of},state="{state}"}}': 1 for state in ("refused", "waiting")}
 
 
 def test_the_route_answers_in_the_format_of_prometheus(made: Made) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,13 @@ import pytest
 
 import ledger_rows
 from modelmon.ledger.exporting import OTLP, Backlog, Export, forget_export
+from modelmon.ledger.sum_schema import SLOW_DRIFT
+from modelmon.model import ValuePoint, to_us
 from modelmon.sql.locks import EXPORTER
 from modelmon.stages.exporter import exporter as exporter_module
+from modelmon.stages.writer import writing
+from modelmon.stages.writer.folding import FoldedResults
+from modelmon.stores.series.base import SeriesStore
 from otlp_collector import Collector, Point
 from unit.exporting_support import Exporting, results, window
 from unit.window_support import E1, E2, Chain, at, done, failed, metric, result
@@ -167,3 +172,26 @@ def test_what_waits_is_forgotten_where_nothing_is_sent_any_more(exporting) -> No
     with exporting.chain.database.write() as connection:
         forget_export(connection, OTLP)
     assert (exporting.waiting(), exporting.state()) == (Backlog(0, 0), Export(OTLP))
+
+
+def test_what_was_gathered_over_windows_is_told_though_the_exporter_looks_just_before_it_is_written(
+    exporting, collector, monkeypatch
+) -> None:
+    event = window()
+    span = to_us(event.window.start), to_us(event.window.end)
+    gathered = ValuePoint(E1, "app", *span, SLOW_DRIFT, 0.25, event.window_revision, 0, 0, "{}")
+    folded = FoldedResults([gathered])
+    monkeypatch.setattr(writing, "fold_reports", lambda *_: folded)
+    series = type(exporting.chain.series)
+    write_values = series.write_values
+
+    def look_first(store: SeriesStore, points: Sequence[ValuePoint]) -> None:
+        if points == folded.points:
+            exporting.tick()
+        write_values(store, points)
+
+    monkeypatch.setattr(series, "write_values", look_first)
+    exporting.judge(event)
+    exporting.tick()
+    told = [each.said.get("result.name") for each in collector.taken]
+    assert sorted(filter(None, told)) == ["drift", SLOW_DRIFT]

@@ -21,11 +21,11 @@ from modelmon.sql.types import LongText
 from modelmon.stores.artifacts import ArtifactFiles
 from modelmon.stores.samples import open_samples
 from modelmon.upkeep.compaction import compact
-from modelmon.upkeep.forgetting import Forgotten, forget
+from modelmon.upkeep.forgetting import Forgotten
 from modelmon.views.endpoint_facts import Looking
 from modelmon.views.endpoints import EndpointQuery, list_endpoints
 from sample_files import path_of, table
-from sample_house import NOW, OLD, House, Killed, Mortal
+from sample_house import NOW, OLD, House, Killed, Mortal, forget
 from series_files import series_in
 from unit.window_support import E1, E2, Chain, at, done, metric, result, stats
 
@@ -70,7 +70,7 @@ def _row(table: Table, endpoint_id: str) -> dict[str, Any]:
 def _kind(column: Any) -> type:
     try:
         kind: type = column.type.python_type
-    except NotImplementedError:
+    except NotImplementedError:  # a type of SQLAlchemy's that stands for no type of Python
         kind = str
     return kind
 
@@ -86,7 +86,7 @@ def left(connection: Connection, endpoint_id: str) -> set[str]:
 def test_nothing_is_left_of_it_and_everything_of_others(house: House) -> None:
     series = series_in(house.database)
     assert forget(house.database, house.samples, series, KEPT, "e", NOW, Settings()) == Forgotten(
-        files=3, rows=9, windows=1
+        files=4, rows=9, windows=1, actuals=1
     )
     with house.database.read() as connection:
         assert left(connection, "e") == {erasures.name}  # who asked for what stays known
@@ -126,7 +126,7 @@ def test_files_that_a_killed_merge_has_left_go_and_those_of_a_batch_under_way_st
     house.samples.write(coming, table([OLD], {"x": [1]}))
     assert (
         forget(house.database, house.samples, series_in(house.database), KEPT, "e", NOW, Settings()).files
-        == 4
+        == 5
     )
     assert house.on_disk() == sorted([coming, *house.listed()])
 

@@ -62,6 +62,7 @@ def plain(text: str) -> str:
     return text.replace("`", "").replace("\\|", "|")
 
 
+@pytest.mark.slow
 def test_every_row_runs_or_says_what_the_page_says(names: dict[str, Any]) -> None:
     wrong = []
     for codes, here, told in rows():

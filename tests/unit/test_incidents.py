@@ -9,11 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelmon.incidents import (
-    APP_FAILED,
-    RESULT_STATUS,
     Course,
     Episode,
     IncidentState,
+    Policy,
     Said,
     Transition,
     Watch,
@@ -22,12 +21,16 @@ from modelmon.incidents import (
     follow,
     following,
     severity,
+    under,
     what_failed,
     what_result,
 )
+from modelmon.incidents.course import Run
 from modelmon.incidents.episodes import episodes
+from modelmon.incidents.following import stands
 from modelmon.model import ValuePoint
 
+PLAIN = Policy()
 SAID = {"-": Said.SILENT, "c": Said.CALM, "s": Said.SUSPECTED, "d": Said.DETECTED, "p": Said.PARTLY,
         "f": Said.FAILING}  # fmt: skip
 
@@ -36,11 +39,11 @@ def finding(number: int, said: str, revision: int = 1) -> WindowFinding:
     return WindowFinding(10 * number, 10 * number + 10, SAID[said], revision)
 
 
-def watch(*findings: WindowFinding) -> tuple[Watch, list[list[Transition]]]:
+def watch(*findings: WindowFinding, policy: Policy = PLAIN) -> tuple[Watch, list[list[Transition]]]:
     """The watch in the end, and the events of each finding."""
     state, told = Watch(), []
     for each in findings:
-        state, changes = follow(state, each)
+        state, changes = follow(state, each, policy)
         told.append([event for change in changes for event in change.events])
     return state, told
 
@@ -54,10 +57,10 @@ def states(told: list[list[Transition]]) -> list[str]:
     return [event.after.value for events in told for event in events]
 
 
-def found(state: Watch) -> list[Episode]:
+def found(state: Watch, policy: Policy = PLAIN) -> list[Episode]:
     """The episodes, from what the incidents say and from the whole course: they must agree."""
     said = [each.episode for each in sorted(state.incidents, key=lambda each: each.episode.first_us)]
-    assert said == episodes(state.course.runs, state.carried)
+    assert said == episodes(under(policy, state.course.runs, stands(state)), state.carried)
     return said
 
 
@@ -91,9 +94,9 @@ def test_a_failure_is_found_when_nobody_tries_again():
     ],
 )
 def test_an_incident_is_named_by_the_kind_of_its_result_and_by_how_bad_it_is(kind, name):
-    assert event_kind(RESULT_STATUS, kind, 2) == f"{name}-detected"
-    assert event_kind(RESULT_STATUS, kind, 1) == f"{name}-suspected"
-    assert event_kind(APP_FAILED, kind, 2) == "mm-app-failed"
+    assert event_kind(False, kind, 2) == f"{name}-detected"
+    assert event_kind(False, kind, 1) == f"{name}-suspected"
+    assert event_kind(True, kind, 2) == "mm-app-failed"
     assert (severity(1), severity(2)) == ("medium", "high")
 
 
@@ -165,6 +168,50 @@ def test_the_last_try_of_a_window_raises_what_was_pending_and_a_good_one_resolve
 def test_a_failure_at_a_higher_revision_stays_raised_while_it_is_tried_again():
     _, told = watch(finding(0, "d"), finding(0, "f", 2), finding(0, "d", 2), finding(0, "c", 3))
     assert states(told) == ["raised", "resolved"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "windows", "told"),
+    [
+        (Policy(2, 3), "d", ["pending"]),
+        (Policy(2, 3), "dd", ["pending", "raised"]),
+        (Policy(2, 3), "dcd", ["pending", "raised"]),
+        (Policy(2, 3), "dcccd", ["pending", "pending"]),  # forgotten in between
+        (Policy(2, 3), "d--d", ["pending", "raised"]),
+        (Policy(2, 2), "dccdd", ["pending", "pending", "raised"]),
+        (Policy(3, 3), "ddc", ["pending"]),
+        (Policy(2, 3), "sd", ["pending", "raised"]),
+        (Policy(1, 1, 2), "dc", ["raised"]),
+        (Policy(1, 1, 2), "dcc", ["raised", "resolved"]),
+        (Policy(1, 1, 2), "dcdcc", ["raised", "resolved"]),
+        (Policy(1, 1, 2), "dc--c", ["raised", "resolved"]),
+        (Policy(1, 1, 2), "dc--", ["raised"]),  # no data resolve nothing
+        (Policy(2, 3, 2), "ddccd", ["pending", "raised", "resolved", "pending"]),
+        (Policy(1, 1, 1, 30), "dcdd", ["raised", "resolved"]),
+        (Policy(1, 1, 1, 30), "dcddd", ["raised", "resolved", "raised"]),
+        (Policy(1, 1, 1, 30), "dc-cd", ["raised", "resolved", "raised"]),
+        (Policy(2, 2, 1, 20), "ddcddd", ["pending", "raised", "resolved", "pending", "raised"]),
+        (Policy(2, 3), "f", ["pending"]),
+        (Policy(2, 3), "fdd", ["pending", "raised"]),
+    ],
+)
+def test_what_is_enough_and_what_ends_it(policy, windows, told):
+    findings = [finding(number, said) for number, said in enumerate(windows)]
+    assert states(watch(*findings, policy=policy)[1]) == told
+
+
+def test_a_year_of_calm_windows_that_ends_nothing_is_one_run():
+    raised = [Run(0, 10, 1, Said.DETECTED, 1), Run(10, 10, 50_000, Said.CALM, 1)]
+    assert len(under(Policy(clear=2**62), raised)) == 2
+    assert [run.said for run in under(Policy(clear=3), raised)][-1] is Said.CALM
+
+
+def test_a_year_of_bad_windows_is_looked_at_at_its_beginning_alone():
+    runs = under(
+        Policy(3, 5, 4), [Run(0, 10, 50_000, Said.DETECTED, 1), Run(500_000, 10, 50_000, Said.CALM, 1)]
+    )
+    assert len(runs) < 10
+    assert sum(run.windows for run in runs) == 100_000
 
 
 # --- windows that are judged again, and late
@@ -274,6 +321,14 @@ def test_any_order_and_repetition_of_answers_gives_the_state_of_the_ordered_ones
     (expected, _), (state, _) = watch(*ordered), watch(*any_order)
     assert state.course == expected.course
     assert found(state) == found(expected)
+
+
+@given(deliveries(), st.integers(1, 4), st.integers(0, 3), st.integers(1, 3), st.sampled_from([0, 15, 40]))
+def test_under_any_policy_too(both, enough, more, clear, cooldown):
+    ordered, any_order = both
+    policy = Policy(enough, enough + more, clear, cooldown)
+    (expected, _), (state, _) = watch(*ordered, policy=policy), watch(*any_order, policy=policy)
+    assert found(state, policy) == found(expected, policy)
 
 
 FOLLOWS = {

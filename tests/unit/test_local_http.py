@@ -92,6 +92,7 @@ def run(work: Callable[[], Awaitable[None]]) -> None:
     asyncio.run(asyncio.wait_for(work(), 60))  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("parts", "end"),
     [
@@ -178,6 +179,7 @@ def test_many_at_once_are_answered_one_by_one_each_with_its_own() -> None:
     run(work)
 
 
+@pytest.mark.slow
 def test_what_is_under_way_is_answered_at_the_stop() -> None:
     async def work() -> None:
         function = Function()
@@ -230,6 +232,7 @@ def test_a_request_that_arrives_while_the_server_stops_is_answered_as_the_last(
     run(work)
 
 
+@pytest.mark.slow
 def test_a_server_that_stops_waits_for_nobody_who_is_silent() -> None:
     async def work() -> None:
         function = Function()

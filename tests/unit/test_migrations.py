@@ -109,6 +109,7 @@ def open_both(url: str) -> None:
     Database(url, SERIES_SCHEMA).close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("make", "version"), OLD)
 def test_an_old_database_becomes_a_new_one_and_keeps_its_rows(
     make: Callable[[Path, str], str], version: int, tmp_path: Path
@@ -136,6 +137,7 @@ def same_columns(row: dict[str, Any], as_in: dict[str, Any]) -> dict[str, Any]:
     return {name: row[name] for name in as_in}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("make", "version"), OLD)
 def test_every_step_is_written_down_once(
     make: Callable[[Path, str], str], version: int, tmp_path: Path
@@ -148,6 +150,7 @@ def test_every_step_is_written_down_once(
     assert found == list(range(1, RECORDS_SCHEMA.version + 1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("make", "version"), OLD)
 def test_series_that_are_opened_before_the_records_have_their_views(
     make: Callable[[Path, str], str], version: int, tmp_path: Path
@@ -171,6 +174,7 @@ def test_series_without_the_records_have_no_views_and_the_records_have_theirs(tm
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", DATABASES)
 def test_the_indexes_of_incidents_are_made_anew(make: Callable[[Path, str], str], tmp_path: Path) -> None:
     url = make(tmp_path, "")

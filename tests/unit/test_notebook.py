@@ -14,13 +14,13 @@ import pytest
 
 from made_pages import UNTIL_US, WORST, Pages, rows_of, text_of
 from modelmon.client import RemoteProject
-from modelmon.client.metric_values import MetricValues
 from modelmon.client.reports import read_report
 from modelmon.errors import ConfigError
 from modelmon.ledger import endpoints
 from modelmon.ledger.records import open_records
 from modelmon.model import Endpoint
 from modelmon.model_monitoring.shown import EndpointList, ShownEndpoint
+from modelmon.model_monitoring.shown_metrics import MetricValues
 from modelmon.pages.report import Report
 from modelmon.project import Project
 from modelmon.views.incident_lists import IncidentPage
@@ -119,6 +119,7 @@ def test_windows_of_any_length_are_one_line_and_a_missing_one_is_a_gap() -> None
     assert list(MetricValues("p.a.metric.m", "metric", False).samples()) == []
 
 
+@pytest.mark.slow
 def test_a_report_is_what_its_file_says(either: Any, tmp_path: Path) -> None:
     (endpoint,) = either.list_model_endpoints(uids=WORST)
     report = either.report(endpoint)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from command_line import printed
 from json_paths import keys, unexplained
-from modelmon.cli import main, output
+from modelmon.cli import output
 from modelmon.model import BatchRange, TrafficPoint
 from unit.window_support import E1, E2, Chain, at, done, failed, metric, result, stats
 
@@ -53,15 +54,7 @@ def shown(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(output.console, "width", 80)
 
-    def run(*arguments: str, code: int = 0) -> str:
-        monkeypatch.setattr(sys, "argv", ["modelmon", "endpoint", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        captured = capsys.readouterr()
-        assert (ended.value.code or 0) == code, captured.err
-        return captured.out if code == 0 else captured.err
-
-    return run
+    return partial(printed, monkeypatch, capsys, "endpoint")
 
 
 def judge(chain: Chain) -> None:

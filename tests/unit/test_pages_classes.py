@@ -59,6 +59,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return found
 
 
+@pytest.mark.slow
 def test_every_class_on_a_page_is_styled(shown: dict[str, str]) -> None:
     assert {name: path for name, path in shown.items() if name not in styled() | HOOKS} == {}
 

@@ -23,7 +23,7 @@ from modelmon.settings import Settings
 from modelmon.stages.stream import decode as decoding
 from modelmon.stages.stream import plain_messages
 from modelmon.stages.stream.batch import Batch, Decoded
-from modelmon.wire import plain_events
+from modelmon.wire.checked_columns import as_array
 from modelmon.wire.event_columns import EventColumns, is_array
 from modelmon.wire.moment_columns import read_moments
 from modelmon.wire.times import LATEST_US, read_moment, write_moment
@@ -49,7 +49,9 @@ def decoded(bodies: Sequence[bytes], *, at_once: bool) -> Decoded:
     batch = Batch(BatchRange("s", 0, 0, 3 * len(bodies)), Position("s", 0, 1, -1), LATER_US, messages)
     if at_once:
         return decoding.decode(batch, Settings(project="p"))
-    with patch.object(decoding, "read_plain", lambda messages, _: ({}, messages)):
+    with patch.object(
+        decoding, "read_plain", lambda messages, _: ({}, [*map(plain_messages.whole, messages)])
+    ):
         return decoding.decode(batch, Settings(project="p"))
 
 
@@ -108,6 +110,7 @@ def test_whatever_is_on_the_stream_is_read_the_same_at_once_and_one_by_one(bodie
     check(bodies)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "value", [None, -1, 0, 1, "x", "", [], {}, 1.5, "\ud800", "\0", 2**62, 2**63, 10**400, [[[1]]], *TIMES]
 )
@@ -211,19 +214,20 @@ def test_any_day_and_hour(times_us: list[int]) -> None:
     assert read_moments([write_moment(time_us) for time_us in times_us], "when").tolist() == times_us
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 15, 16, 17, 65_535, 65_536])
 def test_floats_are_told_from_everything_else_whatever_their_number(count: int) -> None:
     floats = [0.5 * number for number in range(count)]
-    rows = plain_events._as_array([[[value] for value in floats]])
+    rows = as_array([[[value] for value in floats]])
     assert isinstance(rows, np.ndarray)
     assert rows[:, 0].tolist() == floats
     for other in (1, 2**63 - 1, True, None, "\u02c0" * 4, "x" * 8):  # \u02c0 begins with the mark of a float
         for place in {0, count - 1}:
             mixed = [*floats[:place], other, *floats[place + 1 :]]
-            assert isinstance(plain_events._as_array([[[value] for value in mixed]]), list)
+            assert isinstance(as_array([[[value] for value in mixed]]), list)
 
 
 def test_an_array_of_floats_keeps_infinity_and_minus_zero_and_what_is_no_number() -> None:
-    rows = plain_events._as_array([[[math.inf, -0.0, -math.inf, math.nan]]])
+    rows = as_array([[[math.inf, -0.0, -math.inf, math.nan]]])
     assert isinstance(rows, np.ndarray)
     assert [repr(value) for value in rows[0].tolist()] == ["inf", "-0.0", "-inf", "nan"]

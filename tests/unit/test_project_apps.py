@@ -323,7 +323,7 @@ def test_deploying_what_is_unknown_or_of_another_project_is_refused(project: Pro
         project.deploy_function(5)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="of project 'flights', not 'trains'"):
         project.get_function("rows").deploy(project="trains")
-    with pytest.raises(ConfigError, match="rows is an app"):
+    with pytest.raises(ConfigError, match="only a serving function has models, rows is none"):
         project.deploy_function("rows", models=[{"key": "m"}])
     with pytest.raises(ConfigError, match="env: '1A' can't name"):
         project.deploy_function("rows", env={"1A": "x"})

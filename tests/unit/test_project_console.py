@@ -32,7 +32,8 @@ def test_each_step_says_what_happened_and_the_last_one_what_comes_next(
     assert told.out == ""  # a script's own output stays its own
     assert told.err.splitlines() == [
         f"Made project flights in {tmp_path}.",
-        "Deployed the app histogram-data-drift: it judges the windows that are due from now on.",
+        "Deployed the apps histogram-data-drift, drift, data-quality, service, model-performance: they "
+        "judge the windows that are due from now on.",
         "Monitoring of project flights is enabled, in windows of 10 minutes.",
         "Logged the model delay, 2 features, reference of 3 rows.",
         "Deployed serving with the model delay.",

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from modelmon import get_offline_features, iter_offline_features
-from modelmon.apps.context import ContextProject
+from modelmon.apps.context_project import ContextProject
 from modelmon.errors import ConfigError
 from modelmon.feature_store import get_feature_set
 from modelmon.ledger import endpoints
@@ -58,12 +58,12 @@ def test_a_training_set_too_small_for_a_verdict_is_told_at_once(
     ]
 
 
-def test_times_in_a_training_set_are_inputs_that_are_not_scored_and_are_told(
+def test_what_can_not_be_scored_is_an_input_and_told(
     project: Project, caplog: pytest.LogCaptureFixture
 ) -> None:
     times = pd.date_range("2025-01-01", periods=60, freq="s")
     training = pd.DataFrame({"timestamp": times, "a": range(60), "tags": [["x"]] * 60})
-    logged = project.log_model("delay", training_set=training)
+    logged = project.log_model("delay", training_set=training, time_column="")
     assert logged.inputs == ("timestamp", "a", "tags")
     assert logged.feature_stats["timestamp"] == {
         "count": 60, "kind": "other", "type": str(times.dtype), "missing": 0,

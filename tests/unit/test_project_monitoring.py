@@ -27,9 +27,9 @@ from modelmon.project import Project, get_or_create_project, load_project
 from modelmon.project.monitoring import settle_optional
 from modelmon.project.opening import edited
 from modelmon.streams import open_stream
-from project_support import again, deployed, make
+from project_support import DEFAULT_APPS, again, deployed, make
 
-INFRASTRUCTURE = {"modelmon-stream", "modelmon-controller", "modelmon-writer"}
+INFRASTRUCTURE = {"modelmon-stream", "modelmon-controller", "modelmon-writer", "modelmon-notifier"}
 DRIFT = "histogram-data-drift"
 
 
@@ -120,7 +120,7 @@ def test_a_folder_of_another_project_a_file_and_an_empty_folder_are_refused(tmp_
 
 def test_enabling_deploys_the_functions_and_creates_their_streams(project: Project) -> None:
     project.enable_model_monitoring()
-    assert deployed(project) == {*INFRASTRUCTURE, DRIFT}
+    assert deployed(project) == {*INFRASTRUCTURE, *DEFAULT_APPS}
     settings = project.settings
     for name in deployed(project):
         folder = project.context / ".modelmon" / "functions" / name
@@ -130,25 +130,28 @@ def test_enabling_deploys_the_functions_and_creates_their_streams(project: Proje
     for url, partitions in (
         (settings.events_url, settings.events_partitions),
         (settings.writer_url, settings.writer_partitions),
-        (settings.app_url(DRIFT), settings.app_partitions),
+        *((settings.app_url(name), settings.app_partitions) for name in DEFAULT_APPS),
     ):
         stream = open_stream(url, partitions + 1)
         assert stream.partitions == partitions
         stream.close()
-    assert active_apps(project) == [DRIFT]
-    assert [app.name for app in again(project).list_model_monitoring_functions()] == [DRIFT]
+    assert active_apps(project) == sorted(DEFAULT_APPS)
+    listed = [app.name for app in again(project).list_model_monitoring_functions()]
+    assert listed == sorted(DEFAULT_APPS)
 
 
 def test_the_page_is_a_function_where_it_is_served(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MODELMON_DASHBOARD", "serve")
     again(project).enable_model_monitoring()
-    assert deployed(project) == {*INFRASTRUCTURE, DRIFT, "modelmon-api"}
+    assert deployed(project) == {*INFRASTRUCTURE, *DEFAULT_APPS, "modelmon-api"}
     monkeypatch.setenv("MODELMON_DASHBOARD", "none")
     settle_optional(again(project).settings)
-    assert deployed(project) == {*INFRASTRUCTURE, DRIFT}
+    assert deployed(project) == {*INFRASTRUCTURE, *DEFAULT_APPS}
     monkeypatch.setenv("MODELMON_DASHBOARD", "serve")
     settle_optional(again(project).settings)
-    assert deployed(project) == {*INFRASTRUCTURE, DRIFT, "modelmon-api"}, "a project from before gets it"
+    assert deployed(project) == {*INFRASTRUCTURE, *DEFAULT_APPS, "modelmon-api"}, (
+        "a project from before gets it"
+    )
 
 
 def test_the_page_goes_to_nuclio_only_where_somebody_said_who_may_see_it(
@@ -167,7 +170,7 @@ def test_the_exporter_is_a_function_where_there_is_a_collector(
     monkeypatch.setenv("MODELMON_OTLP_ENDPOINT", "http://127.0.0.1:4318")
     again(project).enable_model_monitoring(otlp_enabled=True)
     settings = again(project).settings
-    assert deployed(project) == {*INFRASTRUCTURE, DRIFT, "modelmon-exporter"}
+    assert deployed(project) == {*INFRASTRUCTURE, *DEFAULT_APPS, "modelmon-exporter"}
     assert "modelmon-exporter" in functions_to_bundle(settings)
     with pytest.raises(ConfigError, match="otlp_enabled=False is not supported"):
         again(project).set_model_monitoring_function("mine", otlp_enabled=False)
@@ -176,15 +179,15 @@ def test_the_exporter_is_a_function_where_there_is_a_collector(
     monkeypatch.delenv("MODELMON_OTLP_ENDPOINT")
     assert "modelmon-exporter" not in functions_to_bundle(again(project).settings)
     settle_optional(again(project).settings)
-    assert deployed(project) == {*INFRASTRUCTURE, DRIFT}
+    assert deployed(project) == {*INFRASTRUCTURE, *DEFAULT_APPS}
     with opened(settings) as records, records.read() as connection:
         assert backlog(connection).windows == 0
 
 
-def test_enabling_without_the_drift_app_deploys_no_app(project: Project) -> None:
+def test_enabling_without_the_histogram_app_deploys_the_others(project: Project) -> None:
     project.enable_model_monitoring(deploy_histogram_data_drift_app=False)
-    assert deployed(project) == INFRASTRUCTURE
-    assert active_apps(project) == []
+    assert deployed(project) == {*INFRASTRUCTURE, *DEFAULT_APPS} - {DRIFT}
+    assert active_apps(project) == sorted(DEFAULT_APPS - {DRIFT})
 
 
 def test_a_second_enabling_names_the_method_that_is_meant(project: Project) -> None:
@@ -248,26 +251,27 @@ def test_updating_writes_the_controller_anew(project: Project) -> None:
 def test_disabling_stops_controller_and_drift_app_not_the_writer(project: Project) -> None:
     project.enable_model_monitoring()
     project.disable_model_monitoring()
-    assert deployed(project) == {"modelmon-stream", "modelmon-writer"}
+    assert deployed(project) == {"modelmon-stream", "modelmon-writer", "modelmon-notifier"}
     assert active_apps(project) == []
     again(project).enable_model_monitoring()
-    assert deployed(project) == {*INFRASTRUCTURE, DRIFT}
-    assert active_apps(project) == [DRIFT]
+    assert deployed(project) == {*INFRASTRUCTURE, *DEFAULT_APPS}
+    assert active_apps(project) == sorted(DEFAULT_APPS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "left"),
     [
-        ({"delete_resources": False}, {*INFRASTRUCTURE, "rows", "other"}),
-        ({"delete_stream_function": True}, {"modelmon-writer", "rows", "other"}),
+        ({"delete_resources": False}, {*INFRASTRUCTURE, *DEFAULT_APPS, "rows", "other"} - {DRIFT}),
+        ({"delete_stream_function": True}, {"modelmon-writer", "modelmon-notifier", "rows", "other"}),
         (
             {"delete_histogram_data_drift_app": False},
-            {"modelmon-stream", "modelmon-writer", DRIFT, "rows", "other"},
+            {"modelmon-stream", "modelmon-writer", "modelmon-notifier", DRIFT, "rows", "other"},
         ),
-        ({"delete_user_applications": True}, {"modelmon-stream", "modelmon-writer"}),
+        ({"delete_user_applications": True}, {"modelmon-stream", "modelmon-writer", "modelmon-notifier"}),
         (
             {"delete_user_applications": True, "user_application_list": ["rows"]},
-            {"modelmon-stream", "modelmon-writer", "other"},
+            {"modelmon-stream", "modelmon-writer", "modelmon-notifier", "other"},
         ),
     ],
 )
@@ -296,7 +300,7 @@ def test_wrong_options_stop_nothing(project: Project, options: dict[str, Any], r
     project.enable_model_monitoring()
     with pytest.raises(ConfigError, match=reason):
         project.disable_model_monitoring(**options)
-    assert deployed(project) == {*INFRASTRUCTURE, DRIFT}
+    assert deployed(project) == {*INFRASTRUCTURE, *DEFAULT_APPS}
 
 
 @pytest.mark.parametrize("option", ["lag_threshold", "lag_event_cooldown", "otlp_enabled"])
@@ -328,7 +332,7 @@ def test_a_deployment_that_was_killed_half_way_is_made_good(project: Project) ->
     (functions / "modelmon-controller").rename(functions / ".modelmon-controller~old")
     (functions / ".modelmon-controller~new").mkdir()
     project.enable_model_monitoring()
-    assert deployed(project) == {*INFRASTRUCTURE, DRIFT}
+    assert deployed(project) == {*INFRASTRUCTURE, *DEFAULT_APPS}
     assert not list(functions.glob(".*~*"))
 
 
@@ -415,6 +419,7 @@ def test_a_broken_file_of_credentials_is_an_error_that_does_not_show_it(project:
 # --- two processes ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_another_process_sees_what_was_deployed(project: Project) -> None:
     project.enable_model_monitoring()
     serving = project.set_function("model.py", name="serving")
@@ -429,7 +434,7 @@ def test_another_process_sees_what_was_deployed(project: Project) -> None:
         "print(project.get_function('serving').spec.tracking.sampling_percentage)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines() == ["['histogram-data-drift']", "['delay:v1']", "50.0"]
+    assert done.stdout.splitlines() == [str(sorted(DEFAULT_APPS)), "['delay:v1']", "50.0"]
 
 
 def test_an_endpoint_is_deleted_by_name_and_function_or_by_id(project: Project) -> None:

@@ -85,7 +85,7 @@ def test_a_name_of_ours_in_another_case_is_ours(flights: Project, name: str) -> 
 
 def test_endpoints_that_differ_in_case_only_have_folders_of_their_own_on_every_disk() -> None:
     def path(endpoint_id: str) -> str:
-        table: Any = SimpleNamespace(endpoint_id=endpoint_id, hour_us=0)
+        table: Any = SimpleNamespace(endpoint_id=endpoint_id, hour_us=0, variant="")
         return sample_path(BatchRange("s", 0, 5, 9), table).lower()
 
     ids = ["a", "A", "aB", "Ab", "AB", "ab", "0" * 32]

@@ -43,7 +43,7 @@ def test_what_is_deployed_runs_is_called_and_leaves_its_samples(tmp_path: Path) 
         assert isinstance(found, ServingFunction)
         found.set_tracking(enable_tracking=False)
         project.disable_model_monitoring(delete_stream_function=True)
-        running = {"serving", "modelmon-writer"}
+        running = {"serving", "modelmon-writer", "modelmon-notifier"}
         while functions(tmp_path) != running and time.monotonic() < deadline:
             time.sleep(0.05)
         assert functions(tmp_path) == running

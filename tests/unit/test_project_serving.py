@@ -80,7 +80,7 @@ def test_deploying_writes_a_folder_that_serves_and_registers_the_endpoint(
     assert (endpoint.model_uri, endpoint.labels) == (model.uri, {"team": "ops"})
     assert (endpoint.feature_names, endpoint.label_names) == (("a", "b"), ("late",))
     assert set(endpoint.feature_stats) == {"a", "b", "late"}
-    assert endpoint.policy == {"tracking_policy": {"default_batch_image": "image"}}
+    assert endpoint.policy["tracking_policy"] == {"default_batch_image": "image"}
     assert not endpoint.discovered
     (event,) = events(project)
     assert isinstance(event, ServingEvent)
@@ -410,7 +410,7 @@ def running(project: Project, serving: ServingFunction) -> Iterator[Seen]:
             pass
 
     server = HTTPServer(("127.0.0.1", 0), Answer)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     address = folder_of(project).with_name("serving.address")
     address.parent.mkdir(parents=True, exist_ok=True)

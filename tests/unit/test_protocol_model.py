@@ -1,5 +1,5 @@
 """The exactly-once protocol under random interleavings: kills, zombies, replays, compaction, erasing,
-sweep.
+sweep; predictions by one partition, what came true for them by another.
 
 Real code throughout: where batches are cut (PartitionBuffer), `apply_batch` and its steps in the order of the
 stream function's graph, the ledger on SQLite, the SQL series, compaction, erasing, sweep and reader. Only
@@ -20,19 +20,22 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 import pytest
-from sqlalchemy import Connection, delete
+from sqlalchemy import Connection, delete, select
 
 import ledger_rows
 from modelmon.errors import ConfigError
 from modelmon.ledger import batches, dead_letters, latencies, schema
+from modelmon.ledger.actuals_schema import ACTUALS_TABLES, actual_files
+from modelmon.ledger.endpoints import put
 from modelmon.ledger.records import records_at
 from modelmon.ledger.window_ledger import Watched
-from modelmon.model import Message, to_us
+from modelmon.model import Endpoint, Message, to_us
 from modelmon.settings import Settings
 from modelmon.sql.database import Database
 from modelmon.stages.stream import Parts
 from modelmon.stages.stream.exactly_once import apply_batch
 from modelmon.stages.stream.partition import Cut, PartitionBuffer
+from modelmon.stores.actuals_joining import without_superseded
 from modelmon.stores.base import SampleStore
 from modelmon.stores.samples_reading import read_sample
 from modelmon.stores.series.schema import series_traffic
@@ -42,7 +45,9 @@ from modelmon.upkeep.compaction import compact
 from modelmon.upkeep.erasing import erase
 from modelmon.upkeep.sweep import sweep
 from modelmon.windows import Period, Span
-from repeating import times
+from modelmon.wire import Actuals, write_actuals
+from modelmon.wire.actuals import read_actuals
+from repeating import examples, times
 from series_files import series_in
 from services.postgres import NEEDS_POSTGRES, Postgres, shared_postgres
 from streaming import NOW_US, event, graph
@@ -56,7 +61,7 @@ MESSAGES = 6
 WRITTEN = (
     schema.positions, schema.void_ranges, schema.files, schema.traffic, schema.latencies,
     series_traffic,    schema.endpoints, schema.dirty, schema.dead_letters, schema.rewrites, schema.erasures,
-    schema.column_types,
+    schema.column_types, *ACTUALS_TABLES,
 )  # fmt: skip
 GRID = [Period(0, 10)]
 Place = tuple[int, int, int]  # offset, item, row
@@ -76,13 +81,31 @@ def log() -> list[Message]:
                 endpoint_id=ENDPOINTS[offset % 3 == 0],
                 when_us=NOW_US + (offset % 4 == 0) * HOUR_US,
                 latency_us=1 << offset,  # one in each bucket
+                request_id=f"r{offset}",
+                input_names=("x",),
+                output_names=("late",),
             ),
         )
         for offset in range(MESSAGES)
     ]
 
 
+def log_of_actuals() -> list[Message]:
+    """What came true: of all requests, of some of them once more, of one by its entity, and of nobody's."""
+    told = [
+        *((offset, [f"r{offset}"], offset) for offset in range(MESSAGES)),
+        *((offset, [f"r{offset}"], 10 + offset) for offset in range(0, MESSAGES, 2)),
+        (0, ["nobody's"], 1),
+    ]
+    return [
+        Message(1, place, "", write_actuals(Actuals(ENDPOINTS[offset % 3 == 0], {"late": [late]}, ids, [0])))
+        for place, (offset, ids, late) in enumerate(told)
+    ]
+
+
 LOG = log()
+ACTUALS = log_of_actuals()
+LOGS = (LOG, ACTUALS)
 PLACES = {(offset, 0, row) for offset in range(MESSAGES) for row in range(1 + offset % 2)}
 
 
@@ -191,6 +214,15 @@ class MemorySamples(SampleStore):
         return iter(["/".join(parts) for parts in sorted(inside) if parts > after.split("/")])
 
 
+class MemoryActuals(MemorySamples):
+    """The same for files of actuals."""
+
+    listed = actual_files
+
+    def merged(self, table: pa.Table) -> pa.Table:
+        return without_superseded(table)
+
+
 class AtOnce(Executor):
     """What is submitted runs here and now, so that an actor may stop in it."""
 
@@ -237,6 +269,10 @@ class World:
                 connection.execute(delete(table))
         self.database: Any = PausingDatabase(database)
         self.samples = MemorySamples()
+        self.actuals = MemoryActuals()
+        with database.write() as connection:  # else the actuals of one that is not known yet are set aside
+            for endpoint_id in ENDPOINTS:
+                put(connection, Endpoint(endpoint_id, "model", "model", label_names=("late",)), NOW_US)
         self.series = SqlSeries(self.database)
         self.settings = Settings(
             project="model",
@@ -245,23 +281,24 @@ class World:
             flush_after_seconds=0,
         )
         self.parts = Parts(
-            self.settings, self.samples, "samples", self.series, self.database, AtOnce(),
+            self.settings, self.samples, "samples", self.series, self.database, AtOnce(), self.actuals,
             clock=lambda: LATER_US, wait=at_once,
         )  # fmt: skip
         self.steps = steps_of(graph(self.parts))
-        self.committed = 0
+        self.committed = [0, 0]
         self.forgotten: set[int] = set()
         self.sweep: Callable[..., Any] = sweep
 
     # --- actors -----------------------------------------------------------------------------------
 
-    def own(self) -> None:
-        """A stream function: takes the partition over and writes what is delivered, in cuts of its own."""
-        first = self.random.choice((0, self.committed))
+    def own(self, partition: int | None = None) -> None:
+        """A stream function: takes a partition over and writes what is delivered, in cuts of its own."""
+        partition = self.random.choice((0, 0, 1)) if partition is None else partition
+        first = self.random.choice((0, self.committed[partition]))
         with self.database.write() as connection:
-            position = batches.take_over(connection, STREAM_ID, 0, "events")
+            position = batches.take_over(connection, STREAM_ID, partition, "events")
         buffer = PartitionBuffer(position, self.settings)
-        for message in LOG[first:]:
+        for message in LOGS[partition][first:]:
             if message.offset <= buffer.applied:
                 continue
             buffer.add(message, 0.0)
@@ -278,8 +315,11 @@ class World:
             return False
         buffer.done(cut, 0.0)
         pause()
-        self.committed = max(self.committed, cut.open.last + 1)
+        self._acknowledge(buffer.position, cut)
         return True
+
+    def _acknowledge(self, position: batches.Position, cut: Cut) -> None:
+        self.committed[position.partition] = max(self.committed[position.partition], cut.open.last + 1)
 
     def _apply(self, position: batches.Position, cut: Cut) -> bool:
         return result_of(apply_batch(self.parts, position, cut, LATER_US, self._through))
@@ -301,14 +341,15 @@ class World:
             connection.execute(delete(schema.dirty))
         # Or so much later that others look dead, or that the month is over.
         now_us = LATER_US + self.random.choice((0, 2 * HOUR_US, 40 * 24 * HOUR_US))
-        compact(self.database, self.samples, now_us, NO_DEADLINE, min_files=2)
-        self.sweep(self.database, self.samples, now_us, NO_DEADLINE)
+        for store in (self.samples, self.actuals):
+            compact(self.database, store, now_us, NO_DEADLINE, min_files=2)
+            self.sweep(self.database, store, now_us, NO_DEADLINE)
 
     def read(self) -> None:
         """A reader sees each row once, and all rows of one endpoint up to some offset."""
         endpoint_id = self.random.choice(ENDPOINTS)
         try:
-            table = read_sample(self.database, self.samples, endpoint_id, 0, 2 * NOW_US)
+            table = read_sample(self.database, self.samples, endpoint_id, 0, 2 * NOW_US, actuals=self.actuals)
         except ConfigError as error:
             raise AssertionError("a listed file is gone") from error
         seen = places_of(table)
@@ -339,7 +380,8 @@ class World:
 
     def erase(self, database: Any, offset: int) -> None:
         where = {"stream_offset": str(offset)}
-        erase(database, self.samples, ENDPOINTS[offset % 3 == 0], where, LATER_US)
+        whose = ENDPOINTS[offset % 3 == 0]
+        erase(database, self.samples, whose, where, LATER_US, actuals=self.actuals)
 
     # --- the course of things ---------------------------------------------------------------------
 
@@ -372,40 +414,65 @@ class World:
             self.finish()
 
     def finish(self) -> None:
-        self.own()
+        for partition in self.random.sample((0, 1), 2):
+            self.own(partition)
         with self.plain.write() as connection:
             connection.execute(delete(schema.rewrites))  # as after an hour
         for offset in self.forgotten:  # what was killed halfway is run again, and more may have come since
             self.erase(self.plain, offset)
-        self.sweep(self.plain, self.samples, LATER_US, NO_DEADLINE)
+        for store in (self.samples, self.actuals):
+            self.sweep(self.plain, store, LATER_US, NO_DEADLINE)
 
     def check(self) -> None:
         """Every row exactly once in listed files and in the series, or in one dead letter; counts exact."""
         with self.plain.read() as connection:
             files = ledger_rows.listed_files(connection)
-            aside = [letter.offset for letter in dead_letters.find(connection)]
+            letters = dead_letters.find(connection)
+            aside = [letter.offset for letter in letters if letter.partition == 0]
+            of_actuals = [letter.offset for letter in letters if letter.partition == 1]
             traffic = ledger_rows.all_traffic(connection)
             timed = latencies.total(connection)
             void = batches.void_ranges(connection)
-            (position,) = batches.positions(connection)
+            positions = batches.positions(connection)
+            beside = connection.scalars(select(actual_files.c.path)).all()
+            received = ledger_rows.counts_of_actuals(connection)
         listed, rows = [each.path for each in files], sum(each.rows for each in files)
         assert all(path in self.samples.files for path in listed), "a listed file is gone"
-        assert (position.applied, position.open) == (MESSAGES - 1, None)
+        ends = [(len(each) - 1, None) for each in LOGS]
+        assert [(each.applied, each.open) for each in positions] == ends
+        self.check_actuals(expected := {place for place in PLACES if place[0] not in aside}, of_actuals)
+        assert set(self.actuals.files) == set(beside), "files of actuals at rest that nobody lists"
+        assert sum(each[0] for each in received) == len(ACTUALS) - len(of_actuals)
+        assert all(each[0] == sum(each[1:]) for each in received), "actuals that are nowhere"
         stored = [place for path in listed for place in places_of(self.samples.files[path])]
-        expected = {place for place in PLACES if place[0] not in aside}
         kept = {place for place in expected if place[0] not in self.forgotten}
         assert Counter(stored) == Counter(kept)
         assert len(set(aside)) == len(aside)
         assert rows == len(kept)
         assert set(self.samples.files) == set(listed), "files at rest that nobody lists"
         assert sum(row.stored for row in traffic) == len(expected)
-        assert sum(row.rejected for row in traffic) == len(aside)
-        assert sum(row.received for row in traffic) == len(expected) + len(aside)
+        assert sum(row.rejected for row in traffic) == len(letters)
+        assert sum(row.received for row in traffic) == len(expected) + len(letters)
         offsets = sorted({offset for offset, _, _ in expected})
         assert timed == {offset + 1: latencies.LatencyBucket(1, 1 << offset) for offset in offsets}
         points = SqlSeries(self.plain).read_traffic(ENDPOINTS, 0, 2 * NOW_US, void=void)
         assert sum(point.rows for point in points) == len(expected)
         assert sum(point.predictions for point in points) == MESSAGES - len(aside)
+
+    def check_actuals(self, stored: Collection[Place], aside: Collection[int]) -> None:
+        """Beside each prediction the newest of its actuals, and none for a row that was erased."""
+        told = [(place, read_actuals(message.body)) for place, message in enumerate(ACTUALS)]
+        newest = {each.request_ids[0]: each.columns["late"][0] for place, each in told if place not in aside}
+        for endpoint_id in ENDPOINTS:
+            table = read_sample(self.plain, self.samples, endpoint_id, 0, 2 * NOW_US, actuals=self.actuals)
+            for row in table.to_pylist():
+                own = newest.get(row["request_id"]) if row["event_row"] == 0 else None
+                assert row["actual.late"] == own, f"{row['request_id']} came true as {row['actual.late']}"
+        held = [
+            each for table in self.actuals.files.values() for each in table.column("request_id").to_pylist()
+        ]
+        erased = {f"r{offset}" for offset, _, _ in stored if offset in self.forgotten}
+        assert not erased & set(held), "what came true for erased rows is still there"
 
 
 def places_of(table: pa.Table) -> list[Place]:
@@ -437,8 +504,9 @@ def explore(database: Database, seeds: Sequence[int], change: Callable[[World], 
             raise AssertionError(f"seed {seed}: {error}") from error
 
 
+@pytest.mark.slow
 def test_every_row_counts_once_in_dozens_of_interleavings(database: Database) -> None:
-    explore(database, range(30))
+    explore(database, range(examples(30)))
 
 
 @pytest.mark.slow
@@ -459,7 +527,7 @@ def sweep_every_unlisted_file(
     database: Any, samples: SampleStore, now_us: int, deadline: float
 ) -> tuple[int, str]:
     with database.read() as connection:
-        listed = set(ledger_rows.listed_paths(connection))
+        listed = set(connection.scalars(select(samples.listed.c.path)))
     samples.delete([path for path in samples.list() if path not in listed])
     return 0, ""
 
@@ -474,7 +542,7 @@ def ignores_the_epoch(world: World) -> None:
 
     async def as_the_owner(tabled: Any) -> Any:
         with world.database.read() as connection:
-            now = batches.read_position(connection, STREAM_ID, 0)
+            now = batches.read_position(connection, STREAM_ID, tabled.decoded.batch.range.partition)
         batch = replace(tabled.decoded.batch, position=now)
         return await commit(replace(tabled, decoded=replace(tabled.decoded, batch=batch)))
 
@@ -485,7 +553,7 @@ def acknowledges_first(world: World) -> None:
     apply = world._apply
 
     def early(position: batches.Position, cut: Cut) -> bool:
-        world.committed = max(world.committed, cut.open.last + 1)
+        world._acknowledge(position, cut)
         return apply(position, cut)
 
     world._apply = early  # type: ignore[method-assign]
@@ -503,6 +571,7 @@ def swaps(first: str, second: str) -> Callable[[World], None]:
     return swap
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", [("series", "commit"), ("samples", "commit")])
 def test_two_steps_of_the_graph_in_the_wrong_order_are_found_in_few_interleavings(
     steps: tuple[str, str], database: Database
@@ -511,6 +580,16 @@ def test_two_steps_of_the_graph_in_the_wrong_order_are_found_in_few_interleaving
         explore(database, range(100), swaps(*steps))
 
 
+@pytest.mark.slow
+def test_an_actual_that_nobody_looks_for_again_is_found_waiting_in_few_interleavings(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("modelmon.ledger.actuals._check", lambda seen, now: None)
+    with pytest.raises(AssertionError, match="seed"):
+        explore(database, range(400))
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("mistake", [sweeps_too_much, acknowledges_first, ignores_the_epoch])
 def test_the_exploration_finds_a_protocol_with_this_mistake(
     mistake: Callable[[World], None], database: Database

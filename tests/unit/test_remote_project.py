@@ -22,13 +22,18 @@ from modelmon.errors import ConfigError, UnavailableError
 from modelmon.function_spec.folders import template
 from modelmon.ledger.access import create_token
 from modelmon.ledger.records import open_records
+from modelmon.model_monitoring.api import get_or_create_model_endpoint
 from modelmon.project import Project
 from modelmon.project.applications import AppFunction
+from modelmon.stats import profile_from_json
+from modelmon.stores.samples import open_samples
 from page_server import page_served
 from project_support import APP, deployed, frame, make, write
+from sample_files import add_file
 
 NOT_HERE = {
-    "set_function", "set_model_monitoring_credentials", "register_datastore_profile", "get_datastore_profile",
+    "set_function", "set_job", "set_model_monitoring_credentials", "register_datastore_profile",
+    "get_datastore_profile",
     "list_datastore_profiles", "delete_datastore_profile", "log_artifact", "log_dataset", "get_artifact",
 }  # fmt: skip
 ON_ITS_MACHINE = {"settings", "context", "spec", "artifact_path"}
@@ -95,6 +100,7 @@ def test_what_its_own_machine_alone_can_do_says_so(there: There) -> None:
         assert (project.metadata.name, project.save()) == ("flights", project)
 
 
+@pytest.mark.slow
 def test_monitoring_is_turned_on_changed_and_off(there: There, capfd: pytest.CaptureFixture[str]) -> None:
     with there.remote as project:
         project.enable_model_monitoring(base_period=20, deploy_histogram_data_drift_app=False)
@@ -108,11 +114,21 @@ def test_monitoring_is_turned_on_changed_and_off(there: There, capfd: pytest.Cap
         write(Path("rows_app.py"), APP)
         project.set_model_monitoring_function("rows", "rows_app.py", "Rows").deploy()
         project.disable_model_monitoring(delete_user_applications=True, user_application_list=[])
-        assert deployed(there.project) == {"modelmon-stream", "modelmon-writer", "rows"}
+        assert deployed(there.project) == {"modelmon-stream", "modelmon-writer", "modelmon-notifier", "rows"}
         project.disable_model_monitoring(delete_user_applications=True)
-    assert deployed(there.project) == {"modelmon-stream", "modelmon-writer"}
+        left = {"modelmon-stream", "modelmon-writer", "modelmon-notifier"}
+        assert deployed(there.project) == left
+        project.enable_model_monitoring(apps=[])
+        assert deployed(there.project) == {*left, "modelmon-controller"}
+        project.enable_model_monitoring(apps=["histogram-data-drift"])
+        assert "histogram-data-drift" in deployed(there.project)
+        with pytest.raises(ConfigError, match="did you mean histogram-data-drift"):
+            project.enable_model_monitoring(apps=["histogram-drift"])
+        with pytest.raises(ConfigError, match="apps: must be a list of names, got 'drift'"):
+            project.enable_model_monitoring(apps="drift")  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_an_app_is_written_here_and_works_there(there: There, monkeypatch: pytest.MonkeyPatch) -> None:
     write(Path("rows_app.py"), APP)
     write(Path("requirements.txt"), "")
@@ -148,6 +164,7 @@ def test_an_app_is_written_here_and_works_there(there: There, monkeypatch: pytes
             project.get_function("rows")
 
 
+@pytest.mark.slow
 def test_a_function_folder_comes_whole(there: There) -> None:
     shutil.copytree(template("apps/_template"), "mine")
     write(Path("mine/part.py"), "x = 1")
@@ -162,6 +179,7 @@ def test_a_function_folder_comes_whole(there: There) -> None:
             project.set_model_monitoring_function("mine", "mine").deploy()
 
 
+@pytest.mark.slow
 def test_a_model_is_logged_with_its_statistics_and_no_row(there: There, tmp_path: Path) -> None:
     write(Path("model/weights.txt"), "7")
     write(Path("model/more/words.txt"), "seven")
@@ -170,6 +188,7 @@ def test_a_model_is_logged_with_its_statistics_and_no_row(there: There, tmp_path
             "delays", model_dir="model", training_set=frame(), label_column="late", metrics={"auc": 0.9}
         )
         ours = there.project.get_model("delays")
+        assert profile_from_json(ours.profile).names == ("a", "b", "late")
         assert (ours.inputs, ours.outputs, ours.metrics) == (("a", "b"), ("late",), {"auc": 0.9})
         assert (logged.uri, logged.feature_stats, logged.inputs) == (
             ours.uri,
@@ -186,6 +205,51 @@ def test_a_model_is_logged_with_its_statistics_and_no_row(there: There, tmp_path
             project.get_model("delay")
 
 
+@pytest.mark.slow
+def test_contracts_are_suggested_set_and_taken_back_from_here(there: There) -> None:
+    there.project.log_model("delay", training_set=frame(), label_column="late")
+    write(Path("contract.yaml"), "format: 1\ncolumns:\n  a: {range: [0, 10]}\n")
+    with there.remote as project:
+        assert project.suggest_contract("delay") == there.project.suggest_contract("delay")
+        made = project.set_contract("delay", "contract.yaml")
+        assert (made.version, made.who, made.text) == (1, "admin", Path("contract.yaml").read_text())
+        assert project.list_contracts("delay") == there.project.list_contracts("delay") == (made,)
+        with pytest.raises(ConfigError, match=r"line 3: error: columns\.a\.range: has its least value 10"):
+            project.set_contract("delay", "format: 1\ncolumns:\n  a: {range: [10, 0]}\n")
+        with pytest.raises(ConfigError, match="did you mean delay"):
+            project.suggest_contract("dely")
+        assert project.set_contract("delay", None).text == ""
+    viewer = modelmon.get_or_create_project("flights", url=there.url, token=token_of(there.project, "viewer"))
+    with pytest.raises(ConfigError, match="needs the role operator"):
+        viewer.set_contract("delay", "contract.yaml")
+    assert [each.version for each in viewer.list_contracts("delay")] == [2, 1]
+
+
+@pytest.mark.slow
+def test_a_period_is_made_the_reference_and_taken_back_from_here(there: There) -> None:
+    there.project.log_model("delay", training_set=frame(), label_column="late")
+    made = get_or_create_model_endpoint(
+        there.project, model_endpoint_name="live", function_name="serving", model_path="delay"
+    )
+    records = open_records(there.project.settings)
+    times = [1_700_000_400_000_000 + second * 1_000_000 for second in range(60)]
+    columns = {"a": [float(second) for second in range(60)], "b": ["x"] * 60, "late": [0, 1] * 30}
+    add_file(records, open_samples(there.project.settings), times, columns, endpoint_id=made.endpoint_id)
+    records.close()
+    with there.remote as project:
+        found = project.set_reference("live", "2023-11-14", "2023-11-15")
+        assert (found.version, found.kind, found.rows, found.who) == (2, "period", 60, "admin")
+        assert project.list_references("live") == there.project.list_references("live")
+        with pytest.raises(ConfigError, match="has 0 stored rows from 2023-11-20 00:00"):
+            project.set_reference("live", "2023-11-20", "2023-11-21")
+        assert project.undo_reference("live").kind == "training"
+    viewer = modelmon.get_or_create_project("flights", url=there.url, token=token_of(there.project, "viewer"))
+    assert [each.version for each in viewer.list_references("live")] == [3, 2, 1]
+    for change in (lambda: viewer.set_reference("live", "2023-11-14"), lambda: viewer.undo_reference("live")):
+        with pytest.raises(ConfigError, match="needs the role operator"):
+            change()
+
+
 def test_who_may_not_is_told(there: There) -> None:
     viewer = modelmon.get_or_create_project("flights", url=there.url, token=token_of(there.project, "viewer"))
     assert viewer.about().role == "viewer"
@@ -194,6 +258,7 @@ def test_who_may_not_is_told(there: There) -> None:
     viewer.close()
 
 
+@pytest.mark.slow
 def test_the_environment_says_where_and_who(there: There, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MODELMON_URL", there.url)
     monkeypatch.setenv("MODELMON_TOKEN", there.token)
@@ -213,6 +278,7 @@ def test_the_environment_says_where_and_who(there: There, monkeypatch: pytest.Mo
         assert "authorization" not in headers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "kind", "said"),
     [
@@ -256,3 +322,87 @@ def test_a_token_that_travels_in_the_clear_is_warned_of(caplog: pytest.LogCaptur
     RemoteProject("p", "http://page.example:8050", "mm_secret").close()
     assert "the token travels in the clear" in caplog.text
     assert "mm_secret" not in caplog.text
+
+
+@pytest.mark.slow
+def test_the_drift_file_is_suggested_set_and_taken_back_from_here_and_segments_follow_it(
+    there: There,
+) -> None:
+    write(Path("drift.yaml"), "format: 1\nendpoints:\n  '*': {segments: [b], ignore: [a]}\n")
+    with there.remote as project:
+        assert project.suggest_drift_file() == there.project.suggest_drift_file()
+        made = project.set_drift_file("drift.yaml")
+        assert (made.version, made.who, made.text) == (1, "admin", Path("drift.yaml").read_text())
+        assert project.list_drift_files() == there.project.list_drift_files() == (made,)
+        with pytest.raises(ConfigError, match=r"line 3: error: endpoints\.a\.floor: 7 must be"):
+            project.set_drift_file("format: 1\nendpoints:\n  a: {floor: 7}\n")
+        project.log_model("delay", training_set=frame(), label_column="late")
+        (of_file,) = profile_from_json(there.project.get_model("delay").profile).segments
+        assert of_file.column == "b"
+        project.log_model("delay", training_set=frame(), label_column="late", segments=["late"])
+        (given,) = profile_from_json(there.project.get_model("delay").profile).segments
+        assert given.column == "late"
+        assert project.set_drift_file(None).text == ""
+    viewer = modelmon.get_or_create_project("flights", url=there.url, token=token_of(there.project, "viewer"))
+    with pytest.raises(ConfigError, match="needs the role operator"):
+        viewer.set_drift_file("drift.yaml")
+    assert [each.version for each in viewer.list_drift_files()] == [2, 1]
+
+
+@pytest.mark.slow
+def test_alerts_and_their_rules_are_set_from_here(there: There) -> None:
+    write(Path("alerts.yaml"), "format: 1\n# ours\nrules:\n  - name: a\n")
+    with there.remote as project:
+        made = project.set_alerts("alerts.yaml")
+        assert (made.version, made.who) == (1, "admin")
+        assert project.set_alert_rule({"name": "b", "severity": "low"}).severity == "low"
+        project.remove_alert_rule("a")
+        assert project.list_alert_rules() == there.project.list_alert_rules()
+        assert [each.name for each in project.list_alert_rules() if not each.built_in] == ["b"]
+        assert "# ours" in project.list_alert_files()[0].text
+        with pytest.raises(ConfigError, match="mach: is no key here; did you mean match"):
+            project.set_alert_rule({"name": "c", "mach": {}})
+        assert project.list_alert_files() == there.project.list_alert_files()
+    token = token_of(there.project, "operator")
+    operator = modelmon.get_or_create_project("flights", url=there.url, token=token)
+    assert operator.set_alert_rule({"name": "c"}).name == "c"
+    with pytest.raises(ConfigError, match="needs the role admin"):
+        operator.set_alerts("alerts.yaml")
+    page, headers = f"{there.url}/projects/flights/rules", {"Authorization": f"Bearer {token}"}
+    rules, more = (
+        "format: 1\nrules: [{name: c}, {name: d}]\n",
+        "channels: {a: {kind: webhook, url: 'http://x'}}\n",
+    )
+    for text, status in ((rules + more, 403), (rules, 303)):
+        assert httpx.post(page, data={"do": "set", "text": text}, headers=headers).status_code == status
+    assert there.project.list_alert_files()[0].text == rules
+    viewer = modelmon.get_or_create_project("flights", url=there.url, token=token_of(there.project, "viewer"))
+    with pytest.raises(ConfigError, match="needs the role operator"):
+        viewer.remove_alert_rule("c")
+    assert "c" in {each.name for each in viewer.list_alert_rules()}
+
+
+@pytest.mark.slow
+def test_alerts_of_mlruns_are_kept_from_here_and_new_channels_are_an_admins(there: There) -> None:
+    entities = {"kind": "model-endpoint-result", "project": "flights", "ids": ["*"]}
+    told = {"kind": "webhook", "name": "team", "params": {"url": "https://hooks.example/x"}}
+    alert = {
+        "name": "drift", "entities": entities, "trigger": {"events": ["data-drift-detected"]},
+        "notifications": [{"notification": told}],
+    }  # fmt: skip
+    token = token_of(there.project, "operator")
+    operator = modelmon.get_or_create_project("flights", url=there.url, token=token)
+    with pytest.raises(ConfigError, match="the channel 'team' is new, and needs the role admin"):
+        operator.store_alert_config(alert)
+    assert there.project.list_alert_files() == ()
+    with there.remote as project:
+        kept = project.store_alert_config(alert)
+        assert kept == project.get_alert_config("drift") == there.project.get_alert_config("drift")
+        assert project.list_alert_templates() == there.project.list_alert_templates()
+        assert len(project.list_alert_activations(name="~x")) == 0
+    assert operator.store_alert_config({**alert, "severity": "low"}).severity == "low"
+    operator.reset_alert_config(alert_name="drift")
+    operator.delete_alert_config(alert_name="drift")
+    with pytest.raises(ConfigError, match="there is no alert 'drift'"):
+        operator.delete_alert_config(alert_name="drift")
+    assert operator.list_alerts_configs() == []

@@ -72,6 +72,7 @@ def test_the_verdict_is_first_in_words_with_its_rule_and_the_feature(pages: Page
     assert "feature_03 changed most" in verdict
 
 
+@pytest.mark.slow
 def test_pages_of_an_endpoint_link_to_the_report_of_the_window_that_is_shown(pages: Pages) -> None:
     window = f"{from_us(UNTIL_US - 5 * HOUR):%Y-%m-%dT%H:%M:%SZ}"
     link = pages.link(pages.get(f"features?window={window}"), "report.html")

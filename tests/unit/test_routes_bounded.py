@@ -51,9 +51,16 @@ class Projects:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._made: dict[tuple[int, int], ApiClient] = {}
+        self._costs: dict[tuple[str, int, int], Cost] = {}
 
     def cost(self, path: str, endpoints: int = 20, days: int = 5) -> Cost:
         """Of the second look: the first one loads what stays."""
+        asked = path, endpoints, days
+        if asked not in self._costs:
+            self._costs[asked] = self._look(*asked)
+        return self._costs[asked]
+
+    def _look(self, path: str, endpoints: int, days: int) -> Cost:
         client = self._client(endpoints, days)
         client.get(path)
         (project,) = client.application.state.projects.values()
@@ -84,6 +91,7 @@ def projects(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Projects]:
     patch.undo()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", [*LISTS, *OF_ENDPOINTS, *EVERYTHING])
 def test_four_times_the_history_is_not_more_to_ask_to_read_and_to_send(projects: Projects, path: str) -> None:
     short, long = projects.cost(path), projects.cost(path, days=20)
@@ -92,6 +100,7 @@ def test_four_times_the_history_is_not_more_to_ask_to_read_and_to_send(projects:
     assert long.size <= short.size * 1.1 + 500
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", [*LISTS, *OF_ENDPOINTS, *EVERYTHING])
 def test_five_times_the_endpoints_are_not_asked_for_one_by_one(projects: Projects, path: str) -> None:
     few, many = projects.cost(path), projects.cost(path, endpoints=100)
@@ -99,6 +108,7 @@ def test_five_times_the_endpoints_are_not_asked_for_one_by_one(projects: Project
 
 
 @pytest.mark.parametrize("path", [*LISTS, *OF_ENDPOINTS])
+@pytest.mark.slow
 def test_a_page_of_so_many_endpoints_sends_as_much_of_many_as_of_few(projects: Projects, path: str) -> None:
     few, many = projects.cost(path), projects.cost(path, endpoints=100)
     assert many.size <= few.size * 1.5 + 500  # of many all on the page are in trouble: more words

@@ -80,6 +80,7 @@ def bundled(platform: str, **settings: Any) -> str:
 
 
 class TestBundle:
+    @pytest.mark.slow
     @pytest.mark.parametrize("platform", [LOCAL, KUBE])
     @pytest.mark.parametrize("address", ADDRESSES)
     @pytest.mark.parametrize("setting", ["records_url", "series_url"])

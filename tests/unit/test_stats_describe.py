@@ -291,6 +291,7 @@ print([(each.name, each.value) for each in found[3:5]])
 """
 
 
+@pytest.mark.slow
 def test_an_arrow_table_needs_no_pandas() -> None:
     done = subprocess.run([sys.executable, "-c", WITHOUT_PANDAS], capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "[('general_drift', 0.0), ('feature_drift', 0.0)]", done.stderr

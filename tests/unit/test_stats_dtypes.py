@@ -17,8 +17,9 @@ import pytest
 from modelmon.apps import HistogramDataDriftApplication
 from modelmon.apps.artifacts import dataset
 from modelmon.errors import ConfigError
-from modelmon.stats import compare, describe
+from modelmon.stats import compare, describe, profile
 from modelmon.stats.categories import count_categories
+from modelmon.stats.frames import columns
 from modelmon.stats.values import spelled
 
 TENTHS = np.round(np.random.default_rng(0).integers(0, 11, 300) * 0.1, 1)
@@ -313,3 +314,28 @@ def test_any_frame_can_be_kept_as_a_file(name: str, extension: str) -> None:
     read = {"parquet": pa.parquet.read_table, "csv": pa.csv.read_csv}[extension]
     found = read(pa.BufferReader(dataset(TEXTS[name](), extension)))
     assert found["x"].to_pylist() == NAMES.tolist()
+
+
+NESTED: dict[str, tuple[pa.DataType, Any, str]] = {
+    "list": (pa.list_(pa.int64()), [1], "[1]"),
+    "list of one": (pa.list_(pa.int64(), 1), [1], "[1]"),
+    "list view": (pa.list_view(pa.int64()), [1], "[1]"),
+    "struct": (pa.struct([("a", pa.int64())]), {"a": 1}, '{"a":1}'),
+    "map": (pa.map_(pa.string(), pa.int64()), [("a", 1)], '[["a",1]]'),
+}
+
+
+@pytest.mark.parametrize("name", NESTED)
+def test_nested_values_have_categories_places_and_codes_like_any_others(name: str) -> None:
+    kind, value, text = NESTED[name]
+    column = columns(pa.table({"x": pa.array([value, None, value], kind)}))["x"]
+    assert column.categories == ({text: 2}, 1)
+    places, names = column.named
+    assert (places.tolist(), names[0]) == ([0, -1, 0], text)
+    assert column.codes[0] == column.codes[2] != column.codes[1]
+
+
+def test_a_training_set_in_time_may_have_a_nested_column_without_a_value() -> None:
+    hours = pa.array([3_600.0 * hour for hour in range(60)])
+    frame = pa.table({"x": pa.array([None] * 60, pa.list_(pa.int64())), "when": hours})
+    assert profile(frame, time_column="when").features[0].counts[-1] == 60

@@ -13,6 +13,7 @@ from modelmon.errors import ConfigError
 from modelmon.ledger import batches
 from modelmon.ledger.incident_schema import incidents
 from modelmon.model import UNKNOWN_ENDPOINT
+from modelmon.model_monitoring.alerts import set_alerts
 from modelmon.stages.controller import ProjectStreams
 from modelmon.streams import BACKENDS, open_stream
 from modelmon.views import results
@@ -205,6 +206,7 @@ def test_open_incidents_that_are_left_out_are_said_to_be(chain, monkeypatch):
 
 
 def test_of_incidents_that_ended_the_newest_are_shown_and_every_open_one(chain):
+    set_alerts(chain.settings, "format: 1\nrules: [{name: result-status, flapping: off}]\n")
     chain.serve(*[at(minute) for minute in range(0, 75, 5)], at(71), now=at(71))
     chain.tick(at(71))
     for event, found in zip(chain.app_events(), (2, 0, 2, 0, 2, 0, 1), strict=True):

@@ -138,6 +138,7 @@ def test_the_last_request_is_the_newest_one_also_where_it_failed(project: Projec
     assert silent.endswith("22:41 UTC")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["a-model-of-quite-some-length/version-000", "kurz", "模型/一"])
 @pytest.mark.parametrize("width", [40, 80, 120])
 def test_names_are_whole_in_every_terminal_and_an_endpoint_stays_one_line(

@@ -308,6 +308,7 @@ def test_retention_forgets_files_windows_and_series_that_are_older(house: House)
     assert [point.start_us for point in series.read_values(both)] == [NOW]
 
 
+@pytest.mark.slow
 def test_retention_killed_at_any_step_is_finished_by_the_next(house: House) -> None:
     counting = Mortal()
     house.fill(3)

@@ -118,6 +118,7 @@ def test_deleting_stops_at_the_deadline_and_goes_on_from_there(database: Databas
     assert prune_stream(database, stream, ["g"], DAY, hour(30), FAR) == 10
 
 
+@pytest.mark.slow
 def test_marks_do_not_pile_up(database: Database, stream: Stream) -> None:
     for number in range(400):
         publish(stream, 1)

@@ -32,6 +32,7 @@ def raw_event(value: Any) -> bytes:
     return json.dumps(body).encode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("values", "kind", "stored"),
     [
@@ -97,6 +98,7 @@ def test_nan_alone_in_a_column_of_texts_is_a_gap_and_no_change(tmp_path: Path) -
     assert bed.table("schema_changes", "change") == []
 
 
+@pytest.mark.slow
 def test_a_value_reads_the_same_whichever_values_shared_its_batch(tmp_path: Path) -> None:
     values = [1, 1.0, 2.5, True, "x", NAN, None, 10**20, [1.0, 2], {"k": 1.0}, -0.0, float("inf")]
     together, apart = Bed(tmp_path / "together"), Bed(tmp_path / "apart")

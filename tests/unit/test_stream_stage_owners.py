@@ -60,6 +60,7 @@ async def take_turns(bed: Bed, log: list[Message], chance: random.Random) -> Non
         await session.stage.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [36, 62, 83, *range(10)])
 def test_every_message_is_applied_once_whoever_has_the_partition(seed: int, tmp_path: Path) -> None:
     chance = random.Random(seed)

@@ -115,6 +115,7 @@ def test_what_was_set_aside_is_stored_once_when_it_is_sent_again_under_a_number_
     assert stored(bed) == [1]
 
 
+@pytest.mark.slow
 def test_many_publishers_of_many_endpoints_in_one_batch_are_told_apart(tmp_path: Path) -> None:
     bodies = [numbered(1, publisher_id=f"p{n}", endpoint_id=f"e{n % 700}") for n in range(1_400)]
     bed = written(tmp_path, *bodies)

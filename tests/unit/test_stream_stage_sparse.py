@@ -86,7 +86,7 @@ def test_the_wide_event_among_narrow_ones_goes_wherever_it_stands(small_limit: N
         assert bed.table("traffic", *COUNTS) == [(ENDPOINT, 51, 50, 1)]
         ((body, reason),) = bed.letters("body", "reason")
         assert json.loads(body)["request"]["id"] == "wide"
-        assert "1 rows of 100 columns beside others of 1" in reason
+        assert "1 row of 100 columns beside others of 1" in reason
 
 
 def test_narrow_events_go_where_the_wide_ones_are_as_registered(small_limit: None, tmp_path: Path) -> None:
@@ -101,6 +101,7 @@ def test_narrow_events_go_where_the_wide_ones_are_as_registered(small_limit: Non
     assert {json.loads(body)["request"]["id"] for body in bed.letters("body")} == {"narrow"}
 
 
+@pytest.mark.slow
 def test_short_rows_of_a_wide_endpoint_are_kept_where_no_column_is_mixed(
     small_limit: None, tmp_path: Path
 ) -> None:

@@ -118,6 +118,7 @@ def test_a_broker_without_our_mechanism_is_told_from_one_that_is_down(broker):
     assert broker.connections == 1
 
 
+@pytest.mark.slow
 def test_a_broker_that_accepts_and_is_silent_is_unavailable_within_the_time_also_with_tls():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"kafka://127.0.0.1:{silent.getsockname()[1]}/events"

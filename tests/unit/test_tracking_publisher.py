@@ -168,20 +168,37 @@ def test_batch_events_are_one_message_and_the_rest_goes_at_the_stop() -> None:
         publisher.put(event(number))
     publisher.close()
     bodies = [json.loads(message.body) for message in messages_on(gate.url)]
-    assert [len(body) for body in bodies] == [4, 4, 2]
+    assert [len(body["events"]["id"]) for body in bodies] == [4, 4, 2]
     assert values(events_on(gate.url)) == list(range(10))
     assert publisher.stats()["messages"] == 3
 
 
-def test_a_batch_is_of_one_endpoint_and_a_batch_of_one_is_the_event_itself() -> None:
+def test_a_batch_is_of_one_endpoint() -> None:
     gate = Gate(any_stream())
     publisher = publisher_on(gate, batch=10, publish_flush_seconds=60)
     for endpoint in ("a", "b", "a"):
         publisher.put(event(1, endpoint))
     publisher.close()
     found = {message.key: json.loads(message.body) for message in messages_on(gate.url)}
-    assert [one["endpoint_id"] for one in found["a"]] == ["a", "a"]
-    assert found["b"]["endpoint_id"] == "b"
+    assert {key: (body["endpoint_id"], body["publisher"]["number"]) for key, body in found.items()} == {
+        "a": ("a", 1), "b": ("b", 1),
+    }  # fmt: skip
+    assert [len(found[key]["events"]["id"]) for key in "ab"] == [2, 1]
+
+
+def test_an_error_among_batched_events_stays_in_its_place() -> None:
+    gate = Gate(any_stream())
+    publisher = publisher_on(gate, batch=10, publish_flush_seconds=60)
+    for number in range(1, 6):
+        failed = structs.replace(event(number), error="broken", response=b"")
+        publisher.put(failed if number == 3 else event(number))
+    publisher.close()
+    assert publisher.stats()["messages"] == 1
+    found = events_on(gate.url)
+    assert numbers(found) == [1, 2, 3, 4, 5]
+    assert [type(each) for each in found] == [
+        wire.ServingEvent, wire.ServingEvent, wire.ErrorEvent, wire.ServingEvent, wire.ServingEvent,
+    ]  # fmt: skip
 
 
 def test_a_message_is_cut_before_it_grows_too_long_for_a_broker() -> None:

@@ -15,6 +15,7 @@ from modelmon.serving.event import encode
 from modelmon.serving.event_text import EventText
 from modelmon.serving.protocol import write_json
 from modelmon.serving.recorder import Call, Logged, Source, copied
+from modelmon.wire import read_message, write_message
 
 values = st.one_of(
     st.floats(), st.integers(-(2**70), 2**70), st.booleans(), st.none(), st.binary(max_size=3),
@@ -39,12 +40,12 @@ def logged(inputs: Any, outputs: Any, names: tuple[str, ...] | None = ("a%", '"b
     return Logged(source(names), call, 120, copied({"inputs": inputs, **more}), answer, None, None)
 
 
-def both(event: Logged, client_time: bool = False) -> tuple[Any, Any]:
-    text = EventText(event.source, "p" * 32)
+def both(event: Logged, client_time: bool = False, *, is_batched: bool = False) -> tuple[Any, Any]:
+    text = EventText(event.source, "p" * 32, is_batched=is_batched)
     found = []
     for write in (
         lambda: encode(event, text, 7, client_time),
-        lambda: module._any(event, text.publisher_id, 7, client_time),
+        lambda: module._any(event, text, 7, client_time),
     ):
         try:
             found.append(write())
@@ -57,8 +58,9 @@ def both(event: Logged, client_time: bool = False) -> tuple[Any, Any]:
 def test_however_an_event_is_written_it_is_the_same(
     inputs: Any, outputs: Any, names: tuple[str, ...] | None
 ) -> None:
-    quick, general = both(logged(inputs, outputs, names))
-    assert quick == general
+    for is_batched in (False, True):
+        quick, general = both(logged(inputs, outputs, names), is_batched=is_batched)
+        assert quick == general
 
 
 @pytest.mark.parametrize("client_time", [False, True])
@@ -88,3 +90,5 @@ def test_usual_requests_take_the_quick_way(
     found = msgspec.json.decode(written)
     assert (found["request"]["inputs"], found["effective_sample_count"]) == (inputs, len(inputs))
     assert (found["publisher"]["number"], found["microsec"], found["labels"]) == (7, 120, {"team": "%(id)b"})
+    part = encode(event, EventText(event.source, "p" * 32, is_batched=True), 7, False).event
+    assert read_message(write_message([part])) == read_message(written)

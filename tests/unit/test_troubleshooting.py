@@ -32,6 +32,7 @@ def texts() -> str:
     return "\n".join(text for file in files for text in written(ast.parse(file.read_text(encoding="utf-8"))))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("message", MESSAGES)
 def test_the_code_says_this(message: str) -> None:
     pattern = ".*".join(map(re.escape, re.split(r"…|`", message)))

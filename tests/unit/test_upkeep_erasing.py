@@ -24,12 +24,12 @@ from modelmon.stores.matching import is_meant, matching
 from modelmon.stores.reaching import start_of
 from modelmon.upkeep.compaction import CLOSED_AFTER_US, compact
 from modelmon.upkeep.cutting import cut_months
-from modelmon.upkeep.erasing import Erased, erase
+from modelmon.upkeep.erasing import Erased
 from modelmon.upkeep.erasing_nothing import why_nothing
 from modelmon.upkeep.maintenance import maintain
 from modelmon.upkeep.sweep import sweep
 from sample_files import add_file
-from sample_house import House, Killed, Mortal
+from sample_house import House, Killed, Mortal, erase
 
 MONTH = start_of("month", 40 * DAY_US)
 MONTH_OVER = MONTH + 28 * DAY_US + CLOSED_AFTER_US
@@ -127,6 +127,7 @@ def test_nothing_is_judged_again_and_a_listed_file_says_what_it_holds(house: Hou
     assert {row.reach for row in rows} == {"hour"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("merged", [False, True])
 def test_killed_at_any_step_it_is_finished_by_running_it_again(house: House, merged: bool) -> None:
     counting, whole = Mortal(), house.folder / "whole"

@@ -14,10 +14,10 @@ from modelmon.errors import ConfigError
 from modelmon.model import Answer, ArtifactNote, Window, from_us
 from modelmon.stores.artifacts import RECORD, ArtifactFiles
 from modelmon.stores.samples import open_samples
-from modelmon.upkeep.forgetting import forget
 from modelmon.upkeep.kept_files import prune_artifacts
 from modelmon.views.artifacts import ArtifactQuery, ArtifactView, find_artifact, list_artifacts
 from modelmon.wire.artifacts import MOST_ARTIFACTS
+from sample_house import forget
 from unit.window_support import E1, E2, Chain, at, done, envelope, result
 
 

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Connection, update
 
 from made_project import Made, Shape, make
+from made_project.shape import drifted_feature
 from modelmon.errors import ConfigError
 from modelmon.ledger.records import open_records
 from modelmon.ledger.schema import endpoints, verdicts
@@ -119,14 +120,14 @@ def test_a_filter_that_does_not_exist_is_refused_with_the_nearest(query, message
     assert message in str(error.value)
 
 
-def test_one_that_drifts_among_five_hundred_is_the_first_and_its_feature_is_named(tmp_path):
-    made = make(
-        tmp_path / "project", Shape(UNTIL_US, endpoints=500, features=8, days=1, with_features=0, needle=321)
-    )
+@pytest.mark.parametrize(("many", "needle"), [(60, 51), pytest.param(500, 321, marks=pytest.mark.slow)])
+def test_one_that_drifts_among_many_is_the_first_and_its_feature_is_named(tmp_path, many, needle):
+    shape = Shape(UNTIL_US, endpoints=many, features=8, days=1, with_features=0, needle=needle)
+    made = make(tmp_path / "project", shape)
     database = open_records(made.settings)
     with database.read() as connection:
         page = listed(made, connection, limit=2)
     database.close()
     assert [each.state for each in page.endpoints] == ["detected", "no detection"]
-    assert page.endpoints[0].endpoint_name == "model-0321"
-    assert page.endpoints[0].why.startswith("feature_04 0.9")
+    assert page.endpoints[0].endpoint_name == f"model-{needle:04}"
+    assert page.endpoints[0].why.startswith(f"{shape.feature_names[drifted_feature(shape, needle)]} 0.")

@@ -141,6 +141,7 @@ def test_an_endpoint_that_no_app_has_judged_says_so(tmp_path):
     opened.close()
 
 
+@pytest.mark.slow
 def test_a_hundred_features_are_as_many_queries_as_ten_and_a_long_history_as_many_rows(opened, tmp_path):
     wide = Opened(tmp_path / "wide", features=100, days=7)
     long = Opened(tmp_path / "long", days=28)

@@ -42,6 +42,7 @@ def opened(tmp_path_factory):
     opened.database.close()
 
 
+@pytest.mark.slow
 def test_a_bin_is_a_window_while_they_are_few(opened):
     heat = opened.heat(0, 7)
     assert (heat.minutes, len(heat.starts)) == (60, 48)
@@ -77,6 +78,7 @@ def test_a_long_time_has_no_more_than_a_hundred_bins(opened):
     assert 50 <= len(heat.starts) <= 100
 
 
+@pytest.mark.slow
 def test_a_map_costs_the_windows_in_its_time_and_asks_for_all_endpoints_at_once(opened, tmp_path):
     def work(which, *numbers):
         with counted(which.database) as found:
@@ -90,6 +92,7 @@ def test_a_map_costs_the_windows_in_its_time_and_asks_for_all_endpoints_at_once(
     assert more.steps <= many.steps * 1.1 + 50
 
 
+@pytest.mark.slow
 def test_endpoints_that_went_bad_at_the_same_time_are_named_those_of_the_function_first(tmp_path):
     opened = Opened(tmp_path / "project", endpoints=62, days=3)
     with opened.database.write() as connection:

@@ -24,7 +24,8 @@ from modelmon.views.endpoint_facts import Looking
 from modelmon.views.endpoint_rows import EndpointRows, read_endpoint_rows
 from modelmon.views.endpoints import EndpointQuery
 from modelmon.views.last_verdicts import last_verdict_of
-from modelmon.views.overview import Overview, count_open, read_home, read_overview
+from modelmon.views.open_incidents import count_open
+from modelmon.views.overview import Overview, read_home, read_overview
 from modelmon.views.recent_traffic import read_recent
 from query_counter import Work, counted
 
@@ -227,6 +228,7 @@ def test_a_bin_before_the_first_detected_window_is_suspected(opened):
     assert [each.suspected for each in bins] == [3, 3, 3, 3, 3, 3, 2, 2]
 
 
+@pytest.mark.slow
 def test_what_the_first_page_reads_does_not_grow_with_the_history(tmp_path):
     short, long = (
         Opened(tmp_path / str(days), Shape(UNTIL_US, endpoints=8, days=days, with_features=0))

@@ -16,7 +16,8 @@ import pytest
 
 from modelmon import wheel as wheels
 from modelmon.errors import ConfigError
-from modelmon.wheel import installed_wheel, pack_wheel, read_wheel
+from modelmon.wheel import installed_wheel, read_wheel
+from quicker import pack_wheel_anew as pack_wheel
 
 ROOT = Path(__file__).parents[2]
 

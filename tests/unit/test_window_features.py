@@ -10,12 +10,20 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from made_pages import text_of
 from modelmon.cli import main, output
+from modelmon.model import from_us
+from modelmon.pages.report import make_report
 from modelmon.stats import compare, describe
 from modelmon.stores.samples import open_samples
+from modelmon.stores.series import open_series
+from modelmon.views.endpoint_facts import Looking
 from sample_files import add_file
-from unit.window_support import E1, Chain, at, done, stats
+from unit.window_support import E1, Chain, at, done, result, stats
 
+FOUND = "`a` moved by 18"
+SEEN = "`a` 0.53 sigma (+5.3 or -5.31)"
+CALM = {"found": "a as ever", "least_changes": {"a": {"sigma": 0.53, "words": SEEN}}, "next": "nothing"}
 TRAINED = describe(pa.table({"a": [0.0, 1.0, 2.0, 3.0], "city": ["x", "x", "y", "y"]}))
 
 
@@ -66,7 +74,11 @@ def judge(chain: Chain, *, samples: bool = True) -> None:
         found = compare(rows.slice(10 * number, 10), TRAINED)
         scores = dict(zip(found.features, found.scores.tolist(), strict=True))
         measures = {name: {"score": score} for name, score in scores.items()}
-        chain.report(stats(event, found.sample_stats), stats(event, measures, "drift_measures"), done(event))
+        told = json.dumps({"findings": [FOUND], "why": "1 is the least"} if number == 1 else CALM)
+        chain.report(
+            stats(event, found.sample_stats), stats(event, measures, "drift_measures"),
+            result(event, extra_data=told), done(event),
+        )  # fmt: skip
 
 
 def test_histograms_of_an_older_window_are_counted_again(chain: Chain, shown: Callable[..., str]) -> None:
@@ -90,6 +102,29 @@ def test_of_a_window_without_samples_the_numbers_are_shown(chain: Chain, shown: 
     text = shown("--window", "2023-11-14 22:35")
     assert "1.5 → 20" in text
     assert "its samples are not there any more" in text
+
+
+def test_what_an_app_found_in_the_window_is_told_in_its_words(
+    chain: Chain, shown: Callable[..., str]
+) -> None:
+    judge(chain)
+    moved = shown("--window", "2023-11-14 22:35")
+    assert f"drift: {FOUND}" in moved
+    assert "drift: threshold: 1 is the least" in moved
+    calm = shown("--window", "2023-11-14 22:25")
+    assert FOUND not in calm
+    assert f"drift: would have seen: {SEEN}" in calm
+    assert "drift: next: nothing" in calm
+
+
+def test_the_report_on_a_calm_window_says_what_would_have_been_seen(chain: Chain) -> None:
+    judge(chain)
+    series = open_series(chain.settings)
+    told = text_of(
+        make_report(chain.database, series, Looking(at(45), chain.settings), E1, from_us(at(25))).html
+    )
+    series.close()
+    assert f"Would have seen {SEEN.replace('`', '')}" in told
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,7 @@ def test_private_columns_are_not_in_it(settings: Settings, tmp_path: Path) -> No
     assert "rain" in page
 
 
+@pytest.mark.slow
 def test_of_many_features_it_holds_those_that_changed_most(settings: Settings, tmp_path: Path) -> None:
     many = pd.DataFrame({f"f{number:03}": NUMBERS for number in range(260)})
     run_app(HistogramDataDriftApplication(), many.assign(f259=NUMBERS + 9), many, settings=settings)
@@ -84,6 +85,7 @@ def test_of_many_features_it_holds_those_that_changed_most(settings: Settings, t
     assert len(page.encode()) < 600_000
 
 
+@pytest.mark.slow
 def test_however_long_the_names_are_it_is_bounded(settings: Settings, tmp_path: Path) -> None:
     numbers = np.random.default_rng(2)
     names = np.array([f"a category of a long name, {number} <&> of many" for number in range(60)])

@@ -40,6 +40,7 @@ def stuck_at(reader: Any, mark: bytes) -> Any:
     return lambda body: in_python(body) if mark in body else reader(body)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reader", [in_python, in_a_regular_expression])
 def test_a_reader_that_does_not_end_is_ended_and_the_next_one_reads(reader: Any) -> None:
     with Allowance() as given:

@@ -56,6 +56,15 @@ def broken(row: list[Any]) -> list[Any]:
     return [*row[:3], 5, *row[4:]]  # `when` as a number
 
 
+def columnar(size: int = SIZE, shared: Any = None, **odd: Any) -> bytes:
+    """A columnar batch of so many bytes of events; `odd` columns have the same value everywhere."""
+    columns = {"when_us": 0, "id": "r", "inputs": [1], "outputs": [0], "microsec": 1, **odd}
+    count = max(1, size // (len(json.dumps(columns)) - 50))
+    events = {name: [value] * count for name, value in columns.items()}
+    base = {name: value for name, value in BASE.items() if name != "effective_sample_count"}
+    return json.dumps({"kind": "columnar_batch", **base, **(shared or {}), "events": events}).encode()
+
+
 names = [f"n{number}" for number in range(SIZE // 8)]
 ones = repeated(b"1", SIZE // 2)
 SHAPES: dict[str, bytes] = {
@@ -80,6 +89,20 @@ SHAPES: dict[str, bytes] = {
     "good rows beside a large field": micro_batch(ROW, SIZE // 2, labels={"x": "y" * (SIZE // 2)}),
     "broken rows beside many headers": micro_batch([[[[[1]]]], "x" * 30], SIZE // 2, names[: SIZE // 20]),
     "rows with bytes": micro_batch([{"inputs": [[{"$bytes": "aGk="}]]}, *ROW[1:]]),
+    "a columnar batch": columnar(),
+    "a columnar batch of broken events": columnar(when_us="soon"),
+    "a columnar batch of empty rows": columnar(inputs=[], outputs=[], id="", microsec=None),
+    "a columnar batch with many names": columnar(SIZE // 10, {"input_schema": names}, id="r" * 200),
+    "a broken columnar batch with many names": columnar(
+        SIZE // 10, {"input_schema": names}, id="r" * 200, when_us="soon"
+    ),
+    "a columnar batch with large labels": columnar(SIZE // 10, {"labels": {"x": "y" * SIZE}}, id="r" * 600),
+    "a columnar batch with many labels": columnar(
+        SIZE // 10, {"labels": dict.fromkeys(names[: SIZE // 12], 1)}, id="r" * 600, when_us="soon"
+    ),
+    "a columnar batch with surrogates": columnar(
+        SIZE // 10, {"labels": {"\ud83d\ude00": "x" * 90_000}}, id="r" * 600
+    ),
     "names": body(request={"inputs": [[1]], "input_schema": names}),
     "a name twice": body(request={"inputs": [[1]], "input_schema": [*names, names[-1]]}),
     "rows of one name each": body(json.dumps([{name: 1} for name in names[: SIZE // 12]]).encode()),
@@ -147,6 +170,7 @@ def read_as_report(message: bytes) -> None:
 READERS = {"events": read_and_part, "reports": read_as_report}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("reader", READERS)
 def test_a_message_of_any_shape_costs_little_more_than_a_good_one(reader: str, shape: str) -> None:
@@ -173,6 +197,7 @@ def test_reports_of_many_envelopes_are_read_in_time() -> None:
     assert is_read_in_time(read_as_report, message)
 
 
+@pytest.mark.slow
 def test_names_and_classes_that_were_read_are_not_remembered_beyond_a_size() -> None:
     long = [f"{'n' * 200}{number}" for number in range(500)]
     messages = [

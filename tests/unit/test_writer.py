@@ -366,6 +366,7 @@ def message(offset: int, partition: int = 0, event: wire.AppEvent | None = None)
     return Message(partition, offset, E1, wire.write_report([result(event, 0), done(event)]))
 
 
+@pytest.mark.slow
 def test_a_dependency_that_is_down_is_waited_for(chain):
     async def run():
         series = series_in(chain.database, Down)

@@ -16,9 +16,13 @@ import ledger_rows
 from modelmon import wire
 from modelmon.errors import UnavailableError
 from modelmon.incidents.episodes import episodes
+from modelmon.incidents.following import stands
+from modelmon.incidents.judging import under
 from modelmon.ledger import batches, endpoints, outbox, registry
+from modelmon.ledger.alert_files import HeldAlerts
 from modelmon.ledger.incident_rows import key_of, read_incident, read_watch
 from modelmon.ledger.records import open_records
+from modelmon.ledger.rules_in_force import policy_of
 from modelmon.model import Answer, BatchRange, Endpoint, Message, Stats, ValuePoint, to_us
 from modelmon.settings import Settings
 from modelmon.stages.controller import Controller
@@ -89,7 +93,8 @@ class Chain:
         assert kept == {(*pair, *sums) for pair, sums in counts.items() if any(sums)}
 
     def _incidents_hold(self) -> None:
-        """Whatever a test did, the incidents are the episodes of the windows in their order."""
+        """Whatever a test did, the incidents are the episodes of the windows in their order, by the rules."""
+        alerts = self.read(HeldAlerts().newest)
         kept: dict[Any, list[Any]] = {}
         for row in self.incidents():
             if row.reason in ("", "calm"):
@@ -97,7 +102,8 @@ class Chain:
         found = {}
         for row in self.read(ledger_rows.all_watches):
             key, watch = key_of(row), read_watch(row)
-            if episodes_found := episodes(watch.course.runs, watch.carried):
+            said = under(policy_of(alerts, key.rule), watch.course.runs, stands(watch))
+            if episodes_found := episodes(said, watch.carried):
                 found[key] = episodes_found
         assert {key: sorted(each, key=lambda one: one.first_us) for key, each in kept.items()} == found
 

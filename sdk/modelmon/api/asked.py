@@ -9,8 +9,9 @@ from urllib.parse import parse_qsl
 from modelmon.api.access import Access
 from modelmon.api.opened import OpenProject, OpenProjects
 from modelmon.api.problems import Problem
-from modelmon.api.roles import User
+from modelmon.api.roles import LOCAL, User
 from modelmon.errors import ConfigError
+from modelmon.model_monitoring.whoever import whoever
 from modelmon.settings import Settings
 from modelmon.sql.database import Database
 from modelmon.stores.series.base import SeriesStore
@@ -21,7 +22,7 @@ from modelmon.views.endpoint_facts import Looking
 class Asked:
     """`path`: what the address holds in the places of `{names}`; `address`: path and query as they came;
     `root`: what stands before the path where the page lies below another one; `now_us`: the moment of the
-    request."""
+    request; `is_by_itself`: a browser shows the answer in a tab, not in a frame of a page."""
 
     projects: OpenProjects
     path: Mapping[str, str]
@@ -33,6 +34,12 @@ class Asked:
     access: Access | None = None
     accesses: tuple[Access, ...] = ()
     is_https: bool = False
+    is_by_itself: bool = False
+
+    @property
+    def who(self) -> str:
+        """Who does what is asked: the token's name; where everybody on this machine is let in, its user."""
+        return whoever() if self.user is LOCAL else self.user.name
 
     @property
     def form(self) -> Mapping[str, str]:

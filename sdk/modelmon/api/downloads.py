@@ -11,15 +11,6 @@ KIND = "application/octet-stream"
 SANDBOX = "sandbox; default-src 'none'"
 
 
-FRAMED = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
-"""Of a page that is not ours, in a frame of ours: an origin of its own, no script, no request to anywhere."""
-
-
-def sandboxed(page: bytes) -> Response:
-    """An HTML page that somebody's app wrote, also where it is opened by itself."""
-    return Response(page, media_type="text/html", headers={"Content-Security-Policy": FRAMED})
-
-
 def attachment(name: str, content: Path | bytes) -> Response:
     """A file on this machine, or its content, to be kept under this name."""
     kept = re.sub(r"[^A-Za-z0-9._-]+", "-", name) or "file"

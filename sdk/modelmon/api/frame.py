@@ -6,14 +6,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import parse_qs, parse_qsl, quote, urlencode, urlsplit
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
 from modelmon.api.asked import Asked
+from modelmon.api.roles import User
 from modelmon.api.time_range import RANGES, Ranged, Span, span_of
+from modelmon.counting import count
 from modelmon.ledger import heartbeats, registry
-from modelmon.ledger.incident_schema import incidents
+from modelmon.ledger.access_settings import AccessSettings
+from modelmon.ledger.channel_states import broken_channels
 from modelmon.model import WorkerState, from_us
 from modelmon.views.health import function_health
+from modelmon.views.open_incidents import open_by_state
 
 SECTIONS = {
     "endpoints": "Model Endpoints",
@@ -21,7 +25,6 @@ SECTIONS = {
     "functions": "Jobs and Workflows",
     "models": "Models",
 }
-_WATCHED = ("infra", "app")
 _KEPT = ("range", "from", "to")
 """Of the query: what links to another page keep."""
 
@@ -36,7 +39,8 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Of one page in `section`."""
+    """Of one page in `section`. `messages` leads to those that nobody took. `by_login`: who looks at it has
+    logged in, and can log out."""
 
     project: str
     projects: tuple[str, ...]
@@ -48,12 +52,15 @@ class Frame:
     functions: str
     monitor: str
     monitor_words: str
+    messages: Link
+    user: User
+    by_login: bool
 
 
 def frame_of(connection: Connection, asked: Asked, section: str, ranged: Ranged) -> Frame:
     """Raises Problem 400 for a time range that is none."""
     span = span_of(connection, ranged, asked.now_us, asked.settings)
-    still = connection.scalar(select(func.count()).where(incidents.c.resolved_us.is_(None))) or 0
+    still = sum(each.many for each in open_by_state(connection))
     sections = tuple(
         Link(name, title, address(asked, name), still if name == "incidents" else 0)
         for name, title in SECTIONS.items()
@@ -61,7 +68,8 @@ def frame_of(connection: Connection, asked: Asked, section: str, ranged: Ranged)
     ranges = tuple(Link(name, name, here(asked, range=name, **{"from": None, "to": None})) for name in RANGES)
     return Frame(
         asked.project.name, tuple(asked.projects), section, sections, ranges, span, from_us(asked.now_us),
-        address(asked, "functions"), *_monitor(connection, asked),
+        address(asked, "functions"), *_monitor(connection, asked), _failed(connection, asked), asked.user,
+        asked.settings.of(AccessSettings).auth == "token" and not asked.user.by_token,
     )  # fmt: skip
 
 
@@ -72,6 +80,12 @@ def address(asked: Asked, *parts: str, **query: object) -> str:
     """
     path = "/".join(quote(each, safe="") for each in ("projects", asked.project.name, *parts))
     return f"{asked.root}/{path}{_written({**kept(asked), **query})}"
+
+
+def of_api(asked: Asked, *parts: str, **query: object) -> str:
+    """Of a route of this project for programs."""
+    path = "/".join(quote(each, safe="") for each in ("projects", asked.project.name, *parts))
+    return f"{asked.root}/api/v1/{path}{_written(query)}"
 
 
 def kept(asked: Asked) -> dict[str, object]:
@@ -111,15 +125,22 @@ def _written(query: dict[str, object]) -> str:
     return f"?{urlencode(said)}" if said else ""
 
 
+def _failed(connection: Connection, asked: Asked) -> Link:
+    """How many messages nobody took, of channels that take none; its title says which."""
+    broken = broken_channels(connection, asked.now_us)
+    words = "; ".join(f"{each.channel}: {each.problem}" for each in broken)
+    return Link("messages", words, address(asked, "messages"), sum(each.failed for each in broken))
+
+
 def _monitor(connection: Connection, asked: Asked) -> tuple[str, str]:
     """How ModelMon's own functions and the apps are: the worst of them in a word, and in words."""
     beats = heartbeats.by_function(connection)
-    names = [each.name for each in registry.list_functions(connection) if each.kind in _WATCHED]
+    names = registry.watched_functions(connection)
     found = [function_health(name, beats.get(name, ()), asked.now_us) for name in names]
     if not any(beats.get(each) for each in names):
         return "not running", "no function of this project runs"
     troubled = [each for each in found if not each.healthy or each.state == WorkerState.BEHIND.value]
     if not troubled:
-        return "running", f"{len(found)} functions do their work"
+        return "running", f"{count(len(found), 'function')} at work"
     worst = next((each for each in troubled if not each.healthy), troubled[0])
     return worst.state, "; ".join(f"{each.function}: {each.reason or each.state}" for each in troubled)

@@ -95,6 +95,8 @@ def check_write(
         given = dict(parse_qsl(body.decode("utf-8", "replace"))).get(FORM_TOKEN, "")
         if access is None or not hmac.compare_digest(given.encode(), access.form_token(user).encode()):
             raise Problem(403, "this form is not of our own page, or of another login: load the page again")
+    elif kind == "" and _is_local_program(user, headers):
+        return  # MLRun's client names no kind
     elif body and kind not in ("application/json", "application/octet-stream"):
         raise Problem(415, f"content-type: {kind!r}; send application/json")
 
@@ -103,6 +105,11 @@ def _check_origin(user: User, headers: Mapping[str, str]) -> None:
     site, origin = headers.get("sec-fetch-site", ""), headers.get("origin", "")
     if site == "same-origin" or (not site and origin and urlsplit(origin).netloc == headers.get("host")):
         return
-    if user is LOCAL and not site and not origin:
-        return  # a program on this machine: browsers always say where a write comes from
+    if _is_local_program(user, headers):
+        return
     raise Problem(403, "this request does not come from our own page; programs send a token")
+
+
+def _is_local_program(user: User, headers: Mapping[str, str]) -> bool:
+    """A program on this machine: browsers always say where a write comes from."""
+    return user is LOCAL and not headers.get("sec-fetch-site") and not headers.get("origin")

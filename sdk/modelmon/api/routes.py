@@ -26,9 +26,15 @@ MODULES = (
     "modelmon.api.screens.metrics",
     "modelmon.api.screens.overview",
     "modelmon.api.screens.incidents",
+    "modelmon.api.screens.handled",
+    "modelmon.api.screens.silences",
+    "modelmon.api.screens.messages",
+    "modelmon.api.screens.rules",
     "modelmon.api.screens.functions",
     "modelmon.api.screens.app",
+    "modelmon.api.screens.logged",
     "modelmon.api.screens.models",
+    "modelmon.api.screens.challengers",
     "modelmon.api.screens.compare",
     "modelmon.api.rest.documents",
     "modelmon.api.rest.metrics",
@@ -36,11 +42,22 @@ MODULES = (
     "modelmon.api.rest.of_endpoint",
     "modelmon.api.rest.compare",
     "modelmon.api.rest.incidents",
+    "modelmon.api.rest.handled",
+    "modelmon.api.rest.silences",
+    "modelmon.api.rest.action_runs",
+    "modelmon.api.rest.messages",
     "modelmon.api.rest.operations",
+    "modelmon.api.rest.actuals",
     "modelmon.api.rest.monitoring",
     "modelmon.api.rest.apps",
     "modelmon.api.rest.models",
+    "modelmon.api.rest.challengers",
+    "modelmon.api.rest.contracts",
+    "modelmon.api.rest.drift_files",
+    "modelmon.api.rest.references",
+    "modelmon.api.rest.alert_rules",
     "modelmon.api.rest.artifacts",
+    "modelmon.api.rest.logged_artifacts",
     "modelmon.api.rest.about",
     "modelmon.api.rest.mlrun.endpoints",
     "modelmon.api.rest.mlrun.metrics",
@@ -73,7 +90,9 @@ class Opening(Enum):
 @dataclass(frozen=True, slots=True)
 class Route:
     """`answer` takes the request and its parameters. `words`: one sentence that says what one gets. Where it
-    `takes_archive` a body may be as long as the project's settings say, of those who may send one."""
+    `takes_archive` a body may be as long as the project's settings say, of those who may send one. What it
+    `audits` itself, in the transaction that does it, is in the audit already; what it refused is not. What
+    `only_looks` leaves no row, whichever method it has."""
 
     method: str
     path: str
@@ -85,6 +104,8 @@ class Route:
     kind: Kind = Kind.JSON
     opening: Opening = Opening.NEVER
     takes_archive: bool = False
+    audits: bool = False
+    only_looks: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 from uuid import uuid4
 
 import msgspec
@@ -81,6 +81,7 @@ def _answered(route: Route, request: Request, body: bytes) -> Response:
         asked = Asked(
             request.app.state.projects, request.path_params, user, now_us, _address(request), root, body,
             access, tuple(known.values()), request.url.scheme == "https",
+            request.headers.get("sec-fetch-dest") == "document",
         )  # fmt: skip
         answer = response(route, asked, route.answer(asked, parameters))
         if route.kind is Kind.JSON and route.method in SAFE:
@@ -88,7 +89,9 @@ def _answered(route: Route, request: Request, body: bytes) -> Response:
     except Exception as error:  # the seam: whatever a route raises becomes an answer
         answer = _refused(route, request, problem_of(error), access)
     # What a stranger is refused leaves no row: anybody could fill the ledger with them.
-    if route.method not in SAFE and access is not None and answer.status_code != 401:
+    is_noted = route.audits and answer.status_code < 400
+    changes = route.method not in SAFE and not route.only_looks
+    if changes and access is not None and answer.status_code != 401 and not is_noted:
         _note(
             access,
             Deed(
@@ -103,8 +106,23 @@ def _refused(route: Route, request: Request, problem: Problem, access: Access | 
     root = _root(request)
     by_login = access is None or access.settings.auth == "token"
     if problem.status == 401 and route.kind is Kind.PAGE and route.method == "GET" and by_login:
-        return RedirectResponse(f"{root}/login?{urlencode({'next': _address(request)})}", 303)
-    return refusal(problem, root, as_page=route.kind is Kind.PAGE)
+        return RedirectResponse(_login(root, _address(request)), 303)
+    back = _came_from(request) if route.method != "GET" else ""
+    login = _login(root, back) if problem.status == 401 and by_login else ""
+    return refusal(problem, root, as_page=route.kind is Kind.PAGE, back=back, login=login)
+
+
+def _login(root: str, following: str) -> str:
+    """Where one logs in, and is led on from."""
+    return f"{root}/login?{urlencode({'next': following})}"
+
+
+def _came_from(request: Request) -> str:
+    """The page of ours that the form stands on, "" where the browser does not say."""
+    parts = urlsplit(request.headers.get("referer", ""))
+    if not parts.netloc or parts.netloc != request.headers.get("host"):
+        return ""
+    return parts.path + (f"?{parts.query}" if parts.query else "")
 
 
 def _note(access: Access, deed: Deed) -> None:
@@ -144,11 +162,11 @@ def problem_of(error: Exception) -> Problem:
     return Problem(500, f"an error of ours: the log has it under {number}")
 
 
-def refusal(problem: Problem, root: str, *, as_page: bool) -> Response:
-    """`{"detail": {"reason": …, "field": …}}`, or the same as a page."""
+def refusal(problem: Problem, root: str, *, as_page: bool, back: str = "", login: str = "") -> Response:
+    """`{"detail": {"reason": …, "field": …}}`, or the same as a page, which leads `back` and to a `login`."""
     headers = {"Retry-After": str(RETRY_SECONDS)} if problem.status == 503 else {}
     if as_page:
-        text = render("problem.html", root=root, problem=problem)
+        text = render("problem.html", root=root, problem=problem, back=back, login=login)
         return Response(text, problem.status, headers=headers, media_type=HTML)
     detail: dict[str, str] = {"reason": problem.reason}
     if problem.field:

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import msgspec
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
 from modelmon.api.problems import Problem
 from modelmon.errors import no_such
-from modelmon.ledger.schema import traffic
+from modelmon.ledger import registry
 from modelmon.ledger.window_ledger import project_period
-from modelmon.model import from_us
+from modelmon.model import from_us, to_us
 from modelmon.settings import Settings
+from modelmon.views.data_reach import data_reach
 
 RANGES = {
     "1h": timedelta(hours=1), "24h": timedelta(days=1), "7d": timedelta(days=7), "30d": timedelta(days=30),
@@ -21,11 +22,12 @@ RANGES = {
 }  # fmt: skip
 SHORTEST, WINDOWS = "7d", 30
 """Without a word a page shows this range, or a longer one that holds so many windows."""
+LEAST, MINUTE = timedelta(minutes=10), timedelta(minutes=1)
 
 
 class Ranged(msgspec.Struct, kw_only=True, frozen=True, rename={"from_": "from"}):
     """Parameters of every page: `range` before `to` (now, where it says nothing), or from `from` to `to`.
-    Without a range it is that of `default_range`."""
+    Without a range it is that of `default_range`, or shorter where the data are younger."""
 
     range: str = ""
     from_: datetime | None = None
@@ -35,12 +37,13 @@ class Ranged(msgspec.Struct, kw_only=True, frozen=True, rename={"from_": "from"}
 @dataclass(frozen=True, slots=True)
 class Span:
     """`[start, end)`; `name` of its range, "" for one of its own. `is_of_the_past`: the newest data are older
-    than the range before now, so it ends with them."""
+    than the range before now, so it ends with them. `is_all`: it begins with the first data."""
 
     start: datetime
     end: datetime
     name: str
     is_of_the_past: bool
+    is_all: bool = False
 
     @property
     def length(self) -> timedelta:
@@ -63,24 +66,42 @@ def span_of(connection: Connection, asked: Ranged, now_us: int, settings: Settin
     """Raises Problem 400 for a range that does not exist, or one that ends before it begins."""
     if asked.range and asked.range not in RANGES:
         raise Problem(400, str(no_such(f"range: there is no {asked.range!r}", asked.range, RANGES)), "range")
+    if asked.from_ is not None:
+        return _from(asked.from_, asked.to or from_us(now_us))
     period = timedelta(minutes=project_period(connection, settings.base_period))
     name = asked.range or default_range(period)
-    if asked.from_ is not None:
-        end = asked.to or from_us(now_us)
-        if end <= asked.from_:
-            raise Problem(
-                400, f"from: {asked.from_:%Y-%m-%d %H:%M} is not before to, {end:%Y-%m-%d %H:%M}", "from"
-            )
-        return Span(asked.from_, end, "", False)
     if asked.to is not None:
         return Span(asked.to - RANGES[name], asked.to, name, False)
-    now, newest = from_us(now_us), newest_data(connection)
-    is_past = newest is not None and newest < now - RANGES[name]
-    end = newest + timedelta(minutes=1) if is_past and newest is not None else now
+    now, reach = from_us(now_us), data_reach(connection)
+    if reach is not None and not asked.range:
+        first = _start_of_window(reach.first, _longest_period(connection, period))
+        if reach.newest - first < RANGES[name] / 2:
+            return _whole(first, reach.newest, now)
+    is_past = reach is not None and reach.newest < now - RANGES[name]
+    end = reach.newest + MINUTE if is_past and reach is not None else now
     return Span(end - RANGES[name], end, name, is_past)
 
 
-def newest_data(connection: Connection) -> datetime | None:
-    """Of the last request of any endpoint."""
-    newest_us = connection.scalar(select(func.max(traffic.c.last_request_us)))
-    return None if newest_us is None else from_us(newest_us)
+def _from(start: datetime, end: datetime) -> Span:
+    if end <= start:
+        raise Problem(400, f"from: {start:%Y-%m-%d %H:%M} is not before to, {end:%Y-%m-%d %H:%M}", "from")
+    return Span(start, end, "", False)
+
+
+def _whole(first: datetime, newest: datetime, now: datetime) -> Span:
+    """All data; until now, unless they ended longer ago than they last."""
+    length = max(LEAST, newest - first)
+    is_past = newest < now - length
+    end = newest + MINUTE if is_past else now
+    return Span(min(first, end - length), end, "", is_past, is_all=True)
+
+
+def _longest_period(connection: Connection, period: timedelta) -> timedelta:
+    """Of the project's, and those that apps have of their own."""
+    own = (app.base_period for app in registry.active_apps(connection))
+    return max([period, *(timedelta(minutes=each) for each in own if each)])
+
+
+def _start_of_window(moment: datetime, period: timedelta) -> datetime:
+    period_us = period // timedelta(microseconds=1)
+    return from_us(to_us(moment) // period_us * period_us)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -17,9 +17,11 @@ from modelmon.apps.results import (
 )
 from modelmon.errors import ConfigError
 from modelmon.from_mlrun import NotHere, refuse
+from modelmon.ledger.requirements import EMPTY_WINDOWS
 from modelmon.model import ResultStatusApp
 
 if TYPE_CHECKING:
+    from modelmon.model_task import ModelTask
     from modelmon.settings import Settings
     from modelmon.stats.frames import Frame
 
@@ -41,15 +43,21 @@ JOB_ARGUMENTS = (
 class ModelMonitoringApplicationBase(ABC):
     """Judges one endpoint over one window at a time; the constructor's arguments are your own.
 
-    The same class runs live, in `evaluate` and in `modelmon.testing`.
+    The same class runs live, in `evaluate` and in `modelmon.testing`. `requires = {"actuals"}` asks for what
+    came true: the sample then has a column `actual.<prediction>` for each prediction, null where nothing has
+    come yet. A window is judged again when more of it comes. With `"actuals or scores"` the app sleeps: it is
+    sent windows of an endpoint only once there are actuals of it, or its model answers with scores. With
+    `"empty windows"` it is asked about windows without rows too, where the endpoint is expected to have some.
     """
+
+    requires: Collection[str] = frozenset()
 
     @abstractmethod
     def do_tracking(self, monitoring_context: MonitoringApplicationContext) -> Returned:
         """Judge the window: return a result, a metric, a list of them, or a dict of metric names to numbers.
 
         None or an empty list means judged, nothing to say. An exception marks the attempt as failed; the
-        window is tried again. It is not called for a window without rows.
+        window is tried again. It is not called for a window without rows, unless the app requires those.
         """
 
     to_job, run, deploy = NotHere("app"), NotHere("app"), NotHere("app")
@@ -68,6 +76,8 @@ class ModelMonitoringApplicationBase(ABC):
         end: datetime | str | None = None,
         window_incomplete: int = 0,
         settings: Settings | None = None,
+        task: ModelTask | None = None,
+        segments: Sequence[str] = (),
         run_local: bool = True,
         **others: Any,
     ) -> list[Output]:
@@ -77,9 +87,11 @@ class ModelMonitoringApplicationBase(ABC):
         statistics as `modelmon.stats.describe` makes them. `label_names` says which columns are
         predictions. The window is [start, end), datetimes or ISO texts; without them it spans the column
         `timestamp`, else the first ten minutes of 1970. `window_incomplete` is the context's; with its bit 4
-        a verdict is at most suspected. `class_arguments` go to the constructor. `func_path`, `func_name`
-        and what else says how MLRun runs it as a job mean nothing here. Exceptions of the app are raised;
-        ConfigError when something else than rows is given or something else than outputs comes back.
+        a verdict is at most suspected. `task` says what the model is for; columns `actual.<prediction>`
+        of both frames then hold what came true. `segments` are those of `log_model`. `class_arguments` go to
+        the constructor. `func_path`, `func_name` and what else says how MLRun runs it as a job mean nothing
+        here. Exceptions of the app are raised; ConfigError when something else than rows is given or
+        something else than outputs comes back.
         """
         from modelmon.apps.offline import offline_context
 
@@ -101,6 +113,8 @@ class ModelMonitoringApplicationBase(ABC):
             end=end,
             window_incomplete=window_incomplete,
             settings=settings,
+            task=task,
+            segments=segments,
         )
         return judge(app, context)
 
@@ -110,11 +124,11 @@ ModelMonitoringApplicationBaseV2 = ModelMonitoringApplicationBase
 
 
 def judge(app: ModelMonitoringApplicationBase, context: MonitoringApplicationContext) -> list[Output]:
-    """Run the app on a window; a window without rows is not shown to it and has no outputs.
+    """Run the app on a window; one without rows has no outputs, unless the app requires those too.
 
     What it finds in a partial window is suspected at most, and says so.
     """
-    if not context.rows:
+    if not context.rows and EMPTY_WINDOWS not in app.requires:
         return []
     found = outputs(app.do_tracking(context))
     if context.window_is_partial:

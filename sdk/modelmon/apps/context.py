@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from modelmon.alarm_budget import AlarmBudget, read_budget
 from modelmon.apps.artifacts import (
     Artifact,
     PlotlyArtifact,
@@ -15,13 +15,23 @@ from modelmon.apps.artifacts import (
     location,
     temporary_folder,
 )
+from modelmon.apps.budget import BudgetShare, share_of
+from modelmon.apps.budget_sharers import Sharers
+from modelmon.apps.context_project import ContextProject
 from modelmon.apps.kept import Kept
 from modelmon.apps.logger import AppLogger, app_logger
-from modelmon.apps.sample_frames import to_arrow, to_pandas
+from modelmon.apps.past_windows import PastWindows
+from modelmon.apps.sample_frames import histograms, to_arrow, to_pandas
+from modelmon.apps.served_rows import Served, served_sample
+from modelmon.apps.window_traffic import WindowTraffic, traffic_of_rows
+from modelmon.column_names import ACTUAL_PREFIX
+from modelmon.drift_choices.choices import DriftChoices
 from modelmon.errors import ConfigError
 from modelmon.from_mlrun import missing
+from modelmon.ledger.budget_settings import BudgetSettings
 from modelmon.model import Endpoint, Window
 from modelmon.settings import Settings
+from modelmon.window_sums import WindowSums
 from modelmon.windows import PARTIAL
 
 if TYPE_CHECKING:
@@ -29,26 +39,22 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from modelmon.apps.results import Output
+    from modelmon.apps.window_traffic import TrafficReader
+    from modelmon.ledger.contracts import KeptContract
     from modelmon.sql.database import Database
     from modelmon.stats.frames import Frame
-
-
-@dataclass(frozen=True, slots=True)
-class ContextProject:
-    """The project, as far as an app needs it; what takes a project takes this one."""
-
-    name: str
-    settings: Settings = field(repr=False)
+    from modelmon.stats.performance.reference import PerformanceReference
+    from modelmon.stats.profile import Profile
 
 
 class MonitoringApplicationContext:
     """One endpoint over one window `[start_infer_time, end_infer_time)`, read when it is asked for.
 
     Beside MLRun's names there are `window`, `window_incomplete`, `window_is_partial`, `window_revision`,
-    `rows`, `sample` (Arrow) and `settings`. `window_incomplete` is made of bits: 1 the data begin inside the
-    window, 2 they end inside it, 4 silence of a period follows. `window_revision` grows when a late event
-    re-opens the window. `sample`, `sample_df` and the statistics raise UnavailableError when the store does
-    not answer. Let it pass: the window then waits.
+    `rows`, `sample` (Arrow), `actuals` and `settings`. `window_incomplete` is made of bits: 1 the data begin
+    inside the window, 2 they end inside it, 4 silence of a period follows. `window_revision` grows when a
+    late event, or an actual that the app asks for, re-opens the window. `sample`, `sample_df` and the
+    statistics raise UnavailableError when the store does not answer. Let it pass: the window then waits.
     """
 
     def __init__(
@@ -62,6 +68,13 @@ class MonitoringApplicationContext:
         window_revision: int = 0,
         window_incomplete: int = 0,
         database: Database | None = None,
+        profile: Callable[[], Profile | None] = lambda: None,
+        sharers: Callable[[], Sharers] = Sharers,
+        contract: Callable[[], KeptContract | None] = lambda: None,
+        performance: Callable[[], PerformanceReference | None] = lambda: None,
+        traffic: TrafficReader | None = None,
+        served: Callable[[], Served] | None = None,
+        drift_choices: Callable[[], DriftChoices] = DriftChoices,
     ) -> None:
         self.application_name = application_name
         self.model_endpoint = endpoint
@@ -70,7 +83,12 @@ class MonitoringApplicationContext:
         self.window_incomplete = window_incomplete
         self.settings = settings
         self.kept = Kept()
+        self.sums: WindowSums | None = None
         self._database = database
+        self._profile, self._sharers = profile, sharers
+        self._contract, self._performance = contract, performance
+        self._traffic, self._served = traffic, served
+        self._drift_choices = drift_choices
         self._report: tuple[Artifact, str | None] | None = None
         self._read = read
 
@@ -141,6 +159,22 @@ class MonitoringApplicationContext:
         """The rows of the window, with features, predictions and metadata, as a pandas DataFrame."""
         return to_pandas(self.frame)
 
+    @cached_property
+    def actuals(self) -> pa.Table:
+        """What came true for the rows of the sample, row by row: a column for each prediction, null
+        where nothing has come yet.
+
+        Raises ConfigError for an app without `requires = {"actuals"}`. In `evaluate` they are the columns
+        `actual.<prediction>` of the frame.
+        """
+        names = [name for name in self.sample.column_names if name.startswith(ACTUAL_PREFIX)]
+        if not names and self.label_names:
+            raise ConfigError(
+                "the sample has no actuals; an app says requires = {'actuals'} in its class to get them, and "
+                f"a frame has them in columns like {ACTUAL_PREFIX + self.label_names[0]!r}"
+            )
+        return self.sample.select(names).rename_columns([name.removeprefix(ACTUAL_PREFIX) for name in names])
+
     @property
     def feature_names(self) -> list[str]:
         return list(self.model_endpoint.feature_names)
@@ -153,6 +187,71 @@ class MonitoringApplicationContext:
     def feature_stats(self) -> Mapping[str, Any]:
         """The reference: training-time statistics by feature, as `modelmon.stats.describe` makes them."""
         return self.model_endpoint.feature_stats
+
+    @cached_property
+    def profile(self) -> Profile | None:
+        """The reference in fine cells, as `modelmon.stats.profile` makes it of a training set; None without a
+        reference. Where the training set was not at hand it is made of `feature_stats`, and `coarse`."""
+        return self._profile()
+
+    @property
+    def past_windows(self) -> PastWindows:
+        """What this app has kept of the windows that it judged of this endpoint; nothing in `evaluate`."""
+        return PastWindows(self.endpoint_id, self.application_name, self._database)
+
+    @cached_property
+    def sharers(self) -> Sharers:
+        """The apps that judge the endpoint, and how many endpoints the project has; offline nobody else."""
+        return self._sharers()
+
+    @cached_property
+    def other_apps(self) -> frozenset[str]:
+        """The other apps that judge this endpoint now."""
+        return frozenset(self.sharers.apps) - {self.application_name}
+
+    @cached_property
+    def performance_reference(self) -> PerformanceReference | None:
+        """How right the model was in its training set; None where that held no answers of the model."""
+        return self._performance()
+
+    @cached_property
+    def kept_contract(self) -> KeptContract | None:
+        """The contract that was set for the endpoint, or its model; None where there is none."""
+        return self._contract()
+
+    @cached_property
+    def drift_choices(self) -> DriftChoices:
+        """What the project's drift file says for the endpoint: its budget, floors, weights, segments."""
+        return self._drift_choices()
+
+    @cached_property
+    def traffic(self) -> WindowTraffic:
+        """The requests of the window, those that failed too, and how long they took; in `evaluate` what its
+        rows tell of them."""
+        if self._traffic is None:
+            return traffic_of_rows(self.sample, self.window)
+        return self._traffic.of(self.endpoint_id, self.window)
+
+    @cached_property
+    def like_traffic(self) -> tuple[WindowTraffic, ...]:
+        """Requests of at most 20 windows like this one, at the same time of past weeks; not in `evaluate`."""
+        return () if self._traffic is None else self._traffic.like(self.endpoint_id, self.window)
+
+    @cached_property
+    def served(self) -> Served:
+        """Rows of the endpoint since it serves this model with this reference; in `evaluate` the sample."""
+        return self._served() if self._served else served_sample(self.frame, self.window)
+
+    def budget(self, alarm_budget: AlarmBudget | None = None) -> BudgetShare:
+        """What the app may spend of the endpoint's alarm budget in this window, which the apps that judge it
+        share; or of `alarm_budget`, which is the app's own. The drift file goes before the settings. Raises
+        ConfigError for an app without a part."""
+        seconds = (self.window.end - self.window.start).total_seconds()
+        sharers = self.sharers
+        apps = sharers.apps if alarm_budget is None else ()
+        said = alarm_budget or self.drift_choices.alarm_budget
+        said = said or read_budget(self.settings.of(BudgetSettings).alarm_budget)
+        return share_of(self.application_name, said, seconds, apps, sharers.endpoints)
 
     @cached_property
     def sample_df_stats(self) -> dict[str, dict[str, Any]]:
@@ -182,16 +281,8 @@ class MonitoringApplicationContext:
 
     @staticmethod
     def dict_to_histogram(histogram_dict: Mapping[str, Any]) -> pd.DataFrame:
-        """Histograms of statistics as a frame: a column a feature, a row a bin, each column of mass 1.
-
-        Features without a histogram are left out; an empty one has zeros.
-        """
-        import pandas as pd
-
-        counts = {name: stats["hist"][0] for name, stats in histogram_dict.items() if "hist" in stats}
-        return pd.DataFrame(
-            {name: pd.Series(bins, dtype=float) / (sum(bins) or 1) for name, bins in counts.items()}
-        )
+        """Histograms of statistics as a frame: a column a feature, a row a bin, each of mass 1 or 0."""
+        return histograms(histogram_dict)
 
     def log_artifact(
         self,
@@ -293,14 +384,9 @@ class MonitoringApplicationContext:
         return f"{self.artifacts_path.rstrip('/')}/{below}", below
 
     def _keep(
-        self,
-        key: str,
-        extension: str,
-        place: tuple[str, str | None],
-        tag: str,
-        labels: Mapping[str, str] | None,
-        content: bytes,
-    ) -> Artifact:
+        self, key: str, extension: str, place: tuple[str, str | None], tag: str,
+        labels: Mapping[str, str] | None, content: bytes,
+    ) -> Artifact:  # fmt: skip
         artifact = Artifact(key, place[0], tag, {**self._labels(), **(labels or {})})
         return self.kept.keep(artifact, extension, content, place[1])
 

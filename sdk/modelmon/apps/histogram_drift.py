@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from modelmon.apps.base import ModelMonitoringApplicationBase
 from modelmon.apps.classifier import DataDriftClassifier, ValueClassifier
+from modelmon.apps.no_verdict import checked_min_rows, least_rows, state_against
+from modelmon.apps.other_answers import ANSWERED_OTHERWISE, answered_otherwise
 from modelmon.apps.results import (
     ModelMonitoringApplicationMetric,
     ModelMonitoringApplicationResult,
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     from modelmon.stats.compare import Comparison
 
 GENERAL, FEATURE = "general_drift", "feature_drift"
-ANSWERED_OTHERWISE = "the model answers under other names"
 SHOWN = 20
 """Features whose distances a result carries, the worst first; `drift_measures` has all of them."""
 
@@ -76,11 +77,9 @@ class HistogramDataDriftApplication(ModelMonitoringApplicationBase):
             distance(name)  # raises for an unknown one, at the start
         if value_classifier is not None and not hasattr(value_classifier, "value_to_status"):
             raise ConfigError(f"value_classifier: must have value_to_status(value), got {value_classifier!r}")
-        if min_rows is not None and (not isinstance(min_rows, int) or min_rows < 0):
-            raise ConfigError(f"min_rows: must be a whole number of at least 0, got {min_rows!r}")
         self._classifier = value_classifier or DataDriftClassifier(potential_threshold, detected_threshold)
         self._distances = (distances,) if isinstance(distances, str) else tuple(distances)
-        self._min_rows = min_rows
+        self._min_rows = checked_min_rows(min_rows)
         self._judge_predictions = judge_predictions
         self._artifacts = {"json": produce_json_artifact, "html": produce_plotly_artifact}
 
@@ -106,8 +105,9 @@ class HistogramDataDriftApplication(ModelMonitoringApplicationBase):
         from modelmon.stats.compare import compare
 
         comparison = compare(context.frame, context.feature_stats, self._distances)
-        renamed = {name: ANSWERED_OTHERWISE for name in comparison.empty if name in context.label_names}
-        if not renamed or not _has_other_outputs(context):
+        empty = answered_otherwise(context, comparison.empty)
+        renamed = dict.fromkeys(empty, ANSWERED_OTHERWISE)
+        if not renamed:
             return comparison
         rest = {name: stats for name, stats in context.feature_stats.items() if name not in renamed}
         comparison = compare(context.frame, rest, self._distances)
@@ -188,13 +188,7 @@ class HistogramDataDriftApplication(ModelMonitoringApplicationBase):
         return found
 
     def _state(self, context: MonitoringApplicationContext, comparison: Comparison) -> str:
-        """Why the value is no verdict; "" when it is one."""
-        least = context.settings.app_min_rows if self._min_rows is None else self._min_rows
-        if context.rows < least:
-            return "warming up"
-        if comparison.reference_rows < least:
-            return "small reference"
-        return "incomplete" if context.window_incomplete and not context.window_is_partial else ""
+        return state_against(context, comparison.reference_rows, least_rows(context, self._min_rows))
 
     def _result(
         self, name: str, value: float, state: str, evidence: dict[str, Any]
@@ -222,11 +216,3 @@ class HistogramDataDriftApplication(ModelMonitoringApplicationBase):
             measures = without_private(context.settings, self._measures(comparison))
             page = drift_table(comparison.sample_stats, context.feature_stats, measures)
             context.log_artifact("drift_table_plot", body=page, format="html")
-
-
-def _has_other_outputs(context: MonitoringApplicationContext) -> bool:
-    """Whether the rows hold columns that are neither registered nor ours."""
-    from modelmon.column_names import METADATA_COLUMNS, TIMESTAMP
-
-    registered = (*context.feature_names, *context.label_names, *context.feature_stats)
-    return not {*registered, TIMESTAMP, *METADATA_COLUMNS}.issuperset(context.sample.column_names)

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from modelmon.apps.context import MonitoringApplicationContext
 from modelmon.apps.sample_frames import is_arrow
+from modelmon.apps.served_rows import served_sample
+from modelmon.column_names import ACTUAL_PREFIX
 from modelmon.errors import ConfigError
 from modelmon.model import EPOCH, MICROSECOND, Endpoint, Window, endpoint_id_of
+from modelmon.model_task import ModelTask
 from modelmon.settings import Settings
-from modelmon.stats import describe
+from modelmon.stats import Profile, describe, profile, profile_of_stats
 from modelmon.stats.frames import Column, as_frame, columns
+from modelmon.stats.time_columns import only_time_column
 from modelmon.wire.naming import as_registered
 
 if TYPE_CHECKING:
     from modelmon.stats.frames import Frame
+    from modelmon.stats.performance.reference import PerformanceReference
 
 TIMESTAMP = "timestamp"
 
@@ -31,13 +37,17 @@ def offline_context(
     end: datetime | str | None = None,
     window_incomplete: int = 0,
     settings: Settings | None = None,
+    task: ModelTask | None = None,
+    segments: Sequence[str] = (),
 ) -> MonitoringApplicationContext:
     """The context of a window whose rows are `sample`, for an endpoint whose reference is `reference`."""
     settings = settings or Settings.load()
+    whole = reference
+    reference = _without_actuals(reference)
     label_names = [label_names] if isinstance(label_names, str) else label_names
     stats = _reference_stats(reference)
     sample = _placed(as_frame(sample), [*dict.fromkeys((*stats, *label_names))])
-    names = [*stats] or [name for name, column in columns(sample).items() if not _is_time(name, column)]
+    names = [*stats] or [name for name, column in columns(sample).items() if _is_value(name, column)]
     endpoint = Endpoint(
         endpoint_id=endpoint_id_of(settings.project, "evaluate", application_name),
         project=settings.project,
@@ -46,15 +56,44 @@ def offline_context(
         feature_names=tuple(name for name in names if name not in label_names),
         label_names=tuple(label_names),
         feature_stats=stats,
+        policy={"task": task.to_json()} if task else {},
     )
+    window = _window(sample, start, end)
+    made = cache(lambda: _profile(reference, endpoint, window, segments))
     return MonitoringApplicationContext(
         application_name,
         endpoint,
-        _window(sample, start, end),
+        window,
         lambda: sample,
         settings,
         window_incomplete=window_incomplete,
+        profile=made,
+        performance=lambda: _performance(whole, task, made()),
+        served=lambda: served_sample(sample, window, None if isinstance(reference, Mapping) else reference),
     )
+
+
+def _without_actuals(reference: Frame | Mapping[str, Any] | None) -> Frame | Mapping[str, Any] | None:
+    """What came true is no feature, and nothing that the model answers."""
+    if reference is None or isinstance(reference, Mapping):
+        return reference
+    frame = as_frame(reference)
+    names = [name for name in columns(frame) if name.startswith(ACTUAL_PREFIX)]
+    if not names:
+        return frame
+    return frame.drop_columns(names) if is_arrow(frame) else frame.drop(columns=names)
+
+
+def _performance(
+    reference: Frame | Mapping[str, Any] | None, task: ModelTask | None, profile: Profile | None
+) -> PerformanceReference | None:
+    """As `log_model` makes it of answers in a training set; here the label is in `actual.<prediction>`."""
+    from modelmon.stats.performance.reference import read_reference
+
+    if task is None or reference is None or isinstance(reference, Mapping):
+        return None
+    when = only_time_column(columns(reference), ())
+    return read_reference(reference, task, ACTUAL_PREFIX + task.actual, when, profile)
 
 
 def _placed(sample: Frame, names: Sequence[str]) -> Frame:
@@ -74,6 +113,26 @@ def _reference_stats(reference: Frame | Mapping[str, Any] | None) -> Mapping[str
     if isinstance(reference, Mapping):
         return reference
     return describe(reference)
+
+
+def _profile(
+    reference: Frame | Mapping[str, Any] | None,
+    endpoint: Endpoint,
+    window: Window,
+    segments: Sequence[str],
+) -> Profile | None:
+    """As `log_model` makes it of a training set; of statistics a coarse one."""
+    if reference is None:
+        return None
+    if isinstance(reference, Mapping):
+        return profile_of_stats(reference) if reference else None
+    when = only_time_column(columns(reference), endpoint.label_names)
+    seconds = (window.end - window.start).total_seconds()
+    features = [name for name in endpoint.feature_names if name != when]
+    return profile(
+        reference, time_column=when, window_seconds=[seconds], compared=features,
+        segments=segments, segment_seconds=seconds,
+    )  # fmt: skip
 
 
 def _window(sample: Frame, start: datetime | str | None, end: datetime | str | None) -> Window:
@@ -99,6 +158,10 @@ def _span(sample: Frame) -> tuple[datetime, datetime] | None:
     else:
         first, last = column.data.min(), column.data.max()
     return (first, last + MICROSECOND) if isinstance(first, datetime) else None
+
+
+def _is_value(name: str, column: Column) -> bool:
+    return not _is_time(name, column) and not name.startswith(ACTUAL_PREFIX)
 
 
 def _is_time(name: str, column: Column) -> bool:

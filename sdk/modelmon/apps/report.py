@@ -13,17 +13,22 @@ from modelmon.apps.results import (
     Output,
 )
 from modelmon.model import Answer, ArtifactNote, Stats, ValuePoint, to_us
+from modelmon.window_sums import WindowSums
 from modelmon.wire.reports import Content, revision_of
 
 LONGEST_ERROR = 4_000  # characters of an error's text that travel
 
 
 def done(
-    event: wire.AppEvent, outputs: Sequence[Output], rows: int, artifacts: tuple[ArtifactNote, ...] = ()
+    event: wire.AppEvent,
+    outputs: Sequence[Output],
+    rows: int,
+    artifacts: tuple[ArtifactNote, ...] = (),
+    sums: WindowSums | None = None,
 ) -> bytes:
     """The report of a window that was judged, with or without outputs."""
     envelopes = [_envelope(event, _content(event, output)) for output in outputs]
-    answer = Answer("done", envelopes=len(envelopes), rows=rows, artifacts=artifacts)
+    answer = Answer("done", envelopes=len(envelopes), rows=rows, artifacts=artifacts, sums=sums)
     return wire.write_report([*envelopes, _envelope(event, answer)])
 
 

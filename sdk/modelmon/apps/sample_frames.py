@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -55,3 +56,13 @@ def _stored_column(column: pd.Series[Any]) -> Any:
             return pa.array(numbers, from_pandas=True)
     gaps = column.isna()
     return pa.array([None if gap else spelled(value) for value, gap in zip(column, gaps, strict=True)])
+
+
+def histograms(histogram_dict: Mapping[str, Any]) -> pd.DataFrame:
+    """Histograms of statistics as a frame, each column of mass 1; an empty one has zeros."""
+    import pandas as pd
+
+    counts = {name: stats["hist"][0] for name, stats in histogram_dict.items() if "hist" in stats}
+    return pd.DataFrame(
+        {name: pd.Series(bins, dtype=float) / (sum(bins) or 1) for name, bins in counts.items()}
+    )

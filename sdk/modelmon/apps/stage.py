@@ -13,15 +13,30 @@ from typing import TYPE_CHECKING, TypeVar
 from modelmon import wire
 from modelmon.apps import report
 from modelmon.apps.base import ModelMonitoringApplicationBase, judge
+from modelmon.apps.budget_sharers import sharers_of
 from modelmon.apps.context import MonitoringApplicationContext
+from modelmon.apps.performance_references import PerformanceReferences
+from modelmon.apps.served_rows import served
+from modelmon.apps.window_traffic import TrafficReader
 from modelmon.errors import RejectedError, UnavailableError
 from modelmon.ledger import endpoints, window_ledger
+from modelmon.ledger.contracts import KeptContract, contract_for
 from modelmon.ledger.dead_letters import Limits, keep, letter_of
+from modelmon.ledger.held_choices import HeldChoices
+from modelmon.ledger.held_profiles import HeldProfiles
 from modelmon.ledger.records import open_records
+from modelmon.ledger.requirements import (
+    ACTUALS,
+    checked_requirements,
+    note_requirements,
+    requirements_of,
+)
 from modelmon.model import Endpoint, Message, to_us, wall_clock_us
 from modelmon.settings import Settings
+from modelmon.stores.actuals import open_actuals
 from modelmon.stores.samples import open_samples
 from modelmon.stores.samples_reading import read_sample
+from modelmon.stores.series import open_series
 from modelmon.streams import open_stream
 from modelmon.streams.base import Acknowledge
 from modelmon.streams.subscriptions import Subscription, windows_of
@@ -56,8 +71,15 @@ class AppStage:
         self._name = name or os.environ.get("NUCLIO_FUNCTION_NAME") or type(app).__name__
         self._settings = settings
         self._acknowledge = acknowledge
+        self._requires = checked_requirements(app.requires, self._name)
         self._database = open_records(settings)
+        self._note_requirements()
+        self._actuals = open_actuals(settings) if ACTUALS in self._requires else None
+        self._profiles = HeldProfiles()
+        self._choices = HeldChoices()
+        self._performances = PerformanceReferences()
         self._samples = open_samples(settings)
+        self._traffic = TrafficReader(self._database, partial(open_series, settings), settings)
         self._writer = open_stream(settings.writer_url, settings.writer_partitions, settings)
 
     @property
@@ -85,6 +107,7 @@ class AppStage:
     async def close(self) -> None:
         """Release everything."""
         self._writer.close()
+        self._traffic.close()
         self._database.close()
 
     async def _answer(self, event: wire.AppEvent) -> None:
@@ -120,7 +143,7 @@ class AppStage:
         context = self._context(event, endpoint, rows)
         try:
             found = judge(self._app, context)
-            return report.done(event, found, context.rows, context.kept.notes)
+            return report.done(event, found, context.rows, context.kept.notes, context.sums)
         except UnavailableError as error:
             if rows.is_unavailable or not event.window_revision:  # MLRun's controller would not ask again
                 raise
@@ -141,7 +164,9 @@ class AppStage:
 
     def _read(self, event: wire.AppEvent) -> Frame:
         start_us, end_us = to_us(event.window.start), to_us(event.window.end)
-        return read_sample(self._database, self._samples, event.endpoint_id, start_us, end_us)
+        return read_sample(
+            self._database, self._samples, event.endpoint_id, start_us, end_us, actuals=self._actuals
+        )
 
     def _context(self, event: wire.AppEvent, endpoint: Endpoint, rows: _Rows) -> MonitoringApplicationContext:
         return MonitoringApplicationContext(
@@ -153,7 +178,28 @@ class AppStage:
             window_revision=event.window_revision,
             window_incomplete=event.window_incomplete,
             database=self._database,
+            profile=partial(self._profiles.of, self._database, endpoint),
+            sharers=partial(sharers_of, self._database, endpoint, self._name),
+            contract=partial(self._contract_of, endpoint),
+            performance=partial(self._performances.of, self._database, endpoint),
+            traffic=self._traffic,
+            served=partial(
+                served, self._database, self._samples, endpoint.endpoint_id, event.window, self._name
+            ),
+            drift_choices=partial(self._choices.of, self._database, endpoint),
         )
+
+    def _contract_of(self, endpoint: Endpoint) -> KeptContract | None:
+        with self._database.read() as connection:
+            return contract_for(connection, endpoint)
+
+    def _note_requirements(self) -> None:
+        """Before the first window: from now on what is asked for has it judged again."""
+        with self._database.read() as connection:
+            known = requirements_of(connection, self._name)
+        if known != self._requires:
+            with self._database.write() as connection:
+                note_requirements(connection, self._name, self._requires)
 
     def _raise_attempt(self, event: wire.AppEvent) -> int:
         with self._database.write() as connection:

@@ -9,6 +9,7 @@ from modelmon.charts.marks import Mark, flags, inside, role_of, with_marks
 from modelmon.charts.markup import Svg, element, picture, text
 from modelmon.charts.scales import Scale, finite, path, reach, short
 from modelmon.charts.timeline import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, axes
+from modelmon.counting import count
 
 
 def band(
@@ -66,5 +67,5 @@ def _reference(up: Scale, low: float | None, mean: float | None, high: float | N
 def _said(label: str, known: Sequence[float], mean: float | None) -> str:
     if not known:
         return f"{label}: no values in this time"
-    found = f"{label}: {len(known)} values, last {short(known[-1])}"
+    found = f"{label}: {count(len(known), 'value')}, last {short(known[-1])}"
     return found if mean is None else f"{found}; {short(mean)} in the reference"

@@ -9,9 +9,14 @@ WIDTH, HEIGHT = 120, 14
 
 
 def bullet(
-    value: float | None, *, label: str, suspected: float | None = None, detected: float | None = None
+    value: float | None,
+    *,
+    label: str,
+    suspected: float | None = None,
+    detected: float | None = None,
+    judged: bool = True,
 ) -> Svg:
-    """The bar reaches to the value; two ticks are the thresholds.
+    """The bar reaches to the value; two ticks are the thresholds. One that is not `judged` has no colour.
 
     >>> bullet(0.9, label="drift", suspected=0.5, detected=0.7).count("<line")
     2
@@ -22,7 +27,7 @@ def bullet(
     limits = finite([suspected, detected])
     end = max([*known, *(1.25 * each for each in limits), 1e-12])
     across = Scale(0, end, 0, WIDTH)
-    state = _state(known[0], suspected, detected)
+    state = _state(known[0], suspected, detected) if judged else "unjudged"
     parts = [
         element("rect", x=0, y=2, width=WIDTH, height=HEIGHT - 4, class_="ground"),
         element("rect", x=0, y=4, width=across(known[0]), height=HEIGHT - 8, class_=f"value {state}"),

@@ -9,6 +9,7 @@ from modelmon.charts.marks import Mark, flags, inside, role_of, with_marks
 from modelmon.charts.markup import Svg, picture
 from modelmon.charts.scales import Scale, axis_data, finite, reach, short
 from modelmon.charts.timeline import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Sample, axes, line, runs_of
+from modelmon.counting import count
 
 
 def pair(
@@ -27,7 +28,7 @@ def pair(
     >>> day = datetime(2026, 3, 1, tzinfo=UTC)
     >>> one = [Sample(day, day + timedelta(hours=1), 0.5)]
     >>> chart = pair(one, [], day, day + timedelta(days=1), label="drift", names=("v1", "v2"))
-    >>> chart.count('class="line'), "v1: 1 windows, last 0.5; v2: no values in this time" in chart
+    >>> chart.count('class="line'), "v1: 1 window, last 0.5; v2: no values in this time" in chart
     (1, True)
     """
     across = Scale(start.timestamp(), end.timestamp(), LEFT, WIDTH - RIGHT)
@@ -48,7 +49,7 @@ def pair(
 def _said(name: str, samples: Sequence[Sample]) -> str:
     known = finite(each.value for each in samples)
     return (
-        f"{name}: {len(known)} windows, last {short(known[-1])}"
+        f"{name}: {count(len(known), 'window')}, last {short(known[-1])}"
         if known
         else f"{name}: no values in this time"
     )

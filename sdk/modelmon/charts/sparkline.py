@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from modelmon.charts.markup import Svg, element, picture
 from modelmon.charts.scales import Scale, finite, path, reach, short
+from modelmon.counting import count
 
 WIDTH, HEIGHT, EDGE = 120, 28, 3
 
@@ -24,7 +25,9 @@ def sparkline(
     2
     """
     known = finite(values)
-    said = f"{label}: {len(known)} values, last {short(known[-1])}" if known else f"{label}: no values"
+    said = (
+        f"{label}: {count(len(known), 'value')}, last {short(known[-1])}" if known else f"{label}: no values"
+    )
     low, high = reach([*known, threshold])
     across = Scale(0, max(1, len(values) - 1), EDGE, WIDTH - EDGE)
     up = Scale(low, high, HEIGHT - EDGE, EDGE)

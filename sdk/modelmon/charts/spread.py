@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from modelmon.charts.markup import Svg, element, picture, text
 from modelmon.charts.scales import Scale, finite, short, ticks
+from modelmon.counting import count
 
 WIDTH, HEIGHT = 260, 180
 LEFT, RIGHT, TOP, BOTTOM = 8, 8, 12, 22
@@ -39,7 +40,7 @@ def spread(
 def _said(label: str, edges: Sequence[float], counts: Sequence[int]) -> str:
     most = max(range(len(counts)), key=lambda place: counts[place])
     return (
-        f"{label}: {sum(counts)} values from {short(edges[0])} to {short(edges[-1])}, "
+        f"{label}: {count(sum(counts), 'value')} from {short(edges[0])} to {short(edges[-1])}, "
         f"most from {short(edges[most])} to {short(edges[most + 1])}"
     )
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from modelmon.charts.marks import Mark, flags, inside, role_of, with_marks
 from modelmon.charts.markup import Svg, element, picture, text
 from modelmon.charts.scales import Scale, axis_data, finite, path, reach, short, ticks, time_ticks
+from modelmon.counting import count
 
 WIDTH, HEIGHT = 640, 180
 LEFT, RIGHT, TOP, BOTTOM = 44, 10, 12, 22
@@ -161,5 +162,5 @@ def _said(label: str, samples: Sequence[Sample], known: Sequence[float]) -> str:
     if not known:
         return f"{label}: no values in this time"
     bad = [each for each in samples if each.status in (1, 2)]
-    found = f"{label}: {len(known)} windows, last {short(known[-1])}"
+    found = f"{label}: {count(len(known), 'window')}, last {short(known[-1])}"
     return f"{found}; {len(bad)} above a threshold, the first on {bad[0].start:%d %B %Y}" if bad else found

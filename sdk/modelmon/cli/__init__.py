@@ -14,22 +14,32 @@ from rich.markup import escape
 
 from modelmon import __version__
 from modelmon.cli import (
+    actuals,
+    alert_files,
+    alert_rules,
+    alerts,
     apps,
     bundle,
+    challengers,
     check,
+    contract,
     dashboard,
     deadletters,
     demo,
     deploy,
     disk,
+    drift,
+    enable,
     endpoint,
     erase,
     functions,
     health,
     incidents,
     init,
+    jobs,
     judge,
     publish,
+    reference,
     report,
     status,
     token,
@@ -57,11 +67,17 @@ Commands find it from the folder they are called in, or by --project-dir. Begin 
 """,
 )
 app.command()(init.init)
+app.command()(enable.enable)
 app.command()(up.up)
 app.command()(status.status)
 app.command()(endpoint.endpoint)
 app.command()(report.report)
 app.add_typer(incidents.app, name="incidents")
+alerts.app.command()(alert_files.init)
+alerts.app.command()(alert_rules.rules)
+alerts.app.command()(alert_rules.replay)
+alerts.app.command()(alert_files.digest)
+app.add_typer(alerts.app, name="alerts")
 app.command()(health.health)
 app.command()(dashboard.dashboard)
 app.add_typer(token.app, name="token")
@@ -69,11 +85,17 @@ app.command()(disk.disk)
 app.command()(judge.judge)
 app.command()(erase.erase)
 app.command()(publish.publish)
+app.command()(actuals.actuals)
 app.add_typer(deadletters.app, name="deadletters")
 app.command()(demo.demo)
 app.add_typer(apps.app, name="app")
 app.command()(functions.functions)
 app.command()(check.check)
+app.add_typer(contract.app, name="contract")
+app.add_typer(drift.app, name="drift")
+app.add_typer(reference.app, name="reference")
+app.add_typer(jobs.app, name="job")
+app.add_typer(challengers.app, name="challenger")
 app.command()(bundle.bundle)
 app.command()(deploy.deploy)
 

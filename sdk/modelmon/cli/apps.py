@@ -12,6 +12,7 @@ from rich.markup import escape
 from modelmon.cli.output import console
 from modelmon.errors import ConfigError
 from modelmon.function_spec.folders import find_project, template
+from modelmon.function_spec.own_apps import OWN_APPS
 from modelmon.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="Monitoring apps of your own.")
@@ -41,7 +42,7 @@ def new(
     _refuse_taken(name)
     if made.exists():
         raise ConfigError(f"{made} is there already; choose another name")
-    _copy_whole(template("apps/_template"), made)
+    copy_whole(template("apps/_template"), made)
     console.print(
         f"Made {escape(str(made))}. Edit its main.py, then deploy it, by a script of your own:",
         highlight=False,
@@ -55,8 +56,8 @@ def new(
     console.print("`modelmon up` runs it from then on.", highlight=False)
 
 
-def _copy_whole(source: Path, made: Path) -> None:
-    """All of it or nothing: half an app would be in the way of the next try."""
+def copy_whole(source: Path, made: Path) -> None:
+    """All of it or nothing: half a folder would be in the way of the next try."""
     fresh = made.with_name(f".{made.name}~new")  # no name of ours has a ~
     shutil.rmtree(fresh, ignore_errors=True)
     try:
@@ -70,10 +71,9 @@ def _refuse_taken(name: str) -> None:
     """ConfigError for the name of a function that ModelMon brings, or that the project here has."""
     from modelmon.ledger.registry import get_function
     from modelmon.model_monitoring.locating import opened
-    from modelmon.project.names import DRIFT_APP
 
-    if name == DRIFT_APP:
-        raise ConfigError(f"name: {name!r} is the app that comes with ModelMon; choose another name")
+    if name in OWN_APPS:
+        raise ConfigError(f"name: {name!r} is an app that comes with ModelMon; choose another name")
     try:
         settings = Settings.load(find_project(Path.cwd()))
     except ConfigError:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from modelmon.cli.output import AsJson, ProjectDir, console, load_settings, print_json
+from modelmon.counting import count
 from modelmon.errors import ConfigError
 from modelmon.function_spec.folders import find_project, functions_folder, templates
 from modelmon.settings import STATE_FOLDER
 
 if TYPE_CHECKING:
-    from modelmon.deploying.checking.findings import Finding
+    from modelmon.checked_yaml.findings import Finding
     from modelmon.settings import Settings
 
 USUAL_FOLDERS = (Path("functions"), Path("dist/functions"))
@@ -54,7 +55,10 @@ def check(
     for finding in findings:
         console.print(str(finding), style="red" if finding.level == "error" else "yellow", markup=False,
                       highlight=False, soft_wrap=True)  # fmt: skip
-    console.print(f"{errors} errors, {warnings} warnings in {len(files)} files", highlight=False)
+    console.print(
+        f"{count(errors, 'error')}, {count(warnings, 'warning')} in {count(len(files), 'file')}",
+        highlight=False,
+    )
     raise typer.Exit(1 if errors else 0)
 
 

@@ -24,11 +24,15 @@ def demo(
     port: Annotated[
         int, typer.Option(min=0, max=65_535, help="Port for --serve; 0 takes any free one.")
     ] = PORT,
+    retrain: Annotated[
+        bool,
+        typer.Option("--retrain", help="Train the model that drifted anew, and judge it on what follows."),
+    ] = False,
     months: Annotated[int, typer.Option(min=1, max=12, help="So much of the year, from January on.")] = 12,
 ) -> None:
     """Monitor a year of real flights through two models: which drifts, and why.
 
-    Takes about a minute, and ends by saying what to look at next. With --serve
+    Takes about a minute and a half, and ends by saying what to look at next. With --serve
     it stays up instead, and serves the page of what it has made.
 
     Examples:
@@ -36,11 +40,13 @@ def demo(
       modelmon demo
 
       modelmon demo --serve --port 0
+
+      modelmon demo --retrain
     """
     from modelmon.demo import FOLDER, run
 
     place = _reserve(port) if serve else None  # before the work, so that nobody waits for a port in vain
-    code = run(folder or FOLDER, months=months, goes_on=serve)
+    code = run(folder or FOLDER, months=months, goes_on=serve, retrain=retrain)
     if place is not None:
         show([load_settings(folder or FOLDER)], place)
     raise typer.Exit(code)

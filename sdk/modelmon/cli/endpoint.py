@@ -42,8 +42,9 @@ def endpoint(
 ) -> None:
     """Show one endpoint: history, features before and after, windows, incidents.
 
-    Before is what the model was trained on, now is the newest window, or with
-    --window another one, whose histograms are counted again from its samples.
+    Before is what the model was trained on, now is the newest window that was
+    judged whole, or with --window another one, whose histograms are counted again
+    from its samples.
 
     With --delete it is forgotten: samples, series, windows, incidents, counts,
     its record last, so that a command that was killed can be given again.
@@ -132,7 +133,7 @@ def _show(found: EndpointView) -> None:
     print_waiting([found.endpoint], found.now)
     print_history(found.history)
     print_traffic(found.traffic)
-    print_features(found.features)
+    print_features(found.features, found.newer)
     _print_windows(found.windows)
     print_incidents(found.incidents, [found.endpoint])
 
@@ -161,18 +162,24 @@ def _print_windows(windows: Sequence[WindowView]) -> None:
     from modelmon.views.results_in_words import first_line
     from modelmon.windows import WindowState
 
-    rows = []
-    for window in windows[:SHOWN]:
+    apps: dict[tuple[str, ...], list[str]] = {}  # of windows of which the same is told
+    for window in windows:
         is_done = window.state is WindowState.DONE
         said = ", ".join([window.state.value, *window.states])
         error = f": {first_line(window.error)}" if window.error and not is_done else ""
-        cells = (window.application_name, _span(window.start_infer_time, window.end_infer_time), said + error)
-        rows.append((*map(escape, cells), f"{window.rows:,}" if is_done else "", f"{window.late:,}"))
+        span = _span(window.start_infer_time, window.end_infer_time)
+        told = span, said + error, f"{window.rows:,}" if is_done else "", f"{window.late:,}"
+        apps.setdefault(told, []).append(window.application_name)
+    shown = list(apps.items())[:SHOWN]
+    number = sum(len(names) for _, names in shown)
     console.print()
-    title = (
-        f"Windows, the newest {len(rows)} of {len(windows)} read" if len(windows) > len(rows) else "Windows"
-    )
+    title = f"Windows, the newest {number} of {len(windows)} read" if len(windows) > number else "Windows"
+    rows = [tuple(map(escape, (_joined(names), *told))) for told, names in shown]
     print_table(title, ["app", "from (UTC)", "state", "#rows", "#late"], rows)
+
+
+def _joined(apps: Sequence[str]) -> str:
+    return ", ".join(apps) if len(apps) < 3 else count(len(apps), "app")
 
 
 def _span(start: datetime, end: datetime) -> str:

@@ -83,8 +83,9 @@ def _show(erased: Erased, endpoint: str, dry_run: bool) -> None:
         console.print(escape("\n  ".join((said, *erased.why))), highlight=False, soft_wrap=True)
         return
     did = "would be erased" if dry_run else "erased"
+    beside = f" and {count(erased.actuals, 'actual')}" if erased.actuals else ""
     console.print(
-        f"{count(erased.rows, 'row')} of {escape(endpoint)} {did}, in {erased.files:,} of "
+        f"{count(erased.rows, 'row')}{beside} of {escape(endpoint)} {did}, in {erased.files:,} of "
         f"{count(erased.looked_at, 'file')}.",
         highlight=False,
         soft_wrap=True,

@@ -7,7 +7,7 @@ from collections import Counter
 from modelmon.errors import RejectedError
 from modelmon.model import UNKNOWN_ENDPOINT
 from modelmon.streams import Record
-from modelmon.wire import BatchComplete, ErrorEvent, Item, NopEvent, ServingEvent, read_message
+from modelmon.wire import Actuals, BatchComplete, ErrorEvent, Item, NopEvent, ServingEvent, read_message
 from modelmon.wire.decoding import split_array
 from modelmon.wire.numbering import published_by
 
@@ -35,7 +35,7 @@ class Numbering:
 
     def _numbered(self, event: bytes) -> bytes:
         items = read_message(event)
-        if isinstance(items[0], BatchComplete | NopEvent):
+        if isinstance(items[0], BatchComplete | NopEvent | Actuals):  # an actual replaces itself
             return event
         numbered = published_by(event, self._publisher_id, self._numbers[items[0].endpoint_id] + 1)
         for item in items:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from rich.markup import escape
 from rich.text import Text
 
 from modelmon.cli.output import console, print_table
+from modelmon.counting import count
 from modelmon.demo.last_page import BARS, line
 from modelmon.errors import ConfigError
 from modelmon.model import ResultStatusApp
@@ -21,14 +23,17 @@ if TYPE_CHECKING:
     from modelmon.views.traffic import TrafficBucket
 
 FEATURES, BINS = 20, 10
+_NO_RESULT = -2
 NOTHING = "–"
 Stats = Mapping[str, Any] | None
 
 
 def print_history(history: Sequence[Line]) -> None:
-    """A bar a window for each result and metric, in the colour of its verdict."""
+    """A bar a window for each result and metric, in the colour of its verdict; apps that are calm beside
+    another are folded in."""
     if not history:
         return
+    history, folded = folded_history(history)
     starts = [point.start for each in history for point in each.points]
     span = f"from {min(starts):%Y-%m-%d %H:%M} to {max(starts):%Y-%m-%d %H:%M} UTC"
     console.print(f"\n[bold]History[/bold] {span}", highlight=False)
@@ -43,6 +48,34 @@ def print_history(history: Sequence[Line]) -> None:
         console.print(text, soft_wrap=True)
     if any(each.kind is not None for each in history):
         console.print("  green: no detection, yellow: suspected, red: detected, ·: no verdict", style="dim")
+    if folded:
+        apps = ", ".join(sorted({each.application_name for each in folded}))
+        console.print(f"  and {len(folded)} more, of {apps}: --json", style="dim", soft_wrap=True)
+
+
+def folded_history(history: Sequence[Line]) -> tuple[list[Line], list[Line]]:
+    """Lines that are shown, and those that are not. Of several apps first those that found something, the
+    worst first, and those that give metrics alone; where none found anything each result with a verdict."""
+    worst: dict[str, int] = {}
+    for each in history:
+        name = each.application_name
+        worst[name] = max(worst.get(name, _NO_RESULT), _worst(each))
+    is_calm = max(worst.values()) <= ResultStatusApp.no_detection
+
+    def is_shown(each: Line) -> bool:
+        found = worst[each.application_name]
+        if found == _NO_RESULT or len(worst) == 1:
+            return True
+        return found > 0 or (is_calm and _worst(each) == ResultStatusApp.no_detection)
+
+    by_trouble = sorted(history, key=lambda each: -worst[each.application_name])
+    shown = [each for each in by_trouble if is_shown(each)] or list(history)
+    return shown, [each for each in by_trouble if each not in shown]
+
+
+def _worst(each: Line) -> int:
+    """Of a result the worst status of its windows, of a metric less than any."""
+    return max(_NO_RESULT if point.status is None else point.status for point in each.points)
 
 
 def _bars(points: Sequence[Point], values: NDArray[np.float64]) -> Text:
@@ -63,13 +96,14 @@ def print_traffic(traffic: Sequence[TrafficBucket]) -> None:
     bars = "".join(_bar(bucket.requests / highest) for bucket in traffic)
     slow = [bucket.latency.p95_ms for bucket in traffic if bucket.latency]
     took = f"; 95 of 100 within {_number(max(slow))} ms at worst" if slow else ""
-    text = f"  {bars}  {sum(bucket.requests for bucket in traffic):,} requests{took}"
+    text = f"  {bars}  {count(sum(bucket.requests for bucket in traffic), 'request')}{took}"
     console.print(f"\n[bold]Traffic[/bold] from {traffic[0].start:%Y-%m-%d %H:%M} UTC", highlight=False)
     console.print(text, highlight=False, soft_wrap=True)
 
 
-def print_features(features: Sequence[FeatureView]) -> None:
-    """The most changed features: distribution, mean and missing share before and now."""
+def print_features(features: Sequence[FeatureView], newer: datetime | None = None) -> None:
+    """The most changed features: distribution, mean and missing share before and now. `newer`: the start of a
+    newer window that is not whole."""
     if not features:
         return
     start, app = features[0].start_infer_time, features[0].application_name
@@ -78,6 +112,11 @@ def print_features(features: Sequence[FeatureView]) -> None:
         f"{start:%Y-%m-%d %H:%M} UTC "
         f"({escape(app)})", highlight=False,
     )  # fmt: skip
+    if newer is not None:
+        console.print(
+            f"It is the newest whole one: that from {newer:%Y-%m-%d %H:%M} UTC is not.", style="dim",
+            highlight=False,
+        )  # fmt: skip
     columns = ["=feature", "#score", "=before", "=now", "mean, or category", "missing"]
     print_table("", columns, map(_feature, features[:FEATURES]))
     predictions = [each.feature for each in features if each.is_prediction]

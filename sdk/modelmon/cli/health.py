@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,8 +18,11 @@ from modelmon.model import wall_clock_us
 from modelmon.settings import Settings
 
 if TYPE_CHECKING:
+    from modelmon.ledger.channel_states import ChannelState
+    from modelmon.views.challengers import Challenger
     from modelmon.views.health import FunctionHealth
     from modelmon.views.held_streams import HeldStream
+    from modelmon.views.silence import Silence
 
 COLORS = {"ready": "green", "behind": "yellow", "starting": "yellow"}
 
@@ -30,9 +35,14 @@ def health(
     """Show what state each function is in, and how far behind.
 
     Ready, behind, starting, waiting (for what is down), not committing (its
-    acknowledgements do not arrive) or not running. Ends with 1 when one of
-    them does not do its work. Works wherever the records can be reached.
-    A consumer group that keeps a stream from losing old messages is named.
+    acknowledgements do not arrive) or not running. A consumer group that keeps a
+    stream from losing old messages is named, and how many actuals wait for their
+    prediction. Works wherever the records can be reached.
+
+    The exit code is 1 when a function does not do its work. It is 1, too, when none
+    of several endpoints that are expected is heard. So it is when a channel gave up
+    a message and has taken none since. And it is when a challenger that was decided
+    on is not deployed: a try failed, or nobody tried for a quarter of an hour.
 
     Examples:
 
@@ -45,15 +55,22 @@ def health(
     settings = load_settings(project_dir)
     found = read_health(settings, names or [])
     held, unavailable = read_held(settings)
+    waiting, silence, broken = _beside(settings)
+    left = read_left(settings)
+    stuck = [each for each in left if each.is_stuck(datetime.now(UTC))]
     if as_json:
-        print_json(to_json({"functions": found, "held": held, "unavailable": unavailable}))
+        told = {"functions": found, "held": held, "unavailable": unavailable, "waiting_actuals": waiting}
+        told |= {"silence": silence, "channels": broken, "challengers": left}
+        print_json(to_json(told))
     else:
-        columns = ["function", "state", "#behind", "#for", "why"]
-        print_table("Functions", columns, map(_row, found))
+        _print_functions(found)
         _print_held(held, unavailable)
-    if not found and not as_json:
-        console.print("No function is deployed here; `modelmon up` or `modelmon deploy` brings some.")
-    if not found or not all(function.healthy for function in found):
+        for each in broken:
+            _print_broken(each)
+        for one in left:
+            _print_left(one, is_stuck=one in stuck)
+        _print_beside(waiting, silence)
+    if silence or broken or stuck or not found or not all(function.healthy for function in found):
         raise typer.Exit(1)
 
 
@@ -77,6 +94,31 @@ def read_health(settings: Settings, names: list[str]) -> list[FunctionHealth]:
         if name not in known:
             raise ConfigError(f"there is no function {name!r}; there are {', '.join(known) or 'none'}")
     return [known[name] for name in names] if names else found
+
+
+def _beside(settings: Settings) -> tuple[int, Silence | None, Sequence[ChannelState]]:
+    """How many actuals wait, whether nobody is heard, and the channels that take no messages."""
+    from modelmon.ledger.channel_states import broken_channels
+    from modelmon.ledger.records import open_records
+    from modelmon.views.actuals import count_waiting
+    from modelmon.views.silence import read_silence
+
+    with closing(open_records(settings)) as records, records.read() as connection:
+        broken = broken_channels(connection, wall_clock_us())
+        return count_waiting(connection), read_silence(connection), broken
+
+
+def read_left(settings: Settings) -> Sequence[Challenger]:
+    """Challengers that are decided on and not deployed yet."""
+    from modelmon.ledger.challengers import unsettled
+    from modelmon.ledger.records import open_records
+
+    with closing(open_records(settings)) as records, records.read() as connection:
+        if not unsettled(connection, 1):
+            return ()
+        from modelmon.views.challengers import list_left  # brings NumPy
+
+        return list_left(connection, settings)
 
 
 def _on_a_full_disk(settings: Settings, found: list[FunctionHealth]) -> list[FunctionHealth]:
@@ -116,6 +158,42 @@ def read_held(settings: Settings) -> tuple[list[HeldStream], dict[str, str]]:
             except UnavailableError as error:
                 unavailable[stream.url.rpartition("/")[2]] = str(error)
     return held, unavailable
+
+
+def _print_broken(channel: ChannelState) -> None:
+    console.print(
+        f"[red]channel {escape(channel.channel)}[/red] did not take {count(channel.failed, 'message')}, "
+        f"and none since: {escape(channel.problem)}. `modelmon alerts messages --failed` lists them, "
+        "`modelmon alerts retry` sends one again.",
+        soft_wrap=True,
+        highlight=False,
+    )
+
+
+def _print_left(challenger: Challenger, *, is_stuck: bool) -> None:
+    from modelmon.views.challenger_words import left
+
+    named = f"challenger {challenger.number}, {escape(challenger.model)}"
+    console.print(
+        f"[{'red' if is_stuck else 'yellow'}]{named}[/] is {challenger.state}. {escape(left(challenger))}",
+        soft_wrap=True,
+        highlight=False,
+    )
+
+
+def _print_functions(found: Sequence[FunctionHealth]) -> None:
+    columns = ["function", "state", "#behind", "#for", "why"]
+    print_table("Functions", columns, map(_row, found))
+    if not found:
+        console.print("No function is deployed here; `modelmon up` or `modelmon deploy` brings some.")
+
+
+def _print_beside(waiting: int, silence: Silence | None) -> None:
+    if waiting:
+        console.print(f"{count(waiting, 'actual')} without a prediction yet: `modelmon status` says of whom.")
+    if silence:
+        words = f"{silence.words[:1].upper()}{silence.words[1:]}."
+        console.print(words, style="red", markup=False, soft_wrap=True, highlight=False)
 
 
 def _print_held(held: list[HeldStream], unavailable: dict[str, str]) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from modelmon.cli import handled, silences
+from modelmon.cli.handled import Number
 from modelmon.cli.output import AsJson, ProjectDir, console, load_settings, print_json, print_table
 from modelmon.cli.records import opened_records
-from modelmon.cli.showing import print_incident, worst_first
+from modelmon.cli.showing import print_incident
 from modelmon.errors import ConfigError
 from modelmon.model import wall_clock_us
 
@@ -17,17 +20,16 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from modelmon.settings import Settings
-    from modelmon.views.incidents import Incident, IncidentHistory
+    from modelmon.views.incidents import FalseAlarm, IncidentHistory
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="""What went wrong, from its raising to its resolution: list it, show one, reset it.
+    help="""What went wrong, from its raising to its resolution: list them, be at one, end it, silence it.
 
 An incident is one trouble of one result of an endpoint, or of an app that fails,
 however many windows it lasts. Its number stays while late data change it.
 """,
 )
-Number = Annotated[int, typer.Argument(metavar="NUMBER", help="As `incidents list` shows it.")]
 
 
 @app.command("list")
@@ -43,7 +45,7 @@ def list_incidents(
     project_dir: ProjectDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """List what is open, detected before suspected, then what ended; else the newest first.
+    """List what is open, the worst first, then what ended; else the newest first.
 
     Examples:
 
@@ -54,16 +56,18 @@ def list_incidents(
     from modelmon.views.encoding import to_json
     from modelmon.views.incident_lists import IncidentQuery
     from modelmon.views.incident_lists import list_incidents as read_page
+    from modelmon.views.silences import as_handled
 
     settings = load_settings(project_dir)
     with opened_records(settings) as records, records.read() as connection:
         ids = _ids(connection, settings, endpoint) if endpoint else None
         query = IncidentQuery(ids, only_open=only_open, limit=limit, after=after)
         page = read_page(connection, settings, query)
+        page = replace(page, incidents=as_handled(connection, page.incidents, wall_clock_us()))
     if as_json:
         print_json(to_json(page))
         return
-    for incident in worst_first(page.incidents):
+    for incident in page.incidents:
         print_incident(incident, incident.endpoint_name)
     if page.after:
         console.print(
@@ -82,51 +86,110 @@ def show(number: Number, project_dir: ProjectDir = None, as_json: AsJson = False
       modelmon incidents show 3
     """
     from modelmon.views.encoding import to_json
+    from modelmon.views.incident_rules import runbook_of
 
     settings = load_settings(project_dir)
     with opened_records(settings) as records, records.read() as connection:
         history = _known(connection, settings, number)
+        runbook = runbook_of(connection, history.incident.rule)
     if as_json:
         print_json(to_json(history))
     else:
-        _show(history)
+        _show(history, runbook)
+
+
+app.command("ack")(handled.acknowledge)
+app.command("give-back")(handled.give_back)
+app.command("note")(handled.note)
+app.command("resolve")(handled.resolve)
+app.command("silence")(silences.silence)
+app.command("silences")(silences.silences)
+app.command("end-silence")(silences.end_silence)
+
+
+@app.command("false-alarm")
+def false_alarm(
+    number: Number,
+    note: Annotated[str, typer.Option(help="Why it was none, for whoever looks later.")] = "",
+    undo: Annotated[bool, typer.Option("--undo", help="Take the mark back, with what it did.")] = False,
+    project_dir: ProjectDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say that one was a false alarm: if it is open that ends it. Counted beside the alarm budget.
+
+    The next window that is found bad raises a new one. Who marked it is kept.
+
+    Examples:
+
+      modelmon incidents false-alarm 3 --note "a public holiday"
+
+      modelmon incidents false-alarm 3 --undo
+    """
+    from modelmon.model_monitoring.false_alarms import mark_false_alarm
+    from modelmon.views.encoding import to_json
+
+    found = mark_false_alarm(load_settings(project_dir), number, note, undo=undo)
+    if as_json:
+        print_json(to_json(found))
+        return
+    stands = f"{found.state} ({found.reason})" if found.reason else found.state
+    said = "is no false alarm any more" if undo else "is marked as a false alarm"
+    console.print(f"Incident {number} {said}; it is {stands}.", highlight=False)
 
 
 @app.command()
-def reset(number: Number, project_dir: ProjectDir = None, as_json: AsJson = False) -> None:
-    """Resolve an open one by hand: what was found until now is done with.
+def budget(
+    endpoint: Annotated[
+        list[str] | None, typer.Option(help="Name or id of an endpoint; may be given several times.")
+    ] = None,
+    days: Annotated[int, typer.Option(min=1, max=3660, help="So many days back from the newest data.")] = 30,
+    project_dir: ProjectDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show how many incidents there were beside the alarm budget, and how many people called false.
 
-    The next window that is found bad raises a new one.
+    Examples:
 
-    Example:
+      modelmon incidents budget
 
-      modelmon incidents reset 3
+      modelmon incidents budget --endpoint churn --days 90
     """
-    from modelmon.ledger import incidents, outbox
-    from modelmon.ledger.facts import incident_fact
+    from modelmon.views.alarm_counts import last_alarm_counts
+    from modelmon.views.encoding import to_json
 
-    now_us, settings = wall_clock_us(), load_settings(project_dir)
-    with opened_records(settings) as records, records.write() as connection:
-        known = _known(connection, settings, number, limit=1)
-        told = incidents.reset(connection, number, now_us)
-        outbox.write(connection, [incident_fact(settings, each) for each in told], now_us)
+    settings = load_settings(project_dir)
+    with opened_records(settings) as records, records.read() as connection:
+        ids = _ids(connection, settings, endpoint) if endpoint else None
+        found = last_alarm_counts(connection, settings, ids, wall_clock_us(), days)
     if as_json:
-        print_json({"incident_id": number, "reset": bool(told)})
-    elif told:
-        console.print(f"Incident {number} is resolved.", highlight=False)
-    else:
-        ended = _how_it_ended(known.incident)
-        console.print(f"Incident {number} {ended}: nothing to do.", highlight=False)
+        print_json(to_json(found))
+        return
+    console.print(f"{found.words[:1].upper()}{found.words[1:]}.", highlight=False, soft_wrap=True)
+    rows = [
+        (each.endpoint_name, each.application_name, f"{each.raised:,}", f"{each.marked_false:,}",
+         "yes" if each.in_budget else "no")
+        for each in found.apps
+    ]  # fmt: skip
+    if rows:
+        print_table("By app", ("endpoint", "app", "#raised", "#false", "in the budget"), rows)
 
 
-def _how_it_ended(incident: Incident) -> str:
-    return f"was resolved before ({incident.reason})" if incident.reason else "is pending"
+def _show(history: IncidentHistory, runbook: str) -> None:
+    from modelmon.views.result_evidence import evidence_of
+    from modelmon.views.results_in_words import extra_data
 
-
-def _show(history: IncidentHistory) -> None:
     incident = history.incident
     print_incident(incident, incident.endpoint_name, whole=True)
+    evidence = evidence_of(extra_data(incident.detail))
+    told = {
+        "found": "; ".join(evidence.found), "next": evidence.next, "rule": incident.rule, "runbook": runbook,
+    }  # fmt: skip
+    for name, said in told.items():
+        if said:
+            console.print(f"    {name}: {said}", highlight=False, markup=False, soft_wrap=True)
     console.print(f"    endpoint {incident.endpoint_id}", style="dim", highlight=False, soft_wrap=True)
+    if incident.false_alarm is not None:
+        console.print(f"    {_marked(incident.false_alarm)}", highlight=False, markup=False, soft_wrap=True)
     events = [
         (f"{each.at:%Y-%m-%d %H:%M:%S}", each.after, each.status, f"{each.window:%Y-%m-%d %H:%M}", each.why)
         for each in history.events
@@ -142,6 +205,11 @@ def _show(history: IncidentHistory) -> None:
     print_table("Windows", ("from", "to", "said", "#value", "#rows"), windows)
 
 
+def _marked(mark: FalseAlarm) -> str:
+    note = f": {mark.note}" if mark.note else ""
+    return f"marked as a false alarm by {mark.who}, {mark.at:%Y-%m-%d %H:%M} UTC{note}"
+
+
 def _ids(connection: Connection, settings: Settings, names: Sequence[str]) -> list[str]:
     from modelmon.views.endpoint_facts import Looking
     from modelmon.views.endpoints import find_endpoint
@@ -150,12 +218,11 @@ def _ids(connection: Connection, settings: Settings, names: Sequence[str]) -> li
     return [find_endpoint(connection, looking, name).endpoint_id for name in names]
 
 
-def _known(
-    connection: Connection, settings: Settings, number: int, limit: int | None = None
-) -> IncidentHistory:
+def _known(connection: Connection, settings: Settings, number: int) -> IncidentHistory:
     from modelmon.views.incidents import MOST, history_of
+    from modelmon.views.silences import one_handled
 
-    history = history_of(connection, settings, number, limit or MOST)
+    history = history_of(connection, settings, number, MOST)
     if history is None:
         raise ConfigError(f"there is no incident {number}; `modelmon incidents list` shows which there are")
-    return history
+    return replace(history, incident=one_handled(connection, history.incident, wall_clock_us()))

@@ -8,6 +8,7 @@ import typer
 from rich.markup import escape
 
 from modelmon.cli.output import AsJson, ProjectDir, console, load_settings, print_json
+from modelmon.counting import count
 
 if TYPE_CHECKING:
     from modelmon.model_monitoring.judging import Asked
@@ -36,14 +37,15 @@ def judge(
 
       modelmon judge --app drift --endpoint churn --from 2026-11-29T20:00
     """
+    from modelmon.cli.spans import given_span
     from modelmon.model import from_us, wall_clock_us
     from modelmon.model_monitoring.judging import judge_windows
-    from modelmon.model_monitoring.written_times import moment_us
     from modelmon.views.encoding import to_json
 
     settings = load_settings(project_dir)
-    first, last = moment_us(start, "--from", 0), moment_us(end, "--to", wall_clock_us())
-    asked = judge_windows(settings, app, from_us(first), from_us(last), endpoint)
+    first, last = given_span(start, end)
+    assert first is not None, "it is no option that may be left out"
+    asked = judge_windows(settings, app, first, last or from_us(wall_clock_us()), endpoint)
     if as_json:
         print_json(to_json(asked))
     else:
@@ -53,7 +55,7 @@ def judge(
 def _show(asked: Asked) -> None:
     name = escape(asked.application_name)
     if asked.first and asked.last:
-        counted = f"{_counted(asked.windows, 'window')} of {_counted(asked.endpoints, 'endpoint')}"
+        counted = f"{count(asked.windows, 'window')} of {count(asked.endpoints, 'endpoint')}"
         span = f"from {asked.first:%Y-%m-%d %H:%M} to {asked.last:%Y-%m-%d %H:%M} UTC"
         new = f", {asked.new:,} of them for the first time" if asked.new else ""
         console.print(f"{name} is asked for {counted}, {span}{new}.", highlight=False, soft_wrap=True)
@@ -63,11 +65,7 @@ def _show(asked: Asked) -> None:
     if asked.without_rows:
         console.print(
             f"Left as judged, because the rows are kept no longer (retention_days): "
-            f"{_counted(asked.without_rows, 'window')}.",
+            f"{count(asked.without_rows, 'window')}.",
             highlight=False,
             soft_wrap=True,
         )
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"

@@ -13,6 +13,7 @@ import typer
 from rich.box import SIMPLE_HEAD
 from rich.cells import cell_len
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -124,3 +125,14 @@ def _print_cells(cells: Sequence[Text], widths: Mapping[int, int]) -> None:
 def _padded(cell: Text, width: int) -> Text:
     cell.pad_right(width - cell.cell_len)
     return cell
+
+
+def write_or_print(text: str, output: Path | None) -> None:
+    """A text that is suggested, to a file that is not there yet or to the terminal."""
+    if output is None:
+        typer.echo(text, nl=False)
+        return
+    if output.exists():
+        raise ConfigError(f"--output: {output} is there already; give another name, or move it away")
+    output.write_text(text, encoding="utf-8")
+    console.print(f"Wrote {escape(str(output))}.", highlight=False, soft_wrap=True)

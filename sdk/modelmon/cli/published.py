@@ -12,6 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
 
+from modelmon.counting import count, were
 from modelmon.errors import ConfigError
 from modelmon.file_locks import try_lock
 
@@ -84,8 +85,9 @@ class PublishProgress:
 
     def _changed(self) -> ConfigError:
         return ConfigError(
-            f"{self._file} is not what it was when its first {self.reached.lines:,} lines were published: "
-            "put them back, or publish it with --anew from its beginning, as new events"
+            f"{self._file} is not what it was when its first "
+            f"{count(self.reached.lines, 'line')} {were(self.reached.lines)} published: "
+            "put back what was there, or publish it with --anew from its beginning, as new events"
         )
 
 

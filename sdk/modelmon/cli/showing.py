@@ -15,8 +15,9 @@ from modelmon.counting import count
 from modelmon.views.told_apart import told_apart
 
 if TYPE_CHECKING:
+    from modelmon.views.actuals import EndpointActuals
     from modelmon.views.endpoints import EndpointSummary
-    from modelmon.views.incidents import Incident
+    from modelmon.views.incidents import Acknowledged, Incident
     from modelmon.views.last_verdicts import LastVerdict
     from modelmon.views.next_window import NextWindow
     from modelmon.views.project_status import ProjectStatus
@@ -67,8 +68,6 @@ def print_incidents(
         ("Open incidents", [each for each in found if each.resolved is None], OPEN),
         ("Incidents that ended", [each for each in found if each.resolved is not None], ENDED),
     ):
-        if title == "Open incidents":
-            chosen = worst_first(chosen)
         if chosen:
             output.console.print(f"\n[bold]{title}[/bold]", highlight=False)
         for incident in chosen[:most]:
@@ -78,11 +77,6 @@ def print_incidents(
             output.console.print(
                 f"  and {least}{len(chosen) - most:,} more: `modelmon incidents list`", style="dim"
             )
-
-
-def worst_first(found: Sequence[Incident]) -> list[Incident]:
-    """Open before ended, detected before suspected among the open; else as they come, the newest first."""
-    return sorted(found, key=lambda each: 2 if each.resolved else int(each.severity != "high"))
 
 
 def print_last(found: Sequence[LastVerdict], shown: Sequence[EndpointSummary]) -> None:
@@ -115,10 +109,7 @@ def print_waiting(shown: Sequence[EndpointSummary], now: datetime) -> None:
     names = told_apart(shown)
     for endpoint_id, waits in waiting[:FEW]:
         output.console.print(f"{escape(names[endpoint_id])} {_waits(waits, now)}", highlight=False)
-    if len(waiting) > FEW:
-        more = count(len(waiting) - FEW, "more endpoint")
-        verb = "waits" if len(waiting) - FEW == 1 else "wait"
-        output.console.print(f"{more} {verb} for a verdict.", style="dim")
+    _print_more(len(waiting), "waits for a verdict", "wait for a verdict", style="dim")
 
 
 def print_lost(shown: Sequence[EndpointSummary]) -> None:
@@ -132,10 +123,28 @@ def print_lost(shown: Sequence[EndpointSummary]) -> None:
             f"Not stored of {escape(said[each.endpoint_id])}: {', '.join(lost)}; received {each.received:,}.",
             highlight=False,
         )
-    if len(losing) > FEW:
-        more = count(len(losing) - FEW, "more endpoint")
-        has = "has" if len(losing) - FEW == 1 else "have"
-        output.console.print(f"{more} {has} rows that were not stored.")
+    _print_more(len(losing), "has rows that were not stored", "have rows that were not stored")
+
+
+def print_actuals(found: Sequence[EndpointActuals], shown: Sequence[EndpointSummary]) -> None:
+    """Actuals that stand beside no prediction, where there are any."""
+    said = told_apart(shown)
+    apart = [each for each in found if each.waiting or each.expired]
+    for each in apart[:FEW]:
+        parts = [f"{each.waiting:,} wait for their prediction"] if each.waiting else []
+        parts += [f"{each.expired:,} had waited too long or were erased"] if each.expired else []
+        output.console.print(
+            f"Actuals of {escape(said[each.endpoint_id])}: {', '.join(parts)}; received {each.received:,}.",
+            highlight=False,
+        )
+    _print_more(len(apart), "has actuals without a prediction", "have actuals without a prediction")
+
+
+def _print_more(many: int, one: str, several: str, style: str = "") -> None:
+    """What is so of the endpoints beyond the FEW that are told."""
+    if many > FEW:
+        said = one if many - FEW == 1 else several
+        output.console.print(f"{count(many - FEW, 'more endpoint')} {said}.", style=style)
 
 
 def _not_stored(endpoint: EndpointSummary) -> tuple[tuple[str, int], ...]:
@@ -183,10 +192,21 @@ def print_incident(incident: Incident, name: str, *, whole: bool = False) -> Non
         f"  [{colour}]{incident.kind}[/]: [bold]{escape(name)}[/bold], {escape(said)}",
         highlight=False, soft_wrap=True,
     )  # fmt: skip
+    whose = f"app {incident.application_name}" if incident.application_name else f"rule {incident.rule}"
     output.console.print(
-        f"    incident {incident.incident_id}: {_course(incident)}, app {escape(incident.application_name)}",
+        f"    incident {incident.incident_id}: {_course(incident)}, {escape(whose)}",
         style="dim", highlight=False, soft_wrap=True,
     )  # fmt: skip
+    at_it = [] if incident.acknowledged is None else [acknowledged_by(incident.acknowledged)]
+    for said in at_it + ([f"silenced {incident.silenced}"] if incident.silenced else []):
+        output.console.print(f"    {said}", style="dim", highlight=False, markup=False, soft_wrap=True)
+
+
+def acknowledged_by(found: Acknowledged) -> str:
+    """Who is at it, since when, until when at most, and why."""
+    until = "" if found.until is None else f" until {found.until:%Y-%m-%d %H:%M} UTC"
+    note = f": {found.note}" if found.note else ""
+    return f"acknowledged by {found.who}, {found.at:%Y-%m-%d %H:%M} UTC{until and ','}{until}{note}"
 
 
 def cut(text: str) -> str:
@@ -196,7 +216,9 @@ def cut(text: str) -> str:
 
 def _course(incident: Incident) -> str:
     """Its state, in how many windows it was found, and from when to when."""
-    state = incident.state + (f" ({incident.reason})" if incident.reason else "")
+    marked = "" if incident.false_alarm is None else "false alarm"
+    why = ", ".join(filter(None, dict.fromkeys((incident.reason, marked))))
+    state = incident.stands + (f" ({why})" if why else "")
     spans = f"{incident.first:%Y-%m-%d %H:%M}"
     if incident.last != incident.first:
         spans += f" to {incident.last:%Y-%m-%d %H:%M}"
@@ -220,7 +242,7 @@ def _waits(waits: NextWindow, now: datetime) -> str:
         said += (
             " The data begin inside that window: the first full one is the next, judged from "
             f"{clock(waits.first_full_until, now)} UTC on, or this one, as partial, "
-            f"if it holds {waits.min_rows:,} rows and silence follows."
+            f"if it holds {count(waits.min_rows, 'row')} and silence follows."
         )
     return said
 

@@ -14,7 +14,14 @@ from rich.markup import escape
 
 from modelmon.cli.deployed import NOT_RUNNING, DeployedFunction, deployed_functions, full_disk
 from modelmon.cli.output import AsJson, ProjectDir, console, load_settings, print_json
-from modelmon.cli.showing import print_incidents, print_last, print_lost, print_project, print_waiting
+from modelmon.cli.showing import (
+    print_actuals,
+    print_incidents,
+    print_last,
+    print_lost,
+    print_project,
+    print_waiting,
+)
 from modelmon.errors import ConfigError
 from modelmon.function_spec.platforms import EMBEDDED
 from modelmon.model import wall_clock_us
@@ -130,6 +137,7 @@ def _show(settings: Settings, found: ProjectStatus, functions: list[DeployedFunc
     print_incidents(found.incidents, shown, complete=found.totals.incidents_complete)
     console.print()
     print_lost(shown)
+    print_actuals(found.actuals, shown)
     _print_lag(found.lag)
     for stream in found.unavailable:
         console.print(

@@ -8,20 +8,43 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 
+from modelmon.checked_yaml.given import given_text
 from modelmon.client.apps import RemoteApp, RemoteAppSpec, app_path
 from modelmon.client.asking import DEPLOY_SECONDS, Server
 from modelmon.client.given_apps import given_app
+from modelmon.client.models import DriftFileVersions
 from modelmon.client.not_here import CREDENTIALS, not_here
 from modelmon.client.saying import Said
 from modelmon.errors import ConfigError
 from modelmon.from_mlrun import refuse
 from modelmon.function_spec.given_requirements import given_requirements
+from modelmon.function_spec.own_apps import in_words
 from modelmon.model import from_us
+from modelmon.model_monitoring.contracts import ContractVersion
+from modelmon.model_monitoring.drift_files import DriftFileVersion
 from modelmon.model_monitoring.judging import Asked
+from modelmon.model_monitoring.references import ReferenceVersion
 from modelmon.model_monitoring.written_times import Time, moment_us
+
+
+class Suggested(msgspec.Struct, frozen=True):
+    """A contract or a drift file as YAML."""
+
+    text: str
+
+
+class Versions(msgspec.Struct, frozen=True):
+    """Of a contract, the newest first."""
+
+    versions: tuple[ContractVersion, ...]
+
+
+class _References(msgspec.Struct, frozen=True):
+    references: tuple[ReferenceVersion, ...]
 
 
 class _Apps(msgspec.Struct, frozen=True):
@@ -42,6 +65,7 @@ class RemoteMonitoring:
         base_period: int | None = None,
         image: str | None = None,
         *,
+        apps: Sequence[str] | None = None,
         deploy_histogram_data_drift_app: bool = True,
         wait_for_deployment: bool = False,
         lag_threshold: int | None = None,
@@ -51,13 +75,13 @@ class RemoteMonitoring:
         rebuild_images: bool = False,
         fetch_credentials_from_sys_config: bool = False,
     ) -> None:
-        """Deploy stream, controller, writer and the histogram drift app there, and create their streams.
+        """Deploy stream, controller, writer and ModelMon's apps there, and create their streams.
 
         As `enable_model_monitoring` on the project's own machine, for admins.
         """
         self._told(
             "PUT", "/", base_period=base_period, image=image or default_controller_image,
-            deploy_histogram_data_drift_app=deploy_histogram_data_drift_app,
+            apps=in_words(apps), deploy_histogram_data_drift_app=deploy_histogram_data_drift_app,
             wait_for_deployment=wait_for_deployment, lag_threshold=lag_threshold,
             lag_event_cooldown=lag_event_cooldown, otlp_enabled=otlp_enabled, rebuild_images=rebuild_images,
             fetch_credentials_from_sys_config=fetch_credentials_from_sys_config,
@@ -84,7 +108,8 @@ class RemoteMonitoring:
         delete_user_applications: bool = False,
         user_application_list: Sequence[str] | None = None,
     ) -> None:
-        """Stop the controller (`delete_resources`) and the drift app; the writer goes on.
+        """Stop the controller and ModelMon's apps (`delete_resources`) and the histogram drift app; the
+        writer goes on.
 
         As `disable_model_monitoring` on the project's own machine, for admins.
         """
@@ -214,6 +239,76 @@ class RemoteMonitoring:
             "endpoints": None if names is None else list(names),
         }  # fmt: skip
         return self.server.post(f"{self.base}/windows/rerun", Asked, body)
+
+    def suggest_contract(self, of: str) -> str:
+        """The contract that the training set of a model (its key) or of an endpoint (name or id) suggests, as
+        YAML to read and edit. Private columns are left out. ConfigError without a training set."""
+        return self.server.get(f"{self._contract(of)}/suggested", Suggested).text
+
+    def set_contract(self, of: str, contract: str | Path | None) -> ContractVersion:
+        """Set the contract of a model or of one endpoint, as an operator; `contract` may be a file here. None
+        takes back what was set. As `set_contract` on the project's own machine."""
+        if contract is None:
+            return self.server.ask("DELETE", self._contract(of), ContractVersion)
+        body = {"text": given_text(contract, "contract")}
+        return self.server.ask("PUT", self._contract(of), ContractVersion, body=body)
+
+    def list_contracts(self, of: str) -> tuple[ContractVersion, ...]:
+        """The versions of the contract of a model or endpoint, the newest first, at most a hundred."""
+        return self.server.get(self._contract(of), Versions).versions
+
+    def suggest_drift_file(self) -> str:
+        """A drift file for the endpoints of the project, as YAML to read and edit. Private columns are left
+        out."""
+        return self.server.get(f"{self._drift_file}/suggested", Suggested).text
+
+    def set_drift_file(self, file: str | Path | None) -> DriftFileVersion:
+        """Set what drift is judged by, as an operator; `file` may be a file here. None takes back what was
+        set. As `set_drift_file` on the project's own machine."""
+        if file is None:
+            return self.server.ask("DELETE", self._drift_file, DriftFileVersion)
+        body = {"text": given_text(file, "drift file")}
+        return self.server.ask("PUT", self._drift_file, DriftFileVersion, body=body)
+
+    def list_drift_files(self) -> tuple[DriftFileVersion, ...]:
+        """The versions of the drift file, the newest first, at most a hundred."""
+        return self.server.get(self._drift_file, DriftFileVersions).versions
+
+    @property
+    def _drift_file(self) -> str:
+        return f"{self.base}/drift-file"
+
+    def set_reference(self, endpoint: str, start: Time, end: Time = None) -> ReferenceVersion:
+        """Make the stored rows of [start, end) what an endpoint is compared with from now on, as an operator.
+
+        As `set_reference` on the project's own machine.
+        """
+        if start is None:
+            raise ConfigError("start: say from when on, a time or a day")
+        body = {
+            "start": from_us(moment_us(start, "start", 0)),
+            "end": None if end is None else from_us(moment_us(end, "end", 0)),
+        }
+        return self.server.post(self._reference(endpoint), ReferenceVersion, body)
+
+    def undo_reference(self, endpoint: str) -> ReferenceVersion:
+        """Bring back what an endpoint was compared with before the newest period, as an operator; once more
+        goes further back."""
+        return self.server.ask("DELETE", self._reference(endpoint), ReferenceVersion)
+
+    def list_references(self, endpoint: str) -> tuple[ReferenceVersion, ...]:
+        """What an endpoint is and was compared with, the newest (which counts) first, at most a hundred."""
+        return self.server.get(self._reference(endpoint), _References).references
+
+    def _reference(self, endpoint: str) -> str:
+        if not isinstance(endpoint, str) or not endpoint:
+            raise ConfigError(f"endpoint: must be an endpoint's name or id, got {endpoint!r}")
+        return f"{self.base}/references/{quote(endpoint, safe='')}"
+
+    def _contract(self, of: str) -> str:
+        if not isinstance(of, str) or not of:
+            raise ConfigError(f"of: must be a model's key or an endpoint's name or id, got {of!r}")
+        return f"{self.base}/contracts/{quote(of, safe='')}"
 
     def _told(self, method: str, path: str, **parameters: Any) -> None:
         self.server.ask(

@@ -11,8 +11,11 @@ SERVING = (
     "a serving function is set and deployed where the project is, with its classes and models at hand; "
     "apps can be set from here"
 )
+JOBS = "a job is set and deployed where the project is, which it runs beside and logs models into"
 CREDENTIALS = "passwords and addresses of stores stay on the project's machine: give them there"
-ARTIFACTS = "it is kept where the project is; list_artifacts lists what apps kept, log_model keeps a model"
+ARTIFACTS = (
+    "it is kept where the project is; list_logged_artifacts lists what was logged, log_model keeps a model"
+)
 SETTINGS = "settings and folders are on the project's machine"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -11,26 +12,34 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
-from modelmon.client import models
+from modelmon.client import actuals, models
+from modelmon.client.alerting import RemoteAlerting
 from modelmon.client.asking import Server
+from modelmon.client.challengers import RemoteChallengers
 from modelmon.client.endpoints import Answered, AnsweredList
+from modelmon.client.handled import RemoteHandled
 from modelmon.client.models import RemoteModel
 from modelmon.client.monitored import RemoteMonitoring
-from modelmon.client.not_here import ARTIFACTS, CREDENTIALS, SERVING, SETTINGS, not_here
+from modelmon.client.not_here import ARTIFACTS, CREDENTIALS, JOBS, SERVING, SETTINGS, not_here
 from modelmon.client.reading import RemoteReading, several
 from modelmon.errors import ConfigError
 from modelmon.from_mlrun import missing, refuse
 from modelmon.from_mlrun.views import Metadata, MLRunProjectStatus
 from modelmon.model import Endpoint, from_us
+from modelmon.model_monitoring.actuals import LoggedActuals, Naming
 from modelmon.model_monitoring.api import READING, Labels, labels_of
+from modelmon.model_monitoring.false_alarms import check_mark
+from modelmon.model_monitoring.model_tasks import Declared
 from modelmon.model_monitoring.shown import EndpointList, with_reading
 from modelmon.model_monitoring.shown_incidents import ShownIncidents
 from modelmon.model_monitoring.statuses import requested_within
 from modelmon.model_monitoring.written_times import Time, moment_us
 from modelmon.views.incident_lists import IncidentPage
+from modelmon.views.incidents import Incident
 
 if TYPE_CHECKING:
     from modelmon.pages.report import Report
+    from modelmon.stats.frames import Frame
 
 
 class About(msgspec.Struct, frozen=True):
@@ -44,7 +53,7 @@ class About(msgspec.Struct, frozen=True):
     remote_deploy: bool
 
 
-class RemoteProject(RemoteReading, RemoteMonitoring):
+class RemoteProject(RemoteReading, RemoteMonitoring, RemoteHandled, RemoteAlerting, RemoteChallengers):
     """The project `name` of the server at `url`; `token` says who asks, where the server wants to know.
 
     `modelmon.get_or_create_project(name, url=…, token=…)` makes one. Every method raises ConfigError for what
@@ -86,6 +95,7 @@ class RemoteProject(RemoteReading, RemoteMonitoring):
         return self
 
     set_function = not_here("set_function", SERVING)
+    set_job = not_here("set_job", JOBS)
     register_datastore_profile = not_here("register_datastore_profile", CREDENTIALS)
     get_datastore_profile = not_here("get_datastore_profile", CREDENTIALS)
     list_datastore_profiles = not_here("list_datastore_profiles", CREDENTIALS)
@@ -123,6 +133,15 @@ class RemoteProject(RemoteReading, RemoteMonitoring):
         extra_data: Mapping[str, Any] | None = None,
         model_url: str | None = None,
         default_config: Mapping[str, Any] | None = None,
+        *,
+        task: str | None = None,
+        prediction: str | None = None,
+        score: str | Mapping[Any, str] | None = None,
+        positive: Any = None,
+        time_column: str | None = None,
+        segments: Sequence[str] | None = None,
+        challenger_of: Endpoint | str | None = None,
+        class_args: Mapping[str, Any] | None = None,
     ) -> RemoteModel:
         """Keep a model there with the distribution it was trained on; one of the same key is replaced.
 
@@ -135,9 +154,11 @@ class RemoteProject(RemoteReading, RemoteMonitoring):
         )  # fmt: skip
         models.log(
             self.server, self.base, key, body=body, model_dir=model_dir, model_file=model_file, inputs=inputs,
-            outputs=outputs, training_set=training_set, label_column=label_column, tag=tag,
+            outputs=outputs, training_set=training_set, label_column=label_column,
+            time_column=time_column, segments=segments, challenger_of=challenger_of, class_args=class_args,
+            tag=tag,
             framework=framework, algorithm=algorithm, metrics=metrics, parameters=parameters, labels=labels,
-            extra_data=extra_data,
+            extra_data=extra_data, declared=Declared(task, prediction, score, positive),
         )  # fmt: skip
         return self.get_model(key)
 
@@ -188,6 +209,24 @@ class RemoteProject(RemoteReading, RemoteMonitoring):
         )
         return requested_within(endpoints, start, end)
 
+    def log_actuals(
+        self,
+        endpoint: Endpoint | str,
+        frame: Frame,
+        *,
+        request_id: str = "request_id",
+        row: str = "row",
+        entity: str | None = None,
+        time: str = "timestamp",
+        within: timedelta | None = None,
+    ) -> LoggedActuals:
+        """Log what came true for predictions of an endpoint, as an operator.
+
+        As `log_actuals` on the project's own machine; a long frame is sent in several requests.
+        """
+        naming = Naming(request_id, row, entity, time, within)
+        return actuals.log(self.server, self.base, endpoint, frame, naming)
+
     def get_model_endpoint(self, endpoint: str) -> Endpoint:
         """The endpoint of this name or id, with its reference."""
         known = self._called(endpoint)
@@ -230,6 +269,17 @@ class RemoteProject(RemoteReading, RemoteMonitoring):
             only_open=only_open, page_size=limit, page_token=after,
         )  # fmt: skip
         return ShownIncidents(page.incidents, page.after)
+
+    def mark_false_alarm(self, incident_id: int, note: str = "", *, undo: bool = False) -> Incident:
+        """Say that an incident was a false alarm, and why: if it is open that ends it.
+
+        As `mark_false_alarm` on the project's own machine, for operators; kept with the name of the token.
+        """
+        check_mark(incident_id, note, undo=undo)
+        path = f"{self.base}/incidents/{incident_id}/false-alarm"
+        if undo:
+            return self.server.ask("DELETE", path, Incident)
+        return self.server.post(path, Incident, {"note": note})
 
     def delete_model_endpoint(
         self, name: str, function_name: str | None = None, endpoint_id: str = ""

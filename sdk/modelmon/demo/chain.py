@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from shutil import which
 from typing import TYPE_CHECKING
@@ -13,20 +14,25 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from modelmon.demo.actuals import ADayLater
 from modelmon.demo.data import (
     ACTUAL,
     FEATURES,
+    PREDICTION,
+    SCORE,
     HourOfRequests,
+    actuals_by_day,
     data_folder,
     load_flights,
     requests_by_hour,
-    training_set,
+    training_flights,
 )
 from modelmon.demo.incidents import IncidentLines, courses, summary
-from modelmon.demo.last_page import findings, worst_features, year
+from modelmon.demo.last_page import findings, still_right, worst_features, year
 from modelmon.demo.outcome import Outcome, outcomes
 from modelmon.demo.place import PROJECT, SETTINGS, clear
 from modelmon.demo.replay import replay
+from modelmon.demo.second_act import second_act
 from modelmon.demo.training import train
 from modelmon.local import Runner
 from modelmon.model import wall_clock_us
@@ -44,11 +50,18 @@ WEEK_MINUTES = 7 * 24 * 60
 FUNCTION = "serving"
 REQUIREMENTS = ["scikit-learn>=1.5", "joblib"]  # what unpickling the models imports
 APP = "histogram-data-drift"
+APPS = ("histogram-data-drift", "drift")
+WITH_ACTUALS = ("model-performance", "concept-drift")
+MATURITY = 0.9
+"""A flight that was cancelled never gets an actual: in a week of storms 0.95 would wait for ever."""
 INSTALL_SECONDS = "MODELMON_DEMO_INSTALL_SECONDS"
 Traffic = Mapping[str, Sequence[HourOfRequests]]
+Actuals = Mapping[date, "pd.DataFrame"]
 
 
-def run_chain(project_dir: Path, console: Console, months: int = 12, *, goes_on: bool = False) -> int:
+def run_chain(
+    project_dir: Path, console: Console, months: int = 12, *, goes_on: bool = False, retrain: bool = False
+) -> int:
     """Everything from the data to the report, and where to look next, unless it `goes_on`."""
     began = time.monotonic()
     if clear(project_dir):
@@ -59,13 +72,14 @@ def run_chain(project_dir: Path, console: Console, months: int = 12, *, goes_on:
         deploy(project_dir, flights, console)
     replayed = flights[flights["month"] <= months].reset_index(drop=True)
     traffic = {model: list(requests_by_hour(replayed, model)) for model in FEATURES}
-    settings = serve_and_watch(project_dir, traffic, console)
+    settings = serve_and_watch(project_dir, traffic, actuals_by_day(replayed), console)
     stored = read_status(settings)
     console.print(f"The year came to {summary(stored.incidents)}.")
     found = outcomes(stored.endpoints, stored.results, APP)
     seconds = time.monotonic() - began
     show(found, stored.incidents, console)
     problems = list(_problems(found, traffic))
+    problems += second_act(project_dir, found, console) if retrain and not problems else []
     for problem in problems:
         console.print(problem, style="red")
     _say_times(seconds, console)
@@ -78,23 +92,28 @@ def deploy(project_dir: Path, flights: pd.DataFrame, console: Console) -> None:
     """Train both models, log them, and deploy them and the functions that monitor them."""
     project = get_or_create_project(PROJECT, context=project_dir, **SETTINGS)
     with console.status("Preparing the functions; the first time this may install what they need …"):
-        project.enable_model_monitoring(base_period=WEEK_MINUTES)
+        project.enable_model_monitoring(base_period=WEEK_MINUTES, apps=APPS)
+        for name in WITH_ACTUALS:
+            project.set_model_monitoring_function(name, maturity=MATURITY).deploy()
     code = str(Path(__file__).with_name("flights.py"))
     serving = project.set_function(code, name=FUNCTION, kind="serving", requirements=REQUIREMENTS)
+    asked = training_flights(flights)
     for name in FEATURES:
-        training = training_set(flights, name)
-        model = train(training, project_dir / "training" / name / "model.joblib")
+        model = train(asked, name, project_dir / "training" / name / "model.joblib")
         console.print(f"Trained {name} on {model.rows:,} flights of January and February.")
         logged = project.log_model(
-            name, model_file=str(model.path), training_set=training, label_column=ACTUAL
-        )
+            name, model_file=str(model.path), training_set=model.reference, label_column=ACTUAL,
+            task="binary", prediction=PREDICTION, score=SCORE, positive=1, time_column="time",
+        )  # fmt: skip
         serving.add_model(name, model_path=logged.uri, class_name="LateFlights", **model.parameters)
     serving.set_tracking(tracking_policy={"client_time": True})
     project.deploy_function(serving)
 
 
-def serve_and_watch(project_dir: Path, traffic: Traffic, console: Console) -> Settings:
-    """Run the functions, send them the year, and wait until each week is judged."""
+def serve_and_watch(project_dir: Path, traffic: Traffic, came_true: Actuals, console: Console) -> Settings:
+    """Run the functions, send them the year, a day later what came true, and wait for all verdicts."""
+    project = get_or_create_project(PROJECT, context=project_dir)
+    later = {model: ADayLater(project, model, came_true) for model in traffic}
     lines = IncidentLines(console)
     with Runner(project_dir, tell=lines.tell) as runner:
         with console.status("Starting the functions …"):
@@ -103,7 +122,12 @@ def serve_and_watch(project_dir: Path, traffic: Traffic, console: Console) -> Se
         console.print(f"Replaying the year hour by hour: {requests:,} requests, {_rows(traffic):,} rows.")
         with _bar(console) as bar:
             task = bar.add_task("rows sent", total=_rows(traffic))
-            replay(runner.address(FUNCTION), traffic, lambda rows: bar.advance(task, rows))
+            replay(
+                runner.address(FUNCTION), traffic, lambda rows: bar.advance(task, rows),
+                lambda model, day: later[model].over(day),
+            )  # fmt: skip
+            for each in later.values():
+                each.rest()
         with console.status("Waiting for the last verdicts …") as status:
             runner.wait_until_idle(progress=lambda left: status.update(f"Waiting: {left or 'done'}"))
         return runner.settings
@@ -129,13 +153,15 @@ def show(found: Sequence[Outcome], incidents: Sequence[Incident], console: Conso
     for outcome in found:
         console.print(year(outcome))
     console.print(
-        "One bar a week, ▁ is 0 and █ is 1; green: no drift, yellow: suspected from 0.5, red: detected from "
-        "0.7, ·: the data fill only a part of the week.\n",
+        "One bar a week. feature_drift: ▁ is 0, █ is 1; drift: ▅ is its threshold, █ twice that or more;\n"
+        "accuracy: ▁ is half of the flights, █ all. Green: calm, yellow: suspected, red: detected, ·: no\n"
+        "verdict, for the data fill only a part of the week, or too few actuals came.\n",
         style="dim",
         highlight=False,
     )
     console.print(courses(incidents))
     console.print(findings(found))
+    console.print(still_right(found))
     console.print(worst_features(found))
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date, datetime
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 LATE_MINUTES = 15
 ACTUAL = "late"
+PREDICTION, SCORE = "says_late", "chance"
+"""The answers of both models: 1 or 0, and the probability that it was made of."""
 TRAINING_MONTHS = (1, 2)
 WEATHER = {"temperature": "temp", "humidity": "humid", "wind": "wind_speed", "rain": "precip",
            "pressure": "pressure", "visibility": "visib"}  # fmt: skip
@@ -66,10 +69,15 @@ def load_flights(folder: Path) -> pd.DataFrame:
     return joined.sort_values("time", kind="stable").reset_index(drop=True)
 
 
+def training_flights(flights: pd.DataFrame) -> pd.DataFrame:
+    """All flights of January and February, those that never arrived too: what the models are asked about."""
+    return flights[flights["month"].isin(TRAINING_MONTHS)].reset_index(drop=True)
+
+
 def training_set(flights: pd.DataFrame, model: str) -> pd.DataFrame:
     """Features and what came true of the flights of January and February that did arrive."""
-    arrived = flights[flights["month"].isin(TRAINING_MONTHS) & flights[ACTUAL].notna()]
-    return arrived[[*FEATURES[model], ACTUAL]].reset_index(drop=True)
+    asked = training_flights(flights)
+    return asked[asked[ACTUAL].notna()][[*FEATURES[model], ACTUAL]].reset_index(drop=True)
 
 
 def requests_by_hour(flights: pd.DataFrame, model: str) -> Iterator[HourOfRequests]:
@@ -79,8 +87,27 @@ def requests_by_hour(flights: pd.DataFrame, model: str) -> Iterator[HourOfReques
     starts = flights["time"].drop_duplicates()
     ends = [*starts.index[1:], len(rows)]
     for begin, end, start in zip(starts.index, ends, starts, strict=True):
-        yield HourOfRequests(int(start.value) // 1000, end - begin, _body(start, rows[begin:end]))
+        body = msgspec.json.encode(
+            {"id": request_id(start), "timestamp": start.isoformat(), "inputs": rows[begin:end]}
+        )
+        yield HourOfRequests(int(start.value) // 1000, end - begin, body)
 
 
-def _body(start: pd.Timestamp, rows: list[list[Any]]) -> bytes:
-    return msgspec.json.encode({"timestamp": start.isoformat(), "inputs": rows})
+def request_id(start: datetime) -> str:
+    """What the request of an hour is called: actuals name it.
+
+    >>> request_id(datetime(2013, 1, 1, 10))
+    '2013-01-01T10'
+    """
+    return f"{start:%Y-%m-%dT%H}"
+
+
+def actuals_by_day(flights: pd.DataFrame) -> dict[date, pd.DataFrame]:
+    """What came true of each day's flights (UTC), a frame as `log_actuals` takes it.
+
+    A flight that never arrived has a gap: it has no actual, and gets none later.
+    """
+    row = flights.groupby("time").cumcount()
+    named = flights.assign(request_id=flights["time"].dt.strftime("%Y-%m-%dT%H"), row=row)
+    frame = named.rename(columns={ACTUAL: PREDICTION})[["request_id", "row", PREDICTION]]
+    return dict(iter(frame.groupby(flights["time"].dt.date)))

@@ -11,7 +11,7 @@ from modelmon.serving import V2ModelServer
 
 
 class LateFlights(V2ModelServer):
-    """Will a flight arrive more than 15 minutes late? 1 for yes, 0 for no, one answer a row.
+    """Will a flight arrive more than 15 minutes late? Of each row 1 for yes or 0 for no, and the probability.
 
     Parameters: `threshold`, the probability from which the answer is yes; `columns`, the names of the
     features where the pipeline takes rows by name (it has categories), absent where all are numbers.
@@ -23,9 +23,9 @@ class LateFlights(V2ModelServer):
         self.threshold = float(self.get_param("threshold"))
         self.columns = self.get_param("columns")
 
-    def predict(self, request: dict[str, Any]) -> list[int]:
-        late = self.model.predict_proba(self._rows(request["inputs"]))[:, 1] >= self.threshold
-        return [int(answer) for answer in late]
+    def predict(self, request: dict[str, Any]) -> list[list[float]]:
+        late = self.model.predict_proba(self._rows(request["inputs"]))[:, 1]
+        return [[int(chance >= self.threshold), round(chance, 4)] for chance in late.tolist()]
 
     def _rows(self, inputs: list[list[Any]]) -> Any:
         if self.columns:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from modelmon.counting import count
+from modelmon.demo.verdicts import finding
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from modelmon.views.incidents import Incident
 
 TOLD = "incident "
-NEVER, OPEN = "never", "still open"
+NEVER, OPEN, FAILED = "never", "still open", "the app failed"
 
 
 class IncidentLines:
@@ -44,11 +45,11 @@ def courses(incidents: Sequence[Incident]) -> Table:
     from rich.table import Table
 
     table = Table(title=f"What came of it: {summary(incidents)}", padding=(0, 1, 0, 0), box=box.SIMPLE_HEAD)
-    for column in ("", "endpoint", "first suspected", "detected", "ended", "weeks", "worst"):
+    for column in ("endpoint", "result", "suspected", "detected", "ended", "weeks", "worst"):
         table.add_column(column, justify="right" if column == "weeks" else "left")
-    for each in sorted(incidents, key=lambda each: (each.first, each.incident_id)):
+    for each in sorted(incidents, key=lambda each: (each.first, each.endpoint_name, each.result_name)):
         table.add_row(
-            str(each.incident_id), each.endpoint_name,
+            each.endpoint_name, each.result_name or each.application_name,
             NEVER if each.first == each.first_detected else _day(each.first),
             _day(each.first_detected) if each.first_detected else NEVER,
             _day(each.ended) if each.ended else OPEN,
@@ -64,5 +65,8 @@ def _day(moment: datetime) -> str:
 def _worst(incident: Incident) -> str:
     from modelmon.views.results_in_words import extra_data
 
-    about = extra_data(incident.detail).get("feature", incident.result_name)
-    return f"{about} {incident.result_value:.2f}"
+    if incident.result_value is None:
+        return FAILED
+    evidence = extra_data(incident.detail)
+    said = finding(evidence)
+    return said or f"{evidence.get('feature', incident.result_name)} {incident.result_value:.2f}"

@@ -1,11 +1,21 @@
-"""The demo's last page: what was found, the features to blame, and the year of each endpoint as a line."""
+"""The demo's last page: the year of each endpoint as lines, what was found, and the features to blame."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from modelmon.demo.accuracy_words import (
+    alarms,
+    known,
+    least_accurate,
+    most_drifted,
+    of_week,
+    off_by,
+    reference_accuracy,
+)
 from modelmon.demo.outcome import FEATURE, GENERAL, Outcome, Week
+from modelmon.demo.verdicts import ACCURACY, CONCEPT, DRIFT, ESTIMATED, PERFORMANCE
 from modelmon.model import ResultStatusApp
 
 if TYPE_CHECKING:
@@ -25,21 +35,43 @@ COLOURS = {
 
 
 def findings(outcomes: Sequence[Outcome]) -> Table:
-    """A column an endpoint: when each of the two results first alarmed, and how high it came."""
+    """A column an endpoint: what each app first alarmed over."""
     from rich.table import Table
 
     facts: dict[str, Callable[[Outcome], str]] = {
         "rows received": lambda outcome: f"{outcome.received:,}",
         "weeks judged": _weeks,
-        "first suspected": lambda outcome: _first(outcome, ResultStatusApp.potential_detection),
-        "first detected": lambda outcome: _first(outcome, ResultStatusApp.detected),
-        f"highest {FEATURE}": lambda outcome: _highest(outcome.judged, lambda week: week.feature_drift),
-        f"highest {GENERAL}": lambda outcome: _highest(outcome.judged, lambda week: week.general_drift),
-        f"{GENERAL} alarms": lambda outcome: _alarms_of_the_mean(outcome.judged),
+        f"{FEATURE}: suspected": lambda outcome: _first(outcome, ResultStatusApp.potential_detection),
+        f"{FEATURE}: detected": lambda outcome: _first(outcome, ResultStatusApp.detected),
+        f"{FEATURE}: highest": lambda outcome: _highest(outcome.judged, lambda week: week.feature_drift),
+        f"{GENERAL}": lambda outcome: _alarms_of_the_mean(outcome.judged),
+        "drift": lambda outcome: alarms(outcome.judged_as(DRIFT)),
+        "performance": lambda outcome: alarms(outcome.judged_as(PERFORMANCE)),
+        "concept_drift": lambda outcome: alarms(outcome.judged_as(CONCEPT)),
+        "actuals came for": lambda outcome: known(outcome.verdicts.get(PERFORMANCE, ())),
+        "the estimate was off by": off_by,
     }
     table = Table("", *(outcome.endpoint_name for outcome in outcomes), title="What was found")
     for name, fact in facts.items():
         table.add_row(name, *(fact(outcome) for outcome in outcomes))
+    return table
+
+
+def still_right(outcomes: Sequence[Outcome]) -> Table:
+    """Of each endpoint three lines: training, the week of most drift, the worst, and what scores expected."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(title="Is the model still right?", padding=(0, 1, 0, 0), box=box.SIMPLE_HEAD)
+    for column in ("endpoint", "", "week of", "accuracy", "estimated before", "what made it worse"):
+        table.add_column(column)
+    for outcome in outcomes:
+        table.add_row(outcome.endpoint_name, "training", "", reference_accuracy(outcome))
+        weeks = {"most drift": most_drifted(outcome), "worst": least_accurate(outcome)}
+        for name, week in weeks.items():
+            if week is not None:
+                table.add_row(outcome.endpoint_name, name, *of_week(outcome, week))
+        table.add_section()
     return table
 
 
@@ -53,7 +85,11 @@ def worst_features(outcomes: Sequence[Outcome]) -> Table:
             name for outcome in outcomes for found in outcome.worst_features() for name in found.distances
         )
     )
-    table = Table(title="Worst features, each in its worst week", padding=(0, 1, 0, 0), box=box.SIMPLE_HEAD)
+    table = Table(
+        title=f"Worst features by {FEATURE}, each in its worst week",
+        padding=(0, 1, 0, 0),
+        box=box.SIMPLE_HEAD,
+    )
     for column in ("endpoint", "feature", "score", *distances, "week of", "rows"):
         table.add_column(column, justify="left" if column in ("endpoint", "feature") else "right")
     for outcome in outcomes:
@@ -69,28 +105,39 @@ def worst_features(outcomes: Sequence[Outcome]) -> Table:
 
 
 def year(outcome: Outcome) -> Text:
-    """Both scores of an endpoint, a bar a week from 0 to 1 in the colour of its verdict, over the months."""
+    """Drift and accuracy of an endpoint, a bar a week in the colour of its verdict, over the months."""
     from rich.text import Text
 
-    feature = [(week.feature_drift, week.status) for week in outcome.weeks]
-    general = [(week.general_drift, week.general_status) for week in outcome.weeks]
+    lines = {
+        FEATURE: [(week.feature_drift, week.status) for week in outcome.weeks],
+        DRIFT: [(each.value / 2, each.status) for each in outcome.verdicts.get(DRIFT, ())],
+        ACCURACY: _accuracies(outcome, PERFORMANCE),
+        "estimated": _accuracies(outcome, ESTIMATED),
+    }
     return Text("\n").join(
         [
             Text(outcome.endpoint_name, "bold"),
-            Text(f"  {FEATURE:14}").append(line(feature)),
-            Text(f"  {GENERAL:14}").append(line(general)),
+            *(Text(f"  {name:14}").append(line(values)) for name, values in lines.items() if values),
             Text(f"  {'':14}{_months(outcome.weeks)}", "dim"),
         ]
     )
 
 
+def _accuracies(outcome: Outcome, result_name: str) -> list[tuple[float, ResultStatusApp]]:
+    """From 0 for a half right, as a coin is, to 1 for all right."""
+    return [
+        (2 * each.accuracy.get("value", 0.0) - 1, each.status)
+        for each in outcome.verdicts.get(result_name, ())
+    ]
+
+
 def line(values: Sequence[tuple[float, ResultStatusApp]]) -> Text:
-    """One bar a value in [0, 1]; a dot where there was no verdict."""
+    """One bar a value, from 0 to 1 and what lies beyond; a dot where there was no verdict."""
     from rich.text import Text
 
     text = Text()
     for value, status in values:
-        bar = NOT_JUDGED if status == ResultStatusApp.irrelevant else BARS[min(int(value * 8), 7)]
+        bar = NOT_JUDGED if status == ResultStatusApp.irrelevant else BARS[max(0, min(int(value * 8), 7))]
         text.append(bar, COLOURS[status])
     return text
 
@@ -107,7 +154,7 @@ def _first(outcome: Outcome, status: ResultStatusApp) -> str:
     if week is None:
         return NEVER
     worst = f"{week.features[0].feature} {week.feature_drift:.2f}"
-    return f"week of {week.start:%d %b}\n{worst}\non {week.rows:,} rows"
+    return f"week of {week.start:%d %b}: {worst}, on {week.rows:,} rows"
 
 
 def _highest(weeks: Sequence[Week], value: Callable[[Week], float]) -> str:

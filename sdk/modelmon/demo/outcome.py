@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from modelmon.demo.verdicts import RESULTS, Verdict, verdicts
 from modelmon.model import ResultStatusApp
 
 if TYPE_CHECKING:
@@ -52,12 +53,18 @@ class Outcome:
 
     endpoint_name: str
     received: int
-    failed: int  # weeks on which the app failed for good
+    failed: int  # weeks on which an app failed for good
     weeks: tuple[Week, ...]
+    verdicts: Mapping[str, tuple[Verdict, ...]] = field(default_factory=dict)
+    """Of the other apps, by the name of the result."""
 
     @property
     def judged(self) -> list[Week]:
         return [week for week in self.weeks if week.is_judged]
+
+    def judged_as(self, result_name: str) -> list[Verdict]:
+        """The weeks that have a verdict of this name."""
+        return [verdict for verdict in self.verdicts.get(result_name, ()) if verdict.is_judged]
 
     def first(self, status: ResultStatusApp) -> Week | None:
         """The first week that was judged so, or worse."""
@@ -75,7 +82,8 @@ class Outcome:
 def outcomes(
     endpoints: Iterable[EndpointSummary], results: Iterable[Result], application_name: str
 ) -> list[Outcome]:
-    """An outcome for each endpoint, by name, with the weeks that the app has judged."""
+    """An outcome for each endpoint, by name, with the weeks that the app and those beside it have judged."""
+    results = list(results)
     by_endpoint: dict[str, list[Result]] = {}
     for result in results:
         if result.application_name == application_name:
@@ -86,6 +94,7 @@ def outcomes(
             endpoint.received,
             endpoint.windows["failed"],
             tuple(_weeks(by_endpoint.get(endpoint.endpoint_id, []))),
+            {name: verdicts(results, endpoint.endpoint_id, name) for name in RESULTS},
         )
         for endpoint in endpoints
     ]

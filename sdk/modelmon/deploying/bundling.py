@@ -9,9 +9,8 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from modelmon.checked_yaml.findings import Finding, refuse_errors
 from modelmon.deploying.bundle_folders import refuse_losses, write_folder
-from modelmon.deploying.checking.check import refuse_errors
-from modelmon.deploying.checking.findings import Finding
 from modelmon.deploying.deployable import check_function, render_folder
 from modelmon.deploying.plan import Plan
 from modelmon.deploying.ports import port_of
@@ -19,16 +18,19 @@ from modelmon.errors import ConfigError, UnavailableError
 from modelmon.export.export_settings import ExportSettings
 from modelmon.function_spec.folders import deployed, functions_folder, template, template_names
 from modelmon.function_spec.function_yaml import FILE
+from modelmon.function_spec.own_apps import OWN_APPS
 from modelmon.ledger.access_settings import AccessSettings, is_served
-from modelmon.local.needs import EXPORTER
+from modelmon.ledger.notify_settings import NotifySettings
+from modelmon.local.needs import EXPORTER, NOTIFIER
 from modelmon.settings import Settings
 from modelmon.wheel import pack_wheel, read_wheel
 
 API = "modelmon-api"
 NAMES = {  # template folder: the function's name
-    "writer": "modelmon-writer", "stream": "modelmon-stream", "apps/histogram_drift": "histogram-data-drift",
-    "controller": "modelmon-controller", "serving": "modelmon-serving", "api": API,
-    "exporter": EXPORTER,
+    "writer": "modelmon-writer", "stream": "modelmon-stream", "controller": "modelmon-controller",
+    "serving": "modelmon-serving", "api": API, "exporter": EXPORTER,
+    "notifier": NOTIFIER,
+    **{app.folder: app.name for app in OWN_APPS.values()},
 }  # fmt: skip
 FIRST, LAST = ("modelmon-writer", "modelmon-stream"), ("modelmon-controller",)
 
@@ -36,16 +38,19 @@ FIRST, LAST = ("modelmon-writer", "modelmon-stream"), ("modelmon-controller",)
 def functions_to_bundle(settings: Settings) -> dict[str, Path]:
     """Function name to the folder it is made of, in the order to deploy: who reads comes before who writes.
 
-    In a project the functions deployed there, elsewhere those that come with ModelMon; the page only where
+    In a project the functions deployed there, elsewhere those that run by default; the page only where
     the settings say who may see it, the exporter only where they say where to.
     """
     found = deployed(functions_folder(Path(settings.project_dir))) if settings.project_dir else {}
-    ours = {NAMES[name]: template(name) for name in template_names() if name in NAMES}
+    unasked = {app.folder for app in OWN_APPS.values() if not app.by_default}
+    ours = {NAMES[name]: template(name) for name in template_names() if name in NAMES.keys() - unasked}
     chosen = found or ours
     if not is_served(settings.of(AccessSettings), only_here=False):
         chosen.pop(API, None)
     if not settings.of(ExportSettings).has_collector:
         chosen.pop(EXPORTER, None)
+    if not settings.of(NotifySettings).has_notifier:
+        chosen.pop(NOTIFIER, None)
     return dict(sorted(chosen.items(), key=lambda entry: _place(*entry)))
 
 

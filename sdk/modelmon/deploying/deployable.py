@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from modelmon.checked_yaml.findings import ERROR, Finding
 from modelmon.deploying.checking.check import check_file, check_text
-from modelmon.deploying.checking.findings import ERROR, Finding
 from modelmon.deploying.checking.target import Target
 from modelmon.deploying.plan import Plan
 from modelmon.deploying.rendering import Rendered, placeholders_of, render_function, topic_of

@@ -17,6 +17,7 @@ from typing import Any
 from modelmon.deploying.checking.image_rules import POST_COPY
 from modelmon.deploying.packages import Layer
 from modelmon.function_spec.requirements import FILE as REQUIREMENTS
+from modelmon.function_spec.telemetry import NO_TELEMETRY
 
 FOLDER = "modelmon-image"
 """Inside the function's folder: the files that are copied before it. No module can have this name."""
@@ -49,6 +50,7 @@ def image_of(wheel: str, layers: Sequence[Layer], constraints: str, *, requireme
     before = [each for layer in layers for each in _layer(layer.name, constraints, first=layer is layers[0])]
     if requirements:
         before += _requirements([layer.name for layer in layers])
+    before.append(_environment(NO_TELEMETRY))  # last, so that another variable installs nothing anew
     return Image(files, before, [_run(f"{PIP} --no-deps {CODE}/{wheel}")])
 
 
@@ -89,6 +91,10 @@ def _files(layers: Sequence[str]) -> list[str]:
 def _copy(*files: str) -> Directive:
     sources = " ".join(f"{BUILD_CONTEXT}/{file}" for file in files)
     return {"kind": "COPY", "value": f"{sources} {IN_IMAGE}/"}
+
+
+def _environment(variables: Mapping[str, str]) -> Directive:
+    return {"kind": "ENV", "value": " ".join(f"{name}={value}" for name, value in variables.items())}
 
 
 def _run(command: str) -> Directive:

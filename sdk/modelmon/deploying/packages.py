@@ -18,6 +18,7 @@ WITHIN = {
     "stores": ("stores",),
     "dashboard": ("stores", "dashboard"),
     "otel": ("stores", "otel"),
+    "notify": ("stores", "notify", "apprise"),
 }
 """Extra: those that it is installed as, one after the other, so that functions share the first."""
 EXTRA = re.compile(r'(\s+and\s+)?extra == "[^"]+"')

@@ -96,8 +96,10 @@ def out_of_reach(plan: Plan) -> Iterator[str]:
     for name in ("records_url", "series_url"):
         if getattr(settings, name).startswith("sqlite"):
             yield f"{name}: a SQLite file of this machine is not in the functions' containers; name a server"
-    for name in ("samples_path", "artifacts_path"):
-        value = getattr(settings, name)
+    for name in ("samples_path", "artifacts_path", "actuals_path"):
+        value = settings.value(name)
+        if name == "actuals_path" and not value:  # beside the samples
+            continue
         if "://" not in value and (value or plan.state is None):
             yield f"{name}: {shown_address(value)!r} is no folder that all functions share; write for example s3://bucket/folder"
 

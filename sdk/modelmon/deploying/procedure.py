@@ -7,9 +7,9 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from modelmon.checked_yaml.findings import WARNING, Finding
 from modelmon.deploying import nuctl
 from modelmon.deploying.bundling import bundle, choose, find_wheel
-from modelmon.deploying.checking.findings import WARNING, Finding
 from modelmon.deploying.nuclio_settings import NuclioSettings
 from modelmon.deploying.period import CONTROLLER, with_recorded_period
 from modelmon.deploying.plan import Plan, make_plan, out_of_reach

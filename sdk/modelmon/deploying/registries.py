@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modelmon.deploying.checking.findings import WARNING, Finding
+from modelmon.checked_yaml.findings import WARNING, Finding
 from modelmon.deploying.nuclio_settings import NuclioSettings
 from modelmon.settings import FILE_NAME, Settings
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from modelmon.deploying.checking.document import read_document
+from modelmon.checked_yaml.document import read_document
 from modelmon.deploying.checking.spelling import spelled
 from modelmon.deploying.images import image_of, is_plain, with_image
 from modelmon.deploying.packages import layers_of
@@ -19,6 +19,7 @@ from modelmon.errors import ConfigError
 from modelmon.function_spec.function_yaml import expect, placeholders, render
 from modelmon.function_spec.nuclio_rules import KAFKA_KINDS
 from modelmon.function_spec.platforms import LOCAL
+from modelmon.local.needs import JOB
 from modelmon.secrecy import yaml_mistake
 from modelmon.settings import KAFKA, PREFIX, STATE_FOLDER, Settings
 from modelmon.streams.kafka_address import read_address
@@ -68,7 +69,7 @@ def render_function(
     document = _read(render(text, placeholders_of(plan, name)))
     document["apiVersion"] = API_VERSION
     spec = document["spec"]
-    is_app = app_group(plan.settings, name) in _groups(spec)
+    is_app = app_group(plan.settings, name) in _groups(spec) or _is_job(spec)
     metadata = document.setdefault("metadata", {})
     metadata.pop("namespace", None)  # nuctl is told, and takes no other
     metadata.setdefault("labels", {})["nuclio.io/project-name"] = plan.nuclio_project
@@ -109,6 +110,10 @@ def _triggers(spec: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(triggers, dict) or not all(isinstance(each, dict) for each in triggers.values()):
         raise ConfigError("spec.triggers: must be `name: {kind: …}` lines")
     return triggers
+
+
+def _is_job(spec: Mapping[str, Any]) -> bool:
+    return any(isinstance(each, dict) and each.get("name") == JOB for each in spec.get("env") or [])
 
 
 def _groups(spec: Mapping[str, Any]) -> list[str]:

@@ -9,14 +9,15 @@ from pathlib import Path
 from modelmon.deploying.bundling import NAMES
 from modelmon.function_spec.folders import deployed, functions_folder, template
 from modelmon.function_spec.function_yaml import FILE
+from modelmon.function_spec.own_apps import OWN_APPS
 from modelmon.model_monitoring.whole_folders import copy_into, replace_folder
 from modelmon.settings import Settings
 
 MAIN = "main.py"
 MARK = ".modelmon-main"
 """Holds the digest of the main.py that was written: another one there is somebody's own."""
-INFRASTRUCTURE = ("writer", "stream", "controller", "api", "exporter")
-_BROUGHT = {NAMES[each]: each for each in (*INFRASTRUCTURE, "apps/histogram_drift")}
+INFRASTRUCTURE = ("writer", "stream", "controller", "api", "exporter", "notifier")
+_BROUGHT = {NAMES[each]: each for each in (*INFRASTRUCTURE, *(app.folder for app in OWN_APPS.values()))}
 
 
 def mark(folder: Path) -> None:

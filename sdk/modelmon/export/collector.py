@@ -10,8 +10,6 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 import httpx
 from google.protobuf.message import DecodeError
@@ -23,6 +21,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 from modelmon import __version__
 from modelmon.errors import UnavailableError
 from modelmon.export.export_settings import ExportSettings, headers_of, metrics_address
+from modelmon.retry_after import retry_after_seconds
 
 PROTOBUF = "application/x-protobuf"
 REFUSING = (400, 413, 422)
@@ -94,7 +93,8 @@ class Collector:
         said = f"{found.status_code} {found.reason_phrase} {self._without_secrets(_words(answer))}".strip()
         if found.status_code in REFUSING:
             return Answer(points, said, whole=True)
-        raise CollectorError(f"{self._address} answers {said}", _retry_after(found))
+        wait = retry_after_seconds(found.headers.get("Retry-After", ""), MOST_WAIT_SECONDS)
+        raise CollectorError(f"{self._address} answers {said}", wait)
 
     def _without_secrets(self, text: str) -> str:
         for secret in self._secrets:
@@ -131,15 +131,3 @@ def _words(answer: bytes) -> str:
     """What a person can read of it: the body of an error is a message in Protobuf, JSON, or anything."""
     text = "".join(each if each.isprintable() else " " for each in answer.decode(errors="ignore"))
     return " ".join(text.split())[:MOST_WORDS]
-
-
-def _retry_after(found: httpx.Response) -> float:
-    """Seconds, from a number of them or a date; 0 where it says nothing that can be understood."""
-    text = found.headers.get("Retry-After", "").strip()
-    if text.isascii() and text.isdigit():
-        return min(float(text[:9]), MOST_WAIT_SECONDS)
-    with suppress(ValueError, OverflowError):
-        at = parsedate_to_datetime(text)
-        at = at if at.tzinfo else at.replace(tzinfo=UTC)
-        return min(max(0.0, (at - datetime.now(UTC)).total_seconds()), MOST_WAIT_SECONDS)
-    return 0.0

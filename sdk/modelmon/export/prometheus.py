@@ -7,24 +7,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
 from modelmon import __version__
 from modelmon.errors import ModelMonError
 from modelmon.export.export_settings import ExportSettings
 from modelmon.export.exposition import Family
-from modelmon.ledger import dead_letters, heartbeats, latencies, registry
+from modelmon.ledger import dead_letters, heartbeats, latencies, messages, registry
 from modelmon.ledger.exporting import OTLP, backlog, read_export
-from modelmon.ledger.incident_schema import incidents
 from modelmon.model import to_us
 from modelmon.settings import Settings
 from modelmon.sql.database import Database
 from modelmon.stores.series.base import SeriesStore
+from modelmon.views.actuals import count_waiting
 from modelmon.views.endpoint_facts import Looking
 from modelmon.views.endpoints import EndpointPage, EndpointQuery, EndpointSummary, list_endpoints
 from modelmon.views.health import function_health
 from modelmon.views.lag import PartitionLag
+from modelmon.views.open_incidents import open_by_state
 from modelmon.views.results import Metric, newest_values
+from modelmon.views.silence import read_silence
 from modelmon.views.thresholds import thresholds_of
 from modelmon.views.verdicts import Verdict
 
@@ -86,6 +88,13 @@ _KNOWN = {
     "incidents_open": ("gauge", "Open incidents by the newest word and state."),
     "lag_messages": ("gauge", "Messages that a group has not committed."),
     "dead_letters": ("gauge", "Messages that were set aside."),
+    "waiting_actuals": ("gauge", "Actuals whose prediction has not come yet."),
+    "all_silent": ("gauge", "1 where nobody is heard though several endpoints are expected, else 0."),
+    "deliveries_total": (
+        "counter",
+        "Tries to send a message: sent, later, refused, expired.",
+    ),
+    "messages": ("gauge", "Messages that were not taken by state: waiting, refused, expired."),
     "function_healthy": ("gauge", "1 where a function does its work, be it late; else 0."),
     "last_beat_timestamp_seconds": ("gauge", "When a function was heard last."),
     "otlp_points_total": ("counter", "Points for the collector of OpenTelemetry: sent, refused."),
@@ -138,16 +147,21 @@ class _Families:
             self["endpoints"].add(many, project=project, state=state)
         self["metrics_truncated"].add(int(bool(page.after)), project=project)
         self["dead_letters"].add(dead_letters.count(connection), project=project)
+        self["waiting_actuals"].add(count_waiting(connection), project=project)
+        self["all_silent"].add(int(read_silence(connection) is not None), project=project)
         self._take_latencies(connection, project)
-        for status, state, many in _open_incidents(connection):
-            self["incidents_open"].add(many, project=project, status=_STATUS[status], state=state)
+        for each in open_by_state(connection):
+            labels = {"status": _STATUS[each.status], "state": each.state.value}
+            self["incidents_open"].add(each.many, project=project, **labels)
+        for (channel, outcome), many in messages.count_outcomes(connection).items():
+            self["deliveries_total"].add(many, project=project, channel=channel, outcome=outcome)
+        for (channel, message_state), many in messages.count_states(connection).items():
+            self["messages"].add(many, project=project, channel=channel, state=message_state)
         beats = heartbeats.by_function(connection)
-        for function in registry.list_functions(connection):
-            heard = beats.get(function.name, ())
-            if function.kind == "serving":
-                continue  # it answers for itself
-            labels = {"project": project, "function": function.name}
-            healthy = function_health(function.name, heard, scrape.now_us).healthy
+        for name in registry.watched_functions(connection):
+            heard = beats.get(name, ())
+            labels = {"project": project, "function": name}
+            healthy = function_health(name, heard, scrape.now_us).healthy
             self["function_healthy"].add(int(healthy), **labels)
             if heard:
                 self["last_beat_timestamp_seconds"].add(heard[0].beat_us / 1e6, **labels)
@@ -211,13 +225,6 @@ def _names(shown: Sequence[EndpointSummary]) -> Iterator[tuple[str, str]]:
     for each in shown:
         more = f" ({each.endpoint_id})" if alike[each.endpoint_name] > 1 else ""
         yield each.endpoint_id, f"{each.endpoint_name}{more}"
-
-
-def _open_incidents(connection: Connection) -> Iterator[tuple[int, str, int]]:
-    keys = (incidents.c.status, incidents.c.state)
-    query = select(*keys, func.count()).where(incidents.c.resolved_us.is_(None)).group_by(*keys)
-    for row in connection.execute(query):
-        yield row[0], row[1], row[2]
 
 
 def _seconds(moment: datetime | None) -> float | None:

@@ -15,11 +15,8 @@ def _all(names: str, reason: str) -> dict[str, str]:
     return dict.fromkeys(names.split(), reason)
 
 
-_ALERTS = (
-    "alert rules and notifications are not there yet; project.list_incidents() and "
-    "`modelmon incidents list --json` have what was found"
-)
-_LAG = "an alert on lag is not there yet; `modelmon health` shows how far each function is behind"
+_ALERTS = "channels and rules are in alerts.yaml, which has a page in the docs; project.store_alert_config keeps an alert there"
+_LAG = "set_model_monitoring_lag_alert(notifications) tells when messages wait longer than a base period"
 _BATCH = (
     "jobs and batch scoring by a call are not there yet; write the rows as events ('Wire formats' in the docs), "
     "`modelmon publish FILE` sends them"
@@ -34,7 +31,7 @@ _GIT = _PLATFORM + "keep the project's folder under git"
 _BUILD = "images are built when a function is deployed: image= and requirements= of set_function"
 _GATEWAYS = "API gateways are not there; put one in front of the function's HTTP trigger"
 _FLOW = "serving graphs are not there, only the router of models"
-_EVIDENTLY = "Evidently's base class is not there yet; run Evidently in do_tracking and keep its report by log_artifact"
+_EVIDENTLY = "it is in modelmon.apps, and in modelmon.model_monitoring.applications.evidently"
 _LOGGING = "keep it by log_artifact"
 _STORED = "it judges rows at hand, by evaluate(sample_data=…); `modelmon judge` judges stored windows again"
 _DEPLOY_APP = (
@@ -45,7 +42,6 @@ _NO_EFFECT = "the function.yaml in .modelmon/functions/<name> is what is deploye
 _NO_VIEW = "`modelmon endpoint NAME --json` has it, and so has the page ('REST API' in the docs)"
 
 _BATCH_CALLS = _all("record_results write_monitoring_df trigger_drift_batch_job", _BATCH)
-_ALERT_TYPES = _all("AlertConfig Notification", _ALERTS)
 _EVIDENTLY_TYPES = _all(
     "EvidentlyModelMonitoringApplicationBase EvidentlyModelMonitoringApplicationBaseV2", _EVIDENTLY
 )
@@ -70,27 +66,19 @@ NOT_HERE: Mapping[str, Mapping[str, str]] = {
         **_all("get_or_create_ctx new_task run_local run_function build_function deploy_function", _JOBS),
         **_all("mlconf set_environment set_env_from_file", _SETTINGS),
         **_all("get_secret_or_env", _SECRETS),
-        **_ALERT_TYPES,
     },
-    "alerts": {**_ALERT_TYPES, "alert": _ALERTS},
     "artifacts": _all("Artifact ChartArtifact DatasetArtifact ModelArtifact TableArtifact", "log_artifact, log_dataset and log_model make it"),
-    "common.schemas": {**_ALERT_TYPES, **_all("alert alert_constants notification", _ALERTS)},
+    "common.schemas": {"alert_constants": "it is common.schemas.alert"},
     "datastore": {**_TDENGINE, **_V3IO, **_OTHER_PROFILES},
     "feature_store": _all("FeatureSet ingest create_training_dataset", _PLATFORM + "monitored samples alone are read here"),
-    "model": {"Notification": _ALERTS},
     "model_monitoring": {**_BATCH_CALLS, **_EVIDENTLY_TYPES},
     "model_monitoring.api": _BATCH_CALLS,
-    "model_monitoring.applications": {**_EVIDENTLY_TYPES, "evidently": _EVIDENTLY, "evidently_base": _EVIDENTLY},
-    "apps": _EVIDENTLY_TYPES,
     "frameworks": _all("auto_mlrun lgbm onnx pytorch tf_keras xgboost huggingface", "only frameworks.sklearn is there; write a V2ModelServer with load and predict ('Serving and tracking' in the docs)"),
     "frameworks.sklearn": _all("apply_mlrun", "log the model yourself: project.log_model(key, body=…, training_set=…)"),
     "serving": _all("GraphServer Model ModelRunnerStep LLModel states routers VotingEnsemble", _FLOW),
     "project": {
-        **_all("store_alert_config get_alert_config list_alerts_configs delete_alert_config reset_alert_config "
-               "create_model_monitoring_alert_configs get_alert_template list_alert_templates notifiers "
-               "list_alert_activations paginated_list_alert_activations push_run_notifications "
-               "push_pipeline_notification_kfp_runner", _ALERTS),
-        **_all("set_model_monitoring_lag_alert delete_model_monitoring_lag_alert", _LAG),
+        **_all("notifiers push_run_notifications push_pipeline_notification_kfp_runner", _ALERTS),
+        "paginated_list_alert_activations": "list_alert_activations has all of them",
         **_all("run_function", _BATCH),
         **_all("run set_workflow save_workflow workflows get_run_status list_runs paginated_list_runs "
                "params get_param add_custom_packager remove_custom_packager get_custom_packagers", _JOBS),

@@ -18,6 +18,12 @@ _APPS = dict.fromkeys(
     ),
     "modelmon.apps",
 )
+_EVIDENTLY = {
+    "EvidentlyModelMonitoringApplicationBase": "modelmon.apps",
+    "EvidentlyModelMonitoringApplicationBaseV2": "modelmon.apps",
+    "SUPPORTED_EVIDENTLY_VERSION": "modelmon.apps.evidently",
+    "_HAS_EVIDENTLY": "modelmon.apps.evidently",
+}
 _VIEWS = "modelmon.from_mlrun.views"
 _SCHEMAS = {
     "ModelEndpointCreationStrategy": _VIEWS,
@@ -34,22 +40,41 @@ _OPENING = dict.fromkeys(
     ("code_to_function", "get_or_create_project", "import_function", "load_project", "new_function"),
     "modelmon.project",
 )
+_ALERT_SHAPES = dict.fromkeys(
+    (
+        "AlertActivation", "AlertActivations", "AlertActiveState", "AlertConfig", "AlertCriteria",
+        "AlertNotification", "AlertSeverity", "AlertTemplate", "AlertTrigger", "EventEntities",
+        "EventEntityKind", "EventKind", "ResetPolicy",
+    ),
+    "modelmon.from_mlrun.alerts",
+)  # fmt: skip
+_NOTIFICATIONS = dict.fromkeys(
+    ("Notification", "NotificationKind", "NotificationSeverity"), "modelmon.from_mlrun.alerts"
+)
+_OF_ALERTS = {"AlertConfig": "modelmon.from_mlrun.alerts"}
 MODULES: Mapping[str, Mapping[str, str]] = {
-    "alerts": {},
+    "alerts": _OF_ALERTS,
+    "alerts.alert": _OF_ALERTS,
     "artifacts": {"PlotlyArtifact": "modelmon.apps.artifacts"},
     "common": {},
-    "common.schemas": _SCHEMAS,
+    "common.schemas": {**_SCHEMAS, **_ALERT_SHAPES, **_NOTIFICATIONS},
+    "common.schemas.alert": _ALERT_SHAPES,
+    "common.schemas.notification": _NOTIFICATIONS,
     "common.schemas.model_monitoring": _SCHEMAS,
     "common.schemas.model_monitoring.constants": _SCHEMAS,
     "datastore": _PROFILES,
     "datastore.datastore_profile": _PROFILES,
     "frameworks": {},
     "frameworks.sklearn": {"SKLearnModelServer": _SERVER},
-    "model_monitoring.applications": _APPS,
+    "model_monitoring.applications": {**_APPS, **_EVIDENTLY},
     "model_monitoring.applications.base": _APPS,
     "model_monitoring.applications.context": _APPS,
+    "model_monitoring.applications.evidently": _EVIDENTLY,
+    "model_monitoring.applications.evidently.base": _EVIDENTLY,
+    "model_monitoring.applications.evidently_base": _EVIDENTLY,
     "model_monitoring.applications.histogram_data_drift": {"DataDriftClassifier": "modelmon.apps", **_APPS},
     "model_monitoring.applications.results": _APPS,
+    "model_monitoring.evidently_application": _EVIDENTLY,
     "projects": _OPENING,
     "run": _OPENING,
     "serving.v2_serving": {"V2ModelServer": "modelmon.serving"},

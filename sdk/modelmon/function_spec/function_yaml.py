@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from modelmon.checked_yaml.given import no_utf8
 from modelmon.errors import ConfigError
 from modelmon.function_spec.nuclio_rules import HANDLER, http_triggers_too_many, is_python
 from modelmon.function_spec.triggers import Trigger, read_trigger
@@ -43,7 +44,9 @@ def read_function(folder: Path, settings: Settings, name: str = "") -> FunctionS
     path = folder / FILE
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} {no_utf8(error)}") from None
+    except OSError as error:
         raise ConfigError(f"{path} can't be read: {error}") from error
     try:
         name = name or folder.name

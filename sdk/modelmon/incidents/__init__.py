@@ -6,14 +6,29 @@ the windows, whatever order the answers came in. An *incident* is an episode tha
 keeps its number while late answers change its windows.
 """
 
-from modelmon.incidents.course import Course, Said, WindowFinding
-from modelmon.incidents.episodes import Episode, IncidentState
-from modelmon.incidents.following import IncidentChange, NumberedEpisode, Reason, Transition, Watch, follow
+from modelmon.incidents.by_hand import TAKEN_BACK, end, take_back
+from modelmon.incidents.course import Course, Run, Said, WindowFinding
+from modelmon.incidents.episodes import Episode, IncidentState, episodes
+from modelmon.incidents.following import (
+    FLAPPING,
+    IncidentChange,
+    NumberedEpisode,
+    Reason,
+    Transition,
+    Watch,
+    follow,
+)
+from modelmon.incidents.judging import Standing, under
+from modelmon.incidents.policy import Flapping, Policy, is_calm_for_good
 from modelmon.incidents.rules import (
     APP_FAILED,
+    FUNCTION,
     RESULT_STATUS,
     IncidentKey,
     event_kind,
+    function_of,
+    is_failure,
+    of_function,
     severity,
     what_failed,
     what_result,
@@ -21,21 +36,36 @@ from modelmon.incidents.rules import (
 
 __all__ = [
     "APP_FAILED",
+    "FLAPPING",
+    "FUNCTION",
     "RESULT_STATUS",
+    "TAKEN_BACK",
     "Course",
     "Episode",
+    "Flapping",
     "IncidentChange",
     "IncidentKey",
     "IncidentState",
     "NumberedEpisode",
+    "Policy",
     "Reason",
+    "Run",
     "Said",
+    "Standing",
     "Transition",
     "Watch",
     "WindowFinding",
+    "end",
+    "episodes",
     "event_kind",
     "follow",
+    "function_of",
+    "is_calm_for_good",
+    "is_failure",
+    "of_function",
     "severity",
+    "take_back",
+    "under",
     "what_failed",
     "what_result",
 ]

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 class Said(IntEnum):
     """What one window says. PARTLY: suspected, on a part of the window, where no more may be found.
-    FAILING: it went wrong, and is tried again."""
+    FAILING: it went wrong, and is tried again. FLAPPING: no window says so; what is open flaps from there on.
+    """
 
     SILENT = -1
     CALM = 0
@@ -19,6 +20,7 @@ class Said(IntEnum):
     DETECTED = 2
     PARTLY = 3
     FAILING = 4
+    FLAPPING = 5
 
     @property
     def is_bad(self) -> bool:

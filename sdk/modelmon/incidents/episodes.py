@@ -24,7 +24,9 @@ class Episode:
     """Bad windows with no calm one between them; times are the starts of windows.
 
     `status` is the newest word, 1 suspected or 2 detected. `windows` counts the bad ones, `detected` those
-    that were detected, the first of which is `detected_us`. `ended_us` is the calm window that ended it.
+    that were detected, the first of which is `detected_us`. `ended_us` is the calm window that ended it,
+    `flapping_us` the window since which it flaps: calm windows between bad ones do not end it then, and what
+    is suspected eases nothing.
     """
 
     first_us: int
@@ -35,6 +37,7 @@ class Episode:
     detected: int = 0
     detected_us: int | None = None
     ended_us: int | None = None
+    flapping_us: int | None = None
 
     @property
     def is_pending(self) -> bool:
@@ -53,6 +56,8 @@ def episodes(runs: Iterable[Run], carried: Episode | None = None) -> list[Episod
             episode = None
         elif run.said.is_bad:
             episode = _worse(episode, run)
+        elif run.said is Said.FLAPPING and episode is not None:
+            episode = replace(episode, flapping_us=run.first_us)
         elif run.said is Said.FAILING and episode is None:
             episode = Episode(run.first_us, run.last_us, IncidentState.PENDING)
     return found if episode is None else [*found, episode]
@@ -63,7 +68,8 @@ def _worse(episode: Episode | None, run: Run) -> Episode:
     known = episode or Episode(run.first_us, run.last_us, IncidentState.PENDING)
     is_detected = run.said is Said.DETECTED
     # A part of a window may not be detected: that it is suspected eases nothing.
-    status = max(known.status, 1) if run.said is Said.PARTLY else 1 + is_detected
+    is_held = run.said is Said.PARTLY or known.flapping_us is not None
+    status = max(known.status, 1 + is_detected) if is_held else 1 + is_detected
     return replace(
         known,
         last_us=run.last_us,

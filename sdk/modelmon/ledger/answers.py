@@ -32,9 +32,10 @@ from modelmon.ledger.acknowledged import note_reported
 from modelmon.ledger.artifacts import note_artifacts
 from modelmon.ledger.incidents import Told
 from modelmon.ledger.reports import AppReport
+from modelmon.ledger.rules_in_force import PLAIN, RulesInForce
 from modelmon.ledger.schema import app_stats, verdicts, windows
 from modelmon.ledger.window_keys import is_key, key_values
-from modelmon.model import Answer
+from modelmon.model import Answer, ValuePoint
 from modelmon.sql.statements import upsert
 from modelmon.sql.types import BIG
 from modelmon.windows import DONE, PARTIAL, has_tries_left
@@ -81,10 +82,19 @@ _LOWER = [
 ]
 
 
-def apply(connection: Connection, report: AppReport, now_us: int, attempts: int) -> list[Told]:
+def apply(
+    connection: Connection,
+    report: AppReport,
+    now_us: int,
+    attempts: int,
+    *,
+    quiet: bool = False,
+    rules: RulesInForce = PLAIN,
+) -> list[Told]:
     """Record a report: the answer, what the endpoint is shown with, incidents; returns what there is to tell.
 
-    `attempts` is how often an app may try a window before it counts as failed.
+    `attempts` is how often an app may try a window before it counts as failed; `quiet`: nothing it finds is
+    an incident, unless one of the `rules` asks for the app.
     """
     window = connection.execute(_WINDOW, key_values(report.key)).one_or_none()
     if window is not None and report.revision < window.answered:
@@ -101,7 +111,20 @@ def apply(connection: Connection, report: AppReport, now_us: int, attempts: int)
         note_reported(connection, report.key, report.revision)
     final = _is_final(window, report, attempts)
     whole = _is_whole(window, report)
-    return incidents.settle(connection, report, final=final, whole=whole, now_us=now_us)
+    return incidents.settle(
+        connection, report, final=final, whole=whole, now_us=now_us, quiet=quiet, rules=rules
+    )
+
+
+def show(connection: Connection, point: ValuePoint) -> None:
+    """Show a result that was gathered over windows, where no newer window was judged."""
+    if not connection.scalar(_IS_FOLLOWED, key_values(point.key)):
+        row = {
+            **point.key._asdict(), "name": point.name, "kind": point.kind, "status": point.status,
+            "value": point.value, "extra_data": point.extra_data, "end_us": point.end_us,
+            "revision": point.revision,
+        }  # fmt: skip
+        upsert(connection, verdicts, [row], not_below="start_us")
 
 
 def _answer(connection: Connection, report: AppReport, answer: Answer, now_us: int) -> None:

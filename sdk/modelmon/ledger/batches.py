@@ -8,22 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from operator import itemgetter
 from typing import Any
 
-import msgspec
-from sqlalchemy import Connection, select, union, update
+from sqlalchemy import Connection, select, update
 from sqlalchemy.engine import Row
 
-from modelmon.ledger import dead_letters, latencies, outbox, schema
+from modelmon.ledger import actuals, dead_letters, latencies, outbox, schema
+from modelmon.ledger.actuals import DerivedActuals
 from modelmon.ledger.endpoints import register_discovered
+from modelmon.ledger.file_tables import file_row, range_row
 from modelmon.ledger.latencies import LatencyBucket
-from modelmon.ledger.metadata import NAME
-from modelmon.ledger.publishers import lock_numbers, note_numbers
+from modelmon.ledger.lost_events import Span, note_lost
+from modelmon.ledger.publishers import has_any, lock_numbers, note_numbers
+from modelmon.ledger.stored_columns import KnownNames, SchemaChange, learn_names, record_schema
 from modelmon.model import MINUTE_US, BatchRange, DeadLetter, Endpoint, SampleFile
-from modelmon.sql.statements import chunks, insert_missing, upsert
-
-NEW = "new"  # a column that is not registered
+from modelmon.sql.statements import insert_missing, upsert
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +48,6 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
-class KnownNames:
-    """What the records say of an endpoint's inputs and outputs; empty where nobody said anything yet."""
-
-    features: tuple[str, ...] = ()
-    predictions: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class EndpointCounts:
     """What a batch adds to one endpoint's counts, in rows. Times are microseconds, None: none seen.
 
@@ -73,16 +64,6 @@ class EndpointCounts:
     completed_us: int | None = None
     last_error: str | None = None
     last_error_us: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SchemaChange:
-    """`change` is NEW, "missing" or "retyped"; `column` is the stored one."""
-
-    endpoint_id: str
-    column: str
-    change: str
-    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +86,7 @@ class Derived:
     changes: Collection[SchemaChange] = ()
     types: Mapping[tuple[str, str], str] = field(default_factory=dict)
     latencies: Mapping[int, LatencyBucket] = field(default_factory=dict)
+    actuals: DerivedActuals = field(default_factory=DerivedActuals)
     nop_us: int = 0
 
 
@@ -151,7 +133,7 @@ def open_batch(
     if changed.rowcount != 1:
         return False
     if void is not None:
-        insert_missing(connection, schema.void_ranges, [{**_range_row(void), "noted_us": batch.opened_us}])
+        insert_missing(connection, schema.void_ranges, [{**range_row(void), "noted_us": batch.opened_us}])
     return True
 
 
@@ -167,24 +149,27 @@ def commit_batch(
     taken the partition over. Committing the same batch again changes nothing and is True.
 
     None, and nothing is written, when some of its numbers were applied meanwhile, with another partition:
-    then everything has to be derived anew.
+    then everything has to be derived anew. So it has after AppliedMeanwhileError, which rolls back.
     """
     if not is_open(connection, position, batch):
         return _is_applied(connection, position.epoch, batch)
     numbers = lock_numbers(connection, derived.numbers)
-    if any(number in numbers[key] for key, seen in derived.numbers.items() for number in seen):
+    if any(has_any(numbers[key], seen) for key, seen in derived.numbers.items()):
         return None
     if not _apply(connection, position.epoch, batch, derived.nop_us, now_us):
         return False
     _mark_dirty(connection, derived)  # first, as the controller does: else they would wait for each other
-    upsert(connection, schema.files, [_file_row(file, now_us) for file in derived.files])
+    upsert(connection, schema.files, [file_row(file, now_us) for file in derived.files])
     facts = register_discovered(connection, derived.discovered, now_us)
-    for endpoint_id, names in sorted(derived.names.items(), key=itemgetter(0)):
-        _learn_names(connection, endpoint_id, names, now_us)
-    _count(connection, derived, note_numbers(connection, derived.numbers, numbers, now_us), now_us)
+    learn_names(connection, derived.names, now_us)
+    actuals.hold(connection, derived.actuals, [each.endpoint_id for each in derived.counts])
+    missing = note_numbers(connection, derived.numbers, numbers, now_us)
+    _count(connection, derived, missing, now_us)
+    note_lost(connection, missing, map(_span, derived.counts), now_us)
+    actuals.apply(connection, derived.actuals, now_us)
     latencies.add(connection, batch, derived.latencies)
     dead_letters.keep(connection, derived.dead_letters, limits)
-    _record_schema(connection, derived, now_us)
+    record_schema(connection, derived.changes, derived.types, now_us)
     outbox.write(connection, facts, now_us)
     return True
 
@@ -196,45 +181,6 @@ def _completed_minutes(derived: Derived) -> dict[tuple[str, int], int]:
         for each in derived.counts
         if each.completed_us is not None
     }
-
-
-def known_names(connection: Connection, endpoint_ids: Collection[str]) -> dict[str, KnownNames]:
-    """The names of these endpoints' inputs and outputs; endpoints nobody registered are absent."""
-    table = schema.endpoints
-    columns = (table.c.endpoint_id, table.c.feature_names, table.c.label_names)
-    return {
-        row.endpoint_id: KnownNames(
-            tuple(msgspec.json.decode(row.feature_names)), tuple(msgspec.json.decode(row.label_names))
-        )
-        for chunk in chunks(endpoint_ids)
-        for row in connection.execute(select(*columns).where(table.c.endpoint_id.in_(chunk)))
-    }
-
-
-def known_types(connection: Connection, endpoint_ids: Collection[str]) -> dict[str, dict[str, str]]:
-    """Per endpoint the type that each stored column was last seen with."""
-    table = schema.column_types
-    found: dict[str, dict[str, str]] = {endpoint_id: {} for endpoint_id in endpoint_ids}
-    for chunk in chunks(endpoint_ids):
-        for row in connection.execute(select(table).where(table.c.endpoint_id.in_(chunk))):
-            found[row.endpoint_id][row.column] = row.type
-    return found
-
-
-def known_columns(connection: Connection, endpoint_ids: Collection[str]) -> dict[str, set[str]]:
-    """Per endpoint the stored columns that it was seen with, whether they held a value or not."""
-    found: dict[str, set[str]] = {endpoint_id: set() for endpoint_id in endpoint_ids}
-    types, changes = schema.column_types, schema.schema_changes
-    for chunk in chunks(endpoint_ids):
-        seen = union(
-            select(types.c.endpoint_id, types.c.column).where(types.c.endpoint_id.in_(chunk)),
-            select(changes.c.endpoint_id, changes.c.column).where(
-                changes.c.endpoint_id.in_(chunk), changes.c.change == NEW
-            ),
-        )
-        for endpoint_id, column in connection.execute(seen):
-            found[endpoint_id].add(column)
-    return found
 
 
 def void_ranges(connection: Connection) -> list[BatchRange]:
@@ -301,11 +247,15 @@ def _is_applied(connection: Connection, epoch: int, batch: BatchRange) -> bool:
 
 
 def _mark_dirty(connection: Connection, derived: Derived) -> None:
+    minutes, came = _completed_minutes(derived) | dict(derived.dirty), derived.actuals.dirty
     rows = [
-        {"endpoint_id": endpoint_id, "minute_us": minute_us, "version": 1, "rows": rows}
-        for (endpoint_id, minute_us), rows in (_completed_minutes(derived) | dict(derived.dirty)).items()
-    ]
-    upsert(connection, schema.dirty, rows, add=("version", "rows"))
+        {
+            "endpoint_id": place[0], "minute_us": place[1], "version": 1,
+            "rows": minutes.get(place, 0), "actuals": came.get(place, 0),
+        }
+        for place in dict.fromkeys((*minutes, *came))
+    ]  # fmt: skip
+    upsert(connection, schema.dirty, rows, add=("version", "rows", "actuals"))
 
 
 def _count(connection: Connection, derived: Derived, missing: Mapping[str, int], now_us: int) -> None:
@@ -318,6 +268,14 @@ def _count(connection: Connection, derived: Derived, missing: Mapping[str, int],
         largest=("last_request_us", "committed_us", "completed_us", "last_error_us"),
         said=("last_error",),
     )
+
+
+def _span(counts: EndpointCounts) -> Span:
+    """Of what was answered; of an endpoint whose requests all failed, of those."""
+    failed_us = counts.last_error_us
+    first_us = failed_us if counts.first_request_us is None else counts.first_request_us
+    last_us = failed_us if counts.last_request_us is None else counts.last_request_us
+    return Span(counts.endpoint_id, first_us, last_us)
 
 
 def _traffic_row(counts: EndpointCounts, missing: int, now_us: int) -> dict[str, Any]:
@@ -336,62 +294,4 @@ def _traffic_row(counts: EndpointCounts, missing: int, now_us: int) -> dict[str,
         "completed_us": counts.completed_us,
         "last_error": counts.last_error or "",
         "last_error_us": counts.last_error_us,
-    }
-
-
-def _record_schema(connection: Connection, derived: Derived, now_us: int) -> None:
-    changes = [
-        {
-            "endpoint_id": each.endpoint_id,
-            "column": each.column[:NAME],
-            "change": each.change,
-            "detail": each.detail[:NAME],
-            "first_seen_us": now_us,
-        }
-        for each in derived.changes
-    ]
-    insert_missing(connection, schema.schema_changes, changes)
-    types = [
-        {"endpoint_id": endpoint_id, "column": column[:NAME], "type": kind}
-        for (endpoint_id, column), kind in derived.types.items()
-    ]
-    upsert(connection, schema.column_types, types)
-
-
-def _learn_names(connection: Connection, endpoint_id: str, names: KnownNames, now_us: int) -> None:
-    # Only where there are none: a registration that came meanwhile knows better.
-    table = schema.endpoints
-    for column, learned in (
-        (table.c.feature_names, names.features),
-        (table.c.label_names, names.predictions),
-    ):
-        if learned:
-            connection.execute(
-                update(table)
-                .where(table.c.endpoint_id == endpoint_id, column == "[]")
-                .values({column.name: msgspec.json.encode(learned).decode(), "updated_us": now_us})
-            )
-
-
-def _range_row(batch: BatchRange) -> dict[str, Any]:
-    return {
-        "stream_id": batch.stream_id,
-        "partition": batch.partition,
-        "first": batch.first,
-        "last": batch.last,
-    }
-
-
-def _file_row(file: SampleFile, now_us: int) -> dict[str, Any]:
-    return {
-        "path": file.path,
-        "endpoint_id": file.endpoint_id,
-        "hour_us": file.hour_us,
-        "min_us": file.min_us,
-        "max_us": file.max_us,
-        "rows": file.rows,
-        "size_bytes": file.size_bytes,
-        "columns": file.columns,
-        "committed_us": now_us,
-        **_range_row(file.batch),
     }

@@ -13,6 +13,7 @@ import msgspec
 from sqlalchemy import Column as Col
 from sqlalchemy import ColumnElement, Connection, Index, Table, and_, select
 
+from modelmon.counting import count
 from modelmon.ledger.metadata import NAME, metadata
 from modelmon.model import Endpoint
 from modelmon.sql.types import BIG, LongText, Name
@@ -60,7 +61,8 @@ def reference_identity(endpoint: Endpoint) -> str:
     if not stats:
         return ""
     rows = max((each.get("count") or 0 for each in stats.values() if isinstance(each, dict)), default=0)
-    return f"{int(rows):,} rows, {len(stats)} columns, {hash_of(msgspec.json.encode(stats, order='sorted'))}"
+    digest = hash_of(msgspec.json.encode(stats, order="sorted"))
+    return f"{count(int(rows), 'row')}, {count(len(stats), 'column')}, {digest}"
 
 
 def note_new(connection: Connection, found: Iterable[Endpoint], now_us: int) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, case, select, tuple_, update
+from sqlalchemy import Connection, Integer, Row, Select, and_, bindparam, case, select, tuple_, update
 
 from modelmon.ledger.endpoint_apps import count_again
 from modelmon.ledger.schema import apps, endpoints, positions, traffic, windows
@@ -29,7 +29,7 @@ class DueWindow:
     """A window that the controller has to look at now, with what it needs to decide and to publish.
 
     `endpoint_name` is None when the endpoint's record is gone. `followed`: rows came in the period after it,
-    as long as it is.
+    as long as it is. `empty`: none came in it, though some were expected.
     """
 
     key: WindowKey
@@ -46,6 +46,7 @@ class DueWindow:
     outcome: str
     rows: int
     followed: bool
+    empty: bool
     progress: Progress
     endpoint_name: str | None
     project: str
@@ -64,22 +65,21 @@ class Sending(NamedTuple):
 def due(connection: Connection, now_us: int, limit: int, after: DueWindow | None = None) -> list[DueWindow]:
     """The first `limit` windows that are to be looked at by now, in order of when, `after` the given one.
     Those that wait for the watermark are not."""
-    return _read(connection, windows.c.watermark_us == 0, windows.c.check_us <= now_us, limit, after)
+    return _read(connection, _DUE, {"now_us": now_us}, limit, after)
 
 
 def due_by_watermark(
     connection: Connection, watermark_us: int, limit: int, after: DueWindow | None = None
 ) -> list[DueWindow]:
     """The first `limit` windows that waited for the watermark to come this far, in its order."""
-    reached = windows.c.watermark_us.between(1, watermark_us)
-    return _read(connection, reached, windows.c.check_us.is_not(None), limit, after)
+    return _read(connection, _BY_WATERMARK, {"a_watermark": watermark_us}, limit, after)
 
 
 def under_way(connection: Connection, endpoint_ids: Collection[str], limit: int) -> list[DueWindow]:
     """Windows of these few endpoints that the controller will look at again, whatever they wait for; at most
     `limit`, by when they are due."""
     theirs, moving = windows.c.endpoint_id.in_(endpoint_ids), windows.c.check_us > -NEVER_US
-    found = _read(connection, theirs, moving, limit, None)
+    found = _read(connection, _WINDOWS.where(theirs, moving), {}, limit, None)
     return sorted(found, key=lambda window: (window.check_us, window.key))
 
 
@@ -89,36 +89,38 @@ def waits_for_watermark(connection: Connection, now_us: int) -> bool:
     return connection.execute(query.limit(1)).first() is not None
 
 
+_ORDER = (
+    windows.c.watermark_us, windows.c.check_us, windows.c.endpoint_id, windows.c.application_name,
+    windows.c.start_us,
+)  # fmt: skip
+_WINDOWS = (
+    select(
+        windows, traffic.c.first_request_us, traffic.c.last_request_us, traffic.c.committed_us,
+        traffic.c.completed_us, endpoints.c.name, endpoints.c.project, endpoints.c.mode,
+        endpoints.c.updated_us, is_followed().label("followed"),
+    )
+    .outerjoin(apps, apps.c.name == windows.c.application_name)
+    .outerjoin(traffic, traffic.c.endpoint_id == windows.c.endpoint_id)
+    .outerjoin(endpoints, endpoints.c.endpoint_id == windows.c.endpoint_id)
+    .order_by(*_ORDER)
+    .limit(bindparam("a_limit", type_=Integer))
+)  # fmt: skip
+# Every tick asks these two: they are worded once.
+_DUE = _WINDOWS.where(windows.c.watermark_us == 0, windows.c.check_us <= bindparam("now_us"))
+_BY_WATERMARK = _WINDOWS.where(
+    windows.c.watermark_us.between(1, bindparam("a_watermark")), windows.c.check_us.is_not(None)
+)
+
+
 def _read(
-    connection: Connection,
-    waiting: ColumnElement[bool],
-    due: ColumnElement[bool],
-    limit: int,
-    after: DueWindow | None,
+    connection: Connection, query: Select[Any], values: dict[str, int], limit: int, after: DueWindow | None
 ) -> list[DueWindow]:
-    columns = (
-        windows.c.watermark_us, windows.c.check_us, windows.c.endpoint_id, windows.c.application_name,
-        windows.c.start_us,
-    )  # fmt: skip
-    query = (
-        select(
-            windows, traffic.c.first_request_us, traffic.c.last_request_us, traffic.c.committed_us,
-            traffic.c.completed_us, endpoints.c.name, endpoints.c.project, endpoints.c.mode,
-            endpoints.c.updated_us, is_followed().label("followed"),
-        )
-        .outerjoin(apps, apps.c.name == windows.c.application_name)
-        .outerjoin(traffic, traffic.c.endpoint_id == windows.c.endpoint_id)
-        .outerjoin(endpoints, endpoints.c.endpoint_id == windows.c.endpoint_id)
-        .where(waiting, due)
-        .order_by(*columns)
-        .limit(limit)
-    )  # fmt: skip
     if after is not None:
         place = (after.watermark_us, after.check_us, *after.key)
         # The first condition alone makes an index start there.
-        begin = columns[0] >= place[0] if place[0] else columns[1] >= place[1]
-        query = query.where(begin, tuple_(*columns) > tuple_(*place))
-    return [_due(row) for row in connection.execute(query)]
+        begin = _ORDER[0] >= place[0] if place[0] else _ORDER[1] >= place[1]
+        query = query.where(begin, tuple_(*_ORDER) > tuple_(*place))
+    return [_due(row) for row in connection.execute(query, {**values, "a_limit": limit})]
 
 
 def _due(row: Row[Any]) -> DueWindow:
@@ -130,7 +132,7 @@ def _due(row: Row[Any]) -> DueWindow:
         WindowKey(row.endpoint_id, row.application_name, row.start_us), Span(row.start_us, row.end_us),
         row.wanted, row.sent, row.sends, row.dirty_us, row.check_us, row.watermark_us,
         row.incomplete, row.attempts if row.attempt_revision == row.sent else 0,
-        row.answered, row.outcome, row.rows, bool(row.followed), progress,
+        row.answered, row.outcome, row.rows, bool(row.followed), bool(row.empty), progress,
         row.name, row.project or "", row.updated_us or 0,
     )  # fmt: skip
 

@@ -25,7 +25,8 @@ from modelmon.sql.statements import chunks, insert_missing, upsert
 _JSON = ("labels", "feature_names", "label_names", "feature_stats", "policy")
 _PLAIN = (
     "endpoint_id", "project", "name", "function_name", "function_uri", "model_class", "model_uri",
-    "version", "endpoint_type", "mode", "discovered",
+    "version", "endpoint_type", "mode", "discovered", "profile_hash",
+    "performance_hash",
 )  # fmt: skip
 
 

@@ -15,7 +15,8 @@ from sqlalchemy import Connection, Integer, Row, and_, bindparam, case, delete, 
 from modelmon.incidents import Episode, IncidentKey, Said
 from modelmon.ledger.incident_schema import incident_windows
 from modelmon.ledger.reports import AppReport
-from modelmon.model import Stats
+from modelmon.ledger.schema import windows
+from modelmon.model import Stats, WindowKey
 from modelmon.sql.statements import upsert
 
 NEWEST = 200
@@ -45,6 +46,8 @@ _TRIM = delete(incident_windows).where(
     incident_windows.c.start_us != bindparam("worst_us"),
     func.length(incident_windows.c.stats) == 0,
 )
+# What is gathered over windows has no answer of its own: its rows are those of the window's.
+_ROWS = select(windows.c.rows).where(*(windows.c[name] == bindparam(name) for name in WindowKey._fields))
 
 
 def write(
@@ -58,9 +61,10 @@ def write(
 ) -> None:
     """Keep what the report's window says of this, with these whole statistics; without any, those that are
     kept stay."""
+    rows = report.answer.rows if report.answer else connection.scalar(_ROWS, report.key._asdict()) or 0
     row = {
         **key._asdict(), "start_us": report.key.start_us, "end_us": report.end_us,
-        "said": said.name.lower(), "value": value, "rows": report.answer.rows if report.answer else 0,
+        "said": said.name.lower(), "value": value, "rows": rows,
         "revision": report.revision, "detail": detail, "stats": _json(stats),
     }  # fmt: skip
     upsert(connection, incident_windows, [row], keep=() if stats else ["stats"])

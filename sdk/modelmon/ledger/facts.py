@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modelmon.incidents import IncidentState
+from modelmon.incidents import IncidentState, function_of
 from modelmon.ledger import outbox
 from modelmon.ledger.incidents import Told
 from modelmon.ledger.outbox import Fact
@@ -22,6 +22,7 @@ _KINDS = {
 def incident_fact(settings: Settings, told: Told) -> Fact:
     """The fact of an event of an incident, without what is private: whoever reads it is outside."""
     row, window = told.incident, told.window
+    function = function_of(row.application_name)
     body = {
         "incident_id": row.incident_id,
         "rule": row.rule,
@@ -31,8 +32,9 @@ def incident_fact(settings: Settings, told: Told) -> Fact:
         "reason": row.reason,
         "why": told.event.why,
         "endpoint_id": row.endpoint_id,
-        "endpoint_name": told.endpoint_name,
-        "application_name": row.application_name,
+        "endpoint_name": told.endpoint_name or row.application_name * bool(function),
+        "function_name": function,
+        "application_name": "" if function else row.application_name,
         "result_name": row.result_name,
         "result_value": row.value,
         "detail": shown_extra(settings, row.detail),
@@ -42,8 +44,10 @@ def incident_fact(settings: Settings, told: Told) -> Fact:
         "first_detected": _moment(row.detected_us),
         "last": _moment(row.last_us),
         "windows": row.windows,
+        "flapping": row.flapping_us is not None,
     }
-    return Fact(_KINDS[told.event.after], row.endpoint_id, body)
+    kind = outbox.INCIDENT_FLAPPING if told.event.flaps else _KINDS[told.event.after]
+    return Fact(kind, row.endpoint_id, body)
 
 
 def endpoint_fact(kind: str, endpoint: Endpoint) -> Fact:

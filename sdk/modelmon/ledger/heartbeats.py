@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy import Connection, delete, select
 
 from modelmon.ledger import restarts
+from modelmon.ledger.registry import WATCHED, list_functions
 from modelmon.ledger.schema import heartbeats
 from modelmon.model import DAY_US, Heartbeat, PartitionProgress, WorkerState
 from modelmon.sql.statements import upsert
@@ -51,4 +52,21 @@ def by_function(connection: Connection) -> Mapping[str, Sequence[Heartbeat]]:
             "partitions": tuple(msgspec.json.decode(row["partitions"], type=list[PartitionProgress])),
         }
         found.setdefault(row["function_name"], []).append(Heartbeat(**values))
+    return found
+
+
+def expected_functions(connection: Connection, beats: Mapping[str, Sequence[Heartbeat]]) -> dict[str, int]:
+    """The functions that should run, each with when it was heard of last, or deployed.
+
+    Those that are deployed and keep a heartbeat, and those that were heard of and did not end in order. Model
+    servers, the page and jobs keep none, so they are among them only where one was ever heard of.
+    """
+    listed = {each.name: each for each in list_functions(connection)}
+    found = {}
+    for name in {*listed, *beats}:
+        known = listed.get(name)
+        if known is not None and not (known.deployed and (known.kind in WATCHED or name in beats)):
+            continue
+        heard_us = max((each.beat_us for each in beats.get(name, ())), default=0)
+        found[name] = max(heard_us, known.updated_us if known is not None else 0)
     return found

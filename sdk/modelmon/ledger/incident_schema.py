@@ -19,6 +19,7 @@ watches = Table(  # what a rule found of each window of its subject
     Column("runs", LongText, nullable=False),
     Column("horizon_us", BIG, nullable=False),  # windows before it change nothing any more
     Column("carried", LongText, nullable=False),  # the episode that was open there; "": none
+    Column("standing", LongText),  # how the rule's policy stood there; null: nothing came before
     Index("watches_by_app", "application_name", "endpoint_id"),
 )  # fmt: skip
 
@@ -48,6 +49,18 @@ incidents = Table(
     Column("raised_us", BIG, nullable=False),
     Column("changed_us", BIG, nullable=False),
     Column("resolved_us", BIG),
+    # That somebody is at it, since when, who, until when at most; null: nobody is.
+    Column("acked_us", BIG),
+    Column("acked_by", Name(NAME)),
+    Column("acked_note", LongText),
+    Column("acked_until_us", BIG),
+    Column("severity", Name(STATE), nullable=False, server_default=""),  # the rule's; "": as bad as it is
+    # a person said that it was a false alarm; `marked_state` is the one that this ended, "" where it was over
+    Column("marked_us", BIG),
+    Column("marked_by", Name(NAME)),
+    Column("marked_note", LongText),
+    Column("marked_state", Name(STATE)),
+    Column("flapping_us", BIG),  # start of the window since which it flaps; null: it does not
     Index("incidents_of_endpoint", "endpoint_id", "resolved_us", "incident_id"),
     Index("incidents_resolved", "resolved_us", "incident_id"),
     # Those that ended, in order: `state` is the one that they have in common.

@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, select, union_all, update
 
+from modelmon.alerting.rules import Rule
 from modelmon.incidents import (
-    APP_FAILED,
-    RESULT_STATUS,
     IncidentChange,
     IncidentKey,
     IncidentState,
     NumberedEpisode,
+    Policy,
     Reason,
     Said,
     Transition,
     Watch,
     WindowFinding,
+    end,
     event_kind,
     follow,
     severity,
     what_failed,
-    what_result,
 )
 from modelmon.ledger import evidence
 from modelmon.ledger.incident_rows import (
-    incident_values,
+    KEY,
+    changed_values,
     insert_incident,
     key_of,
     read_incident,
@@ -37,7 +38,9 @@ from modelmon.ledger.incident_rows import (
 )
 from modelmon.ledger.incident_schema import incident_events, incidents, watches
 from modelmon.ledger.reports import AppReport
+from modelmon.ledger.rules_in_force import PLAIN, RulesInForce, what_is_found
 from modelmon.ledger.schema import apps, endpoints
+from modelmon.ledger.sum_schema import SLOW_DRIFT
 from modelmon.ledger.window_keys import key_values
 from modelmon.model import ResultKindApp, ValuePoint
 from modelmon.sql.statements import chunks, insert_missing, upsert
@@ -82,11 +85,11 @@ class Told:
     @property
     def kind(self) -> str:
         """What MLRun calls it, by how bad it is now."""
-        return event_kind(self.incident.rule, self.incident.kind, self.event.status)
+        return event_kind(key_of(self.incident).is_failure, self.incident.kind, self.event.status)
 
     @property
     def severity(self) -> str:
-        return severity(self.event.status)
+        return self.incident.severity or severity(self.event.status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,25 +100,43 @@ class _Found:
     kind: int = ResultKindApp.mm_app_anomaly
     value: float | None = None
     detail: str = ""
+    policy: Policy = field(default_factory=Policy)
+    severity: str = ""
 
 
-def settle(connection: Connection, report: AppReport, *, final: bool, whole: bool, now_us: int) -> list[Told]:
-    """Change the incidents that a report speaks of; returns what there is to tell.
+def settle(
+    connection: Connection,
+    report: AppReport,
+    *,
+    final: bool,
+    whole: bool,
+    now_us: int,
+    quiet: bool = False,
+    rules: RulesInForce = PLAIN,
+) -> list[Told]:
+    """Change the incidents that a report speaks of, by these rules; returns what there is to tell.
 
-    `final`: if the app failed, it will not be asked again. `whole`: the window is not a partial one. A report
-    that comes again, or on a lower revision, changes nothing.
+    `final`: if the app failed, it will not be asked again. `whole`: the window is not a partial one. `quiet`:
+    no result of it is bad, whatever it says. A report that comes again, or on a lower revision, changes
+    nothing.
     """
-    found = _found(report, final, whole)
-    if not found and not report.done:
+    found = _found(report, final, whole, quiet, rules)
+    if not found and not (report.done or report.failed):
         return []
     known = _lock(connection, report, found)
-    if report.done or (report.failed and final):  # the whole of what the app says of its window now
-        found = {**dict.fromkeys(known, _Found(Said.SILENT)), **found}
     told: list[Told] = []
+    for key in _no_longer_looking(report, known, found):
+        del known[key]
+        told += end_rule(connection, key, now_us)
+    gathered = SLOW_DRIFT if report.answer is not None and report.answer.sums is not None else None
+    if report.done or (report.failed and final):  # the whole of what the app says of its window now
+        # What is gathered over windows is told of once they are folded.
+        silent = [key for key in known if key.result_name != gathered]
+        found = {**dict.fromkeys(silent, _Found(Said.SILENT)), **found}
     changed: dict[IncidentKey, Watch] = {}
     for key, each in found.items():
         finding = WindowFinding(report.key.start_us, report.end_us, each.said, report.revision)
-        changed[key], changes = follow(known[key], finding)
+        changed[key], changes = follow(known[key], finding, each.policy)
         if changed[key] is known[key]:
             continue
         if any(change.before is None for change in changes) and _is_gone(connection, key):
@@ -151,32 +172,77 @@ def reset(connection: Connection, incident_id: int, now_us: int) -> list[Told]:
     row = connection.execute(_ONE, {"an_id": incident_id}).one_or_none()
     if row is None or row.state in (IncidentState.PENDING.value, IncidentState.RESOLVED.value):
         return []
+    return end_by_hand(connection, row, Reason.RESET, now_us)
+
+
+def end_by_hand(connection: Connection, row: Row[Any], reason: Reason, now_us: int) -> list[Told]:
+    """Resolve an open incident for a reason that a person has."""
     key = key_of(row)
-    same = and_(*(watches.c[name] == value for name, value in key._asdict().items()))
-    watch = read_watch(connection.execute(select(watches).where(same).with_for_update()).one())
-    told = _end(connection, incidents.c.incident_id == incident_id, Reason.RESET, now_us)
-    runs = watch.course.runs
-    done_with = Watch(horizon_us=runs[-1].end_us if runs else watch.horizon_us)
+    watch = lock_watch(connection, key) or Watch()
+    done_with, change = end(watch, read_incident(row), reason)
+    assert change.after is not None, "it is over, not gone"
+    values = {"state": change.after.state.value, "reason": reason.value}
+    _update(connection, row.incident_id, {**values, "changed_us": now_us, "resolved_us": now_us})
     upsert(connection, watches, [watch_values(key, done_with)])
-    return told
+    return note_events(connection, row, change.events, now_us)
 
 
-def _found(report: AppReport, final: bool, whole: bool) -> dict[IncidentKey, _Found]:
+def lock_watch(connection: Connection, key: IncidentKey) -> Watch | None:
+    """What is known of the subject, kept as it is until the transaction ends; None: nobody watches it."""
+    same = and_(*(watches.c[name] == value for name, value in key._asdict().items()))
+    row = connection.execute(select(watches).where(same).with_for_update()).one_or_none()
+    return None if row is None else read_watch(row)
+
+
+def note_events(
+    connection: Connection, row: Row[Any], events: Iterable[Transition], now_us: int
+) -> list[Told]:
+    """Write into an incident's history what came of no window."""
+    name = _names(connection, [row.endpoint_id]).get(row.endpoint_id, "")
+    return _note(connection, row.incident_id, events, name, None, now_us)
+
+
+def _found(
+    report: AppReport, final: bool, whole: bool, quiet: bool, rules: RulesInForce
+) -> dict[IncidentKey, _Found]:
     place = report.key.endpoint_id, report.key.application_name
     found = {
-        IncidentKey(RESULT_STATUS, *place, each.name): _of_result(each, whole) for each in report.results
+        IncidentKey(rule.name, *place, each.name): _of_result(rule, each, whole, quiet)
+        for each in report.results
+        for rule in rules.of_result(*place, each)
     }
-    failed = IncidentKey(APP_FAILED, *place)
-    if report.done:
-        found[failed] = _Found(Said.CALM)
-    elif report.failed and report.answer is not None:
-        found[failed] = _Found(what_failed(final=final), detail=report.answer.error)
+    for rule in rules.of_failure(*place):
+        key, policy = IncidentKey(rule.name, *place), rule.in_effect
+        if report.done:
+            found[key] = _Found(Said.CALM, policy=policy, severity=rule.severity)
+        elif report.failed and report.answer is not None:
+            said = what_failed(final=final)
+            found[key] = _Found(said, detail=report.answer.error, policy=policy, severity=rule.severity)
     return found
 
 
-def _of_result(result: ValuePoint, whole: bool) -> _Found:
+def _of_result(rule: Rule, result: ValuePoint, whole: bool, quiet: bool) -> _Found:
     kind = ResultKindApp.mm_app_anomaly if result.kind is None else result.kind
-    return _Found(what_result(result, whole=whole), kind, result.value, result.extra_data)
+    said = what_is_found(rule, result, whole=whole, quiet=quiet)
+    return _Found(said, kind, result.value, result.extra_data, rule.in_effect, rule.severity)
+
+
+def _no_longer_looking(
+    report: AppReport, known: Iterable[IncidentKey], found: Collection[IncidentKey]
+) -> list[IncidentKey]:
+    """Subjects of rules that look no more at something which is reported."""
+    reported = {each.name for each in report.results} | ({""} if report.done or report.failed else set())
+    return [key for key in known if key.result_name in reported and key not in found]
+
+
+def end_rule(
+    connection: Connection, key: IncidentKey, now_us: int, why: Reason = Reason.RULE_GONE
+) -> list[Told]:
+    """Resolve what a rule has open that no longer looks at its subject, and forget what it knew."""
+    same = [incidents.c[name] == value for name, value in key._asdict().items()]
+    told = _end(connection, and_(*same), why, now_us)
+    connection.execute(delete(watches).where(*(watches.c[name] == key._asdict()[name] for name in KEY)))
+    return told
 
 
 def _lock(
@@ -226,7 +292,7 @@ def _change(
 ) -> list[Told]:
     if change.after is None:
         if change.before is not None:
-            _forget(connection, change.before)
+            forget_pending(connection, change.before)
         return []
     incident_id = _store(connection, key, found, change, now_us)
     window = report.key.start_us, report.end_us
@@ -239,16 +305,11 @@ def _store(
     """Write the incident's row; returns its number."""
     incident = change.after
     assert incident is not None, "what is gone is forgotten"
-    values = incident_values(incident)
-    raised = [event for event in change.events if event.after is IncidentState.RAISED]
-    if change.before is None or (change.before.state is IncidentState.PENDING and raised):
-        values["raised_us"] = now_us
-    if change.events:
-        values |= {"changed_us": now_us, "resolved_us": now_us if incident.reason else None}
+    values = changed_values(change, now_us)
     if incident.reason is not Reason.WITHDRAWN:
         values |= _worst(connection, key, incident)
     if found.said.is_bad or change.before is None:
-        values["kind"] = found.kind
+        values |= {"kind": found.kind, "severity": found.severity}
     if change.before is None:
         return insert_incident(connection, {**key._asdict(), **values})
     assert incident.number is not None, "it was read"
@@ -275,7 +336,7 @@ def _note(
     """Write the events into the incident's history; returns those that somebody may be told of."""
     rows = [
         {
-            "incident_id": incident_id, "at_us": now_us, "after": event.after.value, "why": event.why,
+            "incident_id": incident_id, "at_us": now_us, "after": event.word, "why": event.why,
             "before": event.before.value if event.before else "", "status": event.status,
             "window_us": event.window_us,
         }
@@ -292,7 +353,7 @@ def _note(
     ]
 
 
-def _forget(connection: Connection, pending: NumberedEpisode) -> None:
+def forget_pending(connection: Connection, pending: NumberedEpisode) -> None:
     """Delete what was pending and came right: nobody was told of it."""
     for table in (incident_events, incidents):
         connection.execute(delete(table).where(table.c.incident_id == pending.number))
@@ -310,7 +371,7 @@ def _end(connection: Connection, which: ColumnElement[bool], reason: Reason, now
     for row in sorted(rows, key=lambda row: row.incident_id):
         incident = read_incident(row)
         if incident.state is IncidentState.PENDING:
-            _forget(connection, incident)
+            forget_pending(connection, incident)
             continue
         values = {"state": IncidentState.RESOLVED.value, "reason": reason.value}
         _update(connection, row.incident_id, {**values, "changed_us": now_us, "resolved_us": now_us})

@@ -12,15 +12,26 @@ from typing import Any
 from sqlalchemy import Column, Connection, Index, MetaData, Table, and_, exists, func, inspect, select, text
 from sqlalchemy.schema import CreateColumn
 
+from modelmon.ledger.action_runs import action_runs
+from modelmon.ledger.actuals_schema import ACTUALS_TABLES
+from modelmon.ledger.challengers import challengers
+from modelmon.ledger.contracts import contracts
+from modelmon.ledger.delivery_schema import DELIVERY_TABLES, channel_pauses, delivery_counts, messages
 from modelmon.ledger.deployments_known import make_history
-from modelmon.ledger.incident_schema import INCIDENT_TABLES, incidents
+from modelmon.ledger.drift_files import drift_files
+from modelmon.ledger.incident_schema import INCIDENT_TABLES, incidents, watches
 from modelmon.ledger.incidents_from_alerts import incidents_from_alerts
+from modelmon.ledger.job_runs import job_runs
+from modelmon.ledger.lost_events import lost_events
 from modelmon.ledger.metadata import metadata
+from modelmon.ledger.past_windows import past_windows
+from modelmon.ledger.profiles import endpoint_references, profiles
 from modelmon.ledger.restarts import function_restarts
 from modelmon.ledger.schema import (
     artifacts,
     audit,
     dead_letters,
+    dirty,
     endpoint_apps,
     endpoints,
     erasures,
@@ -39,7 +50,9 @@ from modelmon.ledger.schema import (
     void_ranges,
     windows,
 )
+from modelmon.ledger.silences import silences
 from modelmon.ledger.sql_views import VIEWS
+from modelmon.ledger.sum_schema import sum_states, window_sums
 from modelmon.sql.schema import Schema
 from modelmon.sql.types import make_exact
 from modelmon.sql.views import create_views
@@ -145,6 +158,12 @@ def _order_ended_incidents(connection: Connection) -> None:
         index.create(connection, checkfirst=True)
 
 
+def _order_ended_messages(connection: Connection) -> None:
+    """An index that has those that ended in order, of each channel."""
+    for index in messages.indexes:
+        index.create(connection, checkfirst=True)
+
+
 def _create_views(connection: Connection) -> None:
     create_views(connection, VIEWS)
 
@@ -153,6 +172,30 @@ def _note_runs(connection: Connection) -> None:
     """When each window was answered, and what functions failed over."""
     _add_columns(windows.c.answered_us)(connection)
     function_restarts.create(connection, checkfirst=True)
+
+
+def _keep_profiles(connection: Connection) -> None:
+    """The profiles of training sets, and which endpoint has which."""
+    _add_columns(endpoints.c.profile_hash)(connection)
+    profiles.create(connection, checkfirst=True)
+
+
+def _take_actuals(connection: Connection) -> None:
+    """Tables of the actuals, and how many came for predictions of a minute."""
+    metadata.create_all(connection, ACTUALS_TABLES)
+    _add_columns(dirty.c.actuals)(connection)
+
+
+def _choose_for_drift(connection: Connection) -> None:
+    """The drift file, and what was chosen of the features whose sums are kept."""
+    drift_files.create(connection, checkfirst=True)
+    _add_columns(window_sums.c.chosen)(connection)
+
+
+def _take_silences(connection: Connection) -> None:
+    """What people do with an incident that goes on."""
+    metadata.create_all(connection, [silences])
+    _add_columns(*(incidents.c[f"acked_{each}"] for each in ("us", "by", "note", "until_us")))(connection)
 
 
 MIGRATIONS: dict[int, Callable[[Connection], None]] = {
@@ -179,6 +222,29 @@ MIGRATIONS: dict[int, Callable[[Connection], None]] = {
     21: _create_tables(judged, exports),
     22: _note_runs,
     23: _create_tables(latencies),
+    24: _keep_profiles,
+    25: _take_actuals,
+    26: _create_tables(contracts),
+    27: _create_tables(window_sums, sum_states),
+    28: _add_columns(endpoints.c.performance_hash),
+    29: _create_tables(lost_events),
+    30: _add_columns(*(incidents.c[f"marked_{each}"] for each in ("us", "by", "note", "state"))),
+    31: _create_tables(*DELIVERY_TABLES),
+    32: _create_tables(past_windows),
+    33: _add_columns(incidents.c.severity),
+    34: _choose_for_drift,
+    35: _add_columns(windows.c.empty),
+    36: _take_silences,
+    37: _create_tables(endpoint_references),
+    38: _create_tables(action_runs),
+    39: _create_tables(delivery_counts),
+    40: _create_tables(challengers, job_runs),
+    41: _create_tables(channel_pauses),
+    42: _order_ended_messages,
+    43: _add_columns(challengers.c.model_hash),
+    44: _add_columns(*(challengers.c[f"approved_{each}"] for each in ("by", "comment", "us"))),
+    45: _add_columns(watches.c.standing, incidents.c.flapping_us),
+    46: _add_columns(challengers.c.next_us),
 }
 """Version to the step that makes it from the version before; forward only. 2 added `heartbeats`; since 7 the
 series have a schema of their own (`stores/series/migrations.py`), which takes over their old tables."""

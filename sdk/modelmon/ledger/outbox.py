@@ -19,8 +19,10 @@ from modelmon.sql.statements import CHUNK, insert_missing, upsert
 
 INCIDENT_RAISED, INCIDENT_ESCALATED = "incident-raised", "incident-escalated"
 INCIDENT_EASED, INCIDENT_RESOLVED = "incident-eased", "incident-resolved"
+INCIDENT_FLAPPING = "incident-flapping"
 ENDPOINT_ADDED, ENDPOINT_CHANGED = "endpoint-added", "endpoint-changed"
 ENDPOINT_REMOVED = "endpoint-removed"
+CHALLENGER_WAITS, JOB_RUN_FAILED = "challenger-waits", "job-run-failed"
 _NAME = "outbox"
 
 
@@ -64,6 +66,18 @@ def take_numbers(connection: Connection, name: str, how_many: int) -> int:
         select(outbox_numbers.c.last).where(outbox_numbers.c.name == name)
     ).scalar_one()
     return last
+
+
+def last_number(connection: Connection) -> int:
+    """The number of the newest fact."""
+    last = connection.scalar(select(outbox_numbers.c.last).where(outbox_numbers.c.name == _NAME))
+    return int(last or 0)
+
+
+def is_read(connection: Connection, reader: str) -> bool:
+    """Whether the reader has settled all that there is."""
+    upto = connection.scalar(select(outbox_readers.c.upto).where(outbox_readers.c.reader == reader)) or 0
+    return upto >= last_number(connection)
 
 
 def join(connection: Connection, reader: str) -> None:

@@ -42,6 +42,13 @@ class Applied:
 NOTHING = Applied()
 
 
+def has_any(applied: Applied, seen: Collection[int]) -> bool:
+    """Whether some of these numbers are applied. Nearly always all of them are newer."""
+    if not seen or min(seen) > applied.last:
+        return False
+    return any(number in applied for number in seen)
+
+
 def applied_numbers(connection: Connection, keys: Collection[Key]) -> dict[Key, Applied]:
     """What is applied of these publishers and endpoints; those that are new are absent."""
     return _read(connection, keys, lock=False)
@@ -88,7 +95,10 @@ def advanced(before: Applied, seen: Iterable[int]) -> tuple[Applied, int]:
     (Applied(last=6, gaps=((4, 4),)), -1)
     """
     last, gaps, missing = before.last, list(before.gaps), 0
-    for number in sorted(set(seen)):
+    once = set(seen)
+    if once and min(once) == last + 1 and max(once) == last + len(once):  # nearly always: the next ones
+        return Applied(max(once), before.gaps[-MOST_GAPS:]), 0
+    for number in sorted(once):
         if number > last:
             if number > last + 1:
                 gaps.append((last + 1, number - 1))

@@ -15,7 +15,9 @@ from modelmon.ledger.schema import apps, functions, project_values
 from modelmon.model import APP_NAME
 from modelmon.sql.statements import upsert
 
-KINDS = ("infra", "app", "serving", "page")
+KINDS = ("infra", "app", "serving", "page", "job")
+WATCHED = ("infra", "app")
+"""Kinds of functions that keep a heartbeat; the others answer whoever asks them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,11 @@ def active_apps(connection: Connection) -> list[RegisteredApp]:
     """The registered apps, by name."""
     query = select(apps).where(apps.c.active.is_(True)).order_by(apps.c.name)
     return [RegisteredApp(row.name, row.base_period, row.registered_us) for row in connection.execute(query)]
+
+
+def watched_functions(connection: Connection) -> list[str]:
+    """The functions that keep a heartbeat, by name."""
+    return [each.name for each in list_functions(connection) if each.kind in WATCHED]
 
 
 def put_function(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import Boolean, Column, Index, Integer, Table, text
 
+from modelmon.ledger.file_tables import file_table
 from modelmon.ledger.metadata import NAME, metadata
 from modelmon.sql.schema import partial_index
 from modelmon.sql.types import BIG, BYTES, REAL, LongText, Name
@@ -42,6 +43,8 @@ endpoints = Table(
     Column("created_us", BIG, nullable=False),
     Column("updated_us", BIG, nullable=False),
     Column("deleting_us", BIG),  # since when it is being forgotten; null: it is not
+    Column("profile_hash", Name(64), nullable=False, server_default=""),  # "": none
+    Column("performance_hash", Name(64), nullable=False, server_default=""),  # "": none
 )  # fmt: skip
 
 apps = Table(
@@ -137,24 +140,7 @@ publishers = Table(
     Column("noted_us", BIG),  # when it was last heard of; null: before that was noted
 )  # fmt: skip
 
-files = Table(  # Parquet files that count; written by the stream function and by upkeep
-    "files", metadata,
-    Column("path", Name(512), primary_key=True),
-    Column("endpoint_id", Name(64), nullable=False),
-    Column("hour_us", BIG, nullable=False),  # start of what it reaches over, and the folder it lies in
-    Column("min_us", BIG, nullable=False),
-    Column("max_us", BIG, nullable=False),
-    Column("rows", BIG, nullable=False),
-    Column("size_bytes", BIG, nullable=False),
-    Column("stream_id", Name(64)),  # null: made by upkeep, and then its rows are in order
-    Column("partition", Integer),
-    Column("first", BIG),
-    Column("last", BIG),
-    Column("reach", Name(8), nullable=False, server_default="hour"),  # hour, day or month
-    Column("columns", Integer, nullable=False, server_default="0"),  # 0: not known
-    Column("committed_us", BIG, nullable=False, server_default="0"),  # wall clock; of merged rows the newest
-    Index("files_by_reach", "endpoint_id", "reach", "hour_us"),
-)  # fmt: skip
+files = file_table("files")  # of samples
 
 rewrites = Table(  # a file under way that takes the place of others; its writer is upkeep
     "rewrites", metadata,
@@ -213,6 +199,7 @@ dirty = Table(  # minutes with rows the controller has not seen; it deletes what
     Column("minute_us", BIG, primary_key=True),
     Column("version", BIG, nullable=False),
     Column("rows", BIG, nullable=False),
+    Column("actuals", BIG, nullable=False, server_default="0"),  # that came for predictions of the minute
 )  # fmt: skip
 
 # --- ledger of the windows ------------------------------------------------------------------------------
@@ -253,6 +240,8 @@ windows = Table(
     Column("rows", BIG, nullable=False),  # rows the verdict stands on
     # whoever changes it
     Column("counted", Integer, nullable=False, server_default="0"),  # how `endpoint_apps` counts it
+    # controller: 1: rows were expected, and none have come; 0: it has some
+    Column("empty", Integer, nullable=False, server_default="0"),
     Index("windows_due", "watermark_us", "check_us", "endpoint_id", "application_name", "start_us"),
     # Most windows wait for none: where the database can, they are not in it.
     partial_index("windows_waiting", "endpoint_id", "watermark_us", where=text("watermark_us > 0")),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 import msgspec
@@ -26,9 +27,11 @@ from sqlalchemy import (
     update,
 )
 
+from modelmon.ledger.actuals_schema import actual_counts
 from modelmon.ledger.endpoint_apps import count_no_more
 from modelmon.ledger.registry import RegisteredApp, get_value
 from modelmon.ledger.schema import apps, dirty, endpoints, periods, traffic, windows
+from modelmon.ledger.waking import is_awake
 from modelmon.ledger.window_keys import is_key, key_values
 from modelmon.model import WindowKey
 from modelmon.sql.statements import chunks, of_windows, upsert
@@ -39,28 +42,38 @@ _ENDED = tuple(bits for bits in range(2 * PARTIAL) if bits & ENDS_INSIDE)
 """Bits of windows that were judged when the data seemed to have ended in them, or nothing to follow them."""
 ROUTER = 2  # the endpoint type of a router: its models are analysed, it is not
 BATCH = "batch"
+_WATCHED = select(
+    endpoints.c.endpoint_id, endpoints.c.mode, endpoints.c.policy, endpoints.c.performance_hash,
+    actual_counts.c.stored,
+).outerjoin(actual_counts, actual_counts.c.endpoint_id == endpoints.c.endpoint_id)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class DirtyMinute:
-    """A minute of an endpoint that got `rows` rows since the controller last looked."""
+    """A minute of an endpoint that got `rows` rows, and `actuals` for its predictions, since the controller
+    last looked."""
 
     endpoint_id: str
     minute_us: int
     version: int
     rows: int
+    actuals: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """What the controller needs of an endpoint's record; `apps` None: every app judges it."""
+    """What the controller needs of an endpoint's record; `apps` None: every app judges it. `awake`: there
+    are actuals, or scores."""
 
     endpoint_id: str
     batch: bool
     apps: frozenset[str] | None
+    awake: bool = True
 
-    def judged_by(self, application_name: str) -> bool:
-        return self.apps is None or application_name in self.apps
+    def judged_by(self, application_name: str, asleep: Collection[str] = ()) -> bool:
+        """`asleep`: apps that judge no endpoint before it is awake."""
+        is_chosen = self.apps is None or application_name in self.apps
+        return is_chosen and (self.awake or application_name not in asleep)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +115,13 @@ def watched(connection: Connection, endpoint_ids: Collection[str]) -> dict[str, 
     """The endpoints among these that are analysed; routers and unknown ones are absent."""
     found = {}
     for chunk in chunks(endpoint_ids):
-        query = select(endpoints.c.endpoint_id, endpoints.c.mode, endpoints.c.policy).where(
-            endpoints.c.endpoint_id.in_(chunk), endpoints.c.endpoint_type != ROUTER
-        )
-        for endpoint_id, mode, policy in connection.execute(query):
-            chosen = msgspec.json.decode(policy).get("monitoring_applications")
+        query = _WATCHED.where(endpoints.c.endpoint_id.in_(chunk), endpoints.c.endpoint_type != ROUTER)
+        for row in connection.execute(query):
+            policy = msgspec.json.decode(row.policy)
+            chosen = policy.get("monitoring_applications")
             apps = None if chosen is None else frozenset(chosen)
-            found[endpoint_id] = Watched(endpoint_id, mode == BATCH, apps)
+            awake = is_awake(policy, row.performance_hash, row.stored)
+            found[row.endpoint_id] = Watched(row.endpoint_id, row.mode == BATCH, apps, awake)
     return found
 
 
@@ -180,7 +193,7 @@ def want(
             "dirty_us": now_us, "late": each.late, "incomplete": 0, "check_us": each.check_us,
             "watermark_us": 0,
             "attempts": 0, "attempt_revision": 0,
-            "answered": 0, "outcome": "", "error": "", "envelopes": 0, "rows": 0,
+            "answered": 0, "outcome": "", "error": "", "envelopes": 0, "rows": 0, "empty": 0,
         }
         for each in changes
     ]  # fmt: skip
@@ -243,12 +256,13 @@ def _wait_no_longer(
         connection.execute(update(windows).where(*waiting).values(watermark_us=0))
 
 
+@cache
 def is_followed() -> ColumnElement[bool]:
     """Whether rows came in the period after a window, as long as the window itself; beside `windows` the
     statement joins `apps` and `traffic`.
 
-    Windows are the witnesses: an app has one wherever there are rows. Of the time before it was registered
-    it may lack some; there any newer row of the endpoint counts.
+    Windows are the witnesses: an app has one wherever there are rows; those without are marked. Of the
+    time before it was registered it may lack some; there any newer row of the endpoint counts.
     """
     other = windows.alias("next_windows")
     witness = exists().where(
@@ -256,6 +270,7 @@ def is_followed() -> ColumnElement[bool]:
         other.c.application_name == windows.c.application_name,
         other.c.start_us >= windows.c.end_us,
         other.c.start_us < 2 * windows.c.end_us - windows.c.start_us,
+        other.c.empty == 0,
     )
     before = windows.c.end_us <= apps.c.registered_us
     return or_(witness, and_(before, traffic.c.last_request_us >= windows.c.end_us))

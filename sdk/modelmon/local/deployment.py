@@ -10,6 +10,7 @@ from pathlib import Path
 
 from modelmon.function_spec.folders import log_file
 from modelmon.function_spec.function_yaml import FunctionSpec, read_function
+from modelmon.function_spec.telemetry import NO_TELEMETRY
 from modelmon.function_spec.triggers import HttpTrigger
 from modelmon.local.environment_threads import Preparation
 from modelmon.local.environments import Held, environment_of
@@ -176,6 +177,7 @@ def _environment(spec: FunctionSpec, settings: Settings, ours: Mapping[str, str]
     """What the function's processes see: ours, the project's settings, the function's own on top."""
     return {
         **ours,
+        **NO_TELEMETRY,
         **settings.environment(),
         "PYTHONUNBUFFERED": "1",
         "NUCLIO_FUNCTION_NAME": spec.name,

@@ -12,7 +12,7 @@ from modelmon.function_spec.project_streams import streams_of
 from modelmon.function_spec.topics import open_topic
 from modelmon.function_spec.triggers import CronTrigger
 from modelmon.local.deployment import Deployment
-from modelmon.local.needs import EXPORTER
+from modelmon.local.needs import EXPORTER, NOTIFIER
 from modelmon.model import wall_clock_us
 from modelmon.nuclio.lifecycle import WRONG_CONFIGURATION
 from modelmon.settings import Settings
@@ -76,7 +76,9 @@ class Idle:
             left = self.unready(deployments) or self._lag(deployments)
             # Without a controller nobody will look at minutes and windows: they wait for it to come back.
             left = left or (self._ledger() if any(map(_ticks, deployments)) else "")
-            return left or (self._export() if EXPORTER in {each.name for each in deployments} else "")
+            names = {each.name for each in deployments}
+            left = left or (self._export() if EXPORTER in names else "")
+            return left or (self._untold() if NOTIFIER in names else "")
         except UnavailableError as error:
             return f"waiting: {error}"
 
@@ -107,6 +109,14 @@ class Idle:
         is_left = waiting.windows and not export.problem
         return f"{count(waiting.windows, 'window')} to send to the collector" if is_left else ""
 
+    def _untold(self) -> str:
+        """A channel that takes nothing is not waited for, either."""
+        from modelmon.ledger.notices import untold
+
+        with self._ours().read() as connection:
+            waiting = untold(connection)
+        return f"{count(waiting, 'piece')} of news to tell" if waiting else ""
+
     def _ours(self) -> Any:
         # SQLAlchemy only for those who wait for idle.
         from modelmon.ledger.records import open_records
@@ -121,8 +131,8 @@ class Idle:
 
 
 def _ticks(deployment: Deployment) -> bool:
-    """Whether this may be a controller; the exporter ticks, too, and looks at no window."""
-    if deployment.name == EXPORTER:
+    """Whether this may be a controller; the exporter and the notifier tick, too, and look at no window."""
+    if deployment.name in (EXPORTER, NOTIFIER):
         return False
     triggers = deployment.spec.triggers if deployment.spec else ()
     return any(isinstance(trigger, CronTrigger) for trigger in triggers)

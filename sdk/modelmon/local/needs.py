@@ -8,13 +8,17 @@ from modelmon.function_spec.function_yaml import FunctionSpec
 from modelmon.function_spec.requirements import FILE, read_requirements
 from modelmon.function_spec.triggers import HttpTrigger, StreamTrigger
 from modelmon.settings import KAFKA, Settings
+from modelmon.stores.actuals_settings import ActualsSettings
 from modelmon.streams.subscriptions import app_group
 
 STREAM = "stream"
-EXPORTER = "modelmon-exporter"
+JOB = "MODELMON_JOB"
+"""The variable of a job that holds its name: it reads samples as an app does."""
+EXPORTER, NOTIFIER = "modelmon-exporter", "modelmon-notifier"
 EXTRAS = {
     "modelmon-stream": STREAM, "modelmon-controller": "stores", "modelmon-writer": "stores",
     "modelmon-api": "dashboard", EXPORTER: "otel",
+    NOTIFIER: "notify",
 }  # fmt: skip
 PYTHONS = {STREAM: ">=3.11,<3.13"}
 """Extra to the Pythons that what it brings has wheels for (storey's pins); every Python else."""
@@ -41,7 +45,7 @@ class Needs:
 def needs_of(function: FunctionSpec, settings: Settings) -> Needs:
     """What a function needs under the embedded runner. Raises ConfigError for requirements that are none."""
     is_app = app_group(settings, function.name) in _groups(function)
-    own = extra_of(function.name, is_app=is_app)
+    own = extra_of(function.name, is_app=is_app or JOB in function.environment)
     answers_http = any(isinstance(trigger, HttpTrigger) for trigger in function.triggers)
     extras = (own, "api" if answers_http else "", "kafka" if _uses_kafka(function, settings) else "")
     return Needs(
@@ -61,7 +65,8 @@ def drivers_of(settings: Settings) -> list[str]:
     """Packages that the settings' addresses need: a database's driver, an object store's file system."""
     urls = (settings.records_url, settings.series_url)
     databases = (DRIVERS.get(_scheme(url).partition("+")[0], "") for url in urls)
-    stores = (FILESYSTEMS.get(_scheme(url), "") for url in (settings.samples_path, settings.artifacts_path))
+    folders = (settings.samples_path, settings.artifacts_path, settings.of(ActualsSettings).actuals_path)
+    stores = (FILESYSTEMS.get(_scheme(url), "") for url in folders)
     return sorted({package for package in (*databases, *stores) if package})
 
 

@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable
 from time import monotonic
 
+from modelmon.counting import count
+
 Tell = Callable[[str, str], None]
 """(level, text): something the person at the terminal should read."""
 
@@ -61,9 +63,12 @@ class Telling:
             self._incidents[function] = 0
             if more > 0:
                 self._tell(
-                    "info", f"{function}: told of incidents {more:,} times more, `modelmon incidents` has all"
+                    "info",
+                    f"{function}: told of incidents {count(more, 'time')} more, `modelmon incidents` has all",
                 )
             left_out = self._left_out.pop(function, 0)
             if left_out:
-                self._tell("info", f"{function}: said {left_out:,} times more of the same, see its log")
+                self._tell(
+                    "info", f"{function}: said {count(left_out, 'time')} more of the same, see its log"
+                )
         return self._told[function]

@@ -80,9 +80,11 @@ def get_or_create_model_endpoint(
         wanted = found or replace(
             _new(settings, model_endpoint_name, endpoint_id, function_name, monitoring_mode), mode=mode
         )
-        made = registered.register(
-            connection, _described(wanted, model_path, artifact, stats), wall_clock_us()
-        )
+        described = _described(wanted, model_path, artifact, stats)
+        made_of = artifact if sample_set_statistics is None else None
+        profile, performance = (made_of.profile, made_of.performance) if made_of else ("", "")
+        contract = artifact.contract if artifact else ""
+        made = registered.register(connection, described, wall_clock_us(), "", profile, contract, performance)
     return with_reading(made, HereReading(settings))
 
 
@@ -185,6 +187,7 @@ def _described(
         feature_stats=stats,
         feature_names=endpoint.feature_names or artifact.inputs,
         label_names=endpoint.label_names or artifact.outputs,
+        policy={**artifact.policy, **endpoint.policy},
     )
 
 

@@ -15,6 +15,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from modelmon.counting import count
 from modelmon.errors import ConfigError
 from modelmon.function_spec.folders import state_folder
 from modelmon.model_monitoring.whole_folders import LEFT_OUT, private_folder, replace_folder
@@ -38,7 +39,7 @@ class CodeArchive:
     @property
     def told(self) -> str:
         """For an audit row."""
-        return f"sha256 {self.sha256}, {len(self.files)} files, {len(self.content):,} bytes"
+        return f"sha256 {self.sha256}, {count(len(self.files), 'file')}, {len(self.content):,} bytes"
 
 
 def pack(files: Mapping[str, bytes]) -> bytes:

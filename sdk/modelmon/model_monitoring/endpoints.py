@@ -8,19 +8,39 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from modelmon.errors import ConfigError, no_such
-from modelmon.ledger import endpoints
+from modelmon.ledger import endpoints, profiles
+from modelmon.ledger.contracts import suggest_contract
+from modelmon.ledger.references import is_training_again, of_training
 from modelmon.model import Endpoint
+from modelmon.model_monitoring.reference_profiles import check_profile
 from modelmon.wire import endpoint_name_of
 
 
-def register(connection: Connection, wanted: Endpoint, now_us: int, files: str = "") -> Endpoint:
+def register(
+    connection: Connection,
+    wanted: Endpoint,
+    now_us: int,
+    files: str = "",
+    profile: str = "",
+    contract: str = "",
+    performance: str = "",
+) -> Endpoint:
     """Insert an endpoint, or bring the one of its id up to date.
 
-    What `wanted` does not say (names, reference, labels, policy) stays as it was. Raises ConfigError when the
-    id is that of another model.
+    What `wanted` does not say (names, labels, policy, reference with its `profile` and `performance`) stays
+    as it was. The `contract` that its model's training set suggests is that of the model, unless somebody has
+    set another. Raises ConfigError when the id is that of another model, and for a damaged profile.
     """
+    check_profile(profile)
+    if contract:
+        suggest_contract(connection, wanted.model_uri, contract, now_us)
+    if wanted.feature_stats:
+        hashes = [profiles.keep(connection, each, now_us) for each in (profile, performance)]
+        wanted = replace(wanted, profile_hash=hashes[0], performance_hash=hashes[1])
     found = endpoints.get(connection, wanted.endpoint_id)
     if found is not None:
+        if wanted.feature_stats and is_training_again(connection, found, wanted):
+            wanted = replace(wanted, feature_stats={})
         wanted = _merged(found, wanted)
     endpoints.put(connection, wanted, now_us, files)
     stored = endpoints.get(connection, wanted.endpoint_id)
@@ -28,20 +48,28 @@ def register(connection: Connection, wanted: Endpoint, now_us: int, files: str =
     return stored
 
 
-def _merged(found: Endpoint, wanted: Endpoint) -> Endpoint:
+def check(found: Endpoint, wanted: Endpoint, profile: str = "") -> None:
+    """Raises ConfigError as `register` would where `found` has the id of `wanted`."""
+    check_profile(profile)
     if not found.discovered and (found.function_name, found.name) != (wanted.function_name, wanted.name):
         raise ConfigError(
             f"endpoint_id: {wanted.endpoint_id} is that of model {found.name!r} of function "
             f"{found.function_name!r} already; model {wanted.name!r} needs one of its own"
         )
+
+
+def _merged(found: Endpoint, wanted: Endpoint) -> Endpoint:
+    check(found, wanted)
     return replace(
         wanted,
         created=found.created,
         feature_names=wanted.feature_names or found.feature_names,
         label_names=wanted.label_names or found.label_names,
         feature_stats=wanted.feature_stats or found.feature_stats,
+        profile_hash=(wanted if wanted.feature_stats else found).profile_hash,
+        performance_hash=(wanted if wanted.feature_stats else found).performance_hash,
         labels={**found.labels, **wanted.labels},
-        policy={**found.policy, **wanted.policy},
+        policy={**(of_training(found.policy) if wanted.feature_stats else found.policy), **wanted.policy},
         model_class=wanted.model_class or found.model_class,
         model_uri=wanted.model_uri or found.model_uri,
     )

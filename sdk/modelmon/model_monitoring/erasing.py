@@ -9,6 +9,7 @@ from modelmon.model import wall_clock_us
 from modelmon.model_monitoring.endpoints import called
 from modelmon.model_monitoring.locating import opened
 from modelmon.settings import Settings
+from modelmon.stores.actuals import open_actuals
 from modelmon.stores.artifacts import open_artifacts
 from modelmon.stores.samples import open_samples
 from modelmon.stores.series import open_series
@@ -24,8 +25,10 @@ def erase_samples(settings: Settings, endpoint: str, where: Mapping[str, str], d
     with opened(settings) as database:
         with database.read() as connection:
             meant = called(connection, endpoint)
-        samples = open_samples(settings)
-        return erase(database, samples, meant.endpoint_id, where, wall_clock_us(), dry_run=dry_run)
+        samples, actuals = open_samples(settings), open_actuals(settings)
+        return erase(
+            database, samples, meant.endpoint_id, where, wall_clock_us(), actuals=actuals, dry_run=dry_run
+        )
 
 
 def forget_endpoint(settings: Settings, endpoint_id: str) -> Forgotten:
@@ -34,5 +37,7 @@ def forget_endpoint(settings: Settings, endpoint_id: str) -> Forgotten:
     Raises UnavailableError.
     """
     with opened(settings) as database, closing(open_series(settings)) as series:
-        samples, kept = open_samples(settings), open_artifacts(settings)
-        return forget(database, samples, series, kept, endpoint_id, wall_clock_us(), settings)
+        samples, actuals, kept = open_samples(settings), open_actuals(settings), open_artifacts(settings)
+        return forget(
+            database, samples, series, kept, endpoint_id, wall_clock_us(), settings, actuals=actuals
+        )

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from modelmon.errors import ConfigError, no_such
 from modelmon.ledger import endpoints, registry
 from modelmon.ledger.registry import RegisteredApp
+from modelmon.ledger.requirements import ACTUALS_OR_SCORES, requiring
 from modelmon.ledger.window_ledger import Watched, watched
 from modelmon.model import Endpoint, from_us, wall_clock_us
 from modelmon.model_monitoring.locating import opened
@@ -98,7 +99,10 @@ def ask_for_open_windows(settings: Settings, application_name: str) -> bool:
     with opened(settings) as database, closing(open_series(settings)) as series:
         with database.read() as connection:
             app = _app(connection, application_name)
-            chosen = _chosen(connection, app.name, None)
+            asleep = requiring(connection, ACTUALS_OR_SCORES)
+            chosen = [
+                each for each in _chosen(connection, app.name, None) if each.judged_by(app.name, asleep)
+            ]
             past = bool(chosen) and asking.has_rows(connection)
         if past:
             grid = asking.grid_of(database, app, settings.base_period)

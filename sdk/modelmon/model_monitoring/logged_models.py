@@ -14,9 +14,12 @@ import msgspec
 from modelmon.errors import ConfigError
 from modelmon.function_spec.folders import state_folder
 from modelmon.model_monitoring.whole_folders import replace_folder
+from modelmon.model_task import ModelTask
 from modelmon.settings import Settings
 
-SPEC, STATS, FILES = "model.json", "feature_stats.json", "files"
+SPEC, STATS, PROFILE, FILES = "model.json", "feature_stats.json", "profile.json", "files"
+PERFORMANCE = "performance.json"
+CONTRACT = "contract.yaml"
 KEY = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{0,127}")
 URI = re.compile(r"store://models/(?P<project>[^/#:@]+)/(?P<key>[^/#:@]+)(?:#\d+)?(?::[^@]*)?(?:@.*)?")
 URI_PREFIX = "store://models/"
@@ -25,7 +28,9 @@ URI_PREFIX = "store://models/"
 @dataclass(frozen=True, slots=True)
 class ModelArtifact:
     """A logged model. `inputs` and `outputs` name its features and predictions, `feature_stats` is the
-    reference.
+    reference, `profile` the same in fine cells, as `stats.profile` writes it ("": there is none). `task` is
+    what it is for; None: nobody said, and its labels do not tell. `contract` is what its training set
+    suggests, as YAML without private columns.
 
     `model_file` is the name of the model's file inside `files`, "" when it has none or several.
     """
@@ -44,11 +49,25 @@ class ModelArtifact:
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     feature_stats: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    task: ModelTask | None = None
+    profile: str = field(default="", repr=False)
+    performance: str = field(default="", repr=False)
+    contract: str = field(default="", repr=False)
 
     @property
     def uri(self) -> str:
         """What `add_model(model_path=…)` takes."""
         return f"{URI_PREFIX}{self.project}/{self.key}"
+
+    @property
+    def references(self) -> tuple[str, str, str]:
+        """What an endpoint that serves it is compared with: its profile, contract and performance."""
+        return self.profile, self.contract, self.performance
+
+    @property
+    def policy(self) -> dict[str, Any]:
+        """What an endpoint that serves it has of it in its own `policy`."""
+        return {"task": self.task.to_json()} if self.task else {}
 
     @property
     def files(self) -> Path:
@@ -64,7 +83,8 @@ class ModelArtifact:
 def write_model(artifact: ModelArtifact, files: Mapping[str, Path | bytes]) -> ModelArtifact:
     """Store a model with its files (name to path or content); one of the same key is replaced."""
     spec = asdict(artifact)
-    stats = spec.pop("feature_stats")
+    stats, profile = spec.pop("feature_stats"), spec.pop("profile")
+    contract, performance = spec.pop("contract"), spec.pop("performance")
     del spec["folder"]
     for argument in ("metrics", "parameters", "labels", "extra_data"):
         check_json(f"model {artifact.key}: {argument}", spec[argument])
@@ -80,6 +100,10 @@ def write_model(artifact: ModelArtifact, files: Mapping[str, Path | bytes]) -> M
             else:
                 shutil.copyfile(content, target)
         (folder / STATS).write_bytes(msgspec.json.encode(stats))
+        texts = {PROFILE: profile, CONTRACT: contract, PERFORMANCE: performance}
+        for name, text in texts.items():
+            if text:
+                (folder / name).write_text(text, encoding="utf-8")
         (folder / SPEC).write_bytes(encoded)
 
     replace_folder(artifact.folder, fill)
@@ -116,10 +140,23 @@ def read_model(settings: Settings, key: str) -> ModelArtifact:
     try:
         spec = msgspec.json.decode((folder / SPEC).read_bytes())
         stats = msgspec.json.decode((folder / STATS).read_bytes())
-        inputs, outputs = tuple(spec.pop("inputs")), tuple(spec.pop("outputs"))
-        return ModelArtifact(**spec, inputs=inputs, outputs=outputs, folder=folder, feature_stats=stats)
-    except (msgspec.DecodeError, KeyError, TypeError) as error:
+        profile, contract, performance = (_text(folder / each) for each in (PROFILE, CONTRACT, PERFORMANCE))
+        task = ModelTask.from_json(spec.pop("task")) if spec.get("task") else spec.pop("task", None)
+        spec |= {"inputs": tuple(spec["inputs"]), "outputs": tuple(spec["outputs"]), "folder": folder}
+        return ModelArtifact(
+            **spec,
+            feature_stats=stats,
+            task=task,
+            profile=profile,
+            contract=contract,
+            performance=performance,
+        )
+    except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
         raise ConfigError(f"{folder} is no logged model: {error}; log it again") from error
+
+
+def _text(file: Path) -> str:
+    return file.read_text(encoding="utf-8") if file.is_file() else ""
 
 
 def find_model(settings: Settings, reference: ModelArtifact | str | Path | None) -> ModelArtifact | None:

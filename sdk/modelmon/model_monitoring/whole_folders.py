@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import shutil
@@ -12,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from modelmon.errors import ConfigError, UnavailableError
+from modelmon.file_locks import locked
 from modelmon.ledger.deployments import hash_of
 from modelmon.sources import PRIVATE, make_folder
 
@@ -103,8 +103,7 @@ def copy_into(source: Path, folder: Path) -> None:
 def only_writer(folder: Path) -> Iterator[None]:
     """Two deployments at once take turns."""
     make_folder(folder)
-    with (folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(folder / ".lock"):
         yield
 
 

@@ -12,6 +12,7 @@ from modelmon.nuclio.handlers import (
     app_handlers,
     asgi_handlers,
     http_handlers,
+    job_handlers,
     message_handlers,
     tick_handlers,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "app_handlers",
     "asgi_handlers",
     "http_handlers",
+    "job_handlers",
     "message_handlers",
     "tick_handlers",
 ]

@@ -157,6 +157,18 @@ def http_handlers(
     return _of_the_caller(init_context, handler)
 
 
+def job_handlers(code: Callable[[Any], Any]) -> tuple[InitContext, Handler]:
+    """A job: `code(context)`, at the top of its file, is run in a process of its own for each run that was
+    asked for, one after the other. A POST with a run's id says that there is one."""
+
+    def make(settings: Settings) -> HttpStage:
+        from modelmon.stages.job import JobStage
+
+        return JobStage.open(settings, code)
+
+    return http_handlers(make)
+
+
 def asgi_handlers(make: Callable[[Settings], Application]) -> tuple[InitContext, Handler]:
     """A function that answers HTTP requests with an ASGI application, which has a `/health` of its own."""
 

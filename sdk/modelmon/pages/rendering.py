@@ -11,7 +11,20 @@ from modelmon.charts import SIGNS
 from modelmon.pages import words
 from modelmon.pages.assets import assets_version
 
-FILTERS = ("cell", "moment", "number", "share", "duration", "mark", "state_class", "stream_name", "verdict")
+FILTERS = (
+    "cell",
+    "counted",
+    "moment",
+    "number",
+    "share",
+    "duration",
+    "mark",
+    "path",
+    "quoting",
+    "state_class",
+    "stream_name",
+    "verdict",
+)
 
 
 def render(template: str, **values: Any) -> str:

@@ -60,10 +60,7 @@ class Report:
     @property
     def html(self) -> str:
         """The whole file."""
-        return render(
-            "report_file.html", title=f"{self.endpoint_name} · {self.start:%Y-%m-%d %H:%M} · ModelMon",
-            generator=GENERATOR, style=_style(), body=self.content,
-        )  # fmt: skip
+        return html_file(f"{self.endpoint_name} · {self.start:%Y-%m-%d %H:%M} · ModelMon", self.content)
 
     @property
     def size(self) -> int:
@@ -86,6 +83,11 @@ class Report:
 
     def _repr_html_(self) -> str:
         return in_notebook(self.content)
+
+
+def html_file(title: str, body: Markup) -> str:
+    """A page of ours with this content as a file that loads nothing and runs nothing."""
+    return render("report_file.html", title=title, generator=GENERATOR, style=_style(), body=body)
 
 
 def save_report(html: str, place: Path) -> Path:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 
 from markupsafe import Markup, escape
 
+from modelmon.counting import named
+
 NOTHING = "–"
+_QUOTED = re.compile("`([^`]+)`")
 _MARKS = {
     "no detection": "●", "suspected": "▲", "detected": "◆", "failed": "✕", "unavailable": "✕",
     "incomplete": "◐", "warming up": "◌", "waiting": "◌", "no verdict": "◌", "no data": NOTHING,
-    "being deleted": "✕",
+    "being deleted": "✕", "failing": "✕", "calm": "●", "partial": "◐", "silent": NOTHING,
     "running": "●", "behind": "▲", "not running": "✕", "open": "◆", "ended": "●",
 }  # fmt: skip
 
@@ -40,6 +44,15 @@ def number(value: float | None, digits: int = 3) -> str:
     if abs(value) >= 1000:
         return f"{value:,.0f}"
     return f"{value:.{digits}g}"
+
+
+def counted(value: float | None, one: str) -> str:
+    """A number of what `one` is called.
+
+    >>> counted(1, "row"), counted(1200, "more window"), counted(None, "row")
+    ('1 row', '1,200 more windows', '– rows')
+    """
+    return f"{number(value)} {named(value or 0, one)}"
 
 
 def share(part: float | None, whole: float | None = 1) -> str:
@@ -74,6 +87,27 @@ def duration(time: timedelta | None) -> str:
 def mark(state: str) -> str:
     """The sign of a state: never by colour alone."""
     return _MARKS.get(state, "●")
+
+
+def path(text: str) -> Markup:
+    """Of an address, which may break after each of its slashes and nowhere else.
+
+    >>> path("/api/{a}")
+    Markup('/<wbr>api/<wbr>{a}')
+    """
+    return Markup("/<wbr>").join(text.split("/"))
+
+
+def quoting(text: str) -> Markup:
+    """A sentence in which names stand in backticks.
+
+    >>> quoting("`a<b` missing 8 %")
+    Markup('<code>a&lt;b</code> missing 8 %')
+    """
+    parts = enumerate(_QUOTED.split(text))  # every second one is a name
+    return Markup().join(
+        Markup("<code>{}</code>").format(each) if place % 2 else each for place, each in parts
+    )
 
 
 def stream_name(url: str) -> str:

@@ -17,8 +17,10 @@ from modelmon.function_spec.class_code import code_of_class
 from modelmon.function_spec.function_yaml import FILE
 from modelmon.function_spec.given_requirements import with_given
 from modelmon.function_spec.local_paths import existing
+from modelmon.function_spec.own_apps import OWN_APPS
 from modelmon.function_spec.platforms import EMBEDDED
 from modelmon.ledger import registry
+from modelmon.ledger.requirements import note_requirements
 from modelmon.ledger.window_ledger import project_period
 from modelmon.model import wall_clock_us
 from modelmon.model_monitoring.judging import ask_for_open_windows
@@ -29,9 +31,9 @@ from modelmon.model_monitoring.whole_folders import copy_into
 from modelmon.project import functions
 from modelmon.project.base_images import settle_image
 from modelmon.project.chosen_requirements import settle_requirements
-from modelmon.project.from_mlrun import MLRunFunction
-from modelmon.project.names import CONTROLLER, DRIFT_APP, DRIFT_TEMPLATE, check_app_name
+from modelmon.project.names import CONTROLLER, check_app_name
 from modelmon.project.source import assigns, classes_of
+from modelmon.project.specified import FunctionSpec, SpecifiedFunction
 from modelmon.settings import Settings
 
 KIND = "app"
@@ -59,51 +61,33 @@ init_context, handler = app_handlers(
 '''
 
 
-@dataclass(frozen=True, slots=True)
-class AppSpec:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppSpec(FunctionSpec):
     """Where an app's code is, and with what it is made.
 
-    `template` names a function folder of ModelMon's. `source` is a file or folder; it is a function of its
-    own when `class_name` is "", and holds the class otherwise. Without both, `class_name` is
-    "module.Class" of an installed package. `base_period` is in minutes, None: the project's. `requirements`
-    None: those of the file beside the code. `image` is what it is built on under Nuclio ("": as its
-    function.yaml says).
+    `template` names a function folder of ModelMon's, whole when `class_name` is "", its function.yaml alone
+    otherwise. `source` is a file or folder; it is a function of its own when `class_name` is "", and holds
+    the class otherwise. Without it `class_name` is "module.Class" of an installed package. `base_period` is
+    in minutes, None: the project's. `requirements` None: those of the file beside the code. `image` is what
+    it is built on under Nuclio ("": as its function.yaml says).
     """
 
-    name: str
     template: str = ""
     source: str = ""
     class_name: str = ""
     arguments: Mapping[str, Any] = field(default_factory=dict)
     base_period: int | None = None
-    environment: Mapping[str, str] = field(default_factory=dict)
     requirements: Sequence[str] | None = None
     image: str = ""
 
 
-class AppFunction(MLRunFunction):
+class AppFunction(SpecifiedFunction[AppSpec]):
     """A monitoring app of a project; `deploy` puts it to work."""
 
     kind = KIND
 
-    def __init__(self, project: HasSettings, spec: AppSpec) -> None:
-        self._project = project
-        self.spec = spec
-
-    @property
-    def name(self) -> str:
-        return self.spec.name
-
     def __repr__(self) -> str:
         return f"AppFunction(name={self.name!r}, class_name={self.spec.class_name!r})"
-
-    def set_env(self, name: str, value: str | int | float) -> AppFunction:
-        """An environment variable of the app, from the next `deploy` on. Not for secrets: everyone who can
-        read the app's configuration can read it."""
-        environment = {**self.spec.environment, **functions.check_environment({name: value})}
-        functions.warn_of_secret(name)
-        self.spec = replace(self.spec, environment=environment)
-        return self
 
     def with_requirements(
         self,
@@ -124,22 +108,10 @@ class AppFunction(MLRunFunction):
 
         The arguments are for code written for MLRun. Raises ConfigError for a project of another name.
         """
-        settings = self._project.settings
-        if project and project != settings.project:
-            raise ConfigError(f"project: this app is of project {settings.project!r}, not {project!r}")
-        self.save()
-        functions.make_stream(settings, settings.app_stream.format(name=self.name))
-        functions.write_function(
-            settings, self.name, lambda folder: _fill(settings, self.spec, folder), self.spec.environment
-        )
-        self.save(deployed=True)
-        with opened(settings) as database, database.write() as connection:
-            registry.register_app(connection, self.name, self.spec.base_period, wall_clock_us())
-        has_past = ask_for_open_windows(settings, self.name)
-        tell(f"Deployed the app {self.name}: it judges the windows that are due from now on.")
-        if has_past:
-            tell(f"Earlier ones, or failed ones again: modelmon judge --app {self.name} --from TIME")
-        self._say_when_they_come(settings)
+        here = self._project.settings.project
+        if project and project != here:
+            raise ConfigError(f"project: this app is of project {here!r}, not {project!r}")
+        say_deployed([self.name], has_past=put_to_work(self))
         return self
 
     def _say_when_they_come(self, settings: Settings) -> None:
@@ -161,6 +133,38 @@ class AppFunction(MLRunFunction):
     ) -> None:
         """Record the app in the project."""
         functions.record(self._project.settings, self.name, KIND, asdict(self.spec), deployed=deployed)
+
+
+def _is_own(spec: AppSpec) -> bool:
+    """Whether its code is that of the app of this name that comes with ModelMon."""
+    return spec.name in OWN_APPS and spec.template == OWN_APPS[spec.name].folder
+
+
+def put_to_work(app: AppFunction) -> bool:
+    """Deploy it without words; returns whether there are earlier windows that it could judge."""
+    settings = app._project.settings
+    app.save()
+    functions.make_stream(settings, settings.app_stream.format(name=app.name))
+    functions.write_function(
+        settings, app.name, lambda folder: _fill(settings, app.spec, folder), app.spec.environment
+    )
+    app.save(deployed=True)
+    with opened(settings) as database, database.write() as connection:
+        registry.register_app(connection, app.name, app.spec.base_period, wall_clock_us())
+        if _is_own(app.spec):
+            note_requirements(connection, app.name, OWN_APPS[app.name].requires)
+    has_past = ask_for_open_windows(settings, app.name)
+    app._say_when_they_come(settings)
+    return has_past
+
+
+def say_deployed(names: Sequence[str], *, has_past: bool) -> None:
+    """In one line, however many apps they are; `has_past`: there are windows that they could judge."""
+    one, name = len(names) == 1, names[0] if len(names) == 1 else "NAME"
+    said = f"the app {name}: it judges" if one else f"the apps {', '.join(names)}: they judge"
+    tell(f"Deployed {said} the windows that are due from now on.")
+    if has_past:
+        tell(f"Earlier ones, or failed ones again: modelmon judge --app {name} --from TIME")
 
 
 def read_app(project: HasSettings, spec: Mapping[str, Any]) -> AppFunction:
@@ -189,12 +193,12 @@ def describe_app(
         check_base_period(base_period)
     source, class_name = _code(settings, func, application_class)
     if source is None and not class_name:
-        if name != DRIFT_APP:
+        if name not in OWN_APPS:
             raise ConfigError(
                 f"app {name}: func (its Python file or folder) is needed, or application_class as "
                 "'module.Class'"
             )
-        return AppSpec(name, template=DRIFT_TEMPLATE, base_period=base_period)
+        return own_app(name, dict(arguments), base_period)
     if source is not None and not class_name:
         source, class_name = _complete(source)
         if not class_name and arguments:
@@ -202,7 +206,29 @@ def describe_app(
                 f"app {name}: {source} makes its handler itself, so give {', '.join(arguments)} there, "
                 "in its app_handlers(…) line"
             )
-    return AppSpec(name, "", str(source or ""), class_name, dict(arguments), base_period)
+    return AppSpec(
+        name=name,
+        source=str(source or ""),
+        class_name=class_name,
+        arguments=dict(arguments),
+        base_period=base_period,
+    )
+
+
+def own_app(
+    name: str, arguments: Mapping[str, Any] | None = None, base_period: int | None = None, image: str = ""
+) -> AppSpec:
+    """An app that comes with ModelMon: its folder as it is, or its class with these arguments."""
+    own = OWN_APPS[name]
+    class_name = own.class_name if arguments else ""
+    return AppSpec(
+        name=name,
+        template=own.folder,
+        class_name=class_name,
+        arguments=arguments or {},
+        base_period=base_period,
+        image=image,
+    )
 
 
 def check_base_period(base_period: object) -> int:
@@ -273,7 +299,7 @@ def _complete(source: Path) -> tuple[Path, str]:
 
 def _fill(settings: Settings, spec: AppSpec, folder: Path) -> None:
     source = existing(spec.source, "func", Path(settings.project_dir)) if spec.source else None
-    if spec.template:
+    if spec.template and not spec.class_name:
         source = functions.template(settings, spec.template)
         copy_into(source, folder)
         mark(folder)
@@ -287,7 +313,7 @@ def _fill(settings: Settings, spec: AppSpec, folder: Path) -> None:
 
 
 def _fill_from_class(settings: Settings, spec: AppSpec, source: Path | None, folder: Path) -> None:
-    copy_into(functions.template(settings, TEMPLATE) / FILE, folder)
+    copy_into(functions.template(settings, spec.template or TEMPLATE) / FILE, folder)
     file = functions.copy_code(source, folder, "app.py") if source is not None else ""
     (folder / functions.MAIN).write_text(CODE, encoding="utf-8")
     document = {"class_name": spec.class_name, "source": file, "arguments": spec.arguments}

@@ -12,6 +12,7 @@ from modelmon.from_mlrun.views import FunctionStatus, Metadata, MLRunProjectStat
 from modelmon.function_spec.folders import address_file
 from modelmon.function_spec.platforms import EMBEDDED
 from modelmon.local.runner_state import read_report
+from modelmon.model_monitoring.logged_artifacts import get_logged
 from modelmon.project import functions, logged, profiles
 from modelmon.settings import Settings
 
@@ -116,7 +117,7 @@ class MLRunProject:
 
     def get_artifact(self, key: str, tag: str | None = None, **_details: Any) -> Artifact:
         """What was logged under this key; its `path` says where it is."""
-        return logged.get(self.settings, key)
+        return get_logged(self.settings, key)
 
 
 class MLRunFunction:

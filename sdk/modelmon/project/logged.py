@@ -11,14 +11,12 @@ import msgspec
 
 from modelmon.apps.artifacts import Artifact, PlotlyArtifact, content_of, dataset, keep, location
 from modelmon.errors import ConfigError
-from modelmon.function_spec.folders import state_folder
+from modelmon.model_monitoring.logged_artifacts import record_of
 from modelmon.model_monitoring.whole_folders import write_private
 from modelmon.settings import Settings
 
 if TYPE_CHECKING:
     from modelmon.stats.frames import Frame
-
-FOLDER = "logged"
 
 
 def log_file(
@@ -58,29 +56,9 @@ def log_frame(
     return _remember(settings, keep(Artifact(key, place, tag, dict(labels or {})), content))
 
 
-def get(settings: Settings, key: str) -> Artifact:
-    """What was logged under a key; ConfigError when nothing was."""
-    path = _record(settings, key)
-    if not path.is_file():
-        known = sorted(each.name.removesuffix(".json") for each in path.parent.glob("[!.]*.json"))
-        raise ConfigError(
-            f"no artifact {key!r} was logged in this project; there are: {', '.join(known) or 'none'}"
-        )
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Artifact)
-    except msgspec.DecodeError as error:
-        raise ConfigError(f"{path} is no record of an artifact: {error}; log it again") from error
-
-
 def _remember(settings: Settings, artifact: Artifact) -> Artifact:
-    write_private(_record(settings, artifact.key), msgspec.json.encode(asdict(artifact)))
+    write_private(record_of(settings, artifact.key), msgspec.json.encode(asdict(artifact)))
     return artifact
-
-
-def _record(settings: Settings, key: str) -> Path:
-    return Path(location(str(state_folder(Path(settings.project_dir)) / FOLDER), key, "", "")).with_name(
-        f"{key.rpartition('/')[2]}.json"
-    )
 
 
 def _place(settings: Settings, key: str, folder: str | None, extension: str, target_path: str | None) -> str:

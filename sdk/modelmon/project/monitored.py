@@ -7,15 +7,33 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from modelmon.checked_yaml.given import given_text
 from modelmon.errors import ConfigError
 from modelmon.export.export_settings import ExportSettings
 from modelmon.from_mlrun import refuse
 from modelmon.function_spec.given_requirements import given_requirements
+from modelmon.function_spec.own_apps import chosen_apps
 from modelmon.ledger import incidents, outbox, registry
 from modelmon.ledger.facts import incident_fact
 from modelmon.model import wall_clock_us
+from modelmon.model_monitoring.contracts import (
+    ContractVersion,
+    contract_versions,
+    set_contract,
+    suggested_text,
+    take_back,
+)
+from modelmon.model_monitoring.drift_files import DriftFileVersion, file_versions, set_file
+from modelmon.model_monitoring.drift_files import take_back as take_file_back
 from modelmon.model_monitoring.judging import Asked, judge_windows
 from modelmon.model_monitoring.locating import opened
+from modelmon.model_monitoring.references import (
+    ReferenceVersion,
+    list_references,
+    set_reference,
+    undo_reference,
+)
+from modelmon.model_monitoring.suggested_drift_files import suggested_text as suggested_drift_file
 from modelmon.model_monitoring.written_times import Time
 from modelmon.project import functions, monitoring
 from modelmon.project.applications import AppFunction, describe_app, read_app
@@ -72,6 +90,7 @@ class MonitoredProject:
         base_period: int | None = None,
         image: str | None = None,
         *,
+        apps: Sequence[str] | None = None,
         deploy_histogram_data_drift_app: bool = True,
         wait_for_deployment: bool = False,
         lag_threshold: int | None = None,
@@ -81,12 +100,15 @@ class MonitoredProject:
         rebuild_images: bool = False,
         fetch_credentials_from_sys_config: bool = False,
     ) -> None:
-        """Deploy stream, controller, writer and the histogram drift app, and create their streams.
+        """Deploy stream, controller, writer and ModelMon's apps, and create their streams.
 
+        `apps` names those of ModelMon's apps that are wanted. None are those that run by default ('The
+        project SDK' in the docs), an empty list no app. `deploy_histogram_data_drift_app=False` leaves out
+        that one, and no other.
         `base_period` is the length of a window in minutes, at least 1 (10 or more is advised); None is the
         setting, 10 unless modelmon.yaml says otherwise. `wait_for_deployment` waits until `modelmon up` runs
         them. `otlp_enabled` wants the setting `otlp_endpoint`, which turns it on for every app. A second call
-        leaves what is deployed as it is and goes on where the first was interrupted;
+        leaves what is deployed as it is, adds what is missing and goes on where the first was interrupted;
         another `base_period` is a ConfigError: update_model_monitoring_controller changes it.
         `default_controller_image` is the name of `image` in MLRun 1.6; `rebuild_images` means nothing here.
         """
@@ -100,7 +122,10 @@ class MonitoredProject:
         monitoring.enable(
             self,
             base_period,
-            drift_app=_flag("deploy_histogram_data_drift_app", deploy_histogram_data_drift_app),
+            apps=chosen_apps(
+                apps,
+                histogram_drift=_flag("deploy_histogram_data_drift_app", deploy_histogram_data_drift_app),
+            ),
             wait=_flag("wait_for_deployment", wait_for_deployment),
             image=given_image(image or default_controller_image),
         )
@@ -121,7 +146,8 @@ class MonitoredProject:
         delete_user_applications: bool = False,
         user_application_list: Sequence[str] | None = None,
     ) -> None:
-        """Stop the controller (`delete_resources`) and the drift app; the writer goes on.
+        """Stop the controller and ModelMon's apps (`delete_resources`) and the histogram drift app; the
+        writer goes on.
 
         The stream function goes on storing samples unless `delete_stream_function`. User apps stop
         with `delete_user_applications`, all or those in `user_application_list`. What was stored stays.
@@ -238,6 +264,64 @@ class MonitoredProject:
         """
         names = [endpoints] if isinstance(endpoints, str) else endpoints
         return judge_windows(self.settings, application_name, start, end, names)
+
+    def suggest_contract(self, of: str) -> str:
+        """The contract that the training set of a model (its key) or of an endpoint (name or id) suggests, as
+        YAML to read and edit. Private columns are left out. ConfigError without a training set."""
+        return suggested_text(self.settings, of)
+
+    def set_contract(self, of: str, contract: str | Path | None) -> ContractVersion:
+        """Set the contract of a model or of one endpoint, as text or as the path of a file: `data-quality`
+        judges windows by it from now on. None takes back what was set: then the training set counts.
+
+        Every version stays on record. Raises ConfigError that tells every mistake, and then sets nothing.
+        """
+        if contract is None:
+            return take_back(self.settings, of)
+        return set_contract(self.settings, of, given_text(contract, "contract"))
+
+    def list_contracts(self, of: str) -> tuple[ContractVersion, ...]:
+        """The versions of the contract of a model or endpoint, the newest first, at most a hundred."""
+        return contract_versions(self.settings, of)
+
+    def suggest_drift_file(self) -> str:
+        """A drift file for the endpoints of the project, as YAML to read and edit. Private columns are left
+        out."""
+        return suggested_drift_file(self.settings)
+
+    def set_drift_file(self, file: str | Path | None) -> DriftFileVersion:
+        """Set what drift is judged by, as text or as the path of a file: features that are ignored, weigh
+        more or have a floor of their own, segments, budgets, by endpoint. None takes back what was set.
+
+        Every version stays on record. Windows that were judged keep their verdicts (see `judge_windows`).
+        ConfigError tells every mistake with its line.
+        """
+        if file is None:
+            return take_file_back(self.settings)
+        return set_file(self.settings, given_text(file, "drift file"))
+
+    def list_drift_files(self) -> tuple[DriftFileVersion, ...]:
+        """The versions of the drift file, the newest first, at most a hundred."""
+        return file_versions(self.settings)
+
+    def set_reference(self, endpoint: str, start: Time, end: Time = None) -> ReferenceVersion:
+        """Make the stored rows of [start, end) what an endpoint (name or id) is compared with from now on,
+        in place of its training set; `end` is now unless it is given.
+
+        Its open incidents of data drift end, and slow drift begins from nothing. Windows of before keep their
+        verdict until they are judged again. Every version stays on record. Raises ConfigError for a period
+        with fewer rows than `app_min_rows`.
+        """
+        return set_reference(self.settings, endpoint, start, end)
+
+    def undo_reference(self, endpoint: str) -> ReferenceVersion:
+        """Bring back what an endpoint was compared with before the newest period; once more goes further
+        back. ConfigError where it is the training set."""
+        return undo_reference(self.settings, endpoint)
+
+    def list_references(self, endpoint: str) -> tuple[ReferenceVersion, ...]:
+        """What an endpoint is and was compared with, the newest (which counts) first, at most a hundred."""
+        return list_references(self.settings, endpoint)
 
     def remove_model_monitoring_function(self, name: str | Collection[str]) -> None:
         """Stop these apps and remove them from the project; what they found stays, their open incidents

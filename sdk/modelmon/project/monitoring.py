@@ -14,26 +14,34 @@ from modelmon.deploying.procedure import deploy_function
 from modelmon.deploying.renewing import in_words, mark, renew
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.export.export_settings import ExportSettings
+from modelmon.function_spec.own_apps import HISTOGRAM_DRIFT, OWN_APPS
 from modelmon.function_spec.platforms import EMBEDDED
 from modelmon.ledger import registry
 from modelmon.ledger.access_settings import AccessSettings, is_served
 from modelmon.ledger.exporting import OTLP, forget_export
+from modelmon.ledger.notify_settings import NotifySettings
 from modelmon.ledger.window_ledger import project_period
 from modelmon.local.runner_state import RunningFunction, read_report
 from modelmon.model_monitoring.locating import HasSettings, opened
 from modelmon.model_monitoring.telling import tell
 from modelmon.model_monitoring.whole_folders import copy_into
 from modelmon.project import functions
-from modelmon.project.applications import AppFunction, AppSpec, check_base_period
+from modelmon.project.applications import (
+    AppFunction,
+    check_base_period,
+    own_app,
+    put_to_work,
+    read_app,
+    say_deployed,
+)
 from modelmon.project.base_images import settle_image
 from modelmon.project.chosen_requirements import settle_requirements
 from modelmon.project.names import (
     API,
     CONTROLLER,
-    DRIFT_APP,
-    DRIFT_TEMPLATE,
     EXPORTER,
     INFRASTRUCTURE,
+    NOTIFIER,
     STREAM,
     WRITER,
 )
@@ -47,9 +55,9 @@ WAIT_SECONDS, LOOK_SECONDS = 60.0, 0.1
 
 
 def enable(
-    project: HasSettings, base_period: int | None, *, drift_app: bool, wait: bool, image: str = ""
+    project: HasSettings, base_period: int | None, *, apps: Sequence[str], wait: bool, image: str = ""
 ) -> None:
-    """Deploy stream, controller, writer, the page and (if asked for) the drift app, and make their streams.
+    """Deploy stream, controller, writer, the page and these of ModelMon's apps, and make their streams.
 
     What is deployed already is left as it is, but for ModelMon's own code of another version: the same call
     goes on where another one has ended.
@@ -58,27 +66,37 @@ def enable(
     given = None if base_period is None else check_base_period(base_period)
     # The controller is the last: with it monitoring is enabled, and the period is a matter of `update`.
     optional = [name for name, is_wanted in _optional(settings).items() if is_wanted]
-    names = [STREAM, WRITER, *([DRIFT_APP] if drift_app else []), *optional, CONTROLLER]
+    names = [STREAM, WRITER, *apps, *optional, CONTROLLER]
     renewed = _renew(settings)
     missing = functions.not_deployed(settings, names)
     if CONTROLLER not in missing:
         _refuse_another_period(settings, given)
-        _say_what_is_there(settings, [*missing, *renewed], drift_app=drift_app)
+        _say_what_is_there(settings, [*missing, *renewed], apps)
     else:
         _set_period(settings, _advise(given or settings.base_period), given=given is not None)
     if missing:
         for stream in (settings.events_stream, settings.writer_stream):
             functions.make_stream(settings, stream)
-    for index, name in enumerate(missing):
-        with _saying_how_far([each for each in names if each not in missing[index:]], missing[index:]):
-            _deploy_one(project, name, image)
-    if missing:
+        _deploy_missing(project, names, missing, image)
         minutes = _period(settings)
         tell(
             f"Monitoring of project {settings.project} is enabled, in windows of {count(minutes, 'minute')}."
         )
     if wait:
         wait_until_ready(settings, names)
+
+
+def _deploy_missing(project: HasSettings, names: Sequence[str], missing: Sequence[str], image: str) -> None:
+    """Of these functions the missing ones, in their order."""
+    has_past: dict[str, bool] = {}
+    for index, name in enumerate(missing):
+        with _saying_how_far([each for each in names if each not in missing[index:]], missing[index:]):
+            if name in OWN_APPS:
+                has_past[name] = _put_to_work(project, name, image)
+            else:
+                _deploy(project.settings, name, image)
+    if has_past:
+        say_deployed(list(has_past), has_past=any(has_past.values()))
 
 
 def settle_optional(settings: Settings) -> None:
@@ -96,7 +114,11 @@ def settle_optional(settings: Settings) -> None:
 def _optional(settings: Settings) -> dict[str, bool]:
     """The functions that not every project has, and whether this one has them."""
     has_page = is_served(settings.of(AccessSettings), only_here=settings.platform == EMBEDDED)
-    return {API: has_page, EXPORTER: settings.of(ExportSettings).has_collector}
+    return {
+        API: has_page,
+        EXPORTER: settings.of(ExportSettings).has_collector,
+        NOTIFIER: settings.of(NotifySettings).has_notifier,
+    }
 
 
 def _send_nothing(settings: Settings) -> None:
@@ -127,11 +149,11 @@ def _saying_how_far(reached: Sequence[str], left: Sequence[str]) -> Iterator[Non
         raise
 
 
-def _deploy_one(project: HasSettings, name: str, image: str) -> None:
-    if name == DRIFT_APP:
-        AppFunction(project, AppSpec(DRIFT_APP, template=DRIFT_TEMPLATE, image=image)).deploy()
-    else:
-        _deploy(project.settings, name, image)
+def _put_to_work(project: HasSettings, name: str, image: str) -> bool:
+    """One of ModelMon's apps; whether there are earlier windows that it could judge."""
+    known = functions.recorded(project.settings, name)  # with arguments of the user's own, say
+    app = AppFunction(project, own_app(name, image=image)) if known is None else read_app(project, known.spec)
+    return put_to_work(app)
 
 
 def update(project: HasSettings, base_period: int, *, wait: bool, image: str = "") -> None:
@@ -158,19 +180,30 @@ def disable(
     user_apps: bool,
     user_app_names: Sequence[str] | None,
 ) -> None:
-    """Stop what is asked for. The writer goes on, so that reports under way are stored."""
+    """Stop what is asked for, with the controller ModelMon's other apps too. The writer goes on, so that
+    reports under way are stored, and the notifier, so that what ends is told."""
     settings = project.settings
     with opened(settings) as database, database.read() as connection:
-        apps = [function.name for function in registry.list_functions(connection, "app")]
-    stopped = _user_apps([name for name in apps if name != DRIFT_APP], user_apps, user_app_names)
+        known = registry.list_functions(connection, "app")
+    own = {each.name for each in known if _is_own(each)}
+    stopped = _user_apps([each.name for each in known if each.name not in own], user_apps, user_app_names)
     if controller:
         functions.withdraw(settings, CONTROLLER, forget=False)
     if stream:
         functions.withdraw(settings, STREAM, forget=False)
     if drift_app:
-        functions.withdraw(settings, DRIFT_APP, forget=True)
+        functions.withdraw(settings, HISTOGRAM_DRIFT, forget=True)
+    for name in sorted(own - {HISTOGRAM_DRIFT}) if controller else ():
+        functions.withdraw(settings, name, forget=True)
     for name in stopped:
         functions.withdraw(settings, name, forget=False)
+
+
+def _is_own(function: registry.RegisteredFunction) -> bool:
+    """Whether it is one of ModelMon's apps, and no app of the user's that is called so."""
+    own = OWN_APPS.get(function.name)
+    is_histogram = function.name == HISTOGRAM_DRIFT  # whose name has been ours from the beginning
+    return own is not None and (is_histogram or function.spec.get("template") == own.folder)
 
 
 def wait_until_ready(settings: Settings, names: Sequence[str], within_seconds: float = WAIT_SECONDS) -> None:
@@ -229,17 +262,18 @@ def _refuse_another_period(settings: Settings, given: int | None) -> None:
         )
 
 
-def _say_what_is_there(settings: Settings, changing: Sequence[str], *, drift_app: bool) -> None:
+def _say_what_is_there(settings: Settings, changing: Sequence[str], apps: Sequence[str]) -> None:
     if not changing:
         tell(
             f"Monitoring of project {settings.project} is enabled already, in windows of "
             f"{count(_period(settings), 'minute')}: nothing is deployed anew."
         )
-    if not drift_app and functions.is_deployed(settings, DRIFT_APP):
-        tell(
-            f"{DRIFT_APP} is deployed too, without having been asked for here: "
-            f"remove_model_monitoring_function({DRIFT_APP!r}) removes it."
-        )
+    for name in OWN_APPS:
+        if name not in apps and functions.is_deployed(settings, name):
+            tell(
+                f"{name} is deployed too, without having been asked for here: "
+                f"remove_model_monitoring_function({name!r}) removes it."
+            )
 
 
 def _period(settings: Settings) -> int:

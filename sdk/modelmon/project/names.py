@@ -6,16 +6,16 @@ import re
 from collections.abc import Collection
 
 from modelmon.errors import ConfigError
+from modelmon.function_spec.own_apps import OWN_APPS
 from modelmon.model import APP_NAME
 
 STREAM, CONTROLLER, WRITER = "modelmon-stream", "modelmon-controller", "modelmon-writer"
-API, EXPORTER = "modelmon-api", "modelmon-exporter"
+API, EXPORTER, NOTIFIER = "modelmon-api", "modelmon-exporter", "modelmon-notifier"
 INFRASTRUCTURE = {
     STREAM: "stream", CONTROLLER: "controller", WRITER: "writer", API: "api", EXPORTER: "exporter",
+    NOTIFIER: "notifier",
 }  # fmt: skip
 """Function to its template folder."""
-DRIFT_APP = "histogram-data-drift"
-DRIFT_TEMPLATE = "apps/histogram_drift"
 RESERVED_APPS = ("mlrun-infra",)
 BATCH_SUFFIX = "-batch"
 LONGEST = 63
@@ -40,7 +40,7 @@ def check_app_name(name: object) -> str:
         raise ConfigError(
             f"name: an app's name has only letters, digits, '_' and '-' (at most {LONGEST}), got {name!r}"
         )
-    refuse_spelling("name", name, (DRIFT_APP,))
+    refuse_spelling("name", name, OWN_APPS)
     if name.casefold() in (*RESERVED_APPS, *INFRASTRUCTURE):
         raise ConfigError(f"name: {name!r} is reserved; choose another name")
     if name.endswith(BATCH_SUFFIX):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,21 +13,30 @@ from modelmon.function_spec.function_yaml import FILE
 from modelmon.function_spec.given_requirements import given_requirements
 from modelmon.function_spec.local_paths import existing
 from modelmon.ledger import registry
+from modelmon.model_monitoring.actuals import LoggedActuals, Naming
+from modelmon.model_monitoring.actuals import log_actuals as send_actuals
 from modelmon.model_monitoring.api import READING, Labels
 from modelmon.model_monitoring.api import list_model_endpoints as find_endpoints
 from modelmon.model_monitoring.endpoints import called
 from modelmon.model_monitoring.erasing import forget_endpoint
+from modelmon.model_monitoring.false_alarms import mark_false_alarm
 from modelmon.model_monitoring.found_incidents import list_incidents as find_incidents
 from modelmon.model_monitoring.locating import opened
 from modelmon.model_monitoring.logged_models import ModelArtifact, model_keys, read_model
+from modelmon.model_monitoring.model_tasks import Declared
+from modelmon.model_monitoring.reading import ReadProject
 from modelmon.model_monitoring.reporting import report as read_report
 from modelmon.model_monitoring.shown import EndpointList
 from modelmon.model_monitoring.written_times import Time
 from modelmon.project import functions
+from modelmon.project.alerting import AlertingProject
 from modelmon.project.applications import AppFunction, read_app
 from modelmon.project.base_images import given_image
+from modelmon.project.challengers import ChallengingProject
 from modelmon.project.chosen_requirements import model_packages
 from modelmon.project.from_mlrun import MLRunProject
+from modelmon.project.handled import HandledProject
+from modelmon.project.jobs import JobFunction, ProjectJobs, read_job
 from modelmon.project.models import log_model
 from modelmon.project.monitored import MonitoredProject, listed
 from modelmon.project.names import check_function_name
@@ -37,12 +47,17 @@ from modelmon.settings import Settings
 if TYPE_CHECKING:
     from modelmon.model import Endpoint
     from modelmon.pages.report import Report
+    from modelmon.stats.frames import Frame
     from modelmon.views.incident_lists import IncidentPage
+    from modelmon.views.incidents import Incident
 
-Function = ServingFunction | AppFunction
+Function = ServingFunction | AppFunction | JobFunction
 
 
-class Project(MonitoredProject, MLRunProject):
+class Project(
+    MonitoredProject, ProjectJobs, ChallengingProject, HandledProject, AlertingProject, ReadProject,
+    MLRunProject,
+):  # fmt: skip
     """A project folder. It holds no state of its own: another object for the same folder sees the same.
 
     Every method raises ConfigError that says which value is wrong and what would be right, and
@@ -96,7 +111,7 @@ class Project(MonitoredProject, MLRunProject):
         if kind != ServingFunction.kind:
             raise ConfigError(
                 f"kind: must be {ServingFunction.kind!r} (apps: set_model_monitoring_function; "
-                f"jobs are not there), got {kind!r}"
+                f"jobs: set_job), got {kind!r}"
             )
         is_ready = is_hub_model_server(func)
         if is_ready:
@@ -118,13 +133,15 @@ class Project(MonitoredProject, MLRunProject):
         return serving
 
     def get_function(self, name: str = "", *, key: str = "", **_others: Any) -> Function:
-        """The serving function or app of this name (`key` in MLRun), as it was last recorded."""
+        """The serving function, app or job of this name (`key` in MLRun), as it was last recorded."""
         name = name or key
         found = functions.recorded(self.settings, name) if isinstance(name, str) else None
         if found is not None and found.kind == ServingFunction.kind:
             return read_serving(self, found.spec)
         if found is not None and found.kind == AppFunction.kind:
             return read_app(self, found.spec)
+        if found is not None and found.kind == JobFunction.kind:
+            return read_job(self, found.spec)
         with opened(self.settings) as database, database.read() as connection:
             known = [
                 each.name
@@ -149,10 +166,10 @@ class Project(MonitoredProject, MLRunProject):
         """
         refuse("deploy_function", builder_env=builder_env, mock=mock)
         deployed = self.get_function(function) if isinstance(function, str) else function
-        if not isinstance(deployed, ServingFunction | AppFunction):
+        if not isinstance(deployed, ServingFunction | AppFunction | JobFunction):
             raise ConfigError(f"function: must be a function of this project or its name, got {function!r}")
         if models and not isinstance(deployed, ServingFunction):
-            raise ConfigError(f"models: only a serving function has models, {deployed.name} is an app")
+            raise ConfigError(f"models: only a serving function has models, {deployed.name} is none")
         for model in models:
             assert isinstance(deployed, ServingFunction)
             deployed.add_model(**model)
@@ -185,12 +202,36 @@ class Project(MonitoredProject, MLRunProject):
         extra_data: Mapping[str, Any] | None = None,
         model_url: str | None = None,
         default_config: Mapping[str, Any] | None = None,
+        *,
+        task: str | None = None,
+        prediction: str | None = None,
+        score: str | Mapping[Any, str] | None = None,
+        positive: Any = None,
+        time_column: str | None = None,
+        segments: Sequence[str] | None = None,
+        challenger_of: Endpoint | str | None = None,
+        class_args: Mapping[str, Any] | None = None,
     ) -> ModelArtifact:
         """Keep a model with the distribution it was trained on; one of the same key is replaced.
 
         The model's file is `body` (bytes or text, named `model_file`), or `model_file`, or what `model_dir`
         holds; it may have none. `training_set` (a frame of pandas, Arrow or polars) gives the feature names,
         the reference statistics of every column, and with `label_column` (one or several) the predictions.
+        `time_column` says when each row was, which is no feature: stretches of the training set then tell
+        what changes without anything being wrong. Without it the only column of times is taken; "" is none.
+        `segments` are columns whose values drift can judge apart, such as the country; without it they are
+        those that the project's drift file names.
+
+        `task` is what the model is for: `binary`, `multiclass` or `regression`. Of its answers, `prediction`
+        names the one that says the class or the number, `score` the probability of the `positive` class, or
+        of several classes `{class: name of its score}`. Without `task` it is what the label plainly says:
+        booleans, or 0 and 1, are binary, three texts or more are classes, fractions are a regression. An
+        answer with a name of its own, beside the label, is the model's own on the rows of the training set.
+
+        `challenger_of`, an endpoint, makes it a challenger: it waits for a person's review, and takes the
+        place of the endpoint's model when that person approves. `class_args` are what its class is made with
+        there, beside what the champion has.
+
         What it returns, its `uri` or its key goes into `add_model(model_path=…)`.
         """
         refuse(
@@ -199,9 +240,11 @@ class Project(MonitoredProject, MLRunProject):
         )  # fmt: skip
         return log_model(
             self.settings, key, body=body, model_dir=model_dir, model_file=model_file, inputs=inputs,
-            outputs=outputs, training_set=training_set, label_column=label_column, tag=tag,
+            outputs=outputs, training_set=training_set, label_column=label_column,
+            time_column=time_column, segments=segments, challenger_of=challenger_of, class_args=class_args,
+            tag=tag,
             framework=framework, algorithm=algorithm, metrics=metrics, parameters=parameters, labels=labels,
-            extra_data=extra_data,
+            extra_data=extra_data, declared=Declared(task, prediction, score, positive),
         )  # fmt: skip
 
     def get_model(self, key: str) -> ModelArtifact:
@@ -238,6 +281,30 @@ class Project(MonitoredProject, MLRunProject):
         refuse("list_model_endpoints", **{k: v for k, v in others.items() if k not in READING})
         return find_endpoints(self, names, model_name, function_name, labels, uids, start=start, end=end)
 
+    def log_actuals(
+        self,
+        endpoint: Endpoint | str,
+        frame: Frame,
+        *,
+        request_id: str = "request_id",
+        row: str = "row",
+        entity: str | None = None,
+        time: str = "timestamp",
+        within: timedelta | None = None,
+    ) -> LoggedActuals:
+        """Log what came true for predictions of an endpoint; returns once the events stream has it.
+
+        `frame` is one of pandas, Arrow or polars. Its columns `request_id` and, where it is there, `row`
+        (from 0 within the request) say whose each row is. With `entity`, a feature or a key of the request's
+        entities, that column and the column `time` do: all predictions of the entity from then on for
+        `within`, without it those of exactly then. Every other column is called as a prediction is and holds
+        numbers, texts or truth values; a gap is not known yet. A later value replaces an earlier one, and
+        predictions may come after their actuals. Raises ConfigError for what can't be, before anything is
+        sent, and UnavailableError; then the same call again counts once.
+        """
+        naming = Naming(request_id, row, entity, time, within)
+        return send_actuals(self.settings, endpoint, frame, naming)
+
     def list_incidents(
         self,
         endpoints: Collection[str] | str | None = None,
@@ -249,10 +316,21 @@ class Project(MonitoredProject, MLRunProject):
     ) -> IncidentPage:
         """What went wrong with these endpoints (names or ids) and apps, with None all: a page of incidents.
 
-        The open ones come first, then those that ended unless `only_open`, each the newest first. The page
-        has at most `limit` `incidents`, and `after`, which gives the next page and is "" on the last one.
+        The open ones come first, the worst before the others, then those that ended unless `only_open`, each
+        the newest first. The page has at most `limit` `incidents`, and `after`, which gives the next page and
+        is "" on the last one.
         """
         return find_incidents(self, endpoints, applications, only_open=only_open, limit=limit, after=after)
+
+    def mark_false_alarm(self, incident_id: int, note: str = "", *, undo: bool = False) -> Incident:
+        """Say that an incident was a false alarm, and why: if it is open that ends it. The incident as it is
+        then; who marked it is kept, the user of this machine.
+
+        `undo` takes the mark back: what it ended goes on, unless a newer incident has followed. It is counted
+        beside the alarm budget (`modelmon incidents budget`). Raises ConfigError for one that is not there or
+        is no alarm: an app that failed, or what was withdrawn.
+        """
+        return mark_false_alarm(self.settings, incident_id, note, undo=undo)
 
     def report(self, endpoint: Endpoint | str, window: Time = None) -> Report:
         """What is known of one window of an endpoint: a notebook shows it, `save("churn.html")` writes it.

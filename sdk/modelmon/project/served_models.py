@@ -103,7 +103,12 @@ def served(settings: Settings, spec: ServingSpec, model: ModelSpec, *, here: boo
         feature_names=tuple(inputs),
         label_names=tuple(outputs),
         feature_stats=artifact.feature_stats if artifact else {},
-        policy={"tracking_policy": spec.tracking.policy} if spec.tracking.policy else {},
+        policy=_policy(spec, artifact),
     )
     placed = msgspec.structs.replace(model, model_path=path, inputs=inputs, outputs=outputs)
     return DeployedModel(placed, endpoint, artifact)
+
+
+def _policy(spec: ServingSpec, artifact: ModelArtifact | None) -> dict[str, Any]:
+    found = {"tracking_policy": spec.tracking.policy} if spec.tracking.policy else {}
+    return {**found, **(artifact.policy if artifact else {})}

@@ -12,13 +12,11 @@ from modelmon.errors import ConfigError
 from modelmon.from_mlrun import refuse
 from modelmon.from_mlrun.where import ROUTERS
 from modelmon.function_spec.given_requirements import with_given
-from modelmon.model import wall_clock_us
-from modelmon.model_monitoring import endpoints as registered
 from modelmon.model_monitoring.api import check_endpoint_id
-from modelmon.model_monitoring.locating import HasSettings, opened
-from modelmon.model_monitoring.logged_models import ModelArtifact
+from modelmon.model_monitoring.locating import HasSettings
+from modelmon.model_monitoring.logged_models import URI_PREFIX, ModelArtifact
 from modelmon.model_monitoring.telling import tell
-from modelmon.model_monitoring.whole_folders import copy_into, folder_hash
+from modelmon.model_monitoring.whole_folders import copy_into
 from modelmon.project import functions
 from modelmon.project.base_images import settle_image
 from modelmon.project.chosen_requirements import settle_requirements
@@ -26,6 +24,7 @@ from modelmon.project.console import tell_next
 from modelmon.project.from_mlrun import MLRunFunction
 from modelmon.project.http import HttpOptions, settle_http
 from modelmon.project.invoking import invoke
+from modelmon.project.served_endpoints import register, register_new
 from modelmon.project.served_models import (
     DeployedModel,
     class_name_of,
@@ -36,6 +35,7 @@ from modelmon.project.served_models import (
 )
 from modelmon.project.source import check_installed
 from modelmon.serving import ModelServing, ServingSpec, create_server, tracking_of, write_spec
+from modelmon.serving.spec import ModelSpec
 from modelmon.serving.tracking import Tracking
 from modelmon.settings import Settings
 
@@ -229,13 +229,12 @@ class ServingFunction(MLRunFunction):
             functions.make_stream(settings, self.spec.tracking.stream_url or settings.events_stream)
         wanted = [served(settings, self.spec, model) for model in self.spec.models]
         if self.spec.tracking.enabled:
-            with opened(settings) as database, database.write() as connection:
-                for each in wanted:
-                    files = folder_hash(each.artifact.files) if each.artifact else ""
-                    registered.register(connection, each.endpoint, wall_clock_us(), files)
+            register_new(settings, wanted)
         functions.write_function(
             settings, self.name, lambda folder: self._fill(folder, wanted), self.environment
         )
+        if self.spec.tracking.enabled:
+            register(settings, wanted)
         self.save(deployed=True)
         self._is_begun = False
         self._tell(settings)
@@ -292,7 +291,7 @@ class ServingFunction(MLRunFunction):
         functions.record(self._settings, self.name, KIND, spec, deployed=deployed)
 
     def _tell(self, settings: Settings) -> None:
-        names = ", ".join(model.key for model in self.spec.models)
+        names = ", ".join(map(_named, self.spec.models))
         followed = "" if self.spec.tracking.enabled else " Without set_tracking() nothing of it is monitored."
         models = "model" if len(self.spec.models) == 1 else "models"
         tell(f"Deployed {self.name} with the {models} {names}.{followed}")
@@ -339,3 +338,9 @@ def read_serving(project: HasSettings, spec: Mapping[str, Any]) -> ServingFuncti
     found.http = msgspec.convert(spec.get("http", {}), HttpOptions)
     found._is_begun = False
     return found
+
+
+def _named(model: ModelSpec) -> str:
+    """By the name that it is asked by, with that of the logged model where this is another one."""
+    logged = model.model_path.rpartition("/")[2] if model.model_path.startswith(URI_PREFIX) else model.key
+    return model.key if logged == model.key else f"{model.key} ({logged})"

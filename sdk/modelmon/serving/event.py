@@ -7,9 +7,11 @@ from typing import Any, NamedTuple
 import msgspec
 
 from modelmon import wire
+from modelmon.counting import count
 from modelmon.errors import RejectedError
 from modelmon.serving.event_text import EventText, plain_request
 from modelmon.serving.recorder import Logged, restored, row_count
+from modelmon.wire.batch_writing import BatchedEvent, batched
 from modelmon.wire.rows import read_rows
 
 
@@ -21,13 +23,13 @@ _read_response = msgspec.json.Decoder(_Response).decode
 
 
 class Encoded(NamedTuple):
-    """An event as JSON.
+    """An event as JSON, or on its way into a batch.
 
     `has_time`: the request's own time, asked for by `client_time`, could be used. `misfit` says what of the
     rows does not fit together, "" when all does.
     """
 
-    event: bytes
+    event: bytes | BatchedEvent
     has_time: bool
     misfit: str = ""
 
@@ -37,7 +39,7 @@ def encode(logged: Logged, text: EventText, number: int, client_time: bool) -> E
 
     Raises RejectedError for values that can't be written.
     """
-    return _plain(logged, text, number, client_time) or _any(logged, text.publisher_id, number, client_time)
+    return _plain(logged, text, number, client_time) or _any(logged, text, number, client_time)
 
 
 def _plain(logged: Logged, text: EventText, number: int, client_time: bool) -> Encoded | None:
@@ -49,14 +51,16 @@ def _plain(logged: Logged, text: EventText, number: int, client_time: bool) -> E
     return Encoded(event, has_time) if event else None
 
 
-def _any(logged: Logged, publisher_id: str, number: int, client_time: bool) -> Encoded:
+def _any(logged: Logged, text: EventText, number: int, client_time: bool) -> Encoded:
     request = restored(logged.request)
     when_us, has_time = _when(request.get("timestamp"), logged.call.start_us, client_time)
     if logged.error is not None:
-        return Encoded(_error_event(logged, request, when_us, publisher_id, number), has_time)
+        return Encoded(_error_event(logged, request, when_us, text.publisher_id, number), has_time)
     outputs = _outputs(logged.response)
     misfit = misfit_of(request["inputs"], outputs, logged.source.inputs)
-    return Encoded(_serving_event(logged, request, outputs, when_us, publisher_id, number), has_time, misfit)
+    event = _serving_event(logged, request, outputs, when_us, text.publisher_id, number)
+    write = batched if text.is_batched else wire.write_event
+    return Encoded(write(event, host=logged.source.host), has_time, misfit)
 
 
 def misfit_of(inputs: Any, outputs: Any, names: tuple[str, ...] | None) -> str:
@@ -76,12 +80,14 @@ def misfit_of(inputs: Any, outputs: Any, names: tuple[str, ...] | None) -> str:
     odd = next((len(row) for row in ([inputs] if flat else lists) if len(row) != len(names)), None)
     if odd is None:
         return ""
-    return f"a row of {odd} values, but the model has {len(names)} inputs ({', '.join(names)})"
+    return (
+        f"a row of {count(odd, 'value')}, but the model has {count(len(names), 'input')} ({', '.join(names)})"
+    )
 
 
 def _serving_event(
     logged: Logged, request: dict[str, Any], answered: Any, when_us: int, publisher_id: str, number: int
-) -> bytes:
+) -> wire.ServingEvent:
     source = logged.source
     inputs, outputs, input_names, output_names = read_rows(
         request["inputs"], answered, source.inputs, source.outputs
@@ -89,7 +95,7 @@ def _serving_event(
     if logged.rows is not None:
         inputs, outputs = [inputs[row] for row in logged.rows], [outputs[row] for row in logged.rows]
     entities = request.get("entities")
-    event = wire.ServingEvent(
+    return wire.ServingEvent(
         endpoint_id=source.endpoint_id,
         endpoint_name=source.endpoint_name,
         function_uri=source.function_uri,
@@ -111,7 +117,6 @@ def _serving_event(
         publisher_id=publisher_id,
         number=number,
     )
-    return wire.write_event(event, host=source.host)
 
 
 def _error_event(

@@ -1,7 +1,7 @@
 """The event of a plain request, made from JSON texts: what all events of an endpoint share is written once.
 
-It is byte for byte what `wire.write_event` makes of the same request, in a third of the time, and the
-answer is copied into it as the caller got it.
+It is byte for byte what `wire.write_event` or `wire.batched` makes of the same request, in a third of the
+time. The answer is copied into it as the caller got it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import msgspec
 from modelmon import wire
 from modelmon.serving.recorder import Logged, Source
 from modelmon.wire import write_moment
+from modelmon.wire.batch_writing import BatchedEvent, BatchHead, batch_head
 
 _encode = msgspec.json.Encoder().encode
 
@@ -47,30 +48,47 @@ def plain_request(logged: Logged) -> TrackedRequest | None:
 
 
 class EventText:
-    """Writes the events of one endpoint, as one publisher numbers them."""
+    """Writes the events of one endpoint, as one publisher numbers them; `is_batched`: for batches."""
 
-    def __init__(self, source: Source, publisher_id: str) -> None:
+    def __init__(self, source: Source, publisher_id: str, *, is_batched: bool = False) -> None:
         self.source = source
         self.publisher_id = publisher_id
-        self._form = _form_of(source, publisher_id)
+        self.is_batched = is_batched
+        self._heads: dict[str, BatchHead] = {}
+        self._form = b"" if is_batched else _form_of(source, publisher_id)
 
-    def write(self, logged: Logged, request: TrackedRequest, when_us: int, number: int) -> bytes | None:
+    def write(
+        self, logged: Logged, request: TrackedRequest, when_us: int, number: int
+    ) -> bytes | BatchedEvent | None:
         """The event; None unless rows of as many values as the model has inputs were answered one by one."""
         inputs = _inputs(request.inputs, self.source.inputs)
         outputs = _outputs(bytes(_read_response(logged.response).outputs), len(request.inputs))
         if inputs is None or outputs is None:
             return None
+        count, call = len(request.inputs), logged.call
+        if self.is_batched:
+            return BatchedEvent(
+                self._head(call.op), str(call.id), when_us, logged.latency_us,
+                count, inputs[1:-1], outputs[1:-1], count, number,
+            )  # fmt: skip
         return self._form % {
             b"number": b"%d" % number,
-            b"id": _encode(str(logged.call.id)),
-            b"op": _encode(logged.call.op),
+            b"id": _encode(str(call.id)),
+            b"op": _encode(call.op),
             b"inputs": inputs,
             b"outputs": outputs,
             b"when": write_moment(when_us).encode(),
             b"answered": write_moment(when_us + logged.latency_us).encode(),
-            b"count": b"%d" % len(request.inputs),
+            b"count": b"%d" % count,
             b"latency": b"%d" % logged.latency_us,
         }
+
+    def _head(self, op: str) -> BatchHead:
+        head = self._heads.get(op)
+        if head is None:
+            event = msgspec.structs.replace(_specimen(self.source, self.publisher_id), op=op)
+            head = self._heads[op] = batch_head(event, host=self.source.host)
+        return head
 
 
 def _inputs(rows: list[list[Any]], names: tuple[str, ...] | None) -> bytes | None:
@@ -120,7 +138,12 @@ _any_mark = re.compile(b"|".join(map(re.escape, _MARKS)))
 
 
 def _form_of(source: Source, publisher_id: str) -> bytes:
-    specimen = wire.ServingEvent(
+    text = wire.write_event(_specimen(source, publisher_id), host=source.host).replace(b"%", b"%%")
+    return _any_mark.sub(lambda found: b"%%(%b)b" % _MARKS[found[0]], text)
+
+
+def _specimen(source: Source, publisher_id: str) -> wire.ServingEvent:
+    return wire.ServingEvent(
         endpoint_id=source.endpoint_id,
         endpoint_name=source.endpoint_name,
         function_uri=source.function_uri,
@@ -140,5 +163,3 @@ def _form_of(source: Source, publisher_id: str) -> bytes:
         publisher_id=publisher_id,
         number=_MARK,
     )
-    text = wire.write_event(specimen, host=source.host).replace(b"%", b"%%")
-    return _any_mark.sub(lambda found: b"%%(%b)b" % _MARKS[found[0]], text)

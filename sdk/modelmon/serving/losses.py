@@ -6,6 +6,8 @@ import logging
 import threading
 import time
 
+from modelmon.counting import count, were
+
 logger = logging.getLogger(__name__)
 
 REPORT_SECONDS = 60.0
@@ -42,7 +44,8 @@ class Losses:
         """Log what was lost since the last report, unless that was less than a minute ago."""
         lost = self.dropped + self.unreadable - self._reported
         if lost and (at_once or time.monotonic() - self._last_report >= REPORT_SECONDS):
-            logger.warning("%s: %s events were not logged; the last one: %s", self._url, lost, self._reason)
+            gone = f"{count(lost, 'event')} {were(lost)}"
+            logger.warning("%s: %s not logged; the last one: %s", self._url, gone, self._reason)
             self._reported += lost
             self._last_report = time.monotonic()
 

@@ -1,9 +1,9 @@
-"""Events into messages: so many of one endpoint in one JSON array."""
+"""Events into messages: so many of one endpoint in one."""
 
 from __future__ import annotations
 
 from modelmon.streams import Record
-from modelmon.wire import write_batch
+from modelmon.wire.batch_writing import BatchedEvent, write_message
 
 MAX_BYTES = 512 * 1024
 """A message is cut before it grows beyond this; brokers refuse more than about a megabyte by default."""
@@ -13,18 +13,18 @@ Counted = tuple[Record, int]
 
 
 class Messages:
-    """Gathers encoded events by endpoint. A message of one event is the event itself, not an array."""
+    """Gathers encoded events by endpoint; each goes out alone where `batch` is 1."""
 
     def __init__(self, batch: int) -> None:
         self._batch = batch
-        self._held: dict[str, list[bytes]] = {}
+        self._held: dict[str, list[bytes | BatchedEvent]] = {}
         self._sizes: dict[str, int] = {}
         self.held = 0
 
-    def add(self, endpoint_id: str, event: bytes) -> list[Counted]:
+    def add(self, endpoint_id: str, event: bytes | BatchedEvent) -> list[Counted]:
         """Messages that are full now."""
         if self._batch == 1:
-            return [((endpoint_id, event), 1)]
+            return [((endpoint_id, write_message([event])), 1)]
         full = []
         if self._sizes.get(endpoint_id, 0) + len(event) > MAX_BYTES:
             full += self._cut(endpoint_id)
@@ -49,5 +49,4 @@ class Messages:
         self.held -= len(events)
         if not events:
             return []
-        body = events[0] if len(events) == 1 else write_batch(events)
-        return [((endpoint_id, body), len(events))]
+        return [((endpoint_id, write_message(events)), len(events))]

@@ -20,6 +20,7 @@ from modelmon.serving.messages import Messages
 from modelmon.serving.recorder import Logged, Source
 from modelmon.settings import Settings
 from modelmon.streams import Stream, open_stream
+from modelmon.wire.batch_writing import BatchedEvent
 
 EXIT_SECONDS = 5.0
 STALLED_SECONDS = 5.0
@@ -215,7 +216,7 @@ class Publisher:
         self._count(-spoilt, size, before)
         return taken
 
-    def _encode(self, number: int, logged: Logged) -> bytes | None:
+    def _encode(self, number: int, logged: Logged) -> bytes | BatchedEvent | None:
         try:
             event, has_time, misfit = encode(logged, self._text_of(logged.source), number, self._client_time)
         except Exception as error:  # noqa: BLE001 - seam: what is logged came from the user's model
@@ -229,7 +230,9 @@ class Publisher:
     def _text_of(self, source: Source) -> EventText:
         text = self._texts.get(source.endpoint_id)
         if text is None or text.source is not source:
-            text = self._texts[source.endpoint_id] = EventText(source, self.publisher_id)
+            text = self._texts[source.endpoint_id] = EventText(
+                source, self.publisher_id, is_batched=self._batch > 1
+            )
         return text
 
     def _take(self) -> tuple[int, Logged] | None:

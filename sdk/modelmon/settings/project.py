@@ -22,7 +22,7 @@ from modelmon.secrecy import may_hold_credential
 from modelmon.settings.declaring import check, converted, setting, settings_of
 from modelmon.settings.refusing import refuse_empty, unknown_setting
 from modelmon.settings.stream_addresses import KAFKA, check_stream_address, check_template
-from modelmon.settings.technologies import technologies
+from modelmon.settings.technologies import defaults, technologies
 from modelmon.sources import FILE_NAME, PREFIX, STATE_FOLDER, from_credentials, from_environment, from_file
 
 Technology = TypeVar("Technology")
@@ -115,7 +115,9 @@ class Settings:
         10_000, "A batch is cut at this many messages.", least=1, section="The stream function"
     )
     batch_max_bytes: int = setting(
-        64 * 2**20, "A batch is cut at this many bytes of message bodies.", least=1
+        64 * 2**20,
+        "A batch is cut at this many bytes of message bodies; a value of actuals counts as 100.",
+        least=1,
     )
     buffer_max_bytes: int = setting(
         256 * 2**20, "The stream function takes no more messages while it holds this many bytes.", least=1
@@ -299,11 +301,11 @@ class Settings:
 
     def of(self, technology: type[Technology]) -> Technology:
         """The settings that one technology declares: `settings.of(KafkaSettings).kafka_timeout_seconds`."""
-        return next((each for each in self.technologies if isinstance(each, technology)), technology())
+        return next((each for each in self.technologies if type(each) is technology), defaults()[technology])
 
     def value(self, name: str) -> Any:
         """The setting of this name, whoever declares it."""
-        holders = (self, *(self.of(each) for each in technologies()))
+        holders = (self, *self.technologies, *defaults().values())
         return next(getattr(each, name) for each in holders if hasattr(each, name))
 
     def changed(self, **values: Any) -> Settings:
@@ -394,5 +396,5 @@ def _made(values: Mapping[str, Any]) -> Settings:
     def own(kind: type) -> dict[str, Any]:
         return {entry.name: values[entry.name] for entry in settings_of(kind) if entry.name in values}
 
-    others = tuple(kind(**own(kind)) for kind in technologies())
-    return Settings(**own(Settings), technologies=tuple(each for each in others if each != type(each)()))
+    given = tuple(each for kind in technologies() if (each := kind(**own(kind))) != defaults()[kind])
+    return Settings(**own(Settings), technologies=given)

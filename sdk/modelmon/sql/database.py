@@ -19,7 +19,7 @@ from modelmon.sql.locks import MIGRATION, file_lock, server_lock
 from modelmon.sql.schema import Schema, migrate, version_of
 from modelmon.sql.servers import LOCK_SECONDS, is_read_only, is_refusal, server_engine
 from modelmon.sql.sql_settings import SqlSettings
-from modelmon.sql.sqlite import damage, is_bug, sqlite_engine
+from modelmon.sql.sqlite import damage, is_bug, sqlite_engine, unwritable
 
 TIMEOUT_SECONDS = 120.0
 _EXAMPLE = "write for example sqlite:////folder/records.db or postgresql://user@host/name"
@@ -131,7 +131,7 @@ class Database:
         damaged = damage(self.url, cause)
         if damaged is not None:
             return damaged
-        told = " ".join(str(cause).split())  # drivers write several lines
+        told = " ".join(str(cause).split()) + unwritable(self._engine.url)  # drivers write several lines
         if is_refusal(cause):
             return StoreError(
                 f"{self._setting}: database {self.url} refuses us ({told}); check the user, the password, "

@@ -15,9 +15,10 @@ from sqlalchemy import Connection, text
 from modelmon.errors import UnavailableError
 from modelmon.file_locks import try_lock
 
-MIGRATION, CONTROLLER, EXPORTER = "migration", "controller", "exporter"
+MIGRATION, CONTROLLER, EXPORTER, NOTIFIER = "migration", "controller", "exporter", "notifier"
 _NUMBERS = {  # that no other program takes for its own
     MIGRATION: 7_310_589_411, CONTROLLER: 7_310_589_412, EXPORTER: 7_310_589_413,
+    NOTIFIER: 7_310_589_414,
 }  # fmt: skip
 
 

@@ -92,4 +92,6 @@ def _limit(engine: Engine, timeout_seconds: float) -> None:
         lock = min(LOCK_SECONDS, timeout_seconds)
         for name, seconds in (("lock_timeout", lock), ("statement_timeout", timeout_seconds)):
             connection.execute("SELECT set_config(%s, %s, false)", (name, f"{seconds * 1000:.0f}ms"))
+        # The default is of spinning disks: a thousand rows of an index would be a scan of the whole table.
+        connection.execute("SELECT set_config('random_page_cost', '1.1', false)")
         connection.commit()

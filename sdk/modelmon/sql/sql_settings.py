@@ -19,7 +19,8 @@ class SqlSettings:
     )
     sql_timeout_seconds: float = setting(
         120.0,
-        "A database server that does not answer for this long is unavailable; locks are waited for 30 s.",
+        "A database server that does not answer for this long is unavailable; locks are waited for 30 s, "
+        "and the page waits no longer than 15 s.",
         least=1,
     )
 

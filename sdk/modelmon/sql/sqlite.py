@@ -22,6 +22,17 @@ _MOVED = 1032  # SQLITE_READONLY_DBMOVED: another file, or none, stands where ou
 _CORRUPT_TEXT = re.compile(r"not a database|malformed|file is encrypted", re.IGNORECASE)
 
 
+def unwritable(url: URL) -> str:
+    """What to say besides of a file whose folder takes no writes.
+
+    SQLite, which makes files beside it even to read, says only that it can't be opened.
+    """
+    folder = Path(url.database or "").parent
+    if url.get_backend_name() != "sqlite" or not folder.is_dir() or os.access(folder, os.W_OK):
+        return ""
+    return f"; {folder} takes no writes: is its disk read-only?"
+
+
 def sqlite_engine(url: URL, durability: str) -> Engine:
     """Raises ConfigError for a URL that names no file, UnavailableError for a folder that can't be made."""
     path = url.database or ""

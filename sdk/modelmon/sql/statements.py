@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from itertools import islice
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, case, literal_column, or_
+
+from modelmon.sql.types import MYSQL
 
 Row = Mapping[str, Any]
 Item = TypeVar("Item")
@@ -64,16 +67,8 @@ def _same_endpoints(of_start: Mapping[tuple[str, int], list[str]]) -> list[_Bloc
 
 def insert_missing(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
     """Insert the rows whose primary key is not there yet; the others stay as they are."""
-    if not rows:
-        return
-    rows = _in_order(table, rows)
-    if _is_mysql(connection):
-        # Not INSERT IGNORE, which also swallows values that don't fit.
-        key = next(iter(table.primary_key)).name
-        connection.execute(_insert(connection, table).on_duplicate_key_update({key: table.c[key]}), rows)
-    else:
-        statement = _insert(connection, table)
-        connection.execute(statement.on_conflict_do_nothing(index_elements=list(table.primary_key)), rows)
+    if rows:
+        connection.execute(_missing(connection.dialect.name, table), _in_order(table, rows))
 
 
 def upsert(
@@ -95,14 +90,42 @@ def upsert(
     `said` columns change only to a text that is not empty.
     With `not_below` a row changes only when its new value of that column is not below the stored one.
     """
-    if not rows:
-        return
-    rows = _in_order(table, rows)
-    statement = _insert(connection, table)
-    new = statement.inserted if _is_mysql(connection) else statement.excluded
+    if rows:
+        kinds = (tuple(keep), tuple(add), tuple(smallest), tuple(largest), tuple(said))
+        statement = _upsert(connection.dialect.name, table, tuple(rows[0]), *kinds, not_below)
+        connection.execute(statement, _in_order(table, rows))
+
+
+@cache  # wording one costs more than SQLite takes to run it
+def _missing(dialect: str, table: Table) -> Any:
+    statement = _insert(dialect, table)
+    if dialect in MYSQL:
+        # Not INSERT IGNORE, which also swallows values that don't fit.
+        key = next(iter(table.primary_key)).name
+        return statement.on_duplicate_key_update({key: table.c[key]})
+    return statement.on_conflict_do_nothing(index_elements=list(table.primary_key))
+
+
+_Names = tuple[str, ...]
+
+
+@cache
+def _upsert(
+    dialect: str,
+    table: Table,
+    names: _Names,
+    keep: _Names,
+    add: _Names,
+    smallest: _Names,
+    largest: _Names,
+    said: _Names,
+    not_below: str,
+) -> Any:
+    statement = _insert(dialect, table)
+    new = statement.inserted if dialect in MYSQL else statement.excluded
     fixed = {column.name for column in table.primary_key} | set(keep)
     changes: dict[str, ColumnElement[Any]] = {}
-    for name in rows[0]:
+    for name in names:
         if name in fixed:
             continue
         old = table.c[name]
@@ -116,10 +139,7 @@ def upsert(
             changes[name] = case((new[name] != _EMPTY, new[name]), else_=old)
         else:
             changes[name] = new[name]
-    if not changes:
-        insert_missing(connection, table, rows)
-        return
-    _run(connection, table, statement, rows, changes, not_below)
+    return _changing(dialect, table, statement, changes, not_below) if changes else _missing(dialect, table)
 
 
 def _in_order(table: Table, rows: Sequence[Row]) -> list[Row]:
@@ -135,38 +155,29 @@ def _moves(old: Any, new: Any, moved: ColumnElement[bool]) -> ColumnElement[bool
     return and_(new.is_not(None), or_(old.is_(None), moved))
 
 
-def _run(
-    connection: Connection,
-    table: Table,
-    statement: Any,
-    rows: Sequence[Row],
-    changes: dict[str, ColumnElement[Any]],
-    not_below: str,
-) -> None:
-    if _is_mysql(connection):
+def _changing(
+    dialect: str, table: Table, statement: Any, changes: dict[str, ColumnElement[Any]], not_below: str
+) -> Any:
+    """The statement that makes these changes where the key is there."""
+    if dialect in MYSQL:
         if not_below:
             wins = statement.inserted[not_below] >= table.c[not_below]
             changes = {name: case((wins, change), else_=table.c[name]) for name, change in changes.items()}
             # MySQL assigns from left to right: what the condition reads must change last.
             changes[not_below] = changes.pop(not_below)
-        connection.execute(statement.on_duplicate_key_update(list(changes.items())), rows)
-        return
+        return statement.on_duplicate_key_update(list(changes.items()))
     where = statement.excluded[not_below] >= table.c[not_below] if not_below else None
     key = list(table.primary_key)
-    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=changes, where=where), rows)
+    return statement.on_conflict_do_update(index_elements=key, set_=changes, where=where)
 
 
-def _is_mysql(connection: Connection) -> bool:
-    return connection.dialect.name in ("mysql", "mariadb")
-
-
-def _insert(connection: Connection, table: Table) -> Any:
+def _insert(dialect: str, table: Table) -> Any:
     """The dialect's own INSERT; who speaks to one database does not pay for importing the others."""
-    if _is_mysql(connection):
+    if dialect in MYSQL:
         from sqlalchemy.dialects import mysql
 
         return mysql.insert(table)
-    if connection.dialect.name == "postgresql":
+    if dialect == "postgresql":
         from sqlalchemy.dialects import postgresql
 
         return postgresql.insert(table)

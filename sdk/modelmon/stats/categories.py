@@ -66,6 +66,31 @@ def count_categories(
     return np.array([*listed.values(), others, missing], dtype=np.int64)
 
 
+def unlisted(names: Iterable[str], categories: Sequence[str]) -> list[str]:
+    """Those of these names that are none of the categories, under no spelling of the same value.
+
+    >>> unlisted(["a", "1.0", "new"], ["a", "1"])
+    ['new']
+    """
+    known = frozenset(categories)
+    rest = [name for name in names if name not in known]
+    return [name for name, same in zip(rest, _of_same_value(rest, categories), strict=True) if same is None]
+
+
+def places_of(names: Sequence[str], categories: Sequence[str]) -> list[int]:
+    """Where `count_categories` counts each of `names`: the place of its category, or that of the others.
+
+    >>> places_of(["b", "new", "a"], ["a", "b"])
+    [1, 2, 0]
+    """
+    places = {category: place for place, category in enumerate(categories)}
+    same = _of_same_value(names, categories)
+    return [
+        places.get(name, len(categories) if other is None else places[other])
+        for name, other in zip(names, same, strict=True)
+    ]
+
+
 def _of_same_value(names: Sequence[str], categories: Sequence[str]) -> list[str | None]:
     """For each name the one category of its value; None where there is none, or more than one."""
     by_value: dict[float | None, str | None] = {}

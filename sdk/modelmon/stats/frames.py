@@ -29,7 +29,10 @@ class ColumnReader(Protocol):
     def type_name(self, column: Any) -> str: ...
     def numbers(self, column: Any) -> tuple[NDArray[np.float64], int]: ...
     def categories(self, column: Any) -> tuple[dict[str, int], int]: ...
+    def named(self, column: Any) -> tuple[NDArray[np.intp], list[str]]: ...
+    def seconds(self, column: Any) -> NDArray[np.float64] | None: ...
     def missing(self, column: Any) -> int: ...
+    def codes(self, column: Any) -> NDArray[np.int64]: ...
 
 
 class FrameReader(ColumnReader, Protocol):
@@ -53,8 +56,17 @@ class NoValues:
     def categories(self, column: range) -> tuple[dict[str, int], int]:
         return {}, len(column)
 
+    def named(self, column: range) -> tuple[NDArray[np.intp], list[str]]:
+        return np.full(len(column), -1), []
+
+    def seconds(self, column: range) -> NDArray[np.float64] | None:
+        return None
+
     def missing(self, column: range) -> int:
         return len(column)
+
+    def codes(self, column: range) -> NDArray[np.int64]:
+        return np.zeros(len(column), dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -83,6 +95,21 @@ class Column:
     def categories(self) -> tuple[dict[str, int], int]:
         """Counts by category, and how many values are missing."""
         return self.reader.categories(self.data)
+
+    @cached_property
+    def codes(self) -> NDArray[np.int64]:
+        """A number for each row, the same where the values are the same; what is missing is a value too."""
+        return self.reader.codes(self.data)
+
+    @cached_property
+    def named(self) -> tuple[NDArray[np.intp], list[str]]:
+        """The category of each row as a place in the list of names, -1 where it is missing."""
+        return self.reader.named(self.data)
+
+    @cached_property
+    def seconds(self) -> NDArray[np.float64] | None:
+        """Times as seconds since 1970, NaN where missing; None where the values are no times."""
+        return self.reader.seconds(self.data)
 
     @property
     def missing(self) -> int:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pandas.api import types
 
 from modelmon.stats.categories import Counted, counted
-from modelmon.stats.values import as_number, as_written, is_gap, spelled
+from modelmon.stats.values import as_number, as_written, codes_of_numbers, codes_of_values, is_gap, spelled
 
 NUMBERS = {"integer", "floating", "mixed-integer-float", "decimal", "empty"}
 NAMES = {"string", "categorical", "mixed-integer", "mixed"}
@@ -93,8 +93,46 @@ def categories(column: pd.Series[Any]) -> Counted:
     return counted(found)[0], len(column) - len(present)
 
 
+def named(column: pd.Series[Any]) -> tuple[NDArray[np.intp], list[str]]:
+    """The category of each row, as a place in the list of their names; -1 where it is missing."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return column.cat.codes.to_numpy().astype(np.intp), [
+            spelled(value) for value in _cells(column.cat.categories)
+        ]
+    values: Any = column
+    if types.is_float_dtype(column.dtype):
+        values = _floats(column)
+    elif column.dtype == object:  # not the values themselves: to a hash True is 1
+        values = np.array([None if is_gap(value) else spelled(value) for value in column], dtype=object)
+    places, found = pd.factorize(values)
+    return places, [spelled(value) for value in found]
+
+
+def seconds(column: pd.Series[Any]) -> NDArray[np.float64] | None:
+    """Times as seconds since 1970, NaN where missing; None where the values are no times."""
+    if types.is_numeric_dtype(column.dtype):
+        return None
+    try:
+        times = pd.to_datetime(column, utc=True)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    whole = times.dt.as_unit("us").astype("int64").to_numpy()
+    return np.where(times.isna().to_numpy(), np.nan, whole / 1e6)
+
+
 def missing(column: pd.Series[Any]) -> int:
     return int(column.isna().sum())
+
+
+def codes(column: pd.Series[Any]) -> NDArray[np.int64]:
+    """A number for each row, the same where the values are the same; what is missing is a value too."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return column.cat.codes.to_numpy().astype(np.int64)
+    if types.is_integer_dtype(column.dtype) and not column.hasnans:
+        return column.to_numpy(dtype=np.int64)
+    if types.is_float_dtype(column.dtype):
+        return codes_of_numbers(numbers(column)[0])
+    return codes_of_values(column.to_list())
 
 
 def _read(cells: list[Any], gaps: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

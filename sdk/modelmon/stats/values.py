@@ -10,7 +10,7 @@ import base64
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from numbers import Number
 from typing import Any, SupportsFloat
 
@@ -130,6 +130,24 @@ def as_written(numbers: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
             found = plain.copy() if found is plain else found
             found[places] = _shortened(plain[places], np.dtype(np.float32))
     return found
+
+
+def codes_of_numbers(numbers: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Whole numbers that are equal where these are: NaN is NaN, and minus nought is nought.
+
+    >>> codes_of_numbers(np.array([0.0, -0.0, np.nan, np.nan, 1.0])).tolist()[:2]
+    [0, 0]
+    """
+    same = np.where(np.isnan(numbers), np.nan, numbers + 0.0)
+    return same.view(np.int64)
+
+
+def codes_of_values(values: Iterable[Any]) -> NDArray[np.int64]:
+    """The same of any values, which are alike where they are spelled alike; -1: a gap."""
+    known: dict[str, int] = {}
+    return np.array(
+        [-1 if is_gap(value) else known.setdefault(spelled(value), len(known)) for value in values], np.int64
+    )
 
 
 def _shortened(plain: NDArray[np.float64], kind: np.dtype[Any]) -> NDArray[np.float64]:

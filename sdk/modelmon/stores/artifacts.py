@@ -8,6 +8,7 @@ from modelmon.errors import ConfigError
 from modelmon.settings import Settings
 from modelmon.stores.samples_files import open_files
 
+MOST_BYTES = 64_000_000
 RECORD = ".meta.json"
 """Ends the name of the file beside each artifact that says what it is."""
 
@@ -47,6 +48,17 @@ class ArtifactFiles:
 def open_artifacts(settings: Settings) -> ArtifactFiles:
     """Those of the project. Raises ConfigError for a location that can't be used."""
     return ArtifactFiles(settings.location("artifacts_path"))
+
+
+def read_artifact(settings: Settings, path: str) -> bytes:
+    """The content of one. Raises ConfigError for one that is kept elsewhere, is gone, or has more than
+    MOST_BYTES."""
+    if not is_below(path):
+        raise ConfigError(f"the artifact is kept elsewhere, at {path}: fetch it there")
+    try:
+        return open_artifacts(settings).read(path, MOST_BYTES)
+    except FileNotFoundError:
+        raise ConfigError(f"the file {path} is gone") from None
 
 
 def _checked(path: str) -> str:

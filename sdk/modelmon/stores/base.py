@@ -11,7 +11,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING
 
+from sqlalchemy import Table
+
 from modelmon.errors import UnavailableError
+from modelmon.ledger.schema import files
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,6 +25,12 @@ class SampleStore(ABC):
 
     is_far = False
     """Whether each read waits for another machine, so that several at a time are the quicker."""
+    listed: Table = files
+    """Which of the ledger's tables says which of its files count."""
+
+    def merged(self, table: pa.Table) -> pa.Table:
+        """What a file holds that takes the place of others, of all their rows in order."""
+        return table
 
     @abstractmethod
     def write(self, path: str, table: pa.Table, *, packed: bool = False) -> int:
@@ -55,7 +64,7 @@ class SampleStore(ABC):
         """One file, only `columns` where it has them, in that order; with a `span` of microseconds, rows
         outside of [start, end) may be left out. Is called from several threads.
 
-        Raises FileNotFoundError, UnavailableError, and ConfigError for a file that is corrupt, naming it.
+        Raises FileNotFoundError, UnavailableError, and StoreError for a file that is corrupt, naming it.
         """
 
     @abstractmethod

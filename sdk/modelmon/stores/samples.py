@@ -11,7 +11,7 @@ from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any
 
 from modelmon.column_names import TIMESTAMP
-from modelmon.errors import ConfigError
+from modelmon.errors import ConfigError, StoreError
 from modelmon.settings import Settings
 from modelmon.stores.base import SampleStore
 from modelmon.stores.samples_files import RemoteFiles, open_files
@@ -63,7 +63,7 @@ class ParquetSamples(SampleStore):
                 if isinstance(error, OSError) and error.errno is not None:
                     raise  # of the disk, not of the content
                 why = " ".join(str(error).split())
-                raise ConfigError(
+                raise StoreError(
                     f"{self.root}/{path} is not a readable Parquet file ({why}); restore it from a backup, "
                     "or delete its row from the table `files` of the records, to go on without its samples"
                 ) from error

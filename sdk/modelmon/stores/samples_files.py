@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, BinaryIO
 
-from modelmon.errors import ConfigError, UnavailableError
+from modelmon.errors import ConfigError, StoreError, UnavailableError
 from modelmon.model import wall_clock_us
 from modelmon.sources import make_folder
 from modelmon.sql.statements import chunks
@@ -340,7 +340,7 @@ def _translated(path: str, verb: str, *, missing_is_an_answer: bool = False) -> 
             raise
         why: Any = error.strerror or error
         if error.errno in _MISPLACED:
-            raise ConfigError(f"{path} can't be {verb}: {why}; check samples_path") from error
+            raise StoreError(f"{path} can't be {verb}: {why}; check samples_path") from error
         raise UnavailableError(f"{path} can't be {verb}: {why}") from error
     except _foreign_errors() as error:
         raise UnavailableError(f"{path} can't be {verb}: {error}") from error

@@ -15,13 +15,15 @@ from itertools import groupby, pairwise, zip_longest
 from typing import TYPE_CHECKING
 
 from modelmon.column_names import (
+    IDENTITY,
     METADATA_PREFIX,
     PREFIXES,
     ROW_ORDER,
     TIMESTAMP,
     returned_names,
 )
-from modelmon.errors import ConfigError
+from modelmon.errors import ConfigError, StoreError
+from modelmon.model import MINUTE_US
 from modelmon.sql.database import Database
 from modelmon.stores.base import SampleStore
 from modelmon.stores.listing import ListedFile, Listing, list_files, unknown
@@ -41,27 +43,30 @@ def read_sample(
     start_us: int,
     end_us: int,
     columns: Sequence[str] | None = None,
+    *,
+    actuals: SampleStore | None = None,
 ) -> pa.Table:
     """The rows of one endpoint in [start, end), by time and place in the stream.
 
     `timestamp` (UTC, microseconds), features, predictions and metadata, or just `columns` in their order.
     Features and predictions have their own names back; where two columns would then be called the same, the
     feature has the name, the prediction is `label.<name>` and our own column `metadata.<name>`. A name the
-    endpoint has but no row of the span is a column of nulls.
+    endpoint has but no row of the span is a column of nulls. With `actuals` each prediction has a column
+    `actual.<name>`, too, null where nothing has come for the row.
 
-    Raises ConfigError for a column the endpoint does not have, a corrupt file, or one that is listed and
-    gone; UnavailableError when a store does not answer.
+    Raises ConfigError for a column the endpoint does not have, StoreError for a corrupt file, or one that is
+    listed and gone; UnavailableError when a store does not answer.
     """
     before: Listing | None = None
     while True:
         with database.read() as connection:
-            listing = list_files(connection, endpoint_id, start_us, end_us)
+            listing = list_files(connection, endpoint_id, start_us, end_us, with_actuals=actuals is not None)
         try:
-            table = _read(samples, listing, start_us, end_us, columns)
+            table = _read(samples, listing, start_us, end_us, columns, actuals)
         except FileNotFoundError as error:
             # Compaction replaced it after we had listed it: then the list has changed too.
             if listing == before:
-                raise ConfigError(_gone(error, endpoint_id)) from error
+                raise StoreError(gone(error, endpoint_id)) from error
             before = listing
         else:
             return _named(table, listing, endpoint_id, columns)
@@ -76,6 +81,7 @@ def read_pieces(
     columns: Sequence[str] | None = None,
     *,
     rows: int = PIECE_ROWS,
+    actuals: SampleStore | None = None,
 ) -> Iterator[pa.Table]:
     """The same rows in the same order, as tables of about so many, so that any span fits into memory.
 
@@ -86,7 +92,24 @@ def read_pieces(
         listed = list_files(connection, endpoint_id, start_us, end_us).files
     bounds = [start_us, *_cuts(listed, start_us, rows), end_us]
     for first_us, last_us in pairwise(bounds):
-        yield read_sample(database, samples, endpoint_id, first_us, last_us, columns)
+        yield read_sample(database, samples, endpoint_id, first_us, last_us, columns, actuals=actuals)
+
+
+def read_stored(
+    database: Database, samples: SampleStore, endpoint_id: str, span: tuple[int, int], columns: Sequence[str]
+) -> tuple[pa.Table, frozenset[str]]:
+    """Stored columns of the rows in [start, end) under their stored names, as far as there are such, and the
+    paths of the files that they may be from."""
+    before: Listing | None = None
+    while True:
+        with database.read() as connection:
+            listing = list_files(connection, endpoint_id, *span)
+        try:
+            return _read(samples, listing, *span, columns), frozenset(file.path for file in listing.files)
+        except FileNotFoundError as error:
+            if listing == before:
+                raise StoreError(gone(error, endpoint_id)) from error
+            before = listing
 
 
 def _cuts(listed: Sequence[ListedFile], start_us: int, rows: int) -> Iterator[int]:
@@ -99,17 +122,35 @@ def _cuts(listed: Sequence[ListedFile], start_us: int, rows: int) -> Iterator[in
 
 
 def _read(
-    samples: SampleStore, listing: Listing, start_us: int, end_us: int, columns: Sequence[str] | None
+    samples: SampleStore,
+    listing: Listing,
+    start_us: int,
+    end_us: int,
+    columns: Sequence[str] | None,
+    actuals: SampleStore | None = None,
 ) -> pa.Table:
     from modelmon.stores import samples_types
 
     wanted = None if columns is None else [stored for name in columns for stored in _stored(name)]
+    if wanted is not None and actuals is not None:
+        wanted += IDENTITY
     tables = list(_tables(samples, listing.files, (start_us, end_us), wanted))
     held = {name for schema in samples_types.schemas(tables) for name in schema.names}
     missing = [name for name in listing.columns if name not in held] if columns is None else []
     if missing or not tables:
         tables.append(samples_types.empty(missing))
-    return samples_types.unified(tables)
+    sample = samples_types.unified(tables)
+    return sample if actuals is None else _joined(sample, actuals, listing, (start_us, end_us))
+
+
+def _joined(sample: pa.Table, store: SampleStore, listing: Listing, span: tuple[int, int]) -> pa.Table:
+    from modelmon.stores import actuals_joining, samples_types
+
+    # A prediction's actuals lie at the minute that it was made in.
+    span = span[0] - span[0] % MINUTE_US, span[1]
+    tables = _read_all(store, [_Question(file.path, None, span) for file in listing.actuals])
+    rows = samples_types.unified([*tables, actuals_joining.NO_ROWS])
+    return actuals_joining.with_actuals(sample, rows, listing.predictions)
 
 
 def _tables(
@@ -223,7 +264,8 @@ def _named(table: pa.Table, listing: Listing, endpoint_id: str, columns: Sequenc
     return pa.table(found)
 
 
-def _gone(error: FileNotFoundError, endpoint_id: str) -> str:
+def gone(error: FileNotFoundError, endpoint_id: str) -> str:
+    """What to say of a file that is listed and not there."""
     return (
         f"a sample file of endpoint {endpoint_id} is listed in the records and gone: {error}; restore it "
         "from a backup, or delete its row from the table `files`, to go on without its samples"

@@ -18,6 +18,7 @@ from modelmon.apps.results import (
 from modelmon.model import ResultStatusApp
 
 if TYPE_CHECKING:
+    from modelmon.model_task import ModelTask
     from modelmon.settings import Settings
     from modelmon.stats.frames import Frame
 
@@ -77,6 +78,8 @@ def run_app(
     end: datetime | None = None,
     window_incomplete: int = 0,
     settings: Settings | None = None,
+    task: ModelTask | None = None,
+    segments: Sequence[str] = (),
 ) -> Judgement:
     """Judge one window whose rows are `sample` (a frame of any library), against `reference`.
 
@@ -99,5 +102,7 @@ def run_app(
         end=end,
         window_incomplete=window_incomplete,
         settings=settings,
+        task=task,
+        segments=segments,
     )
     return Judgement(tuple(judge(app, context)))

@@ -11,10 +11,10 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, case, func, or_, select
+from sqlalchemy import Connection, Row, Select, Table, and_, case, func, or_, select
 
 from modelmon.errors import ConfigError
-from modelmon.ledger.schema import dirty, files, rewrites
+from modelmon.ledger.schema import dirty, rewrites
 from modelmon.model import HOUR_US
 from modelmon.sql.database import Database
 from modelmon.stores.base import SampleStore
@@ -49,7 +49,7 @@ def compact(
         forget_abandoned(connection, now_us)
     for reach in _WIDEST_FIRST:
         with database.read() as connection:
-            found = _due(connection, reach, now_us, min_files)
+            found = _due(connection, samples.listed, reach, now_us, min_files)
         for endpoint_id, start_us in found:
             if time.monotonic() >= deadline:
                 return done, False
@@ -58,27 +58,29 @@ def compact(
     return done, finished
 
 
-def _due(connection: Connection, reach: Reach, now_us: int, min_files: int) -> Sequence[tuple[str, int]]:
+def _due(
+    connection: Connection, files: Table, reach: Reach, now_us: int, min_files: int
+) -> Sequence[tuple[str, int]]:
     """Endpoints and starts of hours, days or months that are worth a merge."""
-    start = _start_column(connection, reach).label("start_us")
+    start = _start_column(connection, files, reach).label("start_us")
     query = (
-        _closed(select(files.c.endpoint_id, start), reach, now_us)
+        _closed(select(files.c.endpoint_id, start), files, reach, now_us)
         .group_by(files.c.endpoint_id, start)
-        .having(_is_worth_it(reach, now_us, min_files))
+        .having(_is_worth_it(files, reach, now_us, min_files))
         .order_by(files.c.endpoint_id, start)
     )
     return [(row.endpoint_id, row.start_us) for row in connection.execute(query.limit(AT_ONCE))]
 
 
-def _start_column(connection: Connection, reach: Reach) -> Any:
+def _start_column(connection: Connection, files: Table, reach: Reach) -> Any:
     hour = files.c.hour_us
     if reach != "month":
         return hour - hour % LONGEST_US[reach]
     first_us, last_us = connection.execute(select(func.min(hour), func.max(hour))).one()
-    return case(*_months(first_us or 0, last_us or 0), else_=0)
+    return case(*_months(files, first_us or 0, last_us or 0), else_=0)
 
 
-def _months(first_us: int, last_us: int) -> Iterator[tuple[Any, int]]:
+def _months(files: Table, first_us: int, last_us: int) -> Iterator[tuple[Any, int]]:
     start_us = start_of("month", first_us)
     while start_us <= last_us or start_us <= first_us:
         end_us = end_of("month", start_us)
@@ -86,7 +88,7 @@ def _months(first_us: int, last_us: int) -> Iterator[tuple[Any, int]]:
         start_us = end_us
 
 
-def _closed(query: Select[Any], reach: Reach, now_us: int) -> Select[Any]:
+def _closed(query: Select[Any], files: Table, reach: Reach, now_us: int) -> Select[Any]:
     """Files that may be merged into one of this reach: small, closed, noticed, and nobody is at them."""
     unnoticed = (
         select(dirty.c.minute_us)
@@ -101,15 +103,15 @@ def _closed(query: Select[Any], reach: Reach, now_us: int) -> Select[Any]:
         ~under_way.exists(),
     )
     if reach != "month":  # a month is merged as a whole or not at all
-        query = query.where(files.c.size_bytes < LARGEST_BYTES // 2, _cells() < LARGEST_CELLS // 2)
+        query = query.where(files.c.size_bytes < LARGEST_BYTES // 2, _cells(files) < LARGEST_CELLS // 2)
     return query
 
 
-def _cells() -> Any:
+def _cells(files: Table) -> Any:
     return files.c.rows * files.c.columns
 
 
-def _is_worth_it(reach: Reach, now_us: int, min_files: int) -> Any:
+def _is_worth_it(files: Table, reach: Reach, now_us: int, min_files: int) -> Any:
     """An hour that has enough files; a day or month that rests, or has waited and at least doubled."""
     if reach == "hour":
         return func.count() >= min_files
@@ -120,7 +122,7 @@ def _is_worth_it(reach: Reach, now_us: int, min_files: int) -> Any:
     worth = and_(func.count() >= 2, or_(rests, doubled))
     if reach == "day":
         return worth
-    return and_(worth, func.sum(size) <= LARGEST_BYTES, func.sum(_cells()) <= LARGEST_CELLS)
+    return and_(worth, func.sum(size) <= LARGEST_BYTES, func.sum(_cells(files)) <= LARGEST_CELLS)
 
 
 def _merge(
@@ -133,7 +135,7 @@ def _merge(
     min_files: int,
 ) -> bool:
     with database.write() as connection:
-        rewrite = _begin(connection, reach, endpoint_id, start_us, now_us, min_files)
+        rewrite = _begin(connection, samples.listed, reach, endpoint_id, start_us, now_us, min_files)
     if rewrite is None:
         return False
     try:
@@ -144,7 +146,13 @@ def _merge(
 
 
 def _begin(
-    connection: Connection, reach: Reach, endpoint_id: str, start_us: int, now_us: int, min_files: int
+    connection: Connection,
+    files: Table,
+    reach: Reach,
+    endpoint_id: str,
+    start_us: int,
+    now_us: int,
+    min_files: int,
 ) -> Rewrite | None:
     # Asked again under the write lock: another process may have been quicker.
     mine = (
@@ -152,10 +160,10 @@ def _begin(
         files.c.hour_us >= start_us,
         files.c.hour_us < end_of(reach, start_us),
     )
-    still = _closed(select(func.count()), reach, now_us).where(*mine)
-    if not connection.scalar(still.having(_is_worth_it(reach, now_us, min_files))):
+    still = _closed(select(func.count()), files, reach, now_us).where(*mine)
+    if not connection.scalar(still.having(_is_worth_it(files, reach, now_us, min_files))):
         return None
-    closed = _closed(select(files), reach, now_us).where(*mine)
+    closed = _closed(select(files), files, reach, now_us).where(*mine)
     sources = list(_fitting(connection.execute(closed.order_by(files.c.min_us, files.c.path)).all()))
     return begin(connection, reach, start_us, sources, now_us) if len(sources) > 1 else None
 

@@ -6,10 +6,9 @@ import logging
 import time
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, Table, select
 
 from modelmon.errors import ConfigError
-from modelmon.ledger.schema import files
 from modelmon.sql.database import Database
 from modelmon.stores.base import SampleStore
 from modelmon.stores.reaching import start_of
@@ -28,14 +27,14 @@ def cut_months(
     """
     day_us = start_of("day", before_us)
     with database.read() as connection:
-        paths = connection.scalars(_reaching_over(day_us)).all()
+        paths = connection.scalars(_reaching_over(samples.listed, day_us)).all()
     for path in paths:
         if time.monotonic() >= deadline:
             return
         _cut(database, samples, path, day_us, now_us)
 
 
-def _reaching_over(time_us: int) -> Select[Any]:
+def _reaching_over(files: Table, time_us: int) -> Select[Any]:
     return (
         select(files.c.path)
         .where(files.c.reach == "month", files.c.hour_us < time_us)
@@ -48,7 +47,7 @@ def _cut(database: Database, samples: SampleStore, path: str, day_us: int, now_u
     from modelmon.stores.samples_types import between
 
     with database.write() as connection:
-        row = connection.execute(select(files).where(files.c.path == path)).one_or_none()
+        row = connection.execute(select(samples.listed).where(samples.listed.c.path == path)).one_or_none()
         if row is None:  # another was quicker
             return
         rewrite = begin(connection, row.reach, row.hour_us, [row], now_us)

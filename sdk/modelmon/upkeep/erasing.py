@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,8 +27,10 @@ from modelmon.stores.base import SampleStore
 from modelmon.stores.listing import stored_column
 from modelmon.stores.matching import JSON_COLUMNS, matching
 from modelmon.stores.samples_reading import read_columns
+from modelmon.stores.samples_types import empty, unified
+from modelmon.upkeep.erasing_actuals import OF_ROWS, came_meanwhile, erase_actuals, erase_waiting
 from modelmon.upkeep.erasing_nothing import LOOKED_AT, why_nothing
-from modelmon.upkeep.rewriting import begin, carry_out, overtake
+from modelmon.upkeep.rewriting import OvertakenError, begin, carry_out, overtake
 from modelmon.upkeep.sweep import sweep_endpoint
 
 TESTED_AT_ONCE = 64  # files whose rows are looked at together
@@ -38,12 +40,14 @@ Wanted = Mapping[tuple[str, str], str]
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """Rows that matched, and the files they were in, of all files looked at. `why` none did, where known."""
+    """Rows that matched, and the files they were in, of all files looked at; and what had come true for them,
+    or waited for it. `why` none did, where known."""
 
     rows: int
     files: int
     looked_at: int
     why: tuple[str, ...] = field(default=(), compare=False)
+    actuals: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,7 @@ class _Erasure:
 
     database: Database
     samples: SampleStore
+    actuals: SampleStore
     endpoint_id: str
     wanted: Wanted
     erasure_id: str
@@ -59,6 +64,7 @@ class _Erasure:
     began: float = field(default_factory=time.monotonic)
     found: dict[str, int] = field(default_factory=dict)
     written: set[str] = field(default_factory=set)
+    rows: list[pa.Table] = field(default_factory=list)
 
 
 def erase(
@@ -68,9 +74,10 @@ def erase(
     where: Mapping[str, str],
     now_us: int,
     *,
+    actuals: SampleStore,
     dry_run: bool = False,
 ) -> Erased:
-    """Take the rows out of an endpoint's samples that have all these values, by column.
+    """Take the rows out of an endpoint's samples that have all these values, by column, and their actuals.
 
     `column.key` is a key of the JSON in `entities`, `labels` or `metrics`. A dry run counts and changes
     nothing. Rows that are stored while this runs are looked at too. Raises ConfigError for a column the
@@ -79,15 +86,16 @@ def erase(
     with database.read() as connection:
         wanted = _wanted(connection, endpoint_id, where)
     erasure_id = "" if dry_run else uuid.uuid4().hex
-    erasure = _Erasure(database, samples, endpoint_id, wanted, erasure_id, now_us)
+    erasure = _Erasure(database, samples, actuals, endpoint_id, wanted, erasure_id, now_us)
     if not dry_run:
         _begin(erasure, sorted(where))
-    _look_at_all(erasure)
+    came_true = _look_at_all(erasure)
     if not dry_run:
+        came_true += erase_waiting(database, endpoint_id, _joined(erasure.rows), wanted)
         _finish(erasure)
     rows = erasure.found.values()
     why = () if any(rows) else _why_nothing(erasure)
-    return Erased(sum(rows), sum(map(bool, rows)), len(rows), why)
+    return Erased(sum(rows), sum(map(bool, rows)), len(rows), why, came_true)
 
 
 def _wanted(connection: Connection, endpoint_id: str, where: Mapping[str, str]) -> Wanted:
@@ -117,7 +125,8 @@ def _begin(erasure: _Erasure, columns: Sequence[str]) -> None:
 
 def _finish(erasure: _Erasure) -> None:
     """The files that were replaced go, those too that a run or a merge has left that was killed."""
-    sweep_endpoint(erasure.database, erasure.samples, erasure.endpoint_id, erasure.now_us)
+    for store in (erasure.samples, erasure.actuals):
+        sweep_endpoint(erasure.database, store, erasure.endpoint_id, erasure.now_us)
     mine = erasures.c.erasure_id == erasure.erasure_id
     finished_us = erasure.now_us + round((time.monotonic() - erasure.began) * 1e6)
     with erasure.database.write() as connection:
@@ -148,17 +157,20 @@ def _why_nothing(erasure: _Erasure) -> tuple[str, ...]:
     return why_nothing(tables, erasure.wanted)
 
 
-def _look_at_all(erasure: _Erasure) -> None:
+def _look_at_all(erasure: _Erasure) -> int:
+    """Every file, those too that come meanwhile; returns how many actuals the rows in them had."""
     before: list[str] = []
+    came_true = 0
     while left := _left(erasure):
         paths = [row.path for row in left]
         try:
             for page in chunks(left, TESTED_AT_ONCE):
-                _look_at(erasure, page)
+                came_true += _look_at(erasure, page)
         except FileNotFoundError as error:  # it was merged meanwhile: then the list has changed
             if paths == before:
                 raise ConfigError(f"a sample file is listed in the records and gone: {error}") from error
         before = paths
+    return came_true
 
 
 def _left(erasure: _Erasure) -> list[Row[Any]]:
@@ -168,22 +180,38 @@ def _left(erasure: _Erasure) -> list[Row[Any]]:
     return [row for row in listed if row.path not in erasure.found and row.path not in erasure.written]
 
 
-def _look_at(erasure: _Erasure, page: Sequence[Row[Any]]) -> None:
-    columns = [column for column, _ in erasure.wanted]
+def _look_at(erasure: _Erasure, page: Sequence[Row[Any]]) -> int:
+    columns = list(dict.fromkeys([*(column for column, _ in erasure.wanted), *OF_ROWS]))
     tables = read_columns(erasure.samples, [row.path for row in page], columns)
-    for row, table in zip(page, tables, strict=True):
-        count = matching(table, erasure.wanted).true_count
-        if not count or not erasure.erasure_id or _rewrite(erasure, row, count):
-            erasure.found[row.path] = count
+    found = [table.filter(matching(table, erasure.wanted)).select(OF_ROWS) for table in tables]
+    erasure.rows.extend(rows for rows in found if rows.num_rows)
+    came_true = 0
+    for row, rows in zip(page, found, strict=True):
+        clean = set[str]()
+        if rows.num_rows:
+            came_true += erase_actuals(
+                erasure.database, erasure.actuals, erasure.endpoint_id, rows, erasure.now_us, clean,
+                dry_run=not erasure.erasure_id,
+            )  # fmt: skip
+        if not rows.num_rows or not erasure.erasure_id or _rewrite(erasure, row, rows, clean):
+            erasure.found[row.path] = rows.num_rows
+    return came_true
 
 
-def _rewrite(erasure: _Erasure, row: Row[Any], count: int) -> bool:
+def _joined(found: Sequence[pa.Table]) -> pa.Table:
+    return unified([*found, empty().select(OF_ROWS)])
+
+
+def _rewrite(erasure: _Erasure, row: Row[Any], rows: pa.Table, clean: Collection[str]) -> bool:
+    """False, and nothing is changed, where actuals of the rows came meanwhile: none may stay without them."""
     with erasure.database.write() as connection:
         rewrite = begin(connection, row.reach, row.hour_us, [row], erasure.now_us)
     erasure.written.add(rewrite.path)
 
     def note(connection: Connection) -> None:
-        grown = {"rows": erasures.c.rows + count, "files": erasures.c.files + 1}
+        if came_meanwhile(connection, erasure.endpoint_id, rows, clean):
+            raise OvertakenError
+        grown = {"rows": erasures.c.rows + rows.num_rows, "files": erasures.c.files + 1}
         connection.execute(update(erasures).where(erasures.c.erasure_id == erasure.erasure_id).values(grown))
 
     def keep(table: pa.Table) -> pa.Table:

@@ -7,16 +7,17 @@ of; what an app reports of it until then is set aside.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, Table, delete, select
 
 from modelmon.ledger import endpoints, outbox, schema
 from modelmon.ledger.facts import endpoint_fact, incident_fact
 from modelmon.ledger.incident_schema import incident_events, incidents
 from modelmon.ledger.incidents import resolve_endpoint
 from modelmon.ledger.metadata import metadata
-from modelmon.ledger.schema import files, windows
+from modelmon.ledger.schema import windows
 from modelmon.settings import Settings
 from modelmon.sql.database import Database
 from modelmon.sql.statements import CHUNK
@@ -36,11 +37,12 @@ _OF_ENDPOINTS = [
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """How many files with how many rows went, and how many windows."""
+    """How many files with how many rows went, how many windows, and how many rows of actuals."""
 
     files: int
     rows: int
     windows: int
+    actuals: int = 0
 
 
 def forget(
@@ -51,6 +53,8 @@ def forget(
     endpoint_id: str,
     now_us: int,
     settings: Settings,
+    *,
+    actuals: SampleStore,
 ) -> Forgotten:
     """Forget everything of an endpoint; whoever was told of an open incident is told that it is over.
 
@@ -58,8 +62,10 @@ def forget(
     """
     with database.write() as connection:
         endpoints.begin_to_delete(connection, endpoint_id, now_us)
-    number, rows = _delete_files(database, samples, endpoint_id)
-    number += sweep_endpoint(database, samples, endpoint_id, now_us)  # what a run that was killed has left
+    stores = (samples, actuals)
+    number, rows = _delete_files(database, stores, endpoint_id)
+    for store in stores:  # what a run that was killed has left
+        number += sweep_endpoint(database, store, endpoint_id, now_us)
     forget_artifacts(database, kept, endpoint_id)
     series.forget(endpoint_id)
     forgotten, more = 0, 1
@@ -68,31 +74,40 @@ def forget(
         with database.write() as connection:
             more = forget_some(connection)
         forgotten += more
-    while not _forget_record(database, settings, endpoint_id, now_us):  # batches were applied meanwhile
-        late = _delete_files(database, samples, endpoint_id)
+    tables = [store.listed for store in stores]
+    while not _forget_record(database, tables, settings, endpoint_id, now_us):  # batches came meanwhile
+        late = _delete_files(database, stores, endpoint_id)
         forget_artifacts(database, kept, endpoint_id)
-        number, rows = number + late[0], rows + late[1]
-    return Forgotten(number, rows, forgotten)
+        number, rows = number + late[0], [sum(each) for each in zip(rows, late[1], strict=True)]
+    return Forgotten(number, rows[0], forgotten, rows[1])
 
 
-def _delete_files(database: Database, samples: SampleStore, endpoint_id: str) -> tuple[int, int]:
-    """How many files with how many rows were listed; killed before they are deleted, the next run sweeps."""
-    number = rows = 0
-    while True:
-        with database.write() as connection:
-            found = _unlist(connection, endpoint_id)
-        if not found:
-            return number, rows
-        samples.delete(list(found))
-        number, rows = number + len(found), rows + sum(found.values())
+def _delete_files(
+    database: Database, stores: Sequence[SampleStore], endpoint_id: str
+) -> tuple[int, list[int]]:
+    """How many files were listed, and how many rows in those of each store; killed before they are deleted,
+    the next run sweeps."""
+    number, rows = 0, [0 for _ in stores]
+    for place, store in enumerate(stores):
+        while found := _unlisted(database, store, endpoint_id):
+            store.delete(list(found))
+            number, rows[place] = number + len(found), rows[place] + sum(found.values())
+    return number, rows
 
 
-def _forget_record(database: Database, settings: Settings, endpoint_id: str, now_us: int) -> bool:
+def _unlisted(database: Database, store: SampleStore, endpoint_id: str) -> dict[str, int]:
+    with database.write() as connection:
+        return _unlist(connection, store.listed, endpoint_id)
+
+
+def _forget_record(
+    database: Database, tables: Sequence[Table], settings: Settings, endpoint_id: str, now_us: int
+) -> bool:
     """All that is left in the ledger, its name included; not while a file of it is listed,
     of samples or kept by an app."""
     with database.write() as connection:
         endpoints.hold_alone(connection, endpoint_id)  # first of all, as the writer does
-        if connection.execute(select(files.c.path).where(files.c.endpoint_id == endpoint_id)).first():
+        if any(_has_files(connection, files, endpoint_id) for files in tables):
             return False
         if has_artifacts(connection, endpoint_id):
             return False
@@ -108,7 +123,12 @@ def _forget_record(database: Database, settings: Settings, endpoint_id: str, now
     return True
 
 
-def _unlist(connection: Connection, endpoint_id: str) -> dict[str, int]:
+def _has_files(connection: Connection, files: Table, endpoint_id: str) -> bool:
+    query = select(files.c.path).where(files.c.endpoint_id == endpoint_id)
+    return connection.execute(query).first() is not None
+
+
+def _unlist(connection: Connection, files: Table, endpoint_id: str) -> dict[str, int]:
     """Path to rows of some files, which no reader opens any more."""
     query = select(files.c.path, files.c.rows).where(files.c.endpoint_id == endpoint_id).limit(CHUNK)
     found = {row.path: row.rows for row in connection.execute(query)}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from sqlalchemy import (
     ColumnElement,
@@ -19,16 +21,20 @@ from sqlalchemy import (
 )
 
 from modelmon.incidents import IncidentKey
-from modelmon.ledger import dead_letters, endpoint_apps, outbox
+from modelmon.ledger import action_runs, dead_letters, endpoint_apps, messages, notices, outbox, profiles
 from modelmon.ledger.access_settings import AccessSettings
+from modelmon.ledger.actuals import expire, expire_surplus, forget_index
+from modelmon.ledger.actuals_schema import waiting_actuals
 from modelmon.ledger.dead_letters import Chosen
 from modelmon.ledger.deployments import deployments
 from modelmon.ledger.incident_schema import incident_events, incident_windows, incidents
+from modelmon.ledger.lost_events import lost_events
+from modelmon.ledger.notify_settings import NotifySettings
+from modelmon.ledger.past_windows import past_windows
 from modelmon.ledger.schema import (
     audit,
     column_types,
     endpoints,
-    files,
     heartbeats,
     publishers,
     reported,
@@ -37,12 +43,16 @@ from modelmon.ledger.schema import (
     void_ranges,
     windows,
 )
+from modelmon.ledger.sum_schema import window_sums
 from modelmon.model import DAY_US, WindowKey
 from modelmon.settings import Settings
 from modelmon.sql.database import Database
 from modelmon.sql.statements import CHUNK, of_windows
+from modelmon.stores.actuals_settings import ActualsSettings
 from modelmon.stores.base import SampleStore
 from modelmon.stores.series.base import SeriesStore
+
+logger = logging.getLogger(__name__)
 
 NOTES_KEPT_US = 30 * DAY_US
 """How long it is remembered what came from a publisher that is silent, and how a worker that is gone was. A
@@ -62,13 +72,22 @@ def prune(
     app stands is read from it. Stops at `deadline` (of `time.monotonic`), to go on in the next call.
     """
     pruned = 0
-    while paths := _unlist(database, before_us):
+    while paths := unlist_old(database, samples, before_us):
         samples.delete(paths)  # killed before this, the sweep finds them
         pruned += len(paths)
         if time.monotonic() >= deadline:
             return pruned
     if _all(database, _of_retention(database, before_us), deadline):
         series.prune(before_us)
+    return pruned
+
+
+def prune_actuals(database: Database, actuals: SampleStore, before_us: int, deadline: float) -> int:
+    """Forget files of actuals of predictions that are older than this; returns how many files went."""
+    pruned = 0
+    while time.monotonic() < deadline and (paths := unlist_old(database, actuals, before_us)):
+        actuals.delete(paths)
+        pruned += len(paths)
     return pruned
 
 
@@ -80,7 +99,9 @@ def prune_notes(database: Database, settings: Settings, now_us: int, deadline: f
     letters: list[Some] = [lambda connection: dead_letters.remove_some(connection, old)] if kept_us else []
     deeds_us = round(settings.of(AccessSettings).audit_days * DAY_US)
     deeds = [some_rows(audit, audit.c.at_us < now_us - deeds_us)] if deeds_us else []
-    return _all(database, [*letters, *deeds, *_old_notes(now_us), *map(_of_nobody, _NOTES)], deadline)
+    references: Some = partial(profiles.forget_unused, now_us=now_us)
+    steps = [*letters, *deeds, references, *_old_notes(settings, now_us), *map(_of_nobody, _NOTES)]
+    return _all(database, steps, deadline)
 
 
 def _all(database: Database, steps: Sequence[Some], deadline: float) -> bool:
@@ -97,12 +118,15 @@ def _all(database: Database, steps: Sequence[Some], deadline: float) -> bool:
 # --- by the retention of the data -----------------------------------------------------------------------
 
 
-def _unlist(database: Database, before_us: int) -> Sequence[str]:
+def unlist_old(database: Database, samples: SampleStore, before_us: int) -> Sequence[str]:
+    """Some files whose newest row is older than this, which no reader opens any more."""
+    files = samples.listed
     old = select(files.c.path).where(files.c.hour_us < before_us, files.c.max_us < before_us).limit(CHUNK)
     with database.write() as connection:
         paths = connection.scalars(old).all()
         if paths:
             connection.execute(delete(files).where(files.c.path.in_(paths)))
+            forget_index(connection, paths)
     return paths
 
 
@@ -113,6 +137,9 @@ def _of_retention(database: Database, before_us: int) -> list[Some]:
     return [
         *(_old_windows(name, before_us) for name in names),
         some_rows(reported, reported.c.start_us < before_us),
+        some_rows(lost_events, lost_events.c.minute_us < before_us),
+        some_rows(window_sums, window_sums.c.end_us < before_us),
+        some_rows(past_windows, past_windows.c.end_us < before_us),
         some_rows(column_types, column_types.c.endpoint_id.in_(silent)),
         some_rows(schema_changes, schema_changes.c.first_seen_us < before_us),
         *_old_incidents(before_us),
@@ -180,7 +207,13 @@ def _old_windows(application_name: str, before_us: int) -> Some:
 _NOTES = (column_types, schema_changes)
 
 
-def _old_notes(now_us: int) -> Iterator[Some]:
+def _old_notes(settings: Settings, now_us: int) -> Iterator[Some]:
+    horizon_us = round(settings.of(ActualsSettings).actuals_horizon_days * DAY_US)
+    if horizon_us:
+        waited = waiting_actuals.c.arrived_us < now_us - horizon_us
+        yield lambda connection: expire(connection, waited, CHUNK)
+    if most := settings.of(ActualsSettings).waiting_actuals_most:
+        yield partial(_drop_surplus, most=most)
     yield _date_publishers(now_us)
     # One process is one publisher, of all its endpoints: while it lives, what it sends rarely is known too.
     silent = (
@@ -191,6 +224,19 @@ def _old_notes(now_us: int) -> Iterator[Some]:
     yield some_rows(publishers, publishers.c.publisher_id.in_(silent))
     yield lambda connection: outbox.prune_some(connection, now_us - NOTES_KEPT_US)
     yield some_rows(heartbeats, heartbeats.c.beat_us < now_us - NOTES_KEPT_US)
+    if told_us := round(settings.of(NotifySettings).message_days * DAY_US):
+        yield partial(messages.prune_some, before_us=now_us - told_us)
+        yield partial(notices.prune_some, before_us=now_us - told_us)
+        counted_us = max(told_us, DAY_US)  # `max_per_day` counts them for so long
+        yield partial(action_runs.prune_some, before_us=now_us - counted_us)
+
+
+def _drop_surplus(connection: Connection, most: int) -> int:
+    endpoint_id, dropped = expire_surplus(connection, most, CHUNK)
+    if dropped:
+        told = "%d actuals of endpoint %s are dropped, the oldest: more than %d wait for their prediction"
+        logger.warning(told, dropped, endpoint_id, most)
+    return dropped
 
 
 def _date_publishers(now_us: int) -> Some:

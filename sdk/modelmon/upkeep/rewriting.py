@@ -12,10 +12,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select
+from sqlalchemy import Connection, Row, Table, delete, func, insert, select
 
 from modelmon.errors import ConfigError
-from modelmon.ledger.schema import files, rewrites
+from modelmon.ledger.actuals import forget_index
+from modelmon.ledger.schema import rewrites
 from modelmon.model import HOUR_US
 from modelmon.sql.database import Database
 from modelmon.sql.statements import chunks
@@ -48,7 +49,7 @@ class Rewrite:
         return tuple(source.path for source in self.sources)
 
 
-class _OvertakenError(Exception):
+class OvertakenError(Exception):
     """The sources or the rewrite are not what they were."""
 
 
@@ -76,26 +77,28 @@ def carry_out(
     database: Database,
     samples: SampleStore,
     rewrite: Rewrite,
-    keep: Callable[[pa.Table], pa.Table] = lambda table: table,
+    keep: Callable[[pa.Table], pa.Table] | None = None,
     also: Callable[[Connection], None] = lambda _: None,
 ) -> bool:
-    """Put what `keep` leaves of the sources' rows in their place; nothing when it leaves none.
+    """Put what `keep` leaves of the sources' rows in their place, by itself what the store leaves of files
+    that it merges; nothing when none is left.
 
-    `also` belongs to the same transaction. False, and nothing is changed, when somebody else has changed one
-    of the sources meanwhile or taken this rewrite for dead. Raises FileNotFoundError for a source that is
-    gone, ConfigError for one that is corrupt, UnavailableError when a store does not answer.
+    `also` belongs to the same transaction, and may raise OvertakenError. False, and nothing is changed, when
+    it does, or somebody else has changed one of the sources meanwhile or taken this rewrite for dead. Raises
+    FileNotFoundError for a source that is gone, ConfigError for one that is corrupt, UnavailableError when a
+    store does not answer.
     """
     try:
-        kept = keep(_read(samples, rewrite))
+        kept = (keep or samples.merged)(_read(samples, rewrite))
         size_bytes = samples.write(rewrite.path, kept, packed=True) if kept.num_rows else 0
         with database.write() as connection:
-            _swap(connection, rewrite)
+            _swap(connection, samples.listed, rewrite)
             if kept.num_rows:
-                connection.execute(insert(files), [_row(rewrite, kept, size_bytes)])
+                connection.execute(insert(samples.listed), [_row(rewrite, kept, size_bytes)])
             also(connection)
-    except (ConfigError, FileNotFoundError, _OvertakenError) as error:
+    except (ConfigError, FileNotFoundError, OvertakenError) as error:
         _give_up(database, samples, rewrite)
-        if isinstance(error, _OvertakenError) or not _stands(database, rewrite):
+        if isinstance(error, OvertakenError) or not _stands(database, samples.listed, rewrite):
             return False
         raise
     samples.delete(rewrite.source_paths)
@@ -113,16 +116,17 @@ def _read(samples: SampleStore, rewrite: Rewrite) -> pa.Table:
     return table
 
 
-def _swap(connection: Connection, rewrite: Rewrite) -> None:
+def _swap(connection: Connection, files: Table, rewrite: Rewrite) -> None:
     mine = rewrites.c.rewrite_id == rewrite.rewrite_id
     if connection.execute(delete(rewrites).where(mine)).rowcount != 1:
-        raise _OvertakenError
+        raise OvertakenError
     gone = sum(
         connection.execute(delete(files).where(files.c.path.in_(chunk))).rowcount
         for chunk in chunks(rewrite.source_paths)
     )
     if gone != len(rewrite.sources):
-        raise _OvertakenError  # which rolls back
+        raise OvertakenError  # which rolls back
+    forget_index(connection, rewrite.source_paths)
 
 
 def _row(rewrite: Rewrite, table: pa.Table, size_bytes: int) -> dict[str, Any]:
@@ -143,7 +147,7 @@ def _row(rewrite: Rewrite, table: pa.Table, size_bytes: int) -> dict[str, Any]:
     }
 
 
-def _stands(database: Database, rewrite: Rewrite) -> bool:
+def _stands(database: Database, files: Table, rewrite: Rewrite) -> bool:
     """Whether all sources are listed as they were."""
     with database.read() as connection:
         listed = sum(

@@ -8,9 +8,9 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Table, select
 
-from modelmon.ledger.schema import files, positions, rewrites
+from modelmon.ledger.schema import positions, rewrites
 from modelmon.model import HOUR_US
 from modelmon.sql.database import Database
 from modelmon.sql.statements import chunks
@@ -19,7 +19,7 @@ from modelmon.stores.reaching import endpoint_folder
 from modelmon.stores.samples_files import HIDDEN
 from modelmon.upkeep.rewriting import overtake
 
-BATCH_FILE = re.compile(r"([0-9a-f]{8})-(\d+)-(\d+)-(\d+)\.parquet")
+BATCH_FILE = re.compile(r"([0-9a-f]{8})-(\d+)-(\d+)-(\d+)(-[0-9a-f]{16})?\.parquet")
 REWRITTEN_FILE = re.compile(r"c-([0-9a-f]{32})\.parquet")
 STALE_US = HOUR_US
 
@@ -47,7 +47,7 @@ def sweep(
     # can't come to be listed.
     for paths in chunks(samples.list(folder, after)):
         with database.read() as connection:
-            useless = list(_useless(connection, paths, now_us))
+            useless = list(_useless(connection, samples.listed, paths, now_us))
         samples.delete(useless)
         deleted += len(useless)
         if time.monotonic() >= deadline:
@@ -64,7 +64,7 @@ def sweep_endpoint(database: Database, samples: SampleStore, endpoint_id: str, n
     return deleted
 
 
-def _useless(connection: Connection, paths: Sequence[str], now_us: int) -> Iterator[str]:
+def _useless(connection: Connection, files: Table, paths: Sequence[str], now_us: int) -> Iterator[str]:
     listed = set(connection.scalars(select(files.c.path).where(files.c.path.in_(paths))))
     under_way = set(connection.scalars(select(rewrites.c.rewrite_id)))
     applied = _applied(connection)

@@ -6,26 +6,24 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, and_, or_
+from sqlalchemy import ColumnElement, Connection, and_, not_, or_
 
 from modelmon.errors import ConfigError
-from modelmon.incidents import APP_FAILED, RESULT_STATUS, IncidentState, event_kind, severity
+from modelmon.from_mlrun.alerts import AlertActivation
+from modelmon.incidents import IncidentState, event_kind, is_failure, severity
 from modelmon.ledger.incident_schema import incidents
 from modelmon.model import ResultKindApp, to_us
 from modelmon.settings import Settings
 from modelmon.views.endpoint_filters import check_known
-from modelmon.views.incidents import Incident, as_shown, joined
+from modelmon.views.incidents import Incident, as_shown, is_worst, joined, of_failures
 
 MOST = 500
 RESULT_ENTITY, APP_ENTITY = "model-endpoint-result", "model-monitoring-application"
 _SEVERITIES = {severity(status): status for status in (1, 2)}
 _KINDS = {
-    event_kind(RESULT_STATUS, kind, status): (RESULT_STATUS, kind, status)
-    for kind in ResultKindApp
-    for status in (1, 2)
-} | {event_kind(APP_FAILED, 0, 2): (APP_FAILED, None, 2)}
-_IS_FAILURE = incidents.c.rule == APP_FAILED
-_IS_DETECTED = or_(incidents.c.detected > 0, _IS_FAILURE)
+    event_kind(False, kind, status): (False, kind, status) for kind in ResultKindApp for status in (1, 2)
+} | {event_kind(True, 0, 2): (True, None, 2)}
+_IS_FAILURE = of_failures()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +76,7 @@ def activation_name(found: Incident) -> str:
 
 def entity_of(project: str, found: Incident) -> tuple[str, str]:
     """What the alert is about: its kind and its id."""
-    if found.rule == APP_FAILED:
+    if is_failure(found.application_name, found.result_name):
         return APP_ENTITY, f"{project}_{found.application_name}"
     return RESULT_ENTITY, f"{found.endpoint_id}.{found.application_name}.result.{found.result_name}"
 
@@ -103,8 +101,8 @@ def _conditions(query: ActivationQuery) -> list[ColumnElement[bool]]:
     if query.severities:
         found.append(or_(*(_is_status(_SEVERITIES.get(each, 0)) for each in query.severities)))
     if query.event_kind:
-        rule, kind, status = _KINDS[query.event_kind]
-        found += [incidents.c.rule == rule, _is_status(status)]
+        failure, kind, status = _KINDS[query.event_kind]
+        found += [_IS_FAILURE if failure else not_(_IS_FAILURE), _is_status(status)]
         found += [] if kind is None else [incidents.c.kind == kind]
     return found
 
@@ -121,6 +119,20 @@ def _named(text: ColumnElement[str], wanted: str) -> ColumnElement[bool]:
 
 def _is_status(status: int) -> ColumnElement[bool]:
     """As `severity` says it: 1 suspected, 2 detected; nothing is less."""
-    if status not in (1, 2):
-        return incidents.c.incident_id < 0
-    return _IS_DETECTED if status == 2 else ~_IS_DETECTED
+    return is_worst(status) if status in (1, 2) else incidents.c.incident_id < 0
+
+
+def before_of(token: str) -> int | None:
+    """The number before which a page begins. Raises ConfigError for what is no token."""
+    if token and not (token.isascii() and token.isdigit() and len(token) < 20):
+        raise ConfigError(f"page-token: {token!r} is not what a page ended with, as in '12'")
+    return int(token) if token else None
+
+
+def activation_of(project: str, found: Incident) -> AlertActivation:
+    """An incident as MLRun tells an alert."""
+    kind, entity = entity_of(project, found)
+    return AlertActivation(
+        found.incident_id, activation_name(found), project, found.severity, found.raised, entity, kind,
+        found.kind, found.windows, found.resolved, {"count": 1},
+    )  # fmt: skip

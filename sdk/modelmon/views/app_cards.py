@@ -12,6 +12,7 @@ from modelmon.model import from_us
 from modelmon.views.endpoint_facts import AppStanding, Facts, Looking, read_facts
 from modelmon.views.endpoint_states import standing_of
 from modelmon.views.incidents import Alarm
+from modelmon.views.result_evidence import Evidence, evidence_of
 from modelmon.views.results_in_words import extra_data
 from modelmon.views.thresholds import Thresholds, thresholds_of
 from modelmon.views.verdicts import NO_DATA, Verdict
@@ -35,11 +36,13 @@ class ResultCard:
     revision: int
     since: datetime | None
     incident_id: int | None
+    evidence: Evidence
 
 
 @dataclass(frozen=True, slots=True)
 class AppCard:
-    """One app: `why` it is in this state; `incident_id` of the first incident of it that is open."""
+    """One app: `why` it is in this state; `incident_id` of the first incident of it that is open. `quiet`: it
+    raises none, for another app judges the same within the alarm budget."""
 
     application_name: str
     state: str
@@ -49,6 +52,7 @@ class AppCard:
     results: tuple[ResultCard, ...]
     incident_id: int | None
     since: datetime | None
+    quiet: bool = False
 
 
 def read_app_cards(connection: Connection, looking: Looking, endpoint_id: str) -> tuple[AppCard, ...]:
@@ -72,6 +76,7 @@ def _card(facts: Facts, app: AppStanding) -> AppCard:
         app.application_name, standing.state, standing.why(), app.last_analyzed, app.error,
         tuple(_result(each, alarms) for each in verdicts),
         first.incident_id if first else None, from_us(first.first_us) if first else None,
+        app.application_name in facts.quiet and len(facts.apps) > 1,
     )  # fmt: skip
 
 
@@ -85,5 +90,5 @@ def _result(verdict: Verdict, alarms: Sequence[Alarm]) -> ResultCard:
         rows if isinstance(rows, int) and not isinstance(rows, bool) else None,
         verdict.start_infer_time, verdict.end_infer_time, verdict.states, verdict.stale,
         verdict.window_revision, from_us(alarm.first_us) if alarm else None,
-        alarm.incident_id if alarm else None,
+        alarm.incident_id if alarm else None, evidence_of(detail),
     )  # fmt: skip

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from modelmon.charts.overlay import bin_names
@@ -49,7 +51,7 @@ def bin_shares(reference: Mapping[str, Any] | None, sample: Mapping[str, Any] | 
     known = now if "hist" in now else before
     if "hist" not in known:
         return BinShares()
-    names = bin_names([_open(edge) for edge in known["hist"][1]])
+    names = bin_names(_plain([_open(edge) for edge in known["hist"][1]]))
     return _without_empty_ends(
         BinShares(tuple(names), *(tuple(each["hist"][0]) if "hist" in each else () for each in (before, now)))
     )
@@ -94,6 +96,17 @@ def _without_empty_ends(found: BinShares) -> BinShares:
 def _open(edge: float) -> float:
     """Infinity, where statistics have the largest number there is in its place."""
     return edge if abs(edge) < sys.float_info.max else float("inf") * (1 if edge > 0 else -1)
+
+
+def _plain(edges: Sequence[float]) -> list[float]:
+    """0 where an edge differs from it by less than anyone sees: a lowest bin begins a hair below its values.
+
+    >>> _plain([-2e-06, 2.1, 4.2])
+    [0.0, 2.1, 4.2]
+    """
+    widths = [after - before for before, after in pairwise(edges) if math.isfinite(after - before)]
+    seen = min(widths, default=0.0) / 1000
+    return [0.0 if abs(edge) < seen else edge for edge in edges]
 
 
 def _shares(rows: Sequence[int]) -> tuple[float, ...]:

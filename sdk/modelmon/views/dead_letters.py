@@ -18,6 +18,9 @@ from modelmon.settings import Settings
 
 PAGE = 100
 
+_ID = re.compile(r"([0-9a-zA-Z-]+)\.(\d{1,9})\.(-?\d{1,18})\.(-?\d{1,9})", re.ASCII)
+"""Numbers that every database can look for."""
+
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterPage:
@@ -74,7 +77,7 @@ def unsent_dead_letters(
 
 def find_dead_letter(connection: Connection, name: str) -> DeadLetter:
     """The one of this id, as `letter_id` writes it. Raises ConfigError for one that is not there."""
-    match = re.fullmatch(r"([0-9a-zA-Z-]+)\.(\d+)\.(-?\d+)\.(-?\d+)", name)
+    match = _ID.fullmatch(name)
     found = match and dead_letters.get(connection, match[1], int(match[2]), int(match[3]), int(match[4]))
     if not found:
         raise ConfigError(f"no dead letter {name!r}; `modelmon deadletters list --all` shows all ids")

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Table, func, select
 from sqlalchemy.engine import make_url
 
 from modelmon.counting import count
 from modelmon.errors import ConfigError, UnavailableError
 from modelmon.ledger.access_settings import AccessSettings
+from modelmon.ledger.actuals_schema import actual_files
 from modelmon.ledger.schema import dead_letters, files, stream_marks
 from modelmon.model import DAY_US, HOUR_US, from_us
 from modelmon.settings import Settings
@@ -55,7 +56,8 @@ def rooms(
     with database.read() as connection:
         found = [_stream_or_why_not(connection, stream, readers, settings) for stream, readers in streams]
         found += _unread_streams(settings, [stream.url for stream, _ in streams])
-        found += [_samples(connection, settings), _dead_letters(connection, settings)]
+        found += [_files(connection, settings, "samples", files)]
+        found += [_files(connection, settings, "actuals", actual_files), _dead_letters(connection, settings)]
     return [*found, *_databases(settings), *_folders(settings)]
 
 
@@ -88,7 +90,7 @@ def _told(retention: Retention, read: Subscription) -> str:
         return f"{NEVER}: the settings name it by URL, so it may have other readers"
     if not retention:
         return f"{NEVER} by ModelMon"
-    limits = [f"after {retention.hours:g} hours"] if retention.hours else []
+    limits = [f"after {count(retention.hours, 'hour')}"] if retention.hours else []
     limits += [f"above {size(retention.max_bytes)}"] if retention.max_bytes else []
     return f"what every group has read, {', or '.join(limits)}"
 
@@ -123,17 +125,17 @@ def _unread_streams(settings: Settings, urls: Sequence[str]) -> Iterator[Room]:
             yield Room(f"stream {each.name}", _size_of(each), None, f"{NEVER}: no function reads it; {each}")
 
 
-def _samples(connection: Connection, settings: Settings) -> Room:
+def _files(connection: Connection, settings: Settings, part: str, files: Table) -> Room:
     taken, number, oldest_us = connection.execute(
         select(func.sum(files.c.size_bytes), func.count(), func.min(files.c.max_us))
     ).one()
     kept_us = round(settings.retention_days * DAY_US)
-    return Room("samples", int(taken or 0), number, _by_days(settings), _moment(oldest_us, kept_us))
+    return Room(part, int(taken or 0), number, _by_days(settings), _moment(oldest_us, kept_us))
 
 
 def _by_days(settings: Settings) -> str:
     days = settings.retention_days
-    return f"after {days:g} days (retention_days)" if days else f"{NEVER} (retention_days: 0)"
+    return f"after {count(days, 'day')} (retention_days)" if days else f"{NEVER} (retention_days: 0)"
 
 
 def _dead_letters(connection: Connection, settings: Settings) -> Room:
@@ -141,7 +143,7 @@ def _dead_letters(connection: Connection, settings: Settings) -> Room:
         select(func.sum(func.length(dead_letters.c.body)), func.count(), func.min(dead_letters.c.created_us))
     ).one()
     days = settings.dead_letter_days
-    told = f"after {days:g} days (dead_letter_days)" if days else f"{NEVER} (dead_letter_days: 0)"
+    told = f"after {count(days, 'day')} (dead_letter_days)" if days else f"{NEVER} (dead_letter_days: 0)"
     return Room("dead letters", int(taken or 0), number, told, _moment(oldest_us, round(days * DAY_US)))
 
 
@@ -169,7 +171,7 @@ def _folders(settings: Settings) -> Iterator[Room]:
     if settings.project_dir:
         state = Path(settings.project_dir, STATE_FOLDER)
         days = settings.of(AccessSettings).audit_days
-        unused = f"unused ones after {days:g} days (audit_days)" if days else NEVER
+        unused = f"unused ones after {count(days, 'day')} (audit_days)" if days else NEVER
         yield Room("archives of code", _size_of(state / "archives"), None, unused)
         told = f"each log begins anew at {size(settings.log_max_bytes)} (log_max_bytes)"
         yield Room("logs", _size_of(state / "logs"), None, told)

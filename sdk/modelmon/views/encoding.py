@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import Enum
 from typing import Any
 
@@ -15,7 +15,8 @@ from modelmon.wire import write_moment
 def to_json(view: Any) -> Any:
     """Values that any JSON encoder takes, of a view or of anything made of views.
 
-    A view becomes an object with the names of its fields, a time ISO 8601 of UTC as on the wire.
+    A view becomes an object with the names of its fields, a time ISO 8601 of UTC as on the wire, a day its
+    date.
 
     >>> from modelmon.model import from_us
     >>> to_json({"last_request": from_us(0), "states": ("no data",)})
@@ -25,6 +26,8 @@ def to_json(view: Any) -> Any:
         return view
     if isinstance(view, datetime):
         return write_moment(to_us(view))
+    if isinstance(view, date):
+        return view.isoformat()
     if isinstance(view, Enum):
         return view.value
     if is_dataclass(view):

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, Select, and_, select
 
 from modelmon.ledger import registry
+from modelmon.ledger.budget_settings import BudgetSettings
+from modelmon.ledger.quiet_apps import quiet_apps
 from modelmon.ledger.schema import endpoint_apps, endpoints, traffic, windows
 from modelmon.ledger.window_ledger import project_period
 from modelmon.model import MINUTE_US, from_us
@@ -61,7 +63,7 @@ class AppStanding:
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What is known of one endpoint. `states`: what keeps its verdicts from being plain ones; `labels` is
-    JSON; `deleting_us` since when it is being forgotten."""
+    JSON; `deleting_us` since when it is being forgotten. `quiet`: apps whose verdicts raise no incidents."""
 
     endpoint_id: str
     endpoint_name: str
@@ -81,6 +83,7 @@ class Facts:
     mode: str = ""
     labels: str = "{}"
     deleting_us: int | None = None
+    quiet: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +161,9 @@ def _facts(
         Counts(*(getattr(row, name) or 0 for name in COUNTS)), row.first_request_us, row.last_request_us,
         shown_error(settings, row.last_error or ""), row.last_error_us, frozenset(states), apps,
         verdicts, alarms, mode=row.mode or "", labels=row.labels or "{}", deleting_us=row.deleting_us,
+        quiet=quiet_apps(
+            {each.application_name for each in verdicts}, settings.of(BudgetSettings).histogram_incidents
+        ),
     )  # fmt: skip
 
 
@@ -196,7 +202,7 @@ class _Apps:
         }
         rows = [
             row
-            for query in of_endpoints(_newest_windows(), endpoint_apps.c.endpoint_id, endpoint_ids)
+            for query in of_endpoints(newest_windows(), endpoint_apps.c.endpoint_id, endpoint_ids)
             for row in connection.execute(query)
             if row.application_name in periods_us
         ]
@@ -222,7 +228,7 @@ class _Apps:
         return bool(belief.now_us - row.last_request_us > max(periods, default=belief.project_us))
 
 
-def _newest_windows() -> Select[Any]:
+def newest_windows() -> Select[Any]:
     """Per endpoint and app the newest window that came to an end."""
     newest = and_(
         windows.c.endpoint_id == endpoint_apps.c.endpoint_id,

@@ -10,32 +10,31 @@ from typing import Any
 from sqlalchemy import Connection
 
 from modelmon.ledger import endpoints
+from modelmon.ledger.contracts import contract_for
 from modelmon.model import Endpoint
-from modelmon.private_columns import is_private
-from modelmon.settings import Settings
 from modelmon.sql.database import Database
 from modelmon.stores.series.base import SeriesStore
+from modelmon.views.actuals import EndpointActuals, read_actuals
+from modelmon.views.alarm_counts import AlarmCounts, last_alarm_counts
 from modelmon.views.app_cards import AppCard, read_app_cards
 from modelmon.views.deployments import Deployment, read_deployments
 from modelmon.views.endpoint_facts import Looking
-from modelmon.views.features import FeatureView, read_features
 from modelmon.views.incident_lists import ended_incidents, open_incidents
 from modelmon.views.incidents import Incident
 from modelmon.views.same_onset import SameOnset, read_same_onset
 from modelmon.views.schema_changes import SchemaChange, read_schema_changes
 from modelmon.views.traffic import TrafficBucket, read_traffic_buckets
 
-WORST, BUCKETS, INCIDENTS = 3, 120, 50
+BUCKETS, INCIDENTS = 120, 50
 
 
 @dataclass(frozen=True, slots=True)
 class EndpointOverview:
-    """`record`: None of an endpoint that nobody registered. `worst`: the features that changed most in the
-    newest statistics. `together`: who else went bad when the first open incident began. `reference_rows`:
-    None without a reference."""
+    """`record`: None of an endpoint that nobody registered. `together`: who else went bad when the first open
+    incident began. `reference_rows`: None without a reference. `actuals`: None where none came. `contract`:
+    which version of whose contract counts, "" where none is kept. `alarms`: beside the alarm budget."""
 
     cards: tuple[AppCard, ...]
-    worst: tuple[FeatureView, ...]
     together: SameOnset | None
     traffic: tuple[TrafficBucket, ...]
     record: Endpoint | None
@@ -43,6 +42,9 @@ class EndpointOverview:
     changes: tuple[SchemaChange, ...]
     incidents: tuple[Incident, ...]
     deployments: tuple[Deployment, ...]
+    actuals: EndpointActuals | None = None
+    contract: str = ""
+    alarms: AlarmCounts | None = None
 
 
 def read_endpoint_overview(
@@ -58,7 +60,6 @@ def read_endpoint_overview(
     with database.read() as connection:
         record = endpoints.get(connection, endpoint_id)
         cards = read_app_cards(connection, looking, endpoint_id)
-        worst = _worst(connection, settings, endpoint_id, record)
         changes = read_schema_changes(connection, settings, endpoint_id)
         incidents = [
             *open_incidents(connection, settings, [endpoint_id], limit=INCIDENTS),
@@ -66,24 +67,20 @@ def read_endpoint_overview(
         ]
         together = _together(connection, cards)
         deployments = read_deployments(connection, endpoint_id, start, end)
+        came_true = read_actuals(connection, [endpoint_id])
+        alarms = last_alarm_counts(connection, settings, [endpoint_id], looking.now_us)
+        contract = contract_for(connection, record) if record else None
     traffic = read_traffic_buckets(database, series, endpoint_id, start, end, BUCKETS)
     return EndpointOverview(
-        cards, worst, together, traffic, record, _rows(record.feature_stats if record else {}), changes,
-        tuple(incidents), deployments,
+        cards, together, traffic, record, _rows(record.feature_stats if record else {}), changes,
+        tuple(incidents), deployments, came_true[0] if came_true else None,
+        contract.told if contract else "", alarms,
     )  # fmt: skip
 
 
 def unread_overview(record: Endpoint) -> EndpointOverview:
     """Of an endpoint that no records are read of."""
-    return EndpointOverview((), (), None, (), record, _rows(record.feature_stats), (), (), ())
-
-
-def _worst(
-    connection: Connection, settings: Settings, endpoint_id: str, record: Endpoint | None
-) -> tuple[FeatureView, ...]:
-    found = read_features(connection, endpoint_id, record)
-    shown = [each for each in found if each.score is not None and not is_private(settings, each.feature)]
-    return tuple(shown[:WORST])
+    return EndpointOverview((), None, (), record, _rows(record.feature_stats), (), (), ())
 
 
 def _together(connection: Connection, cards: Sequence[AppCard]) -> SameOnset | None:

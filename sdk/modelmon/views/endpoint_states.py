@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from modelmon.counting import count
+from modelmon.counting import are, count
 from modelmon.model import from_us, to_us
 from modelmon.views.endpoint_facts import Facts
 from modelmon.views.incidents import Alarm
@@ -25,9 +26,13 @@ WORST_FIRST = (
 )  # fmt: skip
 """States of an endpoint. `suspected` and `detected` are the result statuses potential_detection and
 detected, in the words of the incidents."""
+TROUBLES = WORST_FIRST[: WORST_FIRST.index(UNAVAILABLE) + 1]
+"""Those that somebody has to look at."""
 _RANK = {state: place for place, state in enumerate(WORST_FIRST)}
 _ALARMS = {1: SUSPECTED, 2: DETECTED}
 _CALM = 0
+LEAST_SIGMA = "least_sigma"
+"""Key of extra data: the least change that the window would have shown, in the middle of all features."""
 NO_REFERENCE = "no reference"
 """What the drift app says of an endpoint that has no training set."""
 
@@ -81,8 +86,8 @@ def _candidates(facts: Facts) -> Iterator[Standing]:
     """States that hold; at least one."""
     if facts.deleting_us is not None:
         yield Standing(BEING_DELETED, None, partial(_deletion, facts.endpoint_name, facts.deleting_us))
-    verdicts = sorted(facts.verdicts, key=lambda each: each.result_value)
-    several = len({each.application_name for each in verdicts}) > 1
+    verdicts = sorted(_loud(facts), key=lambda each: each.result_value)
+    several = len({each.application_name for each in facts.verdicts}) > 1
     for alarm in facts.alarms:  # before the verdicts, which are newer
         yield Standing(alarm.state, alarm.value, partial(_of_alarm, alarm, facts), alarm)
     for verdict in verdicts:
@@ -92,13 +97,19 @@ def _candidates(facts: Facts) -> Iterator[Standing]:
     yield from _obstacles(facts, verdicts)
     calm = [each for each in verdicts if each.shown_status == _CALM]
     if calm:
-        yield Standing(NO_DETECTION, calm[-1].result_value, partial(_said, calm[-1], several), calm[-1])
+        yield Standing(NO_DETECTION, calm[-1].result_value, partial(_calm, calm, several), calm[-1])
     elif verdicts:
         yield Standing(NO_VERDICT, None, partial(_no_verdict, verdicts[-1]))
     elif facts.apps:
         yield Standing(NO_VERDICT, None, lambda: "its apps gave metrics only")
     else:
         yield Standing(WAITING, None, lambda: facts.waits.why if facts.waits else "for its first window")
+
+
+def _loud(facts: Facts) -> Sequence[AnyVerdict]:
+    """The verdicts that decide: those of quiet apps only where there are no others."""
+    loud = [each for each in facts.verdicts if each.application_name not in facts.quiet]
+    return loud or facts.verdicts
 
 
 def _obstacles(facts: Facts, verdicts: Sequence[AnyVerdict]) -> Iterator[Standing]:
@@ -136,6 +147,14 @@ def _said(verdict: AnyVerdict, several: bool) -> str:
     return f"{_words(verdict)}{app}" + (f" ({', '.join(marks)})" if marks else "")
 
 
+def _calm(calm: Sequence[AnyVerdict], several: bool) -> str:
+    """The highest of them, and from which change on the others would not be calm."""
+    told = (extra_data(each.result_extra_data).get(LEAST_SIGMA) for each in calm)
+    known = [each for each in told if isinstance(each, float) and math.isfinite(each)]
+    seen = f"; a drift of {max(known):.2g} sigma would have been seen" if known else ""
+    return _said(calm[-1], several) + seen
+
+
 def _words(verdict: AnyVerdict) -> str:
     return words(verdict.result_name, verdict.result_value, verdict.result_extra_data)
 
@@ -147,7 +166,7 @@ def _incomplete(verdicts: Sequence[AnyVerdict]) -> str:
 
 def _warming_up(verdicts: Sequence[AnyVerdict]) -> str:
     rows = extra_data(verdicts[-1].result_extra_data).get("rows") if verdicts else None
-    return f"{rows:,} rows are too few" if isinstance(rows, int) else "too few rows"
+    return f"{count(rows, 'row')} {are(rows)} too few" if isinstance(rows, int) else "too few rows"
 
 
 def _no_verdict(verdict: AnyVerdict) -> str:

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, ScalarSelect, and_, func, select
+from sqlalchemy import Connection, func, select
 
 from modelmon.errors import ConfigError
-from modelmon.ledger import registry
-from modelmon.ledger.schema import app_stats, endpoint_apps, windows
+from modelmon.ledger.registry import active_apps
+from modelmon.ledger.schema import windows
 from modelmon.model import ValuePoint, WindowFeatures, WindowKey, from_us, to_us
-from modelmon.private_columns import without_private
+from modelmon.private_columns import shown_extra, without_private
 from modelmon.settings import Settings
 from modelmon.sql.database import Database
 from modelmon.stores.series.acknowledged_points import read_feature_history, read_windows
 from modelmon.stores.series.base import SeriesStore
 from modelmon.views.endpoint_facts import Looking
 from modelmon.views.endpoints import find_endpoint
-from modelmon.views.features import CURRENT
+from modelmon.views.result_evidence import Evidence, evidence_of
+from modelmon.views.results_in_words import extra_data
 from modelmon.views.thresholds import Thresholds, thresholds_of
+from modelmon.views.whole_windows import newest_judged
 from modelmon.views.window_features import WindowFeaturesView, read_window_features
 from modelmon.windows import DONE
 
@@ -42,19 +44,22 @@ class FeaturePoint:
 
 @dataclass(frozen=True, slots=True)
 class JudgedResult:
-    """What the app said of the window: a result with its status and what it was judged by, or a metric."""
+    """What the app said of the window: a result with its status, what it was judged by and what it stands on,
+    or a metric."""
 
     name: str
     value: float
     kind: int | None
     status: int | None
     thresholds: Thresholds
+    evidence: Evidence = field(default_factory=Evidence)
 
 
 @dataclass(frozen=True, slots=True)
 class FeaturePage:
     """The features in one window, the most changed first, and of each its line over the windows up to this
-    one, the oldest first. `results`, and metrics, of the window by name. `before` and `after`: the starts of
+    one, the oldest first. `results`, and metrics, of the window by name; `beside`: the results of other apps
+    on the same window. `before` and `after`: the starts of
     the windows next to it, None at the ends; `newer`: that of the newest one that was judged, where it is not
     this one. `highest` is the highest score of all features, of private ones too."""
 
@@ -65,14 +70,7 @@ class FeaturePage:
     after: datetime | None
     newer: datetime | None
     highest: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Judged:
-    """Starts of the newest window that was judged, and of the newest of these that is whole."""
-
-    newest_us: int | None
-    whole_us: int | None
+    beside: tuple[JudgedResult, ...] = ()
 
 
 def read_feature_page(
@@ -93,61 +91,48 @@ def read_feature_page(
     if moment is None:
         with database.read() as connection:
             endpoint = find_endpoint(connection, Looking(now_us, settings), name)
-            judged = _newest(connection, settings, endpoint.endpoint_id)
-        if judged.newest_us is None:
+            judged = newest_judged(connection, settings, endpoint.endpoint_id)
+        if judged.shown_us is None:
             raise ConfigError(f"endpoint {endpoint.endpoint_name!r} has no window yet that an app has judged")
-        moment = from_us(judged.newest_us if judged.whole_us is None else judged.whole_us)
+        moment = from_us(judged.shown_us)
     found = read_window_features(database, series, settings, name, moment, now_us)
     window = found.window
     key = WindowKey(found.endpoint_id, window.application_name, to_us(window.start_infer_time))
     with database.read() as connection:
         first_us, before_us, after_us = _neighbours(connection, key)
-        newest_us = _newest(connection, settings, key.endpoint_id).newest_us or key.start_us
+        newest_us = newest_judged(connection, settings, key.endpoint_id).newest_us or key.start_us
+        others = _beside(connection, key, to_us(window.end_infer_time))
     page = read_feature_history(
         database, series, key.endpoint_id, key.application_name, first_us, key.start_us + 1, limit=LINE
     )
     return FeaturePage(
         found, without_private(settings, _lines(page.windows)),
-        tuple(map(_judged, read_windows(database, series, [key]))),
+        tuple(_judged(settings, each) for each in read_windows(database, series, [key])),
         None if before_us is None else from_us(before_us), None if after_us is None else from_us(after_us),
         from_us(newest_us) if newest_us > key.start_us else None,
         _highest(page.windows, key),
+        tuple(
+            _judged(settings, each)
+            for each in read_windows(database, series, others)
+            if each.kind is not None
+        ),
     )  # fmt: skip
+
+
+def _beside(connection: Connection, key: WindowKey, end_us: int) -> list[WindowKey]:
+    """The same window of the other apps that are there."""
+    query = select(windows.c.application_name).where(
+        windows.c.endpoint_id == key.endpoint_id, windows.c.start_us == key.start_us,
+        windows.c.end_us == end_us, windows.c.outcome == DONE,
+        windows.c.application_name.in_([app.name for app in active_apps(connection)]),
+        windows.c.application_name != key.application_name,
+    )  # fmt: skip
+    return [key._replace(application_name=name) for name in connection.scalars(query)]
 
 
 def _highest(found: Sequence[WindowFeatures], key: WindowKey) -> float | None:
     of_window = [each for window in found if window.key == key for each in window.features.values()]
     return max((each.score for each in of_window if each.score is not None), default=None)
-
-
-def _newest(connection: Connection, settings: Settings, endpoint_id: str) -> _Judged:
-    apps = [app.name for app in registry.active_apps(connection)]
-    stats = select(app_stats.c.application_name).where(
-        app_stats.c.endpoint_id == endpoint_id, app_stats.c.name == CURRENT,
-        app_stats.c.application_name.in_(apps),
-    )  # fmt: skip
-    is_whole = and_(windows.c.incomplete == 0, windows.c.rows >= settings.app_min_rows)
-    newest, whole = _newest_of_app(), _newest_of_app(is_whole)
-    query = select(func.max(newest), func.max(whole)).where(endpoint_apps.c.endpoint_id == endpoint_id)
-    of_app = endpoint_apps.c.application_name
-    for chosen in (of_app.in_(stats), of_app.in_(apps)):
-        found = _Judged(*connection.execute(query.where(chosen)).one())
-        if found.newest_us is not None:
-            break
-    return found
-
-
-def _newest_of_app(*conditions: ColumnElement[bool]) -> ScalarSelect[int]:
-    """Of an endpoint and app the start of the newest window that was judged and is so: the key leads there,
-    however long the history."""
-    mine = (
-        windows.c.endpoint_id == endpoint_apps.c.endpoint_id,
-        windows.c.application_name == endpoint_apps.c.application_name,
-        windows.c.outcome == DONE,
-    )
-    start = windows.c.start_us
-    query = select(start).where(*mine, *conditions).order_by(start.desc()).limit(1)
-    return query.correlate(endpoint_apps).scalar_subquery()
 
 
 def _neighbours(connection: Connection, key: WindowKey) -> tuple[int, int | None, int | None]:
@@ -172,5 +157,9 @@ def _lines(found: Sequence[WindowFeatures]) -> dict[str, tuple[FeaturePoint, ...
     return {name: tuple(line) for name, line in lines.items()}
 
 
-def _judged(point: ValuePoint) -> JudgedResult:
-    return JudgedResult(point.name, point.value, point.kind, point.status, thresholds_of(point.extra_data))
+def _judged(settings: Settings, point: ValuePoint) -> JudgedResult:
+    shown = shown_extra(settings, point.extra_data)
+    return JudgedResult(
+        point.name, point.value, point.kind, point.status, thresholds_of(point.extra_data),
+        evidence_of(extra_data(shown)),
+    )  # fmt: skip

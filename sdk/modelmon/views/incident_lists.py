@@ -1,7 +1,8 @@
 """Incidents in lists: those that are open, those that ended last, and both in pages.
 
-A page goes on after values, not after a row: an incident that ends, or that late data move, between two pages
-takes none of the others along.
+What is open comes worst first: those of high severity, then the others, the newest of each first. A page
+goes on after values, not after a row: an incident that ends, or that late data move, between two pages takes
+none of the others along.
 """
 
 from __future__ import annotations
@@ -20,14 +21,23 @@ from modelmon.ledger.incident_schema import incidents
 from modelmon.model import to_us
 from modelmon.settings import Settings
 from modelmon.sql.statements import chunks
-from modelmon.views.incidents import MOST, Incident, as_shown, joined
+from modelmon.views.incidents import MOST, STATUS, Incident, as_shown, is_worst, joined
 from modelmon.views.selection import of_endpoints
 
 ENDED = 100
 """So many incidents that ended are read, unless more are asked for."""
 PARTS = 100  # of one `UNION`: below the limit of every database
 _OPEN, _ENDED = "open", "ended"
-_AFTER = re.compile(rf"({_OPEN})-(\d{{1,18}})|({_ENDED})-(-?\d{{1,18}})-(\d{{1,18}})")
+_AFTER = re.compile(rf"{_OPEN}-([12])-(\d{{1,18}})|{_ENDED}-(-?\d{{1,18}})-(\d{{1,18}})")
+WORST_FIRST = 2, 1
+
+
+class OpenPlace(NamedTuple):
+    """Where an open one stands among them: by its worst window (2 detected or failed, 1 suspected), then by
+    its number."""
+
+    worst: int
+    incident_id: int
 
 
 class EndedPlace(NamedTuple):
@@ -52,7 +62,7 @@ class IncidentQuery:
         if self.limit < 1:
             raise ConfigError(f"limit: a page has at least one incident, got {self.limit}")
         if self.after and not _AFTER.fullmatch(self.after):
-            raise ConfigError(f"after: {self.after!r} is not what a page ended with, as in 'open-12'")
+            raise ConfigError(f"after: {self.after!r} is not what a page ended with, as in 'open-2-12'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,28 +74,29 @@ class IncidentPage:
 
 
 def list_incidents(connection: Connection, settings: Settings, query: IncidentQuery) -> IncidentPage:
-    """What is open and then, unless `only_open`, what ended, the newest of both first."""
-    number, place = _read_after(query.after)
+    """What is open, the worst first, and then, unless `only_open`, what ended, the newest first."""
+    place = _read_after(query.after)
     found, most = [], query.limit + 1
-    if place is None:
+    if not isinstance(place, EndedPlace):
         found = open_incidents(
-            connection, settings, query.endpoint_ids, apps=query.apps, before=number, limit=most
+            connection, settings, query.endpoint_ids, apps=query.apps, before=place, limit=most
         )
     if not query.only_open and len(found) < most:
-        left = most - len(found)
         found += ended_incidents(
-            connection, settings, query.endpoint_ids, apps=query.apps, before=place, limit=left
-        )
+            connection, settings, query.endpoint_ids, apps=query.apps,
+            before=place if isinstance(place, EndedPlace) else None, limit=most - len(found),
+        )  # fmt: skip
     after = _after(found[query.limit - 1]) if len(found) > query.limit else ""
     return IncidentPage(tuple(found[: query.limit]), after)
 
 
 def ended_page(connection: Connection, settings: Settings, query: IncidentQuery) -> IncidentPage:
     """As `list_incidents`, of those that ended alone."""
-    _, place = _read_after(query.after)
+    place = _read_after(query.after)
     found = ended_incidents(
-        connection, settings, query.endpoint_ids, apps=query.apps, before=place, limit=query.limit + 1
-    )
+        connection, settings, query.endpoint_ids, apps=query.apps,
+        before=place if isinstance(place, EndedPlace) else None, limit=query.limit + 1,
+    )  # fmt: skip
     after = _after(found[query.limit - 1]) if len(found) > query.limit else ""
     return IncidentPage(tuple(found[: query.limit]), after)
 
@@ -96,13 +107,27 @@ def open_incidents(
     endpoint_ids: Collection[str] | None = None,
     *,
     apps: Collection[str] = (),
-    before: int | None = None,
+    before: OpenPlace | None = None,
     limit: int = MOST,
 ) -> list[Incident]:
-    """What is open of these endpoints, of None all of them, the newest first. `before`: the number that the
-    page before ended with."""
+    """What is open of these endpoints, of None all of them, the worst first. `before`: the place of the last
+    one of the page before."""
+    found: list[Incident] = []
+    for worst in WORST_FIRST:
+        if len(found) >= limit or (before is not None and worst > before.worst):
+            continue
+        number = before.incident_id if before is not None and worst == before.worst else None
+        left = limit - len(found)
+        found += _open_of(connection, settings, endpoint_ids, apps, worst, number, left)
+    return found
+
+
+def _open_of(
+    connection: Connection, settings: Settings, endpoint_ids: Collection[str] | None, apps: Collection[str],
+    worst: int, before: int | None, limit: int,
+) -> list[Incident]:  # fmt: skip
     newest = incidents.c.incident_id.desc()
-    query = joined().where(incidents.c.resolved_us.is_(None)).order_by(newest).limit(limit)
+    query = joined().where(incidents.c.resolved_us.is_(None), is_worst(worst)).order_by(newest).limit(limit)
     if before is not None:
         query = query.where(incidents.c.incident_id < before)
     if apps:
@@ -182,14 +207,14 @@ def _newest(connection: Connection, subjects: list[Select[Any]], limit: int) -> 
 
 def _after(last: Incident) -> str:
     if last.resolved is None:
-        return f"{_OPEN}-{last.incident_id}"
+        return f"{_OPEN}-{1 if last.worst == STATUS[1] else 2}-{last.incident_id}"
     return f"{_ENDED}-{to_us(last.last)}-{last.incident_id}"
 
 
-def _read_after(after: str) -> tuple[int | None, EndedPlace | None]:
+def _read_after(after: str) -> OpenPlace | EndedPlace | None:
     found = _AFTER.fullmatch(after)
     if found is None:
-        return None, None
+        return None
     if found[1]:
-        return int(found[2]), None
-    return None, EndedPlace(int(found[4]), int(found[5]))
+        return OpenPlace(int(found[1]), int(found[2]))
+    return EndedPlace(int(found[3]), int(found[4]))

@@ -8,15 +8,16 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, not_, or_, select
 
-from modelmon.incidents import APP_FAILED, IncidentKey, IncidentState, event_kind, severity
+from modelmon.incidents import IncidentKey, IncidentState, event_kind, function_of, is_failure, severity
+from modelmon.ledger.historical import LAST_END, is_historical
 from modelmon.ledger.incident_schema import incident_events, incident_windows, incidents
 from modelmon.ledger.schema import endpoints
 from modelmon.model import from_us, to_us
 from modelmon.private_columns import shown_extra, without_private
 from modelmon.settings import Settings
-from modelmon.views.results_in_words import extra_data, first_line, words
+from modelmon.views.results_in_words import beginning, extra_data, first_line, words
 from modelmon.views.selection import of_endpoints
 from modelmon.views.verdicts import PARTLY
 from modelmon.windows import FAILED
@@ -27,6 +28,25 @@ STATUS = {0: "", 1: "suspected", 2: "detected"}
 
 
 @dataclass(frozen=True, slots=True)
+class FalseAlarm:
+    """That a person said of an incident that it was none, and why ("": they did not say)."""
+
+    who: str
+    at: datetime
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """That somebody is at an incident, since when, until when at most (None: until it is over or worse)."""
+
+    who: str
+    at: datetime
+    note: str
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Incident:
     """One trouble, however many windows it lasts.
 
@@ -34,7 +54,12 @@ class Incident:
     `detail` (the result's extra data, as JSON, or the app's error) are of; `status` is the newest word:
     suspected or detected. `first`, `first_detected` and `last` are starts of windows that were found bad,
     `ended` the start of the calm one; `windows` counts the bad ones, `detected_windows` those that were
-    detected. `raised`, `changed` and `resolved` are moments of the wall clock.
+    detected. `raised`, `changed` and `resolved` are moments of the wall clock. `false_alarm`: None where
+    nobody said that it was one; `acknowledged`: None where nobody is at it. `silenced` says who has silenced
+    it now and what else that hits, where it is shown by itself or in a list; "" where nobody has.
+    `historical`: its windows had long ended when they were judged, so nobody was told. `function_name` is
+    the function that it is of, where it is of no endpoint.
+    `flapping`: start of the window since which it comes and goes, and is held open until it is calm, or None.
     """
 
     incident_id: int
@@ -59,13 +84,30 @@ class Incident:
     raised: datetime
     changed: datetime
     resolved: datetime | None
+    false_alarm: FalseAlarm | None = None
+    acknowledged: Acknowledged | None = None
+    silenced: str = ""
+    historical: bool = False
+    function_name: str = ""
+    flapping: datetime | None = None
 
     @property
     def worst(self) -> str:
         """What was found in its worst window: suspected, detected, or failed where an app failed."""
-        if self.rule == APP_FAILED:
+        if is_failure(self.application_name, self.result_name):
             return FAILED
         return STATUS[2] if self.detected_windows else STATUS[1]
+
+    @property
+    def since(self) -> datetime:
+        """Since when it is so: of a silence the newest request, of what an app has found its first window."""
+        return beginning(extra_data(self.detail)) or self.first
+
+    @property
+    def stands(self) -> str:
+        """Its state, and whether it comes and goes."""
+        is_held = self.flapping is not None and self.resolved is None
+        return f"{self.state}, flapping" if is_held else self.state
 
     @property
     def words(self) -> str:
@@ -187,10 +229,21 @@ def histograms_of(
     return {name: without_private(settings, each) for name, each in kept.items()}
 
 
+def is_worst(status: int) -> ColumnElement[bool]:
+    """What an incident's worst window said: 2 detected, or that its app failed; 1 suspected."""
+    detected = or_(incidents.c.detected > 0, of_failures())
+    return detected if status == 2 else not_(detected)
+
+
+def of_failures() -> ColumnElement[bool]:
+    """Incidents of apps that failed."""
+    return and_(incidents.c.application_name != "", incidents.c.result_name == "")
+
+
 def joined() -> Select[Any]:
     """The rows of incidents, each with the name of its endpoint; `as_shown` makes one of a row."""
     same = endpoints.c.endpoint_id == incidents.c.endpoint_id
-    return select(incidents, endpoints.c.name).outerjoin(endpoints, same)
+    return select(incidents, LAST_END, endpoints.c.name).outerjoin(endpoints, same)
 
 
 def _windows(row: Row[Any]) -> Select[Any]:
@@ -202,14 +255,34 @@ def _windows(row: Row[Any]) -> Select[Any]:
 
 def as_shown(settings: Settings, row: Row[Any]) -> Incident:
     """An incident of a row of `joined`, without the names and scores of private columns."""
-    worst = 2 if row.detected or row.rule == APP_FAILED else 1
+    failure = is_failure(row.application_name, row.result_name)
+    worst = 2 if row.detected or failure else 1
+    function = function_of(row.application_name)
     return Incident(
-        row.incident_id, row.rule, event_kind(row.rule, row.kind, worst), severity(worst), row.state,
-        row.reason, STATUS[row.status], row.endpoint_id, row.name or row.endpoint_id, row.application_name,
-        row.result_name, row.value, shown_extra(settings, row.detail), from_us(row.first_us),
+        row.incident_id, row.rule, event_kind(failure, row.kind, worst), row.severity or severity(worst),
+        row.state, row.reason, STATUS[row.status], row.endpoint_id,
+        row.name or row.endpoint_id or row.application_name or f"project {settings.project}",
+        "" if function else row.application_name, row.result_name, row.value,
+        shown_extra(settings, row.detail),
+        from_us(row.first_us),
         _moment(row.detected_us), from_us(row.last_us), _moment(row.ended_us), row.windows, row.detected,
         from_us(row.raised_us), from_us(row.changed_us), _moment(row.resolved_us),
+        _false_alarm(row), _acknowledged(row), "", is_historical(settings, row), function,
+        _moment(row.flapping_us),
     )  # fmt: skip
+
+
+def _acknowledged(row: Row[Any]) -> Acknowledged | None:
+    if row.acked_us is None:
+        return None
+    return Acknowledged(
+        row.acked_by, from_us(row.acked_us), row.acked_note or "", _moment(row.acked_until_us)
+    )
+
+
+def _false_alarm(row: Row[Any]) -> FalseAlarm | None:
+    marked_us = row.marked_us
+    return None if marked_us is None else FalseAlarm(row.marked_by, from_us(marked_us), row.marked_note)
 
 
 def _window(settings: Settings, row: Row[Any]) -> IncidentWindow:

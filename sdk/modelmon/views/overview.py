@@ -20,6 +20,7 @@ from modelmon.views.endpoint_rows import EndpointRows, read_endpoint_rows
 from modelmon.views.endpoints import EndpointPage, EndpointQuery, list_endpoints
 from modelmon.views.lag import Lagging, UnknownLag, read_lag
 from modelmon.views.recent_traffic import RecentTraffic, read_recent_of_all
+from modelmon.views.silence import Silence, read_silence
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,8 @@ class Overview:
     """What stands above the list. `by_state` counts endpoints, the worst state first; `recent`: the traffic
     of the last minutes before the end of the time shown; `drift`: the endpoints suspected and detected over
     that time; `lag_messages`: not read yet by who reads them, without the streams that are `unavailable`;
-    `dead_letters`: not sent again yet; `alerts`: incidents with bad windows in that time, ended or not."""
+    `dead_letters`: not sent again yet; `alerts`: incidents with bad windows in that time, ended or not;
+    `silence`: nobody at all is heard, though some are expected."""
 
     project: str
     now: datetime
@@ -40,6 +42,7 @@ class Overview:
     unavailable: tuple[UnknownLag, ...]
     dead_letters: int
     alerts: int
+    silence: Silence | None = None
 
 
 def read_overview(
@@ -84,11 +87,12 @@ def _overview(
         drift = read_drift_over_time(connection, *span)
         still, alerts = _count_alerts(connection, *map(to_us, span))
         letters = dead_letters.count(connection, dead_letters.Chosen(resent=False))
+        silence = read_silence(connection)
     lags, unknown = read_lag(streams, looking.settings)
     return Overview(
         looking.settings.project, from_us(looking.now_us), page.total, page.chips, still,
         read_recent_of_all(database, series, span[1]), drift, sum(each.lag for each in lags), unknown,
-        letters, alerts,
+        letters, alerts, silence,
     )  # fmt: skip
 
 
@@ -102,13 +106,3 @@ def _count_alerts(connection: Connection, start_us: int, end_us: int) -> tuple[i
     )
     found = connection.execute(query).one()
     return int(found[0] or 0), int(found[1] or 0)
-
-
-def count_open(connection: Connection) -> int:
-    """Incidents that are open and were raised."""
-    query = (
-        select(func.count())
-        .select_from(incidents)
-        .where(incidents.c.resolved_us.is_(None), incidents.c.state != IncidentState.PENDING.value)
-    )
-    return connection.scalar(query) or 0

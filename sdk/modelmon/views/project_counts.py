@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Select, case, func, select
 
-from modelmon.incidents import APP_FAILED, IncidentState
+from modelmon.incidents import IncidentState
 from modelmon.ledger.incident_schema import incidents
 from modelmon.ledger.schema import endpoints
+from modelmon.views.incidents import of_failures
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +25,13 @@ class ProjectCounts:
 
 def count_project(connection: Connection) -> ProjectCounts:
     """Read in two statements."""
-    mode, rule = endpoints.c.mode, incidents.c.rule
+    mode, failure = endpoints.c.mode, case((of_failures(), "1"), else_="")
     modes = _counted(connection, select(mode, func.count()).group_by(mode))
-    still = select(rule, func.count()).where(
+    still = select(failure, func.count()).where(
         incidents.c.resolved_us.is_(None), incidents.c.state != IncidentState.PENDING.value
     )
-    rules = _counted(connection, still.group_by(rule))
-    failures, batch = rules.pop(APP_FAILED, 0), modes.pop("batch", 0)
+    rules = _counted(connection, still.group_by(failure))
+    failures, batch = rules.pop("1", 0), modes.pop("batch", 0)
     return ProjectCounts(sum(modes.values()), batch, sum(rules.values()), failures)
 
 

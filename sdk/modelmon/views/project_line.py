@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
-from modelmon.ledger.schema import traffic
-from modelmon.model import from_us
+from modelmon.views.data_reach import data_reach
 from modelmon.views.endpoint_facts import Looking
 from modelmon.views.endpoints import EndpointQuery, EndpointSummary, list_endpoints
-from modelmon.views.overview import count_open
+from modelmon.views.open_incidents import count_open
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +29,8 @@ class ProjectLine:
 def read_project_line(connection: Connection, looking: Looking) -> ProjectLine:
     """What it costs depends on how many endpoints there are, not on their history."""
     page = list_endpoints(connection, looking, EndpointQuery(limit=1))
-    last_us = connection.scalar(select(func.max(traffic.c.last_request_us)))
+    reach = data_reach(connection)
     return ProjectLine(
         looking.settings.project, page.total, page.by_state, count_open(connection),
-        page.endpoints[0] if page.endpoints else None, None if last_us is None else from_us(last_us),
+        page.endpoints[0] if page.endpoints else None, reach.newest if reach else None,
     )  # fmt: skip

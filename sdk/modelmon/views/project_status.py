@@ -13,6 +13,7 @@ from modelmon.model import from_us
 from modelmon.settings import Settings
 from modelmon.sql.database import Database
 from modelmon.stores.series.base import SeriesStore
+from modelmon.views.actuals import EndpointActuals, read_actuals
 from modelmon.views.clock import ClockState, read_clock
 from modelmon.views.endpoint_facts import Looking
 from modelmon.views.endpoints import EndpointPage, EndpointQuery, EndpointSummary, list_endpoints
@@ -56,6 +57,7 @@ class ProjectStatus:
     unavailable: tuple[UnknownLag, ...]
     dead_letters: int
     clock: ClockState
+    actuals: tuple[EndpointActuals, ...] = ()
 
 
 def project_status(
@@ -74,7 +76,7 @@ def project_status(
 
     `results` and `metrics` of the endpoints on the page: of the ten newest windows that each app has judged,
     with `since_us` of the windows that start then or later, page after page (`values_after`); none without
-    `values`. `incidents` of them, the newest first: the open ones, and of those that ended the newest, or
+    `values`. `incidents` of them: the open ones, the worst first, and of those that ended the newest, or
     those since.
     """
     looking = Looking(now_us, settings)
@@ -84,6 +86,7 @@ def project_status(
         incidents, all_incidents = _incidents(connection, settings, page, query, since_us)
         letters = dead_letters.count(connection)
         clock = read_clock(connection, now_us)
+        came_true = read_actuals(connection, [each.endpoint_id for each in page.endpoints])
     asked = since_us, query, values_after
     found = _values(database, series, settings, page.endpoints, *asked) if values else Values()
     last = tuple(read_last_verdicts(database, series, settings, page.endpoints).values())
@@ -91,7 +94,7 @@ def project_status(
     totals = Totals(page.total, page.matching, page.by_state, page.after, found.after, all_incidents)
     return ProjectStatus(
         settings.project, from_us(now_us), judging, totals, page.endpoints, last, found.results,
-        found.metrics, incidents, lag, unknown, letters, clock,
+        found.metrics, incidents, lag, unknown, letters, clock, came_true,
     )  # fmt: skip
 
 

@@ -29,7 +29,7 @@ class Latency:
 
 @dataclass(frozen=True, slots=True)
 class TrafficBucket:
-    """What came in from `start` on until `end`. `estimated_requests`: with those that sampling left out;
+    """What came in from `start` on until `end`. `estimated_rows`: with those that sampling left out;
     `latency`: None where no request told its own."""
 
     start: datetime
@@ -37,7 +37,7 @@ class TrafficBucket:
     requests: int
     rows: int
     errors: int
-    estimated_requests: float
+    estimated_rows: float
     latency: Latency | None
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
+from modelmon.errors import ConfigError, no_such
+from modelmon.ledger import registry
 from modelmon.ledger.schema import windows
 from modelmon.model import from_us, to_us
 from modelmon.private_columns import shown_error
@@ -68,6 +70,18 @@ def list_windows(
         before_us = rows[-1].start_us
     page, more = found[:limit], len(found) > limit
     return WindowPage(tuple(page), page[-1].start_infer_time if more else None)
+
+
+def app_meant(connection: Connection, name: str) -> str:
+    """The app of this name, of "" the only one. Raises ConfigError where it is none, or one of several."""
+    names = [app.name for app in registry.active_apps(connection)]
+    if name in names:
+        return name
+    if name or not names:
+        raise no_such(f"application: there is no app {name!r}", name, names)
+    if len(names) > 1:
+        raise ConfigError(f"application: say which, {' or '.join(names)}")
+    return names[0]
 
 
 def _read(

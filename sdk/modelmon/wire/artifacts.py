@@ -9,6 +9,7 @@ from modelmon.model import Answer, ArtifactNote
 from modelmon.wire.app_events import read_count
 from modelmon.wire.identity import check_name, check_text, shown
 from modelmon.wire.times import read_moment, write_moment
+from modelmon.wire.window_sums import sums_fields
 
 MOST_ARTIFACTS = 100
 """So many may be kept of a window."""
@@ -16,7 +17,7 @@ LONGEST_PATH = 2_000
 
 
 def answer_fields(answer: Answer) -> dict[str, Any]:
-    """The data of an answer; `artifacts` only where there are some."""
+    """The data of an answer; `artifacts` and `sums` only where there are some."""
     found: dict[str, Any] = {
         "outcome": answer.outcome, "error": answer.error, "envelopes": answer.envelopes, "rows": answer.rows,
     }  # fmt: skip
@@ -28,6 +29,8 @@ def answer_fields(answer: Answer) -> dict[str, Any]:
             }
             for each in answer.artifacts
         ]  # fmt: skip
+    if answer.sums is not None:
+        found["sums"] = sums_fields(answer.sums)
     return found
 
 

@@ -114,12 +114,13 @@ def convert_event(value: Any) -> RawEvent:
     try:
         return msgspec.convert(value, RawEvent)
     except msgspec.ValidationError as error:
-        raise _rejected(error) from None
+        raise refused(error) from None
     except RecursionError:
         raise RejectedError("is nested too deeply") from None
 
 
-def _rejected(error: msgspec.ValidationError) -> RejectedError:
+def refused(error: msgspec.ValidationError) -> RejectedError:
+    """The same error with the field that it speaks of."""
     reason, _, path = str(error).partition(" - at `")
     field = path.rstrip("`").removeprefix("$").removeprefix(".")
     # Only the innermost level expects nothing but scalars.
@@ -139,19 +140,34 @@ def decode_any(body: bytes) -> Any:
 def decode_leniently(body: bytes) -> Any:
     """The same by Python's own parser. An integer beyond 64 bits becomes the nearest float, and one
     beyond the floats its own digits; a lone surrogate can't be stored and is rejected."""
+    value, may_hold_surrogates = parse_leniently(body)
+    if may_hold_surrogates:
+        refuse_surrogates(value)
+    return value
+
+
+def parse_leniently(body: bytes) -> tuple[Any, bool]:
+    """The same without the last, and whether `refuse_surrogates` has to look."""
     try:
         value = json.loads(body.decode("utf-8-sig"), parse_int=_read_integer)
-        surrogate = _find_surrogate(value) if _ESCAPED_SURROGATE.search(body) else None
     except UnicodeDecodeError as error:
         raise RejectedError(f"is not UTF-8: {error.reason} at byte {error.start}") from None
     except RecursionError:
         raise RejectedError("is nested too deeply") from None
     except ValueError as error:
         raise RejectedError(f"is not JSON: {error}") from None
+    return value, bool(_ESCAPED_SURROGATE.search(body))
+
+
+def refuse_surrogates(value: Any) -> None:
+    """RejectedError, with the place, where a text holds half a surrogate pair."""
+    try:
+        surrogate = _find_surrogate(value)
+    except RecursionError:
+        raise RejectedError("is nested too deeply") from None
     if surrogate is not None:
         path = "".join(reversed(surrogate)).lstrip(".")
         raise RejectedError("must not hold a lone surrogate", path or "(name)")
-    return value
 
 
 def decode_to_identify(body: bytes) -> Any:

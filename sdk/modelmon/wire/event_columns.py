@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import chain, islice, pairwise
+from operator import itemgetter
 from typing import Any, Literal, TypeGuard
 
 import numpy as np
@@ -54,10 +55,11 @@ class EventColumns:
     def take(self, places: Sequence[int]) -> EventColumns:
         """The events at these places, in this order."""
         index = np.asarray(places, np.int64)
-        columns = {name: _taken(getattr(self, name), index) for name in _OF_EVENTS}
+        pick = _picker(index.tolist())
+        columns = {name: _taken(getattr(self, name), index, pick) for name in _OF_EVENTS}
         for side in _SIDES:
             of_side = getattr(self, side)
-            columns[side] = of_side[self._rows_at(index)] if is_array(of_side) else _taken(of_side, index)
+            columns[side] = of_side[self._rows_at(index)] if is_array(of_side) else pick(of_side)
         return EventColumns(self.sender, **columns)
 
     def _rows_at(self, index: Int64s) -> Int64s:
@@ -107,8 +109,16 @@ def is_array(rows: list[Rows] | Floats) -> TypeGuard[Floats]:
     return isinstance(rows, np.ndarray)
 
 
-def _taken(values: Any, index: Int64s) -> Any:
-    return values[index] if isinstance(values, np.ndarray) else [values[place] for place in index.tolist()]
+def _taken(values: Any, index: Int64s, pick: Callable[[list[Any]], list[Any]]) -> Any:
+    return values[index] if isinstance(values, np.ndarray) else pick(values)
+
+
+def _picker(places: Sequence[int]) -> Callable[[list[Any]], list[Any]]:
+    """What takes these places out of a list: in C, where there is more than one."""
+    if len(places) < 2:
+        return lambda values: [values[place] for place in places]
+    pick = itemgetter(*places)
+    return lambda values: list(pick(values))
 
 
 def joined(parts: Sequence[EventColumns]) -> EventColumns:

@@ -131,7 +131,9 @@ def _read_notice(raw: RawEvent) -> BatchComplete | NopEvent:
     if raw.kind == "nop_event":
         return NopEvent(read_moment(raw.timestamp, "timestamp"))
     if raw.kind != "batch_complete":
-        raise RejectedError(f"must be 'batch_complete', 'nop_event' or absent, got {shown(raw.kind)}", "kind")
+        raise RejectedError(
+            f"must be 'batch_complete', 'nop_event', 'actuals' or absent, got {shown(raw.kind)}", "kind"
+        )
     first = read_moment(raw.first_timestamp, "first_timestamp")
     last = read_moment(raw.last_timestamp, "last_timestamp")
     if last < first:

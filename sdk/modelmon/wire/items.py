@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Self
 
 import msgspec
 
@@ -72,6 +73,40 @@ class NopEvent(msgspec.Struct, frozen=True, gc=False):
     timestamp_us: int
 
 
+class Actuals(msgspec.Struct, frozen=True, gc=False):
+    """What came true for predictions of one endpoint, one entry a row in each list.
+
+    The predictions are named by `request_ids` and `rows` (from 0 within the request), or, where `entity` is
+    not "", as those of its `entity_values` made in [since_us, until_us). `columns` is by the name of the
+    prediction; None where it is not known yet, and no row has nothing but None.
+    """
+
+    endpoint_id: str
+    columns: dict[str, list[Any]]
+    request_ids: list[str]
+    rows: list[int]
+    entity: str = ""
+    entity_values: list[str] = []
+    since_us: list[int] = []
+    until_us: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self.entity_values if self.entity else self.request_ids)
+
+    def take(self, places: Sequence[int]) -> Self:
+        """The rows at these places, in this order."""
+
+        def taken(values: list[Any]) -> list[Any]:
+            return [values[place] for place in places] if values else []
+
+        return type(self)(
+            self.endpoint_id,
+            {name: taken(values) for name, values in self.columns.items()},
+            taken(self.request_ids), taken(self.rows), self.entity, taken(self.entity_values),
+            taken(self.since_us), taken(self.until_us),
+        )  # fmt: skip
+
+
 class RejectedItem(msgspec.Struct, frozen=True, gc=False):
     """What could not be read: item number, dotted `field` ("" for the whole) and reason.
 
@@ -95,4 +130,4 @@ class RejectedItem(msgspec.Struct, frozen=True, gc=False):
     version: str = ""
 
 
-Item = ServingEvent | ErrorEvent | BatchComplete | NopEvent | RejectedItem
+Item = ServingEvent | ErrorEvent | BatchComplete | NopEvent | Actuals | RejectedItem

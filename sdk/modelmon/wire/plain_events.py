@@ -11,26 +11,30 @@ from collections.abc import Callable, Collection, Sequence
 from functools import cache
 from itertools import chain
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, TypeVar, Union, cast
+from typing import TYPE_CHECKING, Any, Union, cast
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 from msgspec.structs import astuple
 
 from modelmon.errors import RejectedError
-from modelmon.wire.decoding import RawEvent, RawPublisher, RawRequest, RawResponse, Scalar
-from modelmon.wire.event_columns import NO_LATENCY, EventColumns, Floats, Int64s
-from modelmon.wire.fields import (
-    check_count,
-    check_latency,
-    check_percentage,
-    check_publisher,
-    check_sender,
+from modelmon.wire.checked_columns import (
+    as_array,
+    checked_counts,
+    checked_latencies,
+    checked_names,
+    checked_percentages,
+    distinct,
+    filled,
+    flat,
+    floats_of,
 )
-from modelmon.wire.identity import Sender, check_names
+from modelmon.wire.decoding import RawEvent, RawPublisher, RawRequest, RawResponse, Scalar
+from modelmon.wire.event_columns import EventColumns, Floats, Int64s
+from modelmon.wire.fields import check_publisher, check_sender
+from modelmon.wire.identity import Sender
 from modelmon.wire.moment_columns import read_moments
-from modelmon.wire.rows import Names, Rows
+from modelmon.wire.rows import Rows
 
 if TYPE_CHECKING:
     _Cells = list[list[Any]]
@@ -65,7 +69,7 @@ class PlainEvent(RawEvent, kw_only=True, gc=False):
     values: None = None
 
 
-T = TypeVar("T")
+_Side = list[Rows] | Floats
 
 
 class _UnlikeError(Exception):
@@ -100,27 +104,26 @@ def _read_alike(events: Sequence[PlainEvent], offsets: Sequence[int], items: Seq
         _checked_sender(*sender)
     asked = _columns(of_each["request"], PlainRequest.__struct_fields__)
     answered = _columns(of_each["resp"], PlainResponse.__struct_fields__)
-    inputs, outputs = _rows(asked["inputs"], answered["outputs"])
-    rows = np.array(list(map(len, inputs)), np.int64)
-    effective = _counts(of_each["effective_sample_count"], rows)
+    rows, inputs, outputs = _rows(asked["inputs"], answered["outputs"])
+    effective = checked_counts(of_each["effective_sample_count"], rows)
     publisher_ids, numbers = _numbered(of_each["publisher"])
     return EventColumns(
         sender=sender_of(events[0]),
         offsets=np.array(offsets, np.int64),
         items=np.array(items, np.int64),
         when_us=read_moments(of_each["when"], "when"),
-        latency_us=_latencies(of_each["microsec"]),
+        latency_us=checked_latencies(of_each["microsec"]),
         rows=rows,
         effective=effective,
-        estimated=effective * 100.0 / _percentages(of_each["sampling_percentage"]),
+        estimated=effective * 100.0 / checked_percentages(of_each["sampling_percentage"]),
         request_ids=list(asked["id"]),
-        inputs=_as_array(inputs),
-        outputs=_as_array(outputs),
-        input_names=_names(asked["input_schema"], "request.input_schema"),
-        output_names=_names(answered["output_schema"], "resp.output_schema"),
-        labels=_filled(of_each["labels"]),
-        metrics=_filled(of_each["metrics"]),
-        entities=_filled(asked["entities"]),
+        inputs=inputs,
+        outputs=outputs,
+        input_names=checked_names(asked["input_schema"], "request.input_schema"),
+        output_names=checked_names(answered["output_schema"], "resp.output_schema"),
+        labels=filled(of_each["labels"]),
+        metrics=filled(of_each["metrics"]),
+        entities=filled(asked["entities"]),
         publisher_ids=publisher_ids,
         numbers=numbers,
     )
@@ -133,14 +136,14 @@ def _columns(structs: Sequence[msgspec.Struct], names: Sequence[str]) -> dict[st
 
 def _senders(columns: Sequence[Sequence[Any]]) -> Collection[tuple[Any, ...]]:
     """What is told of the sender, each once."""
-    if all(column.count(column[0]) == len(column) for column in columns):  # no tuple for each event
-        return [tuple(column[0] for column in columns)]
-    return set(zip(*columns, strict=True))
-
-
-def _distinct(values: Sequence[T]) -> Collection[T]:
-    """Each value once. Nearly always there is only one, and comparing is faster than hashing."""
-    return values[:1] if values.count(values[0]) == len(values) else set(values)
+    first = tuple(column[0] for column in columns)
+    unlike = [place for place, column in enumerate(columns) if column.count(first[place]) < len(column)]
+    if len(unlike) > 1:
+        return set(zip(*columns, strict=True))
+    # Most events differ in their endpoints alone: no tuple is made for each.
+    return [
+        (*first[:place], each, *first[place + 1 :]) for place in unlike for each in set(columns[place])
+    ] or [first]
 
 
 def sender_of(event: PlainEvent) -> Sender:
@@ -153,82 +156,29 @@ def _checked_sender(endpoint_id: str, model: str | None, version: str | None, *r
     return check_sender(endpoint_id, model, version, function_uri, class_name or model_class, op)[0]
 
 
-def _rows(inputs: Sequence[Rows], answers: Sequence[list[Any]]) -> tuple[list[Rows], list[Rows]]:
-    """Inputs and outputs, where each row of inputs has an answer: a row, or one value."""
+def _rows(inputs: Sequence[Rows], answers: Sequence[list[Any]]) -> tuple[Int64s, _Side, _Side]:
+    """How many rows each event has, inputs and outputs, where each row of inputs has an answer: a row, or one
+    value."""
+    first = len(inputs[0])
+    asked = floats_of(inputs, (first, len(inputs[0][0]))) if first else None
+    if asked is not None and len(answers[0]) == first:
+        is_rows = isinstance(answers[0][0], list)
+        answered = floats_of(answers, (first, len(answers[0][0])) if is_rows else (first,))
+        if answered is not None:
+            counts = np.full(len(inputs), first)
+            return counts, flat(asked), flat(answered if is_rows else answered[..., np.newaxis])
+    return _unlike_rows(inputs, answers)
+
+
+def _unlike_rows(inputs: Sequence[Rows], answers: Sequence[list[Any]]) -> tuple[Int64s, _Side, _Side]:
     counts = list(map(len, inputs))
     if counts != list(map(len, answers)) or 0 in counts:
         raise _UnlikeError
     kinds = set(map(type, chain.from_iterable(answers)))
-    if kinds == {list}:
-        return list(inputs), list(answers)
-    if list in kinds:
+    if list in kinds and kinds != {list}:
         raise _UnlikeError
-    return list(inputs), [[[value] for value in row] for row in answers]
-
-
-def _as_array(rows_of: list[Rows]) -> list[Rows] | Floats:
-    """One array of all rows, where they are of one width and nothing but floats."""
-    rows = list(chain.from_iterable(rows_of))
-    if len(set(map(len, rows))) != 1:
-        return rows_of
-    floats = _floats(list(chain.from_iterable(rows)))
-    return rows_of if floats is None else floats.reshape(len(rows), -1)
-
-
-_to_messagepack = msgspec.msgpack.Encoder().encode
-_FLOAT = 0xCB
-_MARKED = np.dtype([("mark", np.uint8), ("value", ">f8")])
-
-
-def _floats(values: list[Any]) -> Floats | None:
-    """Values that are all floats; None for others.
-
-    MessagePack writes a float as its mark and eight bytes, and anything else with another mark. So one pass
-    in C tells them apart and copies them, in less than half the time of asking each for its type.
-    """
-    packed, count = _to_messagepack(values), len(values)
-    start = 1 if count < 16 else 3 if count < 2**16 else 5  # the list's own mark and length
-    if len(packed) != start + count * _MARKED.itemsize:
-        return None
-    marked = np.frombuffer(packed, _MARKED, offset=start)
-    return None if (marked["mark"] != _FLOAT).any() else marked["value"].astype(np.float64)
-
-
-def _names(found: Sequence[Names], field: str) -> list[Names]:
-    for names in _distinct(found):
-        if names is not None:
-            check_names(names, field)
-    return list(found)
-
-
-def _filled(values: Sequence[dict[str, Any] | None]) -> list[dict[str, Any] | None]:
-    return [value or None for value in values] if any(values) else [None] * len(values)
-
-
-def _counts(found: Sequence[int | None], rows: Int64s) -> Int64s:
-    if None in found:
-        found = [count if own is None else own for own, count in zip(found, rows.tolist(), strict=True)]
-    counts = np.array(found, np.int64)
-    for count in (counts.min(), counts.max()):
-        check_count(int(count))
-    return counts
-
-
-def _latencies(found: Sequence[float | None]) -> Int64s:
-    if set(map(type, found)) != {int}:  # not as most servers write it
-        found = [NO_LATENCY if value is None else check_latency(value) for value in found]
-        return np.array(found, np.int64)
-    latencies = np.array(found, np.int64)
-    for latency in (latencies.min(), latencies.max()):
-        check_latency(int(latency))
-    return latencies
-
-
-def _percentages(found: Sequence[float | None]) -> npt.NDArray[np.float64]:
-    known = {value: 100.0 if value is None else check_percentage(value) for value in set(found)}
-    if len(known) == 1:
-        return np.full(len(found), known[found[0]])
-    return np.array([known[value] for value in found])
+    outputs = list(answers) if list in kinds else [[[value] for value in row] for row in answers]
+    return np.array(counts, np.int64), as_array(list(inputs)), as_array(outputs)
 
 
 def _numbered(publishers: Sequence[RawPublisher | None]) -> tuple[list[str | None], list[int | None]]:
@@ -239,7 +189,7 @@ def _numbered(publishers: Sequence[RawPublisher | None]) -> tuple[list[str | Non
         raise _UnlikeError
     of_each = _columns(cast("Sequence[RawPublisher]", publishers), RawPublisher.__struct_fields__)
     ids, numbers = of_each["id"], of_each["number"]
-    for each in _distinct(ids):
+    for each in distinct(ids):
         for number in (min(numbers), max(numbers)):
             check_publisher(RawPublisher(each, number))
     return list(ids), list(numbers)

@@ -50,7 +50,7 @@ def write_event(event: ServingEvent, *, host: str = "", worker: int = 0) -> byte
         body["labels"] = event.labels
     if event.metrics:
         body["metrics"] = event.metrics
-    return _encode(body)
+    return encode(body)
 
 
 def write_error_event(
@@ -63,7 +63,7 @@ def write_error_event(
 ) -> bytes:
     """One failed request as one message; `inputs` are what the client sent."""
     rows = hide_bytes(inputs) if isinstance(inputs, list) and _are_rows(inputs) else inputs
-    return _encode(
+    return encode(
         {
             **_base(event, host, worker),
             "sampling_percentage": sampling_percentage,
@@ -82,12 +82,12 @@ def write_batch(bodies: Sequence[bytes]) -> bytes:
 
 def write_nop_event(timestamp_us: int, *, project: str = "") -> bytes:
     """The controller's clock as a message."""
-    return _encode({"kind": "nop_event", "project": project, "timestamp": write_moment(timestamp_us)})
+    return encode({"kind": "nop_event", "project": project, "timestamp": write_moment(timestamp_us)})
 
 
 def write_batch_complete(event: BatchComplete, *, project: str, completed_us: int) -> bytes:
     """The end of a batch job for one endpoint as a message."""
-    return _encode(
+    return encode(
         {
             "kind": "batch_complete",
             "project": project,
@@ -99,7 +99,8 @@ def write_batch_complete(event: BatchComplete, *, project: str, completed_us: in
     )
 
 
-def _base(event: ServingEvent | ErrorEvent, host: str, worker: int) -> dict[str, Any]:
+def sender_fields(event: ServingEvent | ErrorEvent, host: str, worker: int) -> dict[str, Any]:
+    """What an event says of who sent it."""
     name, version = split_model(event.endpoint_name, event.version)
     fields: dict[str, Any] = {
         "class": event.model_class,
@@ -111,6 +112,11 @@ def _base(event: ServingEvent | ErrorEvent, host: str, worker: int) -> dict[str,
     }
     if version:
         fields["version"] = version
+    return fields
+
+
+def _base(event: ServingEvent | ErrorEvent, host: str, worker: int) -> dict[str, Any]:
+    fields = sender_fields(event, host, worker)
     if event.publisher_id is not None:
         fields["publisher"] = {"id": event.publisher_id, "number": event.number}
     return fields
@@ -130,7 +136,8 @@ def _are_rows(inputs: list[Any]) -> bool:
 _encoder = msgspec.json.Encoder(enc_hook=plain)
 
 
-def _encode(body: dict[str, Any]) -> bytes:
+def encode(body: Any) -> bytes:
+    """Values as JSON, NaN and the infinities too. Raises RejectedError for what JSON can't hold."""
     try:
         written = _encoder.encode(body)
         # msgspec writes NaN and the infinities as null: look closer only when there is a null at all.

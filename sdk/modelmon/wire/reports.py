@@ -30,6 +30,7 @@ from modelmon.wire.events import BOM
 from modelmon.wire.identity import check_endpoint_id, check_name, shown
 from modelmon.wire.items import RejectedItem
 from modelmon.wire.times import read_moment, read_window, window_fields, write_moment
+from modelmon.wire.window_sums import read_sums
 
 OUTCOMES = ("done", "failed", "unavailable")
 Data = dict[str, Any]
@@ -211,7 +212,7 @@ def _read_answer(data: Data, _: Place) -> Answer:
         raise RejectedError(f"must be a text, got {shown(error)}", "data.error")
     return Answer(
         outcome, error.replace("\x00", "\ufffd"), _count(data, "envelopes"), _count(data, "rows"),
-        read_artifacts(data.get("artifacts", [])),
+        read_artifacts(data.get("artifacts", [])), read_sums(data.get("sums")),
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ import binascii
 from collections.abc import Sequence
 from typing import Any
 
+from modelmon.counting import count
 from modelmon.errors import RejectedError
 from modelmon.wire.identity import shown
 from modelmon.wire.naming import as_registered
@@ -123,8 +124,8 @@ def _named(row: Any, names: tuple[str, ...]) -> dict[str, Any]:
     if len(row) > len(names):
         has = f"{len(names)} names are" if len(names) != 1 else "1 name is"
         raise RejectedError(
-            f"a row of {len(row)} values without names stands beside rows with names, and {has} known of "
-            "the inputs (input_schema); give all rows as objects, or all as lists",
+            f"a row of {count(len(row), 'value')} without names stands beside rows with names, and {has} "
+            "known of the inputs (input_schema); give all rows as objects, or all as lists",
             "request.inputs",
         )
     return dict(zip(names, row, strict=False))

@@ -8,15 +8,15 @@ import msgspec
 from starlette.responses import Response
 
 from modelmon.api.asked import Asked
-from modelmon.api.downloads import attachment, sandboxed
+from modelmon.api.downloads import attachment
+from modelmon.api.foreign_pages import sandboxed
 from modelmon.api.problems import Problem
 from modelmon.api.rest.paging import Paged
 from modelmon.api.routes import Kind, Route
-from modelmon.stores.artifacts import open_artifacts
+from modelmon.stores.artifacts import MOST_BYTES, open_artifacts
 from modelmon.views.artifacts import ArtifactPage, ArtifactQuery, ArtifactView, find_artifact, list_artifacts
 
 BASE = "/api/v1/projects/{project}/artifacts"
-MOST_BYTES = 64_000_000
 
 
 class ArtifactsListed(Paged, kw_only=True, frozen=True):
@@ -36,6 +36,12 @@ class OneArtifact(msgspec.Struct, kw_only=True, frozen=True):
     name: str
 
 
+class ArtifactAsPage(OneArtifact, kw_only=True, frozen=True):
+    """`scripts`: what draws in it may run, in a frame that reaches nothing."""
+
+    scripts: bool = False
+
+
 def listed(asked: Asked, wanted: ArtifactsListed) -> ArtifactPage:
     query = ArtifactQuery(
         wanted.endpoint, wanted.application, wanted.window, wanted.page_size, wanted.page_token
@@ -49,11 +55,11 @@ def content(asked: Asked, wanted: OneArtifact) -> Response:
     return attachment(found.name.rpartition("/")[2], kept)
 
 
-def framed(asked: Asked, wanted: OneArtifact) -> Response:
+def framed(asked: Asked, wanted: ArtifactAsPage) -> Response:
     found, kept = _read(asked, wanted)
     if found.media_type != "text/html":
         raise Problem(415, f"{found.name!r} is no page; `content` has it as a download", "name")
-    return sandboxed(kept)
+    return sandboxed(kept, scripts=wanted.scripts and not asked.is_by_itself)
 
 
 def _read(asked: Asked, wanted: OneArtifact) -> tuple[ArtifactView, bytes]:
@@ -64,10 +70,9 @@ def _read(asked: Asked, wanted: OneArtifact) -> tuple[ArtifactView, bytes]:
     if not found.is_here:
         raise Problem(409, f"the app keeps {found.name!r} elsewhere, at {found.path}: fetch it there", "name")
     try:
-        kept = open_artifacts(asked.settings).read(found.path, MOST_BYTES)
+        return found, open_artifacts(asked.settings).read(found.path, MOST_BYTES)
     except FileNotFoundError:
         raise Problem(404, f"the file of {found.name!r} is gone", "name") from None
-    return found, kept
 
 
 ROUTES = (
@@ -76,8 +81,8 @@ ROUTES = (
         "GET",
         f"{BASE}/framed",
         framed,
-        "A page that an app kept, to be shown where nothing of it runs.",
-        OneArtifact,
+        "A page that an app kept, to be shown in a frame that reaches nothing.",
+        ArtifactAsPage,
         kind=Kind.RAW,
     ),
     Route("GET", f"{BASE}/content", content, "A file that an app kept.", OneArtifact, kind=Kind.RAW),

@@ -20,6 +20,7 @@ from modelmon.api.routes import Kind, Route
 from modelmon.errors import ConfigError, no_such
 from modelmon.model_monitoring.logged_models import ModelArtifact, model_keys, read_model
 from modelmon.model_monitoring.model_files import ModelFiles
+from modelmon.model_task import ModelTask
 from modelmon.private_columns import is_private
 from modelmon.settings import Settings
 
@@ -28,13 +29,18 @@ BASE = "/api/v1/projects/{project}/models"
 
 class ModelGiven(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """As `log_model` takes them. `archive` is a zip archive of the model's files, as base64, `model_file`
-    the one of them that is the model. `feature_stats` describe the training set, whose rows stay away."""
+    the one of them that is the model. `feature_stats`, `profile` and `performance` describe the training set,
+    whose rows stay away, and `contract` is what it suggests. `challenger_of` is an endpoint, `class_args`
+    what its class is made with there, `trained_until_us` when the newest row of the training set was."""
 
     archive: bytes = b""
     model_file: str = ""
     inputs: list[str] = []
     outputs: list[str] = []
     feature_stats: dict[str, dict[str, Any]] = {}
+    profile: str = ""
+    contract: str = ""
+    performance: str = ""
     tag: str = ""
     framework: str = ""
     algorithm: str = ""
@@ -42,6 +48,10 @@ class ModelGiven(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_field
     metrics: dict[str, Any] = {}
     parameters: dict[str, Any] = {}
     extra_data: dict[str, Any] = {}
+    task: ModelTask | None = None
+    challenger_of: str | None = None
+    class_args: dict[str, Any] = {}
+    trained_until_us: int | None = None
 
 
 class ModelsListed(Paged, kw_only=True, frozen=True):
@@ -69,6 +79,7 @@ class ShownModel:
     files: Mapping[str, int]
     reference_rows: int
     feature_stats: Mapping[str, Any]
+    task: ModelTask | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +91,14 @@ class ShownModels:
 
 
 def listed(asked: Asked, wanted: ModelsListed) -> ShownModels:
-    settings = asked.settings
-    keys = [key for key in _keys(settings) if key > wanted.page_token]
-    page = keys[: wanted.page_size]
-    shown = tuple(_shown(settings, read_model(settings, key), wanted.feature_stats) for key in page)
+    return logged_models(asked.settings, wanted.page_size, wanted.page_token, wanted.feature_stats)
+
+
+def logged_models(settings: Settings, limit: int, after: str = "", with_stats: bool = False) -> ShownModels:
+    """At most `limit` after this key. None where the project's folder is not here."""
+    keys = [key for key in _keys(settings) if key > after]
+    page = keys[:limit]
+    shown = tuple(_shown(settings, read_model(settings, key), with_stats) for key in page)
     return ShownModels(shown, page[-1] if len(keys) > len(page) else "")
 
 
@@ -103,6 +118,10 @@ def put(asked: Asked, parameters: Any) -> Done:
     given, key = read_body(asked, ModelGiven), asked.path["key"]
 
     def act(project: Any) -> None:
+        from modelmon.model_monitoring.challengers import challenging, keep_challenger
+        from modelmon.model_monitoring.reference_contracts import check_suggested
+        from modelmon.model_monitoring.reference_performance import check_performance
+        from modelmon.model_monitoring.reference_profiles import check_profile
         from modelmon.model_monitoring.training_sets import Schema, check_stats
         from modelmon.project.models import keep_model
 
@@ -114,8 +133,16 @@ def put(asked: Asked, parameters: Any) -> Done:
             name: getattr(given, name)
             for name in ("tag", "framework", "algorithm", "labels", "metrics", "parameters", "extra_data")
         }
-        schema = Schema(tuple(given.inputs), tuple(given.outputs), given.feature_stats)
-        keep_model(project.settings, key, ModelFiles(files, given.model_file), schema, described)
+        check_profile(given.profile)
+        check_performance(given.performance)
+        names = tuple(given.inputs), tuple(given.outputs)
+        check_suggested(given.contract)
+        made = given.profile, given.contract, given.performance
+        schema = Schema(*names, given.feature_stats, given.task, *made)
+        wanted = challenging(project.settings, key, given.challenger_of, given.class_args, "")
+        logged = keep_model(project.settings, key, ModelFiles(files, given.model_file), schema, described)
+        if wanted is not None:
+            keep_challenger(project.settings, wanted, logged, given.trained_until_us)
 
     return done(asked, act)
 
@@ -140,6 +167,7 @@ def _shown(settings: Settings, model: ModelArtifact, with_stats: bool) -> ShownM
     from modelmon.model_monitoring.training_sets import reference_rows
 
     stats = {name: each for name, each in model.feature_stats.items() if not is_private(settings, name)}
+    private_task = model.task and any(is_private(settings, name) for name in model.task.answers)
     inputs, outputs = (
         tuple(name for name in names if not is_private(settings, name))
         for names in (model.inputs, model.outputs)
@@ -148,6 +176,7 @@ def _shown(settings: Settings, model: ModelArtifact, with_stats: bool) -> ShownM
         model.key, model.uri, model.tag, model.framework, model.algorithm, model.labels, model.metrics,
         model.parameters, model.extra_data, inputs, outputs, model.model_file, _files(model),
         int(reference_rows(model.feature_stats)), stats if with_stats else {},
+        None if private_task else model.task,
     )  # fmt: skip
 
 

@@ -22,10 +22,12 @@ NO_BATCH = (
 
 
 class Enabling(msgspec.Struct, kw_only=True, frozen=True):
-    """As `enable_model_monitoring` takes them; `auth-token-name` is for MLRun's client, which sends it."""
+    """As `enable_model_monitoring` takes them; without `apps` those that run by default, and `apps=none` for
+    none. `auth-token-name` is for MLRun's client, which sends it."""
 
     base_period: Minutes | None = None
     image: str | None = None
+    apps: tuple[str, ...] = ()
     deploy_histogram_data_drift_app: bool = True
     wait_for_deployment: bool = False
     lag_threshold: int | None = None
@@ -57,6 +59,7 @@ class Disabling(msgspec.Struct, kw_only=True, frozen=True):
 def enable(asked: Asked, wanted: Enabling) -> Done:
     given = msgspec.structs.asdict(wanted)
     del given["auth_token_name"]
+    given["apps"] = list(wanted.apps) or None
     return done(asked, lambda project: project.enable_model_monitoring(**given))
 
 

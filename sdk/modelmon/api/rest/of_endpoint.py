@@ -9,14 +9,16 @@ from typing import Annotated
 import msgspec
 
 from modelmon.api.asked import Asked
-from modelmon.api.rest.known_endpoint import app_meant, known_endpoint
+from modelmon.api.problems import refused
+from modelmon.api.rest.known_endpoint import known_endpoint
 from modelmon.api.rest.mlrun.metric_values import Between, span_asked
 from modelmon.api.rest.paging import PageSize
 from modelmon.api.routes import Route
+from modelmon.errors import ConfigError
 from modelmon.views.deployments import Deployment, read_deployments
 from modelmon.views.feature_page import FeaturePage, read_feature_page
 from modelmon.views.traffic import MOST, TrafficBucket, read_traffic_buckets
-from modelmon.views.windows import WindowPage, list_windows
+from modelmon.views.windows import WindowPage, app_meant, list_windows
 from modelmon.windows import WindowState
 
 BASE = "/api/v1/projects/{project}/model-endpoints/{uid}"
@@ -61,7 +63,10 @@ def features(asked: Asked, wanted: InWindow) -> FeaturePage:
 def windows(asked: Asked, wanted: WindowsListed) -> WindowPage:
     with asked.database.read() as connection:
         uid = known_endpoint(asked, connection).endpoint_id
-        app = app_meant(connection, wanted.application)
+        try:
+            app = app_meant(connection, wanted.application)
+        except ConfigError as error:
+            raise refused(error, 400, "application") from None
         return list_windows(
             connection, asked.settings, uid, app, states=wanted.state, limit=wanted.page_size,
             before=wanted.page_token,

@@ -6,15 +6,18 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
+from sqlalchemy import Connection
 
 from modelmon.api.asked import Asked
-from modelmon.api.problems import Problem
+from modelmon.api.problems import Problem, refused
 from modelmon.api.rest.bodies import read_body
 from modelmon.api.rest.paging import LONGEST, Paged, PageSize
 from modelmon.api.roles import Role
 from modelmon.api.routes import Route
+from modelmon.errors import ConfigError
 from modelmon.ledger import registry
 from modelmon.ledger.dead_letters import Chosen, remove
+from modelmon.model import DeadLetter
 from modelmon.model_monitoring.judging import Asked as AskedWindows
 from modelmon.model_monitoring.judging import judge_windows
 from modelmon.upkeep.resending import resend
@@ -99,7 +102,7 @@ class Resent:
 
 def functions(asked: Asked, parameters: object) -> Functions:
     with asked.database.read() as connection:
-        known = [each.name for each in registry.list_functions(connection) if each.kind != "serving"]
+        known = registry.watched_functions(connection)
         apps = windows_by_state(connection, asked.settings)
     return Functions(tuple(every_health(asked.database, known, asked.now_us)), apps)
 
@@ -118,7 +121,7 @@ def send_again(asked: Asked, parameters: object) -> Resent:
     if not 1 <= len(ids) <= LONGEST:
         raise Problem(400, f"ids: name 1 to {LONGEST} dead letters, got {len(ids)}", "ids")
     with asked.database.read() as connection:
-        letters = [find_dead_letter(connection, each) for each in ids]
+        letters = [known_letter(connection, each) for each in ids]
     for letter in letters:
         if letter.not_kept:
             mend = "`modelmon deadletters resend` takes it with --body"
@@ -134,8 +137,16 @@ def delete(asked: Asked, parameters: object) -> Deleted:
     if not 1 <= len(ids) <= LONGEST:
         raise Problem(400, f"ids: name 1 to {LONGEST} dead letters, got {len(ids)}", "ids")
     with asked.database.write() as connection:
-        found = [find_dead_letter(connection, each) for each in ids]
+        found = [known_letter(connection, each) for each in ids]
         return Deleted(sum(remove(connection, letter) for letter in found))
+
+
+def known_letter(connection: Connection, name: str) -> DeadLetter:
+    """The one of this id. Raises Problem 404 for one that is not there, or not any more."""
+    try:
+        return find_dead_letter(connection, name)
+    except ConfigError as error:
+        raise refused(error, 404, "id") from None
 
 
 def runs(asked: Asked, wanted: RunsListed) -> tuple[AppRun, ...]:

@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-import msgspec
 from starlette.responses import RedirectResponse, Response
 
 from modelmon.api.asked import Asked
-from modelmon.api.frame import address, frame_of, here
+from modelmon.api.frame import address, frame_of, here, of_api
 from modelmon.api.parameters import NoParameters
 from modelmon.api.problems import Problem
-from modelmon.api.rest.artifacts import OneArtifact
+from modelmon.api.rest.artifacts import ArtifactAsPage
 from modelmon.api.roles import Role
 from modelmon.api.routes import Kind, Page, Route
 from modelmon.api.screens.features import written
 from modelmon.api.time_range import Ranged
 from modelmon.errors import no_such
+from modelmon.ledger.requirements import ACTUALS_OR_SCORES, requiring
 from modelmon.model_monitoring.judging import judge_windows
 from modelmon.views.app_runs import newest_runs
 from modelmon.views.app_windows import AppWindows, windows_by_state
@@ -47,12 +47,14 @@ def app(asked: Asked, shown: AppShown) -> Page:
     with asked.database.read() as connection:
         frame = frame_of(connection, asked, "functions", shown)
         counts = _counts(windows_by_state(connection, asked.settings), name)
+        sleeping = requiring(connection, ACTUALS_OR_SCORES)
         runs = newest_runs(connection, asked.settings, name)
         failed = newest_runs(connection, asked.settings, name, failed=True)
         query = ArtifactQuery(application_name=name, limit=FILES, after=shown.files_after)
         files = list_artifacts(connection, query)
     values = {
-        "frame": frame, "app": counts, "runs": runs, "failed": failed,
+        "frame": frame, "app": counts, "sleeps": name in sleeping and not counts.endpoints,
+        "runs": runs, "failed": failed,
         "files": [_file(asked, each) for each in files.artifacts],
         "more": here(asked, **{"files-after": files.after}) if files.after else "",
         "endpoint_of": lambda each: address(asked, "endpoints", each.endpoint_id),
@@ -77,17 +79,20 @@ def rerun(asked: Asked, parameters: NoParameters) -> Response:
     return RedirectResponse(f"{address(asked, 'apps', name)}#failed", 303)
 
 
-def look(asked: Asked, wanted: OneArtifact) -> Page:
-    """An HTML file that an app kept, in a frame that may run nothing and reach nothing."""
+def look(asked: Asked, wanted: ArtifactAsPage) -> Page:
+    """An HTML file that an app kept, in a frame that reaches nothing."""
     with asked.database.read() as connection:
         frame = frame_of(connection, asked, "functions", Ranged())
         found = find_artifact(connection, wanted.endpoint, wanted.application, wanted.window, wanted.name)
     if found is None or not _is_page(found):
         raise Problem(404, f"there is no page {wanted.name!r} of that endpoint, app and window", "name")
-    query = msgspec.to_builtins(wanted) | {"window": written(wanted.window)}
+    query = _query(wanted.endpoint, wanted.application, wanted.window, wanted.name)
     values = {
-        "frame": frame, "file": found, "framed": _place(asked, "framed", query),
-        "download": _place(asked, "content", query), "app": address(asked, "apps", found.application_name),
+        "frame": frame, "file": found, "scripts": wanted.scripts,
+        "framed": of_api(asked, "artifacts", "framed", **query, scripts=wanted.scripts or None),
+        "drawn": address(asked, "artifacts", **query, scripts="true"),
+        "download": of_api(asked, "artifacts", "content", **query),
+        "app": address(asked, "apps", found.application_name),
     }  # fmt: skip
     return Page("artifact.html", values)
 
@@ -104,7 +109,7 @@ def _file(asked: Asked, file: ArtifactView) -> ShownFile:
         return ShownFile(file, "", "")
     query = _query(file.endpoint_id, file.application_name, file.start_infer_time, file.name)
     shown = address(asked, "artifacts", **query) if _is_page(file) else ""
-    return ShownFile(file, _place(asked, "content", query), shown)
+    return ShownFile(file, of_api(asked, "artifacts", "content", **query), shown)
 
 
 def _is_page(file: ArtifactView) -> bool:
@@ -113,11 +118,6 @@ def _is_page(file: ArtifactView) -> bool:
 
 def _query(endpoint: str, app: str, start: datetime, name: str) -> dict[str, object]:
     return {"endpoint": endpoint, "application": app, "window": written(start), "name": name}
-
-
-def _place(asked: Asked, what: str, query: dict[str, object]) -> str:
-    path = address(asked, **query).partition(f"/projects/{asked.project.name}")
-    return f"{path[0]}/api/v1/projects/{asked.project.name}/artifacts/{what}{path[2]}"
 
 
 ROUTES = (
@@ -130,7 +130,8 @@ ROUTES = (
         role=Role.OPERATOR, kind=Kind.PAGE,
     ),
     Route(
-        "GET", "/projects/{project}/artifacts", look, "A page that an app kept, where nothing of it runs.",
-        OneArtifact, kind=Kind.PAGE,
+        "GET", "/projects/{project}/artifacts", look,
+        "A page that an app kept, in a frame that reaches nothing.",
+        ArtifactAsPage, kind=Kind.PAGE,
     ),
 )  # fmt: skip

@@ -16,6 +16,7 @@ from modelmon.api.routes import Kind, Page, Route
 from modelmon.api.time_range import Ranged
 from modelmon.charts import Mark, Sample, overlay, pair
 from modelmon.charts.markup import Svg
+from modelmon.ledger import endpoints
 from modelmon.pages.marks import marks_of_deployments
 from modelmon.views.bin_shares import bin_shares
 from modelmon.views.comparison import Comparison, FeaturePair, MetricPair
@@ -53,6 +54,7 @@ def compare(asked: Asked, shown: CompareShown) -> Page:
     with asked.database.read() as connection:
         frame = frame_of(connection, asked, "models", shown)
         choices = _choices(connection, asked, names)
+        typed = [_typed(connection, each) for each in names]
     found, problem = None, None
     if len(names) > 1:
         try:
@@ -60,11 +62,18 @@ def compare(asked: Asked, shown: CompareShown) -> Page:
         except Problem as error:
             problem = error
     values = {
-        "frame": frame, "kept": kept(asked), "names": names, "problem": str(problem) if problem else "",
+        "frame": frame, "kept": kept(asked), "names": typed, "problem": str(problem) if problem else "",
         "choices": choices, "found": found, "models": address(asked, "models"),
         **(_drawn(asked, found) if found else {}),
     }  # fmt: skip
     return Page("compare.html", values, problem.status if problem else 200)
+
+
+def _typed(connection: Connection, text: str) -> str:
+    """Of an id the name, where no other endpoint has it."""
+    known = endpoints.get(connection, text)
+    is_only = known is not None and len(endpoints.find(connection, name=known.name)) == 1
+    return known.name if known is not None and is_only else text
 
 
 def _choices(connection: Connection, asked: Asked, names: Sequence[str]) -> Sequence[EndpointSummary]:

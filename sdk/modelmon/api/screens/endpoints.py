@@ -27,7 +27,7 @@ MOST = 500
 FILTERS = ("q", "label", "function", "app", "kind", "mode")
 """What the form sets; states are chosen by chips."""
 SORTS: Mapping[str, Sort] = {
-    "State": "trouble", "Endpoint": "name", "Requests": "received", "Last request": "last_request",
+    "State": "trouble", "Endpoint": "name", "Received": "received", "Last request": "last_request",
 }  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from modelmon.charts import bullet, overlay, sparkline
 from modelmon.charts.markup import Svg
 from modelmon.errors import ConfigError, StoreError
 from modelmon.views.bin_shares import bin_shares
-from modelmon.views.feature_page import LINE, FeaturePage, FeaturePoint, read_feature_page
+from modelmon.views.feature_page import LINE, FeaturePage, FeaturePoint, JudgedResult, read_feature_page
 from modelmon.views.feature_words import in_words, missing_share
 from modelmon.views.features import FeatureView
 from modelmon.views.thresholds import NONE, Thresholds
@@ -65,6 +65,7 @@ def features(asked: Asked, shown: FeaturesShown) -> Page:
         "kept": kept(asked), "windows_shown": LINE,
         "results": [each for each in page.results if each.kind is not None],
         "thresholds": thresholds_of_features(page),
+        "beside": sorted(filter(lambda each: each.evidence, page.beside), key=_status, reverse=True),
         **beside(asked, shown, page),
         "metrics": tab_address(asked, of.endpoint, "metrics"),
         "behind": tab_address(asked, of.endpoint, "rows", window=written(window.start_infer_time)),
@@ -95,11 +96,15 @@ def thresholds_of_features(page: FeaturePage) -> Thresholds:
     return next((each.thresholds for each in results if abs(each.value - highest) <= SAME), NONE)
 
 
-def distances(page: FeaturePage) -> list[tuple[str, float, float]]:
-    """Name, sum and mean over the features that were scored, of the app's metrics."""
+def distances(page: FeaturePage) -> list[tuple[str, float | None, float]]:
+    """Name, sum and mean over the features that were scored, of the app's metrics; no sum where none was."""
     scored = sum(each.score is not None for each in page.features.features)
     found = {each.name: each.value for each in page.results}
-    return [(title, found[name] * scored, found[name]) for name, title in DISTANCES.items() if name in found]
+    return [
+        (title, found[name] * scored if scored else None, found[name])
+        for name, title in DISTANCES.items()
+        if name in found
+    ]
 
 
 def written(moment: datetime) -> str:
@@ -136,6 +141,10 @@ def _rows(asked: Asked, of: OfEndpoint, page: FeaturePage) -> Iterator[FeatureRo
 
 def _line(name: str, points: Sequence[FeaturePoint], limits: Thresholds) -> Svg:
     return sparkline([each.score for each in points], label=f"score of {name}", threshold=limits.detected)
+
+
+def _status(result: JudgedResult) -> int:
+    return result.status or 0
 
 
 def _kind(feature: FeatureView) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +9,7 @@ from starlette.responses import RedirectResponse
 
 from modelmon.api.access import needs_login
 from modelmon.api.asked import Asked
+from modelmon.api.each_project import LATE, ask_each
 from modelmon.api.frame import address
 from modelmon.api.opened import OpenProject
 from modelmon.api.routes import Kind, Page, Route
@@ -18,10 +17,6 @@ from modelmon.errors import ModelMonError
 from modelmon.views.endpoint_facts import Looking
 from modelmon.views.endpoint_states import WORST_FIRST
 from modelmon.views.project_line import ProjectLine, read_project_line
-
-SECONDS, AT_ONCE = 5, 8
-"""So long the page waits for the databases of its projects, and so many are asked at once."""
-LATE = f"its database does not answer within {SECONDS} s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,21 +41,9 @@ def first(asked: Asked, parameters: Any) -> RedirectResponse | Page:
     if len(asked.projects) == 1:
         (name,) = asked.projects
         return RedirectResponse(f"{asked.root}/projects/{name}/endpoints")
-    shown = sorted(_read_all(asked, [*asked.projects.values()]), key=lambda each: each.trouble)
+    lines = ask_each(asked.projects.values(), lambda each: _read(each, asked.now_us), _late)
+    shown = sorted(lines.values(), key=lambda each: each.trouble)
     return Page("projects.html", {"shown": shown})
-
-
-def _read_all(asked: Asked, projects: Sequence[OpenProject]) -> list[Shown]:
-    """Of all at once: one that does not answer holds up no other."""
-    pool = ThreadPoolExecutor(AT_ONCE)
-    reading = {each.name: pool.submit(_read, each, asked.now_us) for each in projects}
-    pool.shutdown(wait=False)  # who comes late is not waited for
-    wait(reading.values(), SECONDS)
-    return [_done(name, each) for name, each in reading.items()]
-
-
-def _done(name: str, reading: Future[Shown]) -> Shown:
-    return reading.result() if reading.done() else Shown(name, problem=LATE)
 
 
 def _read(project: OpenProject, now_us: int) -> Shown:
@@ -71,6 +54,10 @@ def _read(project: OpenProject, now_us: int) -> Shown:
             return Shown(project.name, read_project_line(connection, Looking(now_us, project.settings)))
     except ModelMonError as error:
         return Shown(project.name, problem=str(error))
+
+
+def _late(name: str) -> Shown:
+    return Shown(name, problem=LATE)
 
 
 def of_project(asked: Asked, parameters: Any) -> RedirectResponse:

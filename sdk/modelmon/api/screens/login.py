@@ -12,6 +12,7 @@ from modelmon.api.asked import Asked
 from modelmon.api.cookies import NAME
 from modelmon.api.problems import Problem
 from modelmon.api.routes import Kind, Opening, Page, Route
+from modelmon.errors import ConfigError, UnavailableError
 from modelmon.ledger.access import Token, note_failure, too_many_failures
 
 REFUSED = "This token is not known, has expired or was revoked."
@@ -67,18 +68,32 @@ def local_path(text: str) -> str:
 
 
 def _found(asked: Asked, text: str) -> tuple[Access, Token] | None:
-    """The token in whichever of the projects knows it. Raises Problem 429 after too many that none knew."""
+    """The token in whichever of the projects knows it. One that can't be read is left out, unless none can.
+
+    Raises Problem 429 after too many that none knew.
+    """
+    readable: list[Access] = []
     for access in asked.accesses:
-        with access.project.database.read() as connection:
-            if too_many_failures(connection, asked.now_us):
-                raise Problem(429, "too many logins were refused: try again in a minute")
-        token = access.token(text, asked.now_us)
+        try:
+            token = _token(access, text, asked.now_us)
+        except (UnavailableError, ConfigError):
+            if access is asked.accesses[-1] and not readable:
+                raise
+            continue
         if token is not None:
             return access, token
-    for access in asked.accesses:
+        readable.append(access)
+    for access in readable:
         with access.project.database.write() as connection:
             note_failure(connection, asked.now_us)
     return None
+
+
+def _token(access: Access, text: str, now_us: int) -> Token | None:
+    with access.project.database.read() as connection:
+        if too_many_failures(connection, now_us):
+            raise Problem(429, "too many logins were refused: try again in a minute")
+    return access.token(text, now_us)
 
 
 ROUTES = (

@@ -19,9 +19,14 @@ from modelmon.pages.marks import marks_of_deployments, marks_of_incidents
 from modelmon.views.app_cards import ResultCard
 from modelmon.views.bin_shares import bin_shares
 from modelmon.views.endpoint_overview import EndpointOverview, read_endpoint_overview
+from modelmon.views.endpoint_states import TROUBLES, WORST_FIRST
 from modelmon.views.feature_words import in_words
 from modelmon.views.features import FeatureView
 from modelmon.views.last_verdicts import read_last_verdicts
+from modelmon.views.newest_features import read_newest_features
+
+WORST = 3
+"""So many features are shown with their picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +46,17 @@ def overview(asked: Asked, ranged: Ranged) -> Page:
     found = read_endpoint_overview(
         asked.database, asked.series, asked.looking, one.endpoint_id, span.start, span.end
     )
+    now = read_newest_features(asked.database, asked.series, asked.settings, one.endpoint_id, asked.now_us)
+    worst = [each for each in now.features if each.score is not None][:WORST]
     silent = read_last_verdicts(asked.database, asked.series, asked.settings, [one])
     last = silent.get(one.endpoint_id)
     values = {
         "last": last, "last_addresses": last_addresses(asked, last) if last else ("", ""),
-        "worst_states": _states(found),
-        "of": of, "found": found, "bullet": _bullet, "worst": _worst(asked, of, found.worst),
+        "worst_states": _states(found, worst),
+        "cards": sorted(found.cards, key=lambda each: (each.quiet, WORST_FIRST.index(each.state))),
+        "folded": _folded(found),
+        "of": of, "found": found, "bullet": _bullet, "worst": _worst(asked, of, worst),
+        "newer": now.newer,
         "charts": traffic_charts(found.traffic, span, _marks(found)),
         "features_of": lambda each: tab_address(asked, one, "features", window=written(each.start)),
         "incident": lambda number: address(asked, "incidents", str(number)),
@@ -55,6 +65,13 @@ def overview(asked: Asked, ranged: Ranged) -> Page:
         "features": tab_address(asked, one, "features"),
     }  # fmt: skip
     return Page("overview.html", values)
+
+
+def _folded(found: EndpointOverview) -> set[str]:
+    """The apps of which a line is enough: of several those with nothing that somebody has to look at."""
+    if len(found.cards) < 2:
+        return set()
+    return {each.application_name for each in found.cards if each.quiet or each.state not in TROUBLES}
 
 
 def _worst(asked: Asked, of: OfEndpoint, features: Sequence[FeatureView]) -> list[WorstFeature]:
@@ -68,16 +85,17 @@ def _worst(asked: Asked, of: OfEndpoint, features: Sequence[FeatureView]) -> lis
     return found
 
 
-def _states(found: EndpointOverview) -> Sequence[str]:
+def _states(found: EndpointOverview, shown: Sequence[FeatureView]) -> Sequence[str]:
     """What stands beside the verdict on the window of the features that are shown."""
-    start = found.worst[0].start_infer_time if found.worst else None
+    start = shown[0].start_infer_time if shown else None
     results = (result for card in found.cards for result in card.results)
     return next((each.states for each in results if each.start == start), ())
 
 
 def _bullet(result: ResultCard) -> Svg:
     suspected, detected = result.thresholds
-    return bullet(result.value, label=result.name, suspected=suspected, detected=detected)
+    judged = result.status >= 0
+    return bullet(result.value, label=result.name, suspected=suspected, detected=detected, judged=judged)
 
 
 def _marks(found: EndpointOverview) -> list[Mark]:

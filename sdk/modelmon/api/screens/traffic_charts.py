@@ -14,11 +14,13 @@ from modelmon.views.traffic import TrafficBucket
 
 @dataclass(frozen=True, slots=True)
 class TrafficCharts:
-    """`requests` and `errors` in the whole span; `estimated`: requests with those that sampling left out."""
+    """`requests` and `errors` in the whole span; `estimated_rows`: `rows` with those that sampling left
+    out."""
 
     requests: int
     errors: int
-    estimated: float
+    rows: int
+    estimated_rows: float
     counts: Svg
     latency: Svg
     error_share: Svg
@@ -39,7 +41,7 @@ def traffic_charts(
     ]
     return TrafficCharts(
         sum(each.requests for each in buckets), sum(each.errors for each in buckets),
-        sum(each.estimated_requests for each in buckets),
+        sum(each.rows for each in buckets), sum(each.estimated_rows for each in buckets),
         _counts(buckets, start, end, marks),
         timeline(latency, start, end, label="95 % of the requests were faster, ms", marks=marks),
         timeline(shares, start, end, label="Share of requests that failed", marks=marks),

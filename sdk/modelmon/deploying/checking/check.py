@@ -9,8 +9,9 @@ from pathlib import Path
 
 import yaml
 
-from modelmon.deploying.checking.document import Node, read_document
-from modelmon.deploying.checking.findings import ERROR, WARNING, Finding, did_you_mean
+from modelmon.checked_yaml.document import Node, read_document
+from modelmon.checked_yaml.findings import WARNING, Finding, did_you_mean, not_yaml
+from modelmon.checked_yaml.given import line_of, no_utf8
 from modelmon.deploying.checking.image_rules import IMAGE_RULES
 from modelmon.deploying.checking.platform_rules import PLATFORM_RULES
 from modelmon.deploying.checking.rules import FUNCTION_RULES
@@ -20,7 +21,6 @@ from modelmon.deploying.checking.target import Target
 from modelmon.deploying.checking.trigger_rules import TRIGGER_RULES
 from modelmon.errors import ConfigError
 from modelmon.function_spec.function_yaml import FILE, PLACEHOLDER, secret_placeholder
-from modelmon.secrecy import yaml_mistake
 
 COMMENT = re.compile(r"(^|\s)#.*")
 
@@ -32,7 +32,10 @@ def check_file(path: Path, target: Target, values: Mapping[str, str] | None = No
     """
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as problem:
+    except UnicodeDecodeError as problem:
+        said, _, mend = no_utf8(problem).partition("; ")
+        return [Finding(line_of(problem), "", "", said, mend, file=str(path))]
+    except OSError as problem:
         return [Finding(1, "", "", f"can't be read: {problem}", "make it readable", file=str(path))]
     target = replace(target, folder=path.parent)
     return [replace(finding, file=str(path)) for finding in check_text(text, target, values)]
@@ -45,7 +48,7 @@ def check_text(text: str, target: Target, values: Mapping[str, str] | None = Non
     try:
         document = spelled(read_document(filled))
     except (yaml.YAMLError, ValueError) as problem:
-        return [*unknown, _not_yaml(problem)]
+        return [*unknown, not_yaml(problem)]
     except ConfigError as problem:
         return [*unknown, Finding(1, "", "", str(problem), "write it out, with fewer levels")]
     found = [*unknown, *check_shape(document), *_spelling(document), *_broken_rules(document, target)]
@@ -62,13 +65,6 @@ def files_in(paths: Iterable[Path]) -> list[Path]:
             raise ConfigError(f"{path}: no {FILE} there")
         found.update(dict.fromkeys(inside))
     return list(found)
-
-
-def refuse_errors(findings: Iterable[Finding]) -> None:
-    """ConfigError that lists the errors among the findings, if there is one."""
-    errors = [str(finding) for finding in findings if finding.level == ERROR]
-    if errors:
-        raise ConfigError("\n".join(errors))
 
 
 def _hidden(file: Path, below: Path) -> bool:
@@ -94,11 +90,3 @@ def _unknown_placeholders(text: str, values: Mapping[str, str]) -> Iterator[Find
                 known = f"known are {', '.join(sorted(values)) or 'none here'}"
                 mend = secret_placeholder(name) or did_you_mean(name, values, known)
                 yield Finding(number, f"${{{name}}}", "", "is no placeholder", mend)
-
-
-def _not_yaml(problem: Exception) -> Finding:
-    mark = getattr(problem, "problem_mark", None)
-    mend = "look at the line before too: a bracket, a quote or a ':' may be missing"
-    if "\\t" in str(getattr(problem, "problem", "")):
-        mend = "indent by blanks: YAML takes no tab"
-    return Finding(mark.line + 1 if mark else 1, "", "", f"is no YAML: {yaml_mistake(problem)}", mend)

@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from modelmon.deploying.checking.document import Node
-from modelmon.deploying.checking.findings import Finding, error, missing
+from modelmon.checked_yaml.document import Node
+from modelmon.checked_yaml.findings import Finding, error, missing
 from modelmon.deploying.checking.rules import Rule
 from modelmon.deploying.checking.target import Target
 from modelmon.function_spec.folders import is_bundled

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from modelmon.deploying.checking.document import Node
-from modelmon.deploying.checking.findings import Finding, did_you_mean, error, warning
+from modelmon.checked_yaml.document import Node
+from modelmon.checked_yaml.findings import Finding, did_you_mean, error, warning
 from modelmon.function_spec.schedule import seconds_of
 
 

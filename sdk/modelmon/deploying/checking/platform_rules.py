@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from modelmon.deploying.checking.document import Node
-from modelmon.deploying.checking.findings import WARNING, Finding, error, missing, warning
+from modelmon.checked_yaml.document import Node
+from modelmon.checked_yaml.findings import WARNING, Finding, error, missing, warning
 from modelmon.deploying.checking.rules import Rule, items_of, triggers
 from modelmon.deploying.checking.target import Target
 from modelmon.function_spec.platforms import KUBE, LOCAL

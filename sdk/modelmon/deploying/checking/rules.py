@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from modelmon.checked_yaml.document import Node
+from modelmon.checked_yaml.findings import WARNING, Finding, did_you_mean, error, missing, warning
 from modelmon.deploying.checking.code import EVERYTHING, names_in
-from modelmon.deploying.checking.document import Node
-from modelmon.deploying.checking.findings import WARNING, Finding, did_you_mean, error, missing, warning
 from modelmon.deploying.checking.target import Target
 from modelmon.errors import ConfigError
 from modelmon.function_spec.nuclio_rules import HANDLER, KAFKA_KINDS, V3IO_KINDS
@@ -20,7 +20,7 @@ PYTHONS = ("3.9", "3.10", "3.11", "3.12")
 RUNTIME = re.compile(r"python:(3\.\d+)")
 PYTHON_IMAGE = re.compile(r"(?:^|/)python:(3\.\d+)")
 ENVIRONMENT_NAME = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
-NOT_SETTINGS = (f"{PREFIX}DEBUG",)
+NOT_SETTINGS = (f"{PREFIX}DEBUG", f"{PREFIX}JOB")
 PROJECT_DIR = f"{PREFIX}PROJECT_DIR"  # reading it would read that project's files
 Rule = Callable[[Node, Target], Iterator[Finding]]
 

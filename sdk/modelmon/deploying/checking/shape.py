@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from modelmon.deploying.checking.document import Node
-from modelmon.deploying.checking.findings import Finding, did_you_mean, error, missing
+from modelmon.checked_yaml.document import Node
+from modelmon.checked_yaml.findings import Finding, did_you_mean, error, missing
 from modelmon.deploying.checking.kinds import ANYTHING, Keys, MapOf, check_kind
 from modelmon.deploying.checking.known_keys import BUILD, DOCUMENT, METADATA, SPEC
 from modelmon.deploying.checking.known_trigger_keys import ANNOTATIONS, ATTRIBUTES, TRIGGER, UNCHECKED_KINDS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from modelmon.deploying.checking.document import Node
+from modelmon.checked_yaml.document import Node
 from modelmon.deploying.checking.kinds import ANYTHING, Keys, Kind, ListOf, MapOf
 from modelmon.deploying.checking.known_keys import DOCUMENT
 from modelmon.deploying.checking.known_trigger_keys import ATTRIBUTES, TRIGGER

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
-from modelmon.deploying.checking.document import Node
-from modelmon.deploying.checking.findings import ERROR, WARNING, Finding, error, missing, warning
+from modelmon.checked_yaml.document import Node
+from modelmon.checked_yaml.findings import ERROR, WARNING, Finding, error, missing, warning
 from modelmon.deploying.checking.rules import Rule, is_stream, kinds_of, triggers
 from modelmon.deploying.checking.target import Target
 from modelmon.function_spec.nuclio_rules import (

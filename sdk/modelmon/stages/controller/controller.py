@@ -1,4 +1,4 @@
-"""One tick: take over what is dirty, send what is due, let the watermark rise, then tidy up."""
+"""One tick: take over what is dirty, want what is expected, send what is due, raise the watermark, tidy."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from modelmon.sql.database import Database
 from modelmon.sql.locks import CONTROLLER
 from modelmon.sql.turns import alone
 from modelmon.stages.controller.decide import Rules
+from modelmon.stages.controller.expect import ExpectedWindows
 from modelmon.stages.controller.retention import StreamRetention
 from modelmon.stages.controller.send import send_due
 from modelmon.stages.controller.streams import ProjectStreams
@@ -45,6 +46,7 @@ class Controller:
         self._grace_us = round(settings.grace_seconds * 1e6)
         self._ticked_us, self._was_behind = 0, False  # by the wall clock of the tick before
         self._clock = WatermarkClock(settings.project, self._grace_us)
+        self._expected = ExpectedWindows(settings, database)
         self._retention = StreamRetention(settings, database, self._streams)
         self._unavailable: dict[str, str] = {}  # in this tick
         self._turn = Lock()
@@ -81,11 +83,12 @@ class Controller:
     def _work(self, now_us: int) -> dict[str, Any]:
         self._unavailable = {}
         self._set_clock_back(now_us)
+        watermark_us = self._watermark(now_us)  # what was published before it is dirty by now
         taken_over = self._take_over(now_us)
-        watermark_us = self._watermark(now_us)
         with self._database.read() as connection:
             apps = frozenset(app.name for app in registry.active_apps(connection))
         clocks = Clocks(now_us, self._grace_us, watermark_us)
+        expected = self._expected.look(clocks)
         sent = send_due(
             self._database,
             self._streams,
@@ -100,6 +103,7 @@ class Controller:
             "state": "done",
             "unavailable": self._unavailable,
             "taken_over": asdict(taken_over),
+            "expected": expected,
             "sent": asdict(sent),
             "clocks_sent": clocks_sent,
             "tidied": dict(tidied),
@@ -139,7 +143,7 @@ class Controller:
     def _raise_watermark(self, now_us: int, watermark_us: int) -> int:
         """Put our clock on the events stream if a window waits for it; returns on how many partitions."""
         with self._database.read() as connection:
-            waited_for = waits_for_watermark(connection, now_us)
+            waited_for = self._expected.waits or waits_for_watermark(connection, now_us)
         if not waited_for or not self._clock.is_due(now_us, watermark_us):
             return 0
         try:

@@ -105,7 +105,7 @@ def _first_send(window: DueWindow, rules: Rules) -> Decision:
     if not found.closed:
         return _wait(window, found, rules.clocks, reopened_us)
     silence = not window.followed and after(window.span, window.progress, rules.clocks).closed
-    bits = incomplete(window.span, window.progress, found, silence)
+    bits = 0 if window.empty else incomplete(window.span, window.progress, found, silence)
     return Send(window, window.wanted, bits, retry_wait_us(1, rules.retry_us))
 
 

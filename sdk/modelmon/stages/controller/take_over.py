@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from modelmon.ledger import registry
 from modelmon.ledger import window_ledger as ledger
+from modelmon.ledger.requirements import ACTUALS, ACTUALS_OR_SCORES, requiring
 from modelmon.ledger.window_ledger import DirtyMinute, Watched, WindowChange
 from modelmon.model import WindowKey
 from modelmon.settings import Settings
@@ -49,7 +50,9 @@ def take_over(connection: Connection, settings: Settings, now_us: int, limit: in
     endpoints = ledger.watched(connection, {minute.endpoint_id for minute in dirty})
     rows = {(minute.endpoint_id, minute.minute_us): minute.rows for minute in dirty}
     # A batch job that is complete dirties a minute without rows: news, but no other contents.
-    touched = _touched([minute for minute in dirty if minute.rows], endpoints, grids)
+    asleep = requiring(connection, ACTUALS_OR_SCORES)
+    touched = _touched([minute for minute in dirty if minute.rows], endpoints, grids, asleep)
+    touched += _reopened(connection, dirty, endpoints, grids, touched)
     sent = ledger.read_revisions(connection, [each.key for each in touched], "sent")
     late = [each for each in touched if sent.get(each.key)]
     late_rows = _late_rows(late, rows)
@@ -63,14 +66,33 @@ def take_over(connection: Connection, settings: Settings, now_us: int, limit: in
     return TakenOver(len(dirty), len(touched) + resumed, sum(late_rows.values()))
 
 
-def _touched(
-    dirty: Sequence[DirtyMinute], endpoints: Mapping[str, Watched], grids: Mapping[str, Sequence[Period]]
+def _reopened(
+    connection: Connection,
+    dirty: Sequence[DirtyMinute],
+    endpoints: Mapping[str, Watched],
+    grids: Mapping[str, Sequence[Period]],
+    known: Sequence[_Touched],
 ) -> list[_Touched]:
+    """The other windows that got nothing but actuals, of the apps that ask for them."""
+    came = [minute for minute in dirty if minute.actuals]
+    asking = requiring(connection, ACTUALS) if came else ()
+    found = _touched(came, endpoints, {name: grid for name, grid in grids.items() if name in asking})
+    keys = {each.key for each in known}
+    return [each for each in found if each.key not in keys]
+
+
+def _touched(
+    dirty: Sequence[DirtyMinute],
+    endpoints: Mapping[str, Watched],
+    grids: Mapping[str, Sequence[Period]],
+    asleep: Collection[str] = (),
+) -> list[_Touched]:
+    """`asleep`: apps that judge no endpoint before it has actuals or scores."""
     found = []
     for endpoint_id, group in groupby(dirty, key=lambda minute: minute.endpoint_id):
         endpoint, minutes = endpoints.get(endpoint_id), [minute.minute_us for minute in group]
         for name, grid in grids.items():
-            if endpoint is None or not endpoint.judged_by(name):
+            if endpoint is None or not endpoint.judged_by(name, asleep):
                 continue
             for span, inside in windows_touched(minutes, grid).items():
                 key = WindowKey(endpoint_id, name, span.start_us)

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from modelmon.column_names import METADATA_COLUMNS, TIMESTAMP, stored_names
-from modelmon.ledger.batches import NEW, KnownNames, SchemaChange
+from modelmon.ledger.stored_columns import NEW, KnownNames, SchemaChange
 from modelmon.model import HOUR_US, MINUTE_US
 from modelmon.stages.stream.alignment import Column, Placed, place, place_array
 from modelmon.stages.stream.arrow_arrays import column, empty_column, is_retyped

@@ -6,9 +6,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from modelmon.ledger.batches import NEW, KnownNames, Position, SchemaChange
+from modelmon.ledger.actuals import DerivedActuals, Seen
+from modelmon.ledger.batches import Position
+from modelmon.ledger.stored_columns import NEW, KnownNames, SchemaChange
 from modelmon.model import BatchRange, DeadLetter, Endpoint, Message, SampleFile
-from modelmon.wire import BatchComplete, ErrorEvent
+from modelmon.stores.reaching import Reach
+from modelmon.wire import Actuals, BatchComplete, ErrorEvent
 from modelmon.wire.event_columns import EventColumns
 
 if TYPE_CHECKING:
@@ -47,6 +50,15 @@ Numbered = tuple[str, str, int]
 
 
 @dataclass(frozen=True, slots=True)
+class SentActuals:
+    """One event of actuals, and where it stands."""
+
+    event: Actuals
+    offset: int
+    item: int
+
+
+@dataclass(frozen=True, slots=True)
 class Rejection:
     """What was set aside, how many rows it held and which numbers."""
 
@@ -71,6 +83,7 @@ class Decoded:
     nop_us: int = 0
     repeated: dict[str, int] = field(default_factory=dict)
     taken_out: set[tuple[str, int]] = field(default_factory=set)
+    actuals: list[SentActuals] = field(default_factory=list)
 
     def take_out(self, endpoint_id: str, places: Collection[int]) -> None:
         """Let some events of an endpoint go: they are not stored, not counted as served, but remembered."""
@@ -89,13 +102,19 @@ class Decoded:
 
 @dataclass(frozen=True, slots=True)
 class HourTable:
-    """The rows of one endpoint and hour: what becomes one file."""
+    """The rows of one endpoint and hour, of actuals those of a day: what becomes one file.
+
+    `variant` tells it from what another start of the batch may have written: "" where the messages alone
+    decide what is in it.
+    """
 
     endpoint_id: str
     hour_us: int
     min_us: int
     max_us: int
     table: pa.Table
+    reach: Reach = "hour"
+    variant: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +144,11 @@ class EndpointColumns:
 
 @dataclass(frozen=True, slots=True)
 class Tabled:
-    """A batch as columns, and where its files stand once they are written."""
+    """A batch as columns, and where its files stand once they are written. `seen`: how its endpoints stood
+    with their actuals; `actuals`: what it adds to these."""
 
     decoded: Decoded
     columns: Sequence[EndpointColumns]
     files: Sequence[SampleFile] = ()
+    seen: Mapping[str, Seen] = field(default_factory=dict)
+    actuals: DerivedActuals = field(default_factory=DerivedActuals)

@@ -26,6 +26,7 @@ def derive(tabled: Tabled) -> Derived:
         changes=[change for each in columns for change in each.changes],
         types={(each.endpoint_id, name): kind for each in columns for name, kind in each.types.items()},
         latencies=latency_buckets(columns),
+        actuals=tabled.actuals,
         nop_us=decoded.nop_us,
     )
 

@@ -8,6 +8,7 @@ from modelmon.model import Endpoint
 from modelmon.settings import Settings
 from modelmon.stages.stream.batch import Decoded, Numbered
 from modelmon.wire import ErrorEvent, RejectedItem, ServingEvent, split_function_uri
+from modelmon.wire.checked_columns import distinct
 from modelmon.wire.event_columns import EventColumns
 from modelmon.wire.identity import Sender
 
@@ -68,11 +69,11 @@ def endpoint_of(heard: Heard, project: str) -> Endpoint:
 
 
 def _note_served(decoded: Decoded, endpoint_id: str, events: EventColumns) -> None:
-    publisher_id, *others = set(events.publisher_ids)
+    publisher_id, *others = distinct(events.publisher_ids)
     if others:
         _note_numbers(decoded, numbered_at(endpoint_id, events, range(len(events))))
     elif publisher_id is not None:  # almost always one
-        numbers = [number for number in events.numbers if number is not None]
+        numbers = filter(None, events.numbers)  # they count from 1
         decoded.numbers.setdefault((publisher_id, endpoint_id), []).extend(numbers)
 
 

@@ -14,21 +14,15 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
 from modelmon.errors import RejectedError
-from modelmon.ledger.batches import (
-    KnownNames,
-    Position,
-    commit_batch,
-    is_open,
-    known_columns,
-    known_names,
-    known_types,
-    open_batch,
-)
+from modelmon.ledger.actuals import AppliedMeanwhileError, Seen, see
+from modelmon.ledger.batches import Position, commit_batch, is_open, open_batch
 from modelmon.ledger.dead_letters import Limits
 from modelmon.ledger.publishers import Applied, Key, applied_numbers
+from modelmon.ledger.stored_columns import KnownNames, known_columns, known_names, known_types
 from modelmon.model import BatchRange, SampleFile, wall_clock_us
 from modelmon.settings import Settings
 from modelmon.sql.database import Database
+from modelmon.stages.stream.actuals import Sources, match, set_aside
 from modelmon.stages.stream.arrow_tables import endpoint_columns
 from modelmon.stages.stream.aside import Objections, set_events_aside
 from modelmon.stages.stream.batch import Batch, Decoded, EndpointColumns, Tabled
@@ -41,6 +35,7 @@ from modelmon.stages.stream.repeats import drop_repeats
 from modelmon.stages.stream.sparse import most_empty_cells, sparse_events
 from modelmon.stages.stream.traffic import traffic_points
 from modelmon.stores.base import SampleStore
+from modelmon.stores.row_index import IndexCache
 from modelmon.stores.series.base import SeriesStore
 from modelmon.waiting import when_available
 from modelmon.wire.event_columns import EventColumns
@@ -66,10 +61,12 @@ class Parts:
     series: SeriesStore
     records: Database
     writers: Executor
+    actuals: SampleStore
     clock: Callable[[], int] = wall_clock_us
     wait: WhenAvailable = when_available
     types: dict[str, dict[str, str]] = field(default_factory=dict)
     seen: dict[str, set[str]] = field(default_factory=dict)
+    indexes: IndexCache = field(default_factory=IndexCache)
 
 
 async def apply_batch(
@@ -84,13 +81,14 @@ async def apply_batch(
     1. `begin`, a transaction: the ledger is told the batch's range and how often it was started. What follows
        is written under names and keys that this range alone decides, so writing it again writes the same.
     2. `read` and `tabulate`: messages become columns, or dead letters. Nothing is written.
-    3. `write_files`: one file for each endpoint and hour, durable. Readers don't see it: no ledger lists it.
-    4. `write_series`: the traffic of each minute, keyed by the range; readers add up what was applied.
-    5. `commit`, a transaction: the ledger lists the files, counts, registers, and moves its position past the
+    3. `write_actuals`: actuals find their predictions; a file for each endpoint and day of these, durable.
+    4. `write_files`: one file for each endpoint and hour, durable. Readers don't see it: no ledger lists it.
+    5. `write_series`: the traffic of each minute, keyed by the range; readers add up what was applied.
+    6. `commit`, a transaction: the ledger lists the files, counts, registers, and moves its position past the
        batch, all or nothing. It checks in the same transaction that the partition is still ours.
 
     The caller acknowledges after that, and never before: what dies earlier is delivered again, and the
-    ledger knows what it has. `through` takes a batch through steps 2 to 5. Where that gives None, some of the
+    ledger knows what it has. `through` takes a batch through steps 2 to 6. Where that gives None, some of the
     batch was applied with another partition meanwhile, and it goes through once more.
     """
     batch = await begin(parts, position, cut, now_us)
@@ -132,11 +130,12 @@ async def read(parts: Parts, batch: Batch) -> Decoded:
 async def tabulate(parts: Parts, decoded: Decoded) -> Tabled:
     """Each endpoint's events as Arrow columns, cut by the hour."""
     names: Mapping[str, KnownNames] = {}
+    seen: Mapping[str, Seen] = {}
     if decoded.discovered or decoded.numbers:
         known = await parts.wait(lambda: _look_up(parts, decoded), parts.settings, "the records")
         if known is None:  # another owner has the partition: what it applied must not look repeated
             return Tabled(Decoded(decoded.batch), ())
-        names, applied = known
+        names, applied, seen = known
         drop_repeats(decoded, applied)
         for endpoint_id in names:
             del decoded.discovered[endpoint_id]  # registered already
@@ -145,7 +144,22 @@ async def tabulate(parts: Parts, decoded: Decoded) -> Tabled:
         columns = [
             _columns(parts, decoded, endpoint_id, names.get(endpoint_id)) for endpoint_id in decoded.served
         ]
-    return Tabled(decoded, columns)
+    return Tabled(decoded, columns, seen=seen)
+
+
+async def write_actuals(parts: Parts, tabled: Tabled) -> Tabled:
+    """One durable file for each endpoint and day of the predictions that actuals have come for: those of the
+    batch, and those that waited for predictions of the batch."""
+    sources, batch = Sources(parts.records, parts.samples, parts.indexes), tabled.decoded.batch.range
+    sizes: dict[str, int] = {}
+    matched = await parts.wait(lambda: match(sources, tabled), parts.settings, "the records")
+    set_aside(tabled.decoded, matched.refused, parts.settings)
+
+    def write() -> list[SampleFile]:
+        return write_tables(parts.actuals, parts.writers, batch, matched.tables, sizes)
+
+    files = await parts.wait(write, parts.settings, "the actuals") if matched.tables else ()
+    return replace(tabled, actuals=replace(matched.derived, files=files))
 
 
 async def write_files(parts: Parts, tabled: Tabled) -> Tabled:
@@ -177,8 +191,11 @@ async def commit(parts: Parts, tabled: Tabled) -> bool | None:
     limits = Limits.of(parts.settings)
 
     def apply() -> bool | None:
-        with parts.records.write() as connection:
-            return commit_batch(connection, batch.position, batch.range, derived, parts.clock(), limits)
+        try:
+            with parts.records.write() as connection:
+                return commit_batch(connection, batch.position, batch.range, derived, parts.clock(), limits)
+        except AppliedMeanwhileError:
+            return None
 
     return await parts.wait(apply, parts.settings, "the records")
 
@@ -203,7 +220,9 @@ def _columns(parts: Parts, decoded: Decoded, endpoint_id: str, known: KnownNames
     return columns
 
 
-def _look_up(parts: Parts, decoded: Decoded) -> tuple[dict[str, KnownNames], dict[Key, Applied]] | None:
+def _look_up(
+    parts: Parts, decoded: Decoded
+) -> tuple[dict[str, KnownNames], dict[Key, Applied], dict[str, Seen]] | None:
     # Names are read each time, since a registration may change them; types only steer what a column of
     # nulls becomes, and this process wrote them itself.
     if len(parts.types) > MOST_CACHED_ENDPOINTS:
@@ -217,7 +236,8 @@ def _look_up(parts: Parts, decoded: Decoded) -> tuple[dict[str, KnownNames], dic
         if new:
             parts.types.update(known_types(connection, new))
             parts.seen.update(known_columns(connection, new))
-        return known_names(connection, endpoint_ids), applied_numbers(connection, decoded.numbers)
+        numbers = applied_numbers(connection, decoded.numbers)
+        return known_names(connection, endpoint_ids), numbers, see(connection, endpoint_ids)
 
 
 @contextmanager

@@ -35,15 +35,24 @@ def write_tables(
 
 
 def sample_path(batch: BatchRange, table: HourTable) -> str:
-    """Where the rows of one endpoint and hour of a batch are written; the batch's range alone names the file.
+    """Where the rows of one endpoint and hour of a batch are written; the batch's range names the file.
 
     >>> from types import SimpleNamespace
-    >>> sample_path(BatchRange("s", 0, 5, 9), SimpleNamespace(endpoint_id="e", hour_us=0))
+    >>> sample_path(BatchRange("s", 0, 5, 9), SimpleNamespace(endpoint_id="e", hour_us=0, variant=""))
     'key=e/year=1970/month=01/day=01/hour=00/043a7187-0-5-9.parquet'
     """
     folder = sample_folder(table.endpoint_id, table.hour_us)
-    stream = sha256(batch.stream_id.encode()).hexdigest()[:8]
-    return f"{folder}/{stream}-{batch.partition}-{batch.first}-{batch.last}.parquet"
+    name = f"{stream_name(batch.stream_id)}-{batch.partition}-{batch.first}-{batch.last}"
+    return f"{folder}/{name}{table.variant and '-'}{table.variant}.parquet"
+
+
+def stream_name(stream_id: str) -> str:
+    """A stream's id in eight digits.
+
+    >>> stream_name("s")
+    '043a7187'
+    """
+    return sha256(stream_id.encode()).hexdigest()[:8]
 
 
 def _file(path: str, size: int, table: HourTable, batch: BatchRange) -> SampleFile:
@@ -57,6 +66,7 @@ def _file(path: str, size: int, table: HourTable, batch: BatchRange) -> SampleFi
         size_bytes=size,
         columns=table.table.num_columns,
         batch=batch,
+        reach=table.reach,
     )
 
 

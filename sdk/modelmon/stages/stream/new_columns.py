@@ -11,7 +11,7 @@ from itertools import chain
 
 from modelmon.column_names import original_name
 from modelmon.errors import RejectedError
-from modelmon.ledger.batches import KnownNames
+from modelmon.ledger.stored_columns import KnownNames
 from modelmon.stages.stream.sparse import INPUTS, OUTPUTS, Side, nearest_first
 from modelmon.wire.event_columns import EventColumns, is_array
 

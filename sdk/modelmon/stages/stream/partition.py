@@ -11,8 +11,12 @@ from operator import attrgetter
 from modelmon.ledger.batches import OpenBatch, Position
 from modelmon.model import BatchRange, Message
 from modelmon.settings import Settings
+from modelmon.wire.actuals import STARTS
 
 _body_of = attrgetter("body")
+VALUE_WEIGHT = 100
+"""A value of actuals counts as so many bytes where a batch is cut: a row that is looked for, and may wait,
+takes far more room than its text. So a batch holds some 200,000 of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,7 @@ class PartitionBuffer:
         self.newest = position.applied  # of all that ever came
         self.delivered = -1  # what came last: delivery may have started anew since the newest
         self.bytes = 0
+        self._weight = 0
         self.since = 0.0
         self.lost_at: float | None = None
         self.is_drained = False
@@ -84,7 +89,7 @@ class PartitionBuffer:
         """Whether the next batch is ready without waiting any longer."""
         if self._replay is not None:
             return self.can_cut
-        return len(self._messages) >= self._most_messages or self.bytes >= self._most_bytes
+        return len(self._messages) >= self._most_messages or self._weight >= self._most_bytes
 
     def add(self, message: Message, now: float) -> bool:
         """Hold a message; False when it is applied or held already, or when the partition is lost."""
@@ -98,6 +103,7 @@ class PartitionBuffer:
         self._messages.append(message)
         self.newest = message.offset
         self.bytes += len(message.body)
+        self._weight += _weight_of(message)
         return True
 
     def fill(self, messages: Sequence[Message], most_bytes: int, now: float) -> int:
@@ -107,17 +113,18 @@ class PartitionBuffer:
         """
         if self.lost_at is not None or self._replay is not None:
             return 0
-        newest, size, count = self.newest, self.bytes, 0
+        newest, size, weight, count = self.newest, self.bytes, self._weight, 0
         room, most = self._most_messages - len(self._messages), self.bytes + most_bytes
         for message in messages:
             after = size + len(message.body)
-            if message.offset <= newest or count >= room or size >= self._most_bytes or after > most:
+            if message.offset <= newest or count >= room or weight >= self._most_bytes or after > most:
                 break
             newest, size, count = message.offset, after, count + 1
+            weight += _weight_of(message)
         if count and not self._messages:
             self.since = now
         self._messages += messages[:count]
-        self.newest, self.bytes = newest, size
+        self.newest, self.bytes, self._weight = newest, size, weight
         return count
 
     def cut(self) -> Cut:
@@ -125,15 +132,16 @@ class PartitionBuffer:
         if self._replay is not None:
             return self._cut_replay(self._replay)
         taken = self._messages[: self._most_messages]
-        if self.bytes > self._most_bytes:
-            sizes = list(accumulate(map(len, map(_body_of, taken))))
-            taken = taken[: bisect_left(sizes, self._most_bytes) + 1]
+        if self._weight > self._most_bytes:
+            weights = list(accumulate(map(_weight_of, taken)))
+            taken = taken[: bisect_left(weights, self._most_bytes) + 1]
         return Cut(OpenBatch(taken[0].offset, taken[-1].offset, 1, 0), taken)
 
     def done(self, cut: Cut, now: float) -> int:
         """The batch is applied: let its messages go; returns their bytes."""
         is_all = len(cut.messages) == len(self._messages)
         freed = self.bytes if is_all else sum(map(len, map(_body_of, cut.messages)))
+        self._weight -= self._weight if is_all else sum(map(_weight_of, cut.messages))
         self._messages = self._messages[len(cut.messages) :]
         self.bytes -= freed
         self.applied, self._replay, self.since = cut.open.last, None, now
@@ -145,7 +153,7 @@ class PartitionBuffer:
     def lose(self, now: float) -> int:
         """Another owner has the partition: hold nothing, take nothing; returns the bytes that were held."""
         freed = self.bytes
-        self._messages, self.bytes, self._replay, self.is_drained = [], 0, None, False
+        self._messages, self.bytes, self._weight, self._replay, self.is_drained = [], 0, 0, None, False
         self.lost_at = now if self.lost_at is None else self.lost_at
         return freed
 
@@ -167,3 +175,11 @@ class PartitionBuffer:
             return Cut(again, inside, void, set_aside=True)
         half = inside[: len(inside) // 2]
         return Cut(OpenBatch(replay.first, half[-1].offset, 1, replay.opened_us), half, void)
+
+
+def _weight_of(message: Message) -> int:
+    """The bytes of a message; of actuals what their values weigh, where that is more."""
+    body = message.body
+    if body.startswith(STARTS):
+        return max(len(body), body.count(b",") * VALUE_WEIGHT)
+    return len(body)

@@ -6,13 +6,14 @@ from collections.abc import Collection
 
 from modelmon.wire import read_message
 from modelmon.wire.decoding import split_array
-from modelmon.wire.micro_batches import rows_alone
+from modelmon.wire.events import part_message
+from modelmon.wire.parting import items_alone
 
 
 def item_bodies(body: bytes, numbers: Collection[int]) -> list[tuple[list[int], bytes]]:
     """The items of these numbers, events that could be read, as messages without their neighbours.
 
-    Each message comes with its items' numbers: one, or several rows of a micro-batch that are too large
+    Each message comes with its items' numbers: one, or several of a batch that are too large
     apart. The message is read once more, however many items are asked for.
 
     >>> item_bodies(b'[{"a":1},{"a":2},{"a":3}]', {1, 2})
@@ -25,7 +26,7 @@ def item_bodies(body: bytes, numbers: Collection[int]) -> list[tuple[list[int], 
         count = len(read_message(element)) if element[:1] == b"{" else 1
         inside = [number for number in range(count) if first + number in numbers]
         if inside:
-            parts = [(inside, element)] if count == 1 else rows_alone(element, inside)
+            parts = [(inside, element)] if count == 1 else items_alone(part_message(element), inside)
             found += [([first + number for number in group], alone) for group, alone in parts]
         first += count
     return found

@@ -12,8 +12,9 @@ from itertools import chain
 from operator import attrgetter
 from typing import Any, Literal
 
+from modelmon.counting import count
 from modelmon.errors import RejectedError
-from modelmon.ledger.batches import KnownNames
+from modelmon.ledger.stored_columns import KnownNames
 from modelmon.stages.stream.alignment import row_names
 from modelmon.wire.event_columns import EventColumns, is_array
 from modelmon.wire.rows import Names
@@ -106,7 +107,7 @@ def nearest_first(
 
 def _error(side: Side, rows: int, width: int, others: int, empty: int, limit: int) -> RejectedError:
     return RejectedError(
-        f"{rows:,} rows of {width:,} columns beside others of {others:,} would leave {empty:,} cells of this "
-        f"batch empty, more than {limit:,}; send rows that have the same columns",
+        f"{count(rows, 'row')} of {count(width, 'column')} beside others of {others:,} would leave "
+        f"{empty:,} cells of this batch empty, more than {limit:,}; send rows that have the same columns",
         side.field,
     )

@@ -21,6 +21,7 @@ from modelmon.stages.stream.exactly_once import Parts, apply_batch
 from modelmon.stages.stream.files import writer_threads
 from modelmon.stages.stream.partition import PartitionBuffer
 from modelmon.stages.stream.taking_over import passed_over, take_over_partition
+from modelmon.stores.actuals import open_actuals
 from modelmon.stores.samples import open_samples
 from modelmon.stores.series import open_series
 from modelmon.streams.base import Acknowledge
@@ -59,6 +60,7 @@ class StreamStage:
             series=open_series(settings),
             records=open_records(settings),
             writers=self._writers,
+            actuals=open_actuals(settings),
             clock=clock,
         )
         self._flow = graph(self._parts).run()

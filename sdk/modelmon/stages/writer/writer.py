@@ -11,6 +11,8 @@ from typing import Any
 from sqlalchemy import Row
 
 from modelmon.incidents import IncidentState
+from modelmon.ledger.alert_files import HeldAlerts
+from modelmon.ledger.held_profiles import HeldProfiles
 from modelmon.ledger.incidents import Told
 from modelmon.ledger.records import open_records
 from modelmon.model import Message, from_us, wall_clock_us
@@ -56,6 +58,8 @@ class Writer:
         self._series = series
         self._stream_id = stream_id
         self._clock = clock
+        self._profiles = HeldProfiles()
+        self._alerts = HeldAlerts()
         self._held: list[Message] = []
         self._held_bytes = 0
         self._writing = asyncio.Lock()
@@ -130,7 +134,9 @@ class Writer:
     def _apply(self, messages: Sequence[Message]) -> list[Told]:
         now_us = self._clock()
         reading = read_messages(messages, self._settings.writer_stream, self._stream_id, now_us)
-        return write(self._database, self._series, reading, now_us, self._settings)
+        return write(
+            self._database, self._series, reading, now_us, self._settings, self._profiles, self._alerts
+        )
 
     def _raise_failure(self) -> None:
         if self._timer is not None and self._timer.done() and not self._timer.cancelled():
@@ -151,11 +157,12 @@ def _announce(settings: Settings, told: Sequence[Told]) -> None:
         row, after = each.incident, each.event.after
         is_worse = after in (IncidentState.RAISED, IncidentState.ESCALATED) and row.resolved_us is None
         start_us, end_us = each.window or (row.first_us, row.last_us)
+        found = _found(row, shown_extra(settings, row.detail))
         logger.log(
             logging.WARNING if is_worse else logging.INFO,
             "incident %d %s: %s (%s): %s, app %s, window %s to %s: %s",
-            row.incident_id, after.value, each.kind, each.severity, each.endpoint_name, row.application_name,
-            from_us(start_us), from_us(end_us), _found(row, shown_extra(settings, row.detail)),
+            row.incident_id, each.event.word, each.kind, each.severity, each.endpoint_name,
+            row.application_name, from_us(start_us), from_us(end_us), found,
             extra={"with": {"incident": row.incident_id}},
         )  # fmt: skip
 

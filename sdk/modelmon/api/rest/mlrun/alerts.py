@@ -1,108 +1,146 @@
-"""Alerts as MLRun's client configures them: every rule is there from the start, and none is configured."""
+"""Alerts as MLRun's client configures them: each is a rule of the project's alerts.yaml."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
+from modelmon.alerting.mlrun_templates import AlertTemplate, templates
 from modelmon.api.asked import Asked
 from modelmon.api.problems import Problem
 from modelmon.api.roles import Role
 from modelmon.api.routes import Route
 from modelmon.errors import no_such
-from modelmon.incidents import APP_FAILED, RESULT_STATUS, event_kind, severity
-from modelmon.model import ResultKindApp
+from modelmon.model_monitoring import mlrun_alerts
+from modelmon.model_monitoring.mlrun_alerts import ChannelRefusedError, NoSuchAlertError, Storing
 
 BASE = "/api/v1/projects/{project}/alerts"
-SUMMARY = "{{project}}: {{entity}}, {{name}}"
-NOT_YET = (
-    "alerts are not configured here: every bad result raises an incident, and alert-activations lists them; "
-    "messages about them come with a later version"
-)
 
 
 class Configured(msgspec.Struct, kw_only=True, frozen=True):
-    """MLRun's client asks so; there are none to choose among."""
+    """How many, after how many."""
 
-    page_size: int = 100
+    page_size: int = 500
     offset: int = 0
 
 
 class Reset(msgspec.Struct, kw_only=True, frozen=True):
-    """MLRun's client asks so."""
+    """Whether what it has open is ended."""
 
     force_reset: bool = False
 
 
+class AlertGiven(msgspec.Struct, kw_only=True, frozen=True):
+    """An alert configuration as MLRun's client sends one."""
+
+    name: str = ""
+    project: str = ""
+    summary: str | None = None
+    severity: str | None = None
+    entities: dict[str, Any] | None = None
+    trigger: dict[str, Any] | None = None
+    criteria: dict[str, Any] | None = None
+    reset_policy: str | None = None
+    notifications: list[dict[str, Any]] | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class AlertConfigs:
-    """None: what raises an incident is not configured."""
+    """The own rules that MLRun has words for, in the order of the file."""
 
     project: str
     alerts: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class AlertTemplate:
-    """What raises an incident, as `AlertTemplate` of MLRun has it."""
+class AlertReset:
+    """How many incidents were ended."""
 
-    template_name: str
-    template_description: str
-    severity: str
-    trigger: Mapping[str, Any]
-    template_id: int
-    system_generated: bool = True
-    summary: str = SUMMARY
-    criteria: Mapping[str, Any] = field(default_factory=lambda: {"count": 1})
-    reset_policy: Literal["auto"] = "auto"
+    ended: int
+
+
+@dataclass(frozen=True, slots=True)
+class AlertDeleted:
+    """It is no longer there."""
+
+    name: str
 
 
 def configs(asked: Asked, wanted: Configured) -> AlertConfigs:
-    return AlertConfigs(asked.project.name)
+    if wanted.page_size < 1 or wanted.offset < 0:
+        raise Problem(400, "page-size must be 1 or more, offset 0 or more", "page-size")
+    found = mlrun_alerts.configs(asked.settings)[wanted.offset :][: wanted.page_size]
+    return AlertConfigs(asked.project.name, tuple(found))
 
 
 def config(asked: Asked, parameters: Any) -> Mapping[str, Any]:
-    raise Problem(404, f"there is no alert {asked.path['name']!r} in project {asked.project.name}: {NOT_YET}")
+    try:
+        return mlrun_alerts.config(asked.settings, asked.path["name"])
+    except NoSuchAlertError as error:
+        raise Problem(404, str(error), "name") from None
 
 
-def store(asked: Asked, parameters: Any) -> Mapping[str, Any]:
-    raise Problem(501, NOT_YET)
+def store(asked: Asked, wanted: Reset) -> Mapping[str, Any]:
+    try:
+        given = msgspec.json.decode(asked.body, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Problem(400, f"the body must be a JSON object, an alert: {error}") from None
+    name = asked.path["name"]
+    if given.get("name", name) not in (name, ""):
+        raise Problem(400, f"name: the address says {name!r}, and the alert {given['name']!r}", "name")
+    storing = Storing({**given, "name": name}, asked.who, wanted.force_reset, asked.user.role >= Role.ADMIN)
+    try:
+        return mlrun_alerts.store_config(asked.settings, storing)
+    except ChannelRefusedError as error:
+        raise Problem(403, str(error), "notifications") from None
 
 
-def templates(asked: Asked, parameters: Any) -> list[AlertTemplate]:
-    return _templates()
+def delete(asked: Asked, parameters: Any) -> AlertDeleted:
+    try:
+        mlrun_alerts.delete_config(asked.settings, asked.path["name"], asked.who)
+    except NoSuchAlertError as error:
+        raise Problem(404, str(error), "name") from None
+    return AlertDeleted(asked.path["name"])
+
+
+def reset(asked: Asked, parameters: Any) -> AlertReset:
+    try:
+        return AlertReset(mlrun_alerts.reset_config(asked.settings, asked.path["name"], asked.who))
+    except NoSuchAlertError as error:
+        raise Problem(404, str(error), "name") from None
+
+
+def all_templates(asked: Asked, parameters: Any) -> tuple[AlertTemplate, ...]:
+    return templates()
 
 
 def template(asked: Asked, parameters: Any) -> AlertTemplate:
-    name, known = asked.path["name"], {each.template_name: each for each in _templates()}
+    name, known = asked.path["name"], {each.template_name: each for each in templates()}
     if name not in known:
         raise Problem(404, str(no_such(f"there is no template {name!r}", name, known)), "name")
     return known[name]
 
 
-def _templates() -> list[AlertTemplate]:
-    """Of each kind of result what is suspected and what is detected; an app that fails."""
-    found = [(RESULT_STATUS, kind.value, status) for kind in ResultKindApp for status in (1, 2)]
-    return [
-        _template(number, event_kind(*each), severity(each[2]))
-        for number, each in enumerate([*found, (APP_FAILED, 0, 2)], 1)
-    ]
-
-
-def _template(number: int, event: str, severity: str) -> AlertTemplate:
-    name = "".join(word.capitalize() for word in event.split("-"))
-    return AlertTemplate(name, f"Raised when an app says {event}.", severity, {"events": [event]}, number)
-
-
 ROUTES = (
-    Route("GET", BASE, configs, "The alerts that somebody configured: none yet.", Configured),
-    Route("GET", f"{BASE}/{{name}}", config, "One alert that somebody configured."),
-    Route("PUT", f"{BASE}/{{name}}", store, "Configure an alert: not there yet.", Reset, role=Role.OPERATOR),
+    Route("GET", BASE, configs, "The own rules, as MLRun's client lists alerts.", Configured),
+    Route("GET", f"{BASE}/{{name}}", config, "One own rule, as MLRun's client reads an alert."),
     Route(
-        "GET", "/api/v1/alert-templates", templates,
+        "PUT", f"{BASE}/{{name}}", store, "Keep an alert of MLRun's as a rule; new channels are an admin's.",
+        Reset, body=AlertGiven, role=Role.OPERATOR, audits=True,
+    ),
+    Route(
+        "DELETE", f"{BASE}/{{name}}", delete, "Take the rule of an alert out.",
+        role=Role.OPERATOR, audits=True,
+    ),
+    Route(
+        "POST", f"{BASE}/{{name}}/reset", reset, "End what an alert has open.",
+        role=Role.OPERATOR, audits=True,
+    ),
+    Route(
+        "GET", "/api/v1/alert-templates", all_templates,
         "What raises an incident, as MLRun's client lists templates of alerts.",
     ),
     Route("GET", "/api/v1/alert-templates/{name}", template, "One thing that raises an incident."),

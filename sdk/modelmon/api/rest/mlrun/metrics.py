@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
@@ -14,9 +13,8 @@ from modelmon.api.rest.known_endpoint import known_endpoint
 from modelmon.api.rest.mlrun.endpoints import BASE
 from modelmon.api.routes import Route
 from modelmon.ledger import endpoints as records
-from modelmon.views.metric_lines import MetricName, read_metric_names
+from modelmon.views.full_names import MonitoringMetric, read_monitoring_metrics
 
-INFRA_APP, INVOCATIONS = "mlrun-infra", "invocations"
 MOST_ENDPOINTS = 100
 Wanted = Literal["results", "metrics", "all"]
 
@@ -32,18 +30,6 @@ class OfSeveral(Typed, kw_only=True, frozen=True):
 
     endpoint_id: tuple[str, ...] = ()
     events_format: Literal["separation", "intersection"] = "separation"
-
-
-@dataclass(frozen=True, slots=True)
-class MonitoringMetric:
-    """A metric or result; `full_name` asks for its values. `kind` is None of a metric."""
-
-    project: str
-    app: str
-    type: Literal["metric", "result"]
-    name: str
-    full_name: str
-    kind: int | None
 
 
 def of_one(asked: Asked, wanted: Typed) -> list[MonitoringMetric]:
@@ -75,19 +61,8 @@ def _intersection(found: list[list[MonitoringMetric]]) -> dict[str, list[Monitor
 
 
 def _named(asked: Asked, endpoint_id: str, wanted: Wanted) -> Iterator[MonitoringMetric]:
-    """Those of the newest windows; first the calls, which every endpoint has."""
-    project = asked.settings.project
-    if wanted != "results":
-        yield _metric(project, MetricName(INFRA_APP, INVOCATIONS, None, 0.0, None))
-    for each in read_metric_names(asked.database, asked.series, endpoint_id):
-        if wanted == "all" or (wanted == "results") == (each.kind is not None):
-            yield _metric(project, each)
-
-
-def _metric(project: str, named: MetricName) -> MonitoringMetric:
-    kind: Literal["metric", "result"] = "metric" if named.kind is None else "result"
-    full = f"{project}.{named.application_name}.{kind}.{named.name}"
-    return MonitoringMetric(project, named.application_name, kind, named.name, full, named.kind)
+    found = read_monitoring_metrics(asked.database, asked.series, asked.settings.project, endpoint_id)
+    return (each for each in found if wanted in ("all", f"{each.type}s"))
 
 
 ROUTES = (

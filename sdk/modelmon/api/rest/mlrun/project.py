@@ -66,7 +66,7 @@ def drift_over_time(asked: Asked, wanted: Between) -> DriftValues:
 def summary(asked: Asked, parameters: Any) -> ProjectSummary:
     with asked.database.read() as connection:
         counts = count_project(connection)
-        names = {each.name for each in registry.list_functions(connection) if each.kind != "serving"}
+        names = {*registry.watched_functions(connection)}
     known = every_health(asked.database, sorted(names), asked.now_us)
     healthy = sum(each.healthy for each in known if each.function in names)
     return ProjectSummary(

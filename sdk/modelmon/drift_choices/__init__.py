@@ -1,0 +1,1 @@
+"""What drift is judged by, as people choose it: features that count more, less or not, floors, segments."""

@@ -1,0 +1,284 @@
+"""Plain columnar batches: their lists become columns as they are, with no object for an event.
+
+A plain batch has the form that our model servers write. What is refused here, `columnar_batches` takes
+apart; it would make the same of a plain one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache, lru_cache
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import msgspec
+import numpy as np
+
+from modelmon.errors import RejectedError
+from modelmon.wire.checked_columns import (
+    array_of,
+    checked_counts,
+    checked_latencies,
+    checked_percentages,
+    filled,
+)
+from modelmon.wire.columnar_batches import KIND, MARK, check_shared
+from modelmon.wire.decoding import (
+    REFUSED,
+    Attributes,
+    RawPublisher,
+    Scalar,
+    Text,
+    check_elements,
+    split_array,
+)
+from modelmon.wire.event_columns import EventColumns, Floats, Int64s
+from modelmon.wire.fields import check_publisher, check_sender
+from modelmon.wire.identity import Sender, check_names
+from modelmon.wire.rows import Names, Rows
+from modelmon.wire.times import LATEST_US
+
+if TYPE_CHECKING:
+    _Rows = Rows
+else:
+    _Rows = list[list[Scalar]]
+_Names = tuple[Names, Names]
+MOST_REMEMBERED = 4_096
+"""Bytes of what batches share: more is read each time, so that what is remembered stays small."""
+
+
+_ROWS_MARK = b'"headers"'
+_HEAD_BYTES = 64
+"""The kind of a batch stands in front, as it is written."""
+
+
+class PlainColumns(msgspec.Struct, gc=False):
+    """What each event has of its own."""
+
+    when_us: list[int]
+    id: list[str]
+    inputs: _Rows
+    outputs: _Rows
+    microsec: list[int | float | None] | None = None
+    rows: list[int] | None = None
+    effective_sample_count: list[int | None] | None = None
+    metrics: list[Attributes] | None = None
+    entities: list[Attributes] | None = None
+
+
+class _Written(msgspec.Struct, gc=False, tag_field="kind", tag=KIND):
+    """A batch as it is written. What its events share is read once for all batches that have the same."""
+
+    endpoint_id: str
+    events: PlainColumns
+    model: Text = None
+    class_name: Text = msgspec.field(default=None, name="class")
+    model_class: Text = None
+    version: Text = None
+    function_uri: Text = None
+    op: Text = None
+    sampling_percentage: int | float | None = None
+    publisher: RawPublisher | None = None
+    labels: msgspec.Raw = msgspec.Raw(b"null")
+    input_schema: msgspec.Raw = msgspec.Raw(b"null")
+    output_schema: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class PlainBatch(NamedTuple):
+    """A batch that was read: its columns are of one length, and what its events share is right.
+
+    `first` is the number that its first event has in the message.
+    """
+
+    first: int
+    events: PlainColumns
+    sender: Sender
+    percentage: float | None
+    publisher: RawPublisher | None
+    labels: dict[str, Any] | None
+    input_names: Names
+    output_names: Names
+
+
+def decode_batches(body: bytes) -> tuple[list[PlainBatch], list[tuple[int, bytes]]]:
+    """The batches of a message, one or an array that begins with one, and what else is in it: the number of
+    the item, and the item. No batch where the message has to be looked at as a whole."""
+    try:
+        if body[:1] == b"{":
+            return [_batch(_decoder()(body), len(body), 0)], []
+        return _in_array(split_array(body)) if MARK in body[:_HEAD_BYTES] else ([], [])
+    except (*REFUSED, RejectedError):
+        return [], []
+
+
+def _in_array(elements: Sequence[bytes]) -> tuple[list[PlainBatch], list[tuple[int, bytes]]]:
+    batches: list[PlainBatch] = []
+    others: list[tuple[int, bytes]] = []
+    item = 0
+    for element in elements:
+        if MARK in element[:_HEAD_BYTES]:
+            batches.append(_batch(_decoder()(element), len(element), item))
+            item += len(batches[-1].events.when_us)
+        elif element[:1] != b"{" or MARK in element or _ROWS_MARK in element:  # is none, or may be several
+            return [], []
+        else:
+            others.append((item, element))
+            item += 1
+    return batches, others
+
+
+# Building it takes milliseconds.
+@cache
+def _decoder() -> Callable[[bytes], _Written]:
+    return msgspec.json.Decoder(_Written).decode
+
+
+def _batch(found: _Written, size: int, first: int) -> PlainBatch:
+    events, publisher = found.events, found.publisher
+    count, class_name = len(events.when_us), found.class_name or found.model_class
+    if not count or not _fit(events, count):
+        raise RejectedError("columns that don't fit together", "events")
+    check_elements(count, size)
+    shared = found.labels, found.input_schema, found.output_schema
+    remembered = sum(map(len, shared)) <= MOST_REMEMBERED
+    labels, names = (_shared if remembered else _read_shared)(*map(bytes, shared))
+    check_shared(count, labels, names, size)
+    if publisher is not None:
+        for number in (publisher.number, publisher.number + count - 1):
+            check_publisher(RawPublisher(publisher.id, number))
+    sender, _ = check_sender(
+        found.endpoint_id, found.model, found.version, found.function_uri, class_name, found.op
+    )
+    return PlainBatch(first, events, sender, found.sampling_percentage, publisher, labels or None, *names)
+
+
+def _fit(events: PlainColumns, count: int) -> bool:
+    """Whether the columns are of one length, and as many rows on both sides as the events have."""
+    columns = events.id, events.microsec, events.rows, events.effective_sample_count, events.metrics
+    if any(column is not None and len(column) != count for column in (*columns, events.entities)):
+        return False
+    if events.rows is not None and min(events.rows) < 1:
+        return False
+    rows = count if events.rows is None else sum(events.rows)
+    return len(events.inputs) == rows == len(events.outputs)
+
+
+def _read_shared(labels: bytes, inputs: bytes, outputs: bytes) -> tuple[dict[str, Any] | None, _Names]:
+    names = _read_names(inputs, "request.input_schema"), _read_names(outputs, "resp.output_schema")
+    return _labels_decoder()(labels), names
+
+
+_shared = lru_cache(maxsize=256)(_read_shared)
+
+
+def _read_names(text: bytes, field: str) -> Names:
+    names = _names_decoder()(text)
+    return None if names is None else check_names(names, field)
+
+
+@cache
+def _labels_decoder() -> Callable[[bytes], dict[str, Any] | None]:
+    return msgspec.json.Decoder(Attributes).decode
+
+
+@cache
+def _names_decoder() -> Callable[[bytes], Names]:
+    return msgspec.json.Decoder(Names).decode
+
+
+def read_batches(batches: Sequence[PlainBatch], offsets: Sequence[int]) -> EventColumns | None:
+    """The events of these messages as columns, with the first one's sender; None where some of them have to
+    be looked at by themselves."""
+    try:
+        return _read_batches(batches, offsets)
+    except (RejectedError, OverflowError):  # Overflow: beyond 64 bits
+        return None
+
+
+def _read_batches(batches: Sequence[PlainBatch], offsets: Sequence[int]) -> EventColumns:
+    counts = [len(batch.events.when_us) for batch in batches]
+    events = [batch.events for batch in batches]
+    rows = _row_counts(events, counts)
+    effective = _effective(events, rows)
+    percentages = checked_percentages(_repeated([batch.percentage for batch in batches], counts))
+    return EventColumns(
+        sender=batches[0].sender,
+        offsets=np.repeat(np.array(offsets, np.int64), counts),
+        items=np.concatenate(
+            [batch.first + np.arange(count) for batch, count in zip(batches, counts, strict=True)]
+        ),
+        when_us=_moments(_strung(each.when_us for each in events)),
+        latency_us=checked_latencies(_strung(each.microsec or [None] * len(each.when_us) for each in events)),
+        rows=rows,
+        effective=effective,
+        estimated=effective * 100.0 / percentages,
+        request_ids=_strung(each.id for each in events),
+        inputs=_rows_of(_strung(each.inputs for each in events), rows),
+        outputs=_rows_of(_strung(each.outputs for each in events), rows),
+        input_names=_repeated([batch.input_names for batch in batches], counts),
+        output_names=_repeated([batch.output_names for batch in batches], counts),
+        labels=_repeated([batch.labels for batch in batches], counts),
+        metrics=_objects([each.metrics for each in events], counts),
+        entities=_objects([each.entities for each in events], counts),
+        publisher_ids=_repeated([_publisher_id(batch) for batch in batches], counts),
+        numbers=_strung(map(_numbers, batches, counts)),
+    )
+
+
+T = TypeVar("T")
+
+
+def _strung(columns: Iterator[Sequence[T]]) -> list[T]:
+    return list(chain.from_iterable(columns))
+
+
+def _repeated(values: Sequence[T], counts: Sequence[int]) -> list[T]:
+    if values.count(values[0]) == len(values):
+        return [values[0]] * sum(counts)
+    return _strung([value] * count for value, count in zip(values, counts, strict=True))
+
+
+def _row_counts(events: Sequence[PlainColumns], counts: Sequence[int]) -> Int64s:
+    if all(each.rows is None for each in events):
+        return np.ones(sum(counts), np.int64)
+    return np.array(_strung(each.rows or [1] * len(each.when_us) for each in events), np.int64)
+
+
+def _effective(events: Sequence[PlainColumns], rows: Int64s) -> Int64s:
+    if all(each.effective_sample_count is None for each in events):
+        return rows
+    found = _strung(each.effective_sample_count or [None] * len(each.when_us) for each in events)
+    return checked_counts(found, rows)
+
+
+def _objects(
+    columns: Sequence[list[dict[str, Any] | None] | None], counts: Sequence[int]
+) -> list[dict[str, Any] | None]:
+    if not any(columns):
+        return [None] * sum(counts)
+    return filled(_strung(each or [None] * count for each, count in zip(columns, counts, strict=True)))
+
+
+def _publisher_id(batch: PlainBatch) -> str | None:
+    return None if batch.publisher is None else batch.publisher.id
+
+
+def _numbers(batch: PlainBatch, count: int) -> Sequence[int | None]:
+    if batch.publisher is None:
+        return [None] * count
+    return range(batch.publisher.number, batch.publisher.number + count)
+
+
+def _moments(found: list[int]) -> Int64s:
+    moments = np.array(found, np.int64)
+    if moments.min() < 0 or moments.max() >= LATEST_US:
+        raise RejectedError("must lie between 1970 and 9999", "when")
+    return moments
+
+
+def _rows_of(rows: Rows, counts: Int64s) -> list[Rows] | Floats:
+    array = array_of(rows)
+    if array is not None:
+        return array
+    left = iter(rows)
+    return [list(islice(left, count)) for count in counts.tolist()]
