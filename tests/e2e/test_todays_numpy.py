@@ -18,7 +18,7 @@ from .test_up import event
 ROOT = Path(__file__).parents[2]
 UV = [sys.executable, "-P", "-m", "uv"]
 TODAYS = ("numpy>=2", "pandas>=3", "scikit-learn")
-FOR_TESTS = ("pytest", "pytest-timeout", "hypothesis", "scipy")
+FOR_TESTS = ("pytest", "pytest-timeout", "hypothesis", "scipy", "aiosmtpd")
 TESTS = (
     "test_apps_context.py", "test_apps_results.py", "test_drift_app.py", "test_stats_describe.py",
     "test_stats_histogram.py", "test_stores_reading.py",

@@ -119,11 +119,12 @@ def open_and_ended(database: Database, series: SeriesStore, settings: Settings, 
 
 
 def settling(database: Database, series: SeriesStore, settings: Settings, now_us: int) -> Any:
-    """What an answer reads of the incidents that it may change."""
+    """What an answer reads of the incidents that it may change; they stay as they were."""
     key = WindowKey(f"{1:032x}", bench.APP, now_us)
     report = AppReport(key, "m", now_us + bench.PERIOD_US, 1, answer=Answer("done"))
     with database.write() as connection:
         incidents.settle(connection, report, final=True, whole=True, now_us=now_us)
+        connection.rollback()
 
 
 def lag(database: Database, series: SeriesStore, settings: Settings, now_us: int) -> Any:
