@@ -86,6 +86,7 @@ def swapped(many: int, seed: int, part: int = 10) -> pd.DataFrame:
     return frame
 
 
+@pytest.mark.slow
 def test_rows_whose_values_do_not_belong_together_are_found_and_named() -> None:
     house = House()
     calm, odd = house.judged(people(500, 9_001)), house.judged(swapped(500, 9_002))
@@ -128,6 +129,7 @@ def test_on_the_first_day_it_is_learning() -> None:
     assert found.extra_data["next"].endswith("; what comes during an incident teaches nothing")
 
 
+@pytest.mark.slow
 def test_what_was_served_during_incidents_teaches_nothing() -> None:
     house = House(served_hours)
     house.troubles = [(BEGIN, BEGIN + DAY)]

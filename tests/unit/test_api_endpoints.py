@@ -63,6 +63,7 @@ def test_the_page_costs_as_many_statements_whatever_the_history(tmp_path: Path) 
     assert costs[0] == costs[1]
 
 
+@pytest.mark.slow
 def test_more_goes_on_where_the_page_ended(pages: Pages) -> None:
     first = pages.get(LIST)
     second = pages.get(pages.link(first, "after="))

@@ -84,6 +84,7 @@ def archive(**files: bytes | str) -> str:
 INFRASTRUCTURE = {"modelmon-stream", "modelmon-writer", "modelmon-controller", "modelmon-notifier"}
 
 
+@pytest.mark.slow
 def test_monitoring_is_enabled_changed_and_disabled(shop: Shop) -> None:
     found = shop.ask(
         "PUT", "model-monitoring/", **{"base-period": 20, "deploy_histogram_data_drift_app": False}

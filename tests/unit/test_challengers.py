@@ -184,6 +184,7 @@ def test_the_same_key_again_replaces_one_that_waits(project: Project) -> None:
         assert [each.number for each in list_challengers(connection, project.settings).challengers] == [1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ["delay", "delay-2"])
 def test_what_was_approved_and_what_can_come_back_is_replaced_by_no_model(project: Project, key: str) -> None:
     log(project, "delay-2", 0.5, challenger_of="delay")

@@ -215,6 +215,7 @@ def test_from_another_machine_it_is_looked_at_decided_on_and_taken_back_as_here(
                 there.run_job("retrian", "delay")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [0, 9, -1, True, "1", None, 2**70])
 def test_a_challenger_that_is_not_there_is_refused_here_and_there(project: Project, number: Any) -> None:
     acts = (

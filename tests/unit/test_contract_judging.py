@@ -189,6 +189,7 @@ def test_from_the_threshold_on_a_rule_is_broken_and_not_before(many: int) -> Non
             assert one.is_broken == (one.hits >= least)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("many", [50, 200, 1_000])
 def test_false_alarms_over_all_rules_of_a_suggested_contract_stay_within_the_budget(many: int) -> None:
     """A budget of one window in twenty, so that two hundred windows say something about it; training sets

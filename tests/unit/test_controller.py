@@ -168,6 +168,7 @@ def test_clocks_do_not_pile_up_before_a_stream_function_that_is_down(chain):
     assert sent == 2  # one a partition
 
 
+@pytest.mark.slow
 def test_clocks_are_sent_at_most_twice_a_grace_while_they_are_seen(chain):
     sent = 0
     for second in range(0, 3 * GRACE, 2):
@@ -469,6 +470,7 @@ def test_a_window_that_waits_in_the_apps_stream_is_not_sent_again(chain):
     assert len(chain.app_events()) == 1
 
 
+@pytest.mark.slow
 def test_a_window_whose_answer_got_lost_is_sent_again_and_at_last_given_up(chain):
     chain.serve(at(0), at(11), now=at(11))
     sends = []
@@ -534,6 +536,7 @@ def test_a_window_of_nobodys_ledger_is_at_its_first_attempt(chain):
 # --- periods
 
 
+@pytest.mark.slow
 def test_a_changed_period_begins_after_the_last_window_with_one_short_one(chain):
     chain.serve(at(0), at(11), now=at(11))
     chain.tick(at(11))

@@ -231,6 +231,7 @@ with open_records(Settings.load(sys.argv[1], {})).lock(CONTROLLER) as mine:
 """
 
 
+@pytest.mark.slow
 def test_the_lease_holds_against_another_process_and_its_death_frees_it(tmp_path):
     chain = Chain(tmp_path, records_url=f"sqlite:///{tmp_path}/.modelmon/records.db")
     command = [sys.executable, "-c", HOLDER, str(tmp_path)]

@@ -59,6 +59,7 @@ def test_event_time_is_the_scheduled_hour_in_new_york_as_utc(flights):
     assert flights["time"].iloc[0].to_pydatetime() == datetime(2013, 1, 1, 10, tzinfo=UTC)
 
 
+@pytest.mark.slow
 def test_a_flight_that_did_not_arrive_has_no_actual_and_what_was_not_recorded_is_missing(flights):
     assert flights[ACTUAL].isna().sum() == 9430
     assert flights["departure_delay"].isna().sum() == 8255

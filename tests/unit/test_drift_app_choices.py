@@ -53,6 +53,7 @@ def test_a_weighted_feature_shows_less_of_a_change_and_the_others_more() -> None
     assert light["least_changes"]["age"]["sigma"] > plain["least_changes"]["age"]["sigma"]
 
 
+@pytest.mark.slow
 def test_a_move_below_a_floor_in_the_features_own_unit_is_no_alarm() -> None:
     moved = rows(20_000, 3, shift=0.5)  # 5 years
     assert judged(moved).result("drift").status.name == "detected"

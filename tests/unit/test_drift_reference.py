@@ -139,6 +139,7 @@ def test_the_first_weeks_are_learning_and_then_a_wave_is_no_drift_and_a_shift_is
     assert shifted["drift_from_training"].value < 1, "against all days of the week it is nothing"
 
 
+@pytest.mark.slow
 def test_a_window_that_alarmed_is_in_no_later_reference(seasoned: Bed) -> None:
     seasoned.day(42, shift=3)
     assert "3 windows" in seasoned.day(49)["drift"].extra_data["compared"]

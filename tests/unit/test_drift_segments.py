@@ -44,6 +44,7 @@ def judged(sample: Any, file: str = FILE, reference: Any = REFERENCE, **argument
     return run_app(app, sample, reference, **given)
 
 
+@pytest.mark.slow
 def test_a_move_in_one_of_ten_segments_is_found_where_all_rows_together_show_nothing() -> None:
     sample = rows(1_000, 2, "PL", 1.3)
     together = judged(sample, "format: 1\nendpoints: {}\n")
@@ -108,6 +109,7 @@ def test_what_can_not_be_judged_apart_is_told() -> None:
     assert "with the training set alone" in other["segments"]["told"]["country"]
 
 
+@pytest.mark.slow
 def test_a_private_column_is_no_segment_and_shows_in_none() -> None:
     sample = rows(1_000, 2, "PL", 1.3)
     hidden = judged(sample, settings=Settings(project="p", private="country")).result("drift").extra_data

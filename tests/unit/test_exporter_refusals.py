@@ -121,6 +121,7 @@ def test_a_time_that_is_over_between_refused_windows_is_gone_on_from(
     assert ticks > 1
 
 
+@pytest.mark.slow
 def test_what_a_partial_success_refuses_is_counted_and_told_of(exporting, collector, caplog) -> None:
     collector.answers = lambda points: partly(1, "too old")
     exporting.judge(window())

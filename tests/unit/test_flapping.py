@@ -320,6 +320,7 @@ def test_a_long_course_that_is_cut_says_what_the_whole_one_says(monkeypatch, pol
     assert cut.watch.horizon_us > 0
 
 
+@pytest.mark.slow
 def test_a_cooldown_is_kept_over_six_hundred_runs():
     """What began to rest before the course was cut rests on."""
     day = Policy(cooldown_us=10 * 700)
@@ -333,6 +334,7 @@ def test_a_cooldown_is_kept_over_six_hundred_runs():
     ] == ["raised"]
 
 
+@pytest.mark.slow
 def test_what_flaps_over_six_hundred_runs_is_told_of_once_and_ends_once():
     place = Place(USUAL)
     assert [what for _, what in place.all("dc" * 400 + "c" * 11)] == [

@@ -126,6 +126,7 @@ def test_what_a_rule_holds_open_is_over_by_the_words_that_it_is_changed_to(
     assert [(row.state, row.reason) for row in news.chain.incidents()] == [("resolved", "calm")] * 2
 
 
+@pytest.mark.slow
 def test_a_rule_by_the_clock_flaps_too(tmp_path: Path) -> None:
     of = Clocked(tmp_path, "  - {name: not-running, when: {not_running: 2m}}\n")
     of.tick()

@@ -82,6 +82,7 @@ def test_a_window_is_asked_for_as_a_whole_when_the_time_reaches_into_it(chain):
     assert chain.judge(20, 30).windows == 1
 
 
+@pytest.mark.slow
 def test_a_failed_window_is_judged_after_the_fix_and_its_incident_is_withdrawn(chain):
     chain.serve(at(0), at(11), now=at(11))
     for second in range(100):

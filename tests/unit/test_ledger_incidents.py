@@ -284,6 +284,7 @@ def test_an_app_that_failed_as_often_as_it_may_is_an_incident(chain):
     assert (fact.body["kind"], fact.body["severity"]) == ("mm-app-failed", "high")
 
 
+@pytest.mark.slow
 def test_an_app_that_was_sent_windows_as_often_as_it_may_be_is_one_incident(chain):
     windows(chain)
     for second in range(200):

@@ -198,6 +198,7 @@ def test_whoever_tries_a_channel_that_wants_to_be_left_alone_is_told_until_when(
     assert (tried.delivered, tried.problem) == (False, f"it wants to be left alone until {until}")
 
 
+@pytest.mark.slow
 def test_the_waits_between_tries_grow_and_end_after_a_day(tmp_path: Path, web: WebServer) -> None:
     news = Notifying(tmp_path, told(web))
     web.answers = [(500, {}, b"")]

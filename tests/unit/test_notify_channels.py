@@ -170,6 +170,7 @@ def test_a_signature_is_right_by_both_secrets_while_one_is_changed(
         Webhook(secret).verify(got.body + b" ", got.headers)
 
 
+@pytest.mark.slow
 def test_apprise_carries_a_message_to_a_service_that_we_do_not_know(web: WebServer) -> None:
     place = web.address.replace("http://", "json://")
     assert send(Channel("other", ChannelKind.APPRISE, url=place), message()) == ""

@@ -106,6 +106,7 @@ def test_a_model_that_is_worse_is_detected_with_its_cause() -> None:
     assert concept(window(2, 500, shift=1.5)).assert_status("concept_drift", "no_detection")
 
 
+@pytest.mark.slow
 def test_the_world_that_changes_is_concept_drift_and_the_estimate_does_not_see_it() -> None:
     sample = window(3, 500, base=2.0)
     found = concept(sample).assert_status("concept_drift", "detected")
@@ -115,6 +116,7 @@ def test_the_world_that_changes_is_concept_drift_and_the_estimate_does_not_see_i
     assert not estimate.extra_data["realised"]["accuracy"]["within"]
 
 
+@pytest.mark.slow
 def test_without_twenty_times_the_rows_of_the_window_worse_is_suspected_and_says_why() -> None:
     sample = window(3, 501, shift=1.5, base=2.0)
     for result in (judged(sample).result("performance"), concept(sample).result("concept_drift")):
@@ -257,6 +259,7 @@ def test_numbers_whose_squares_no_float_holds_are_missing_and_the_rest_is_judged
     concept(sample, numbers(0, 5000), NUMBERS).result("concept_drift")
 
 
+@pytest.mark.slow
 def test_a_training_set_in_which_predictions_were_never_off_says_nothing_of_how_far_off_they_may_be() -> None:
     by_heart = numbers(0, 5000).assign(delay=lambda frame: frame["actual.delay"])
     found = concept(numbers(1, 1000, bias=4.0), by_heart, NUMBERS).assert_status(
@@ -290,6 +293,7 @@ def test_several_classes_are_judged_and_estimated() -> None:
     concept(classes(3, 2000), reference, SEVERAL).assert_status("concept_drift", "no_detection")
 
 
+@pytest.mark.slow
 def test_predictions_that_move_alone_are_a_hint() -> None:
     sample = window(9, 3000, mature=0.0).assign(late=True)
     found = concept(sample).assert_status("concept_drift", "irrelevant")
@@ -309,6 +313,7 @@ def test_metrics_of_your_own_are_sent() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_metrics_of_your_own_are_judged_either_way() -> None:
     own = {"wrong": lambda rows: float(rows.loss.mean())}
     calm = judged(window(1, 2000), metrics=own).assert_status("performance", "no_detection")

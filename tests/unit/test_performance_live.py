@@ -119,6 +119,7 @@ def came(house: House, rows: TaskRows, first: int, last: int) -> None:
     house.take(actuals({"late": rows.actual[first:last].astype(int).tolist()}, ids))
 
 
+@pytest.mark.slow
 def test_a_window_is_judged_when_its_actuals_have_come_and_estimated_before(houses: Any) -> None:
     rows = drawn(1, ROWS)
     house = houses(ModelPerformanceApplication(alarm_budget=0.01), rows)

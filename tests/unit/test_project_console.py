@@ -24,6 +24,7 @@ def deploy_all(folder: Path) -> None:
     serving.add_model("delay", model_path=model.uri, class_name="Sum").set_tracking().deploy()
 
 
+@pytest.mark.slow
 def test_each_step_says_what_happened_and_the_last_one_what_comes_next(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -114,6 +114,7 @@ def test_a_page_of_so_many_endpoints_sends_as_much_of_many_as_of_few(projects: P
     assert many.size <= few.size * 1.5 + 500  # of many all on the page are in trouble: more words
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", EVERYTHING)
 def test_an_endpoint_more_is_some_rows_to_read_and_a_few_words_to_send(projects: Projects, path: str) -> None:
     few, many = projects.cost(path), projects.cost(path, endpoints=100)

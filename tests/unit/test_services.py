@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -59,8 +60,14 @@ def began(place: Path) -> list[str]:
 
 
 def waits_for_the_lock(process: subprocess.Popen[str]) -> bool:
-    open_files = Path(f"/proc/{process.pid}/fd")
-    return any(file.readlink().name == "lock" for file in list(open_files.iterdir()) if file.exists())
+    return any(opened(file) == "lock" for file in list(Path(f"/proc/{process.pid}/fd").iterdir()))
+
+
+def opened(file: Path) -> str:
+    """The name of a file that a process has open; none where it was closed meanwhile."""
+    with suppress(FileNotFoundError):
+        return file.readlink().name
+    return ""
 
 
 def jars(place: Path) -> list[str]:

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -48,6 +49,7 @@ def two_frames(draw: st.DrawFn) -> tuple[pa.Table, pa.Table]:
     return pa.table({"x": training, "when": when}), pa.table({name: window})
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(200), deadline=None)
 @given(two_frames(), st.sampled_from([0.0, 0.1, 1.5]))
 def test_any_window_is_judged_against_any_training_set(

@@ -73,6 +73,7 @@ def test_who_never_had_data_is_a_batch_job_or_is_gone_long_ago_is_not_missed(tmp
     assert of.open() == []
 
 
+@pytest.mark.slow
 def test_what_is_open_of_who_was_silent_for_a_week_is_over_and_begins_anew_if_it_comes_back(
     tmp_path: Path,
 ) -> None:
@@ -139,6 +140,7 @@ def test_a_clock_that_jumps_raises_and_ends_nothing(tmp_path: Path) -> None:
     assert of.open() == []
 
 
+@pytest.mark.slow
 def test_silent_alone_counts_from_when_others_are_heard_again_after_a_pause_of_all(tmp_path: Path) -> None:
     of = Clocked(tmp_path, "  - {name: alone, when: {silent_alone: 30m}}\n", endpoints=3)
     of.served(*of.endpoints, at=START)
@@ -175,6 +177,7 @@ def test_who_is_heard_alone_is_no_other_to_itself(tmp_path: Path) -> None:
     assert of.open() == []
 
 
+@pytest.mark.slow
 def test_a_pause_of_all_ends_nothing_that_was_silent_alone(tmp_path: Path) -> None:
     of = Clocked(tmp_path, "  - {name: alone, when: {silent_alone: 30m}}\n", endpoints=2)
     of.served("endpoint-1", at=START)

@@ -106,6 +106,7 @@ def test_retention_takes_files_and_the_horizon_what_waits(bed: Bed) -> None:
     assert list(open_actuals(bed.settings).list()) == []
 
 
+@pytest.mark.slow
 def test_of_more_actuals_than_may_wait_the_oldest_are_dropped_counted_and_told_of(
     bed: Bed, caplog: pytest.LogCaptureFixture
 ) -> None:

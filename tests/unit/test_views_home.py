@@ -76,6 +76,7 @@ def opened(tmp_path_factory):
     opened.close()
 
 
+@pytest.mark.slow
 def test_the_headline_says_what_is_bad_on_how_many_rows_since_when_by_which_threshold(opened):
     worst = opened.rows(text="model-0000").rows[0]
     assert worst.endpoint.state == "detected"

@@ -133,6 +133,7 @@ def test_spans_end_where_the_state_changes(opened):
     assert spans == [("incomplete", 1), ("failed", 1), ("incomplete", 2)]
 
 
+@pytest.mark.slow
 def test_lines_of_a_time_cost_the_windows_in_it_and_never_the_history(opened, tmp_path):
     def work(which: Opened):
         with counted(which.database, which.series._database) as found:
