@@ -28,7 +28,7 @@ from modelmon.views.challenger_words import sentences
 from modelmon.views.challengers import list_challengers
 from reader import blocks
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.xdist_group("demo")]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(1200), pytest.mark.xdist_group("demo")]
 FLIGHTS, ARRIVED, WEEKS, APPS = 336_776, 327_346, 53, 4
 
 
