@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import struct
+from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -60,6 +63,25 @@ def array(events: Sequence[ServingEvent | ErrorEvent]) -> bytes:
     return write_batch(
         [write_event(each) if isinstance(each, ServingEvent) else write_error_event(each) for each in events]
     )
+
+
+def in_lists(body: bytes) -> dict[str, Any]:
+    """A batch with lists for its packed columns."""
+    whole: dict[str, Any] = json.loads(body)
+    for name, column in whole["events"].items():
+        if isinstance(column, dict):
+            form = "<" + "".join({"float64": "d", "int64": "q"}[each] for each in column["types"])
+            rows = [list(row) for row in struct.iter_unpack(form, b64decode(column["base64"]))]
+            whole["events"][name] = [row[0] for row in rows] if name in ("when_us", "microsec") else rows
+    return whole
+
+
+def packed(*numbers: float, types: Sequence[str] = ("float64",)) -> dict[str, Any]:
+    """A packed column."""
+    form = "<" + "".join({"float64": "d", "int64": "q"}[each] for each in types) * (
+        len(numbers) // len(types)
+    )
+    return {"types": list(types), "base64": b64encode(struct.pack(form, *numbers)).decode()}
 
 
 cells = st.recursive(
@@ -299,7 +321,7 @@ def test_events_that_share_much_more_than_they_bring_are_cut_and_then_read() -> 
 
 
 def test_a_batch_that_shares_too_much_or_does_not_fit_together_is_set_aside_as_so_many_rows() -> None:
-    whole = json.loads(columnar([serving(number) for number in range(1, 41)]))
+    whole = in_lists(columnar([serving(number) for number in range(1, 41)]))
     events = whole["events"]
     for changes, field in (
         ({"labels": {"prompt": "x" * 20_000}}, "events"),
@@ -314,7 +336,7 @@ def test_a_batch_that_shares_too_much_or_does_not_fit_together_is_set_aside_as_s
 
 
 def test_one_event_of_a_batch_is_set_aside_alone_and_can_be_mended() -> None:
-    whole = json.loads(columnar([serving(number) for number in range(1, 4)]))
+    whole = in_lists(columnar([serving(number) for number in range(1, 4)]))
     whole["events"]["microsec"][1] = "soon"
     items = read_message(json.dumps(whole).encode())
     assert [type(item) for item in items] == [ServingEvent, RejectedItem, ServingEvent]
@@ -328,3 +350,109 @@ def test_a_reader_that_does_not_know_the_kind_says_so_and_of_whom() -> None:
     assert isinstance(item, RejectedItem)
     assert (item.field, item.endpoint_id, item.endpoint_name) == ("kind", ENDPOINT, "model")
     assert "columnar_batch_2" in item.reason
+
+
+NUMBERS = st.lists(
+    st.tuples(st.floats() | st.just(-0.0), st.integers(-(2**63), 2**63 - 1), st.floats(width=32)), min_size=1
+)
+
+
+@settings(max_examples=examples(200), deadline=None)
+@given(NUMBERS, NUMBERS)
+def test_numbers_are_packed_and_come_back_bit_by_bit(
+    first: list[tuple[float, int, float]], second: list[tuple[float, int, float]]
+) -> None:
+    events = [
+        serving(number, inputs=[list(row) for row in rows], outputs=[[row[1]] for row in rows])
+        for number, rows in enumerate((first, second), 1)
+    ]
+    body = columnar(events)
+    columns = json.loads(body)["events"]
+    assert columns["inputs"]["types"] == ["float64", "int64", "float64"]
+    assert (
+        columns["outputs"]["types"]
+        == columns["when_us"]["types"]
+        == columns["microsec"]["types"]
+        == ["int64"]
+    )
+    read = [each.inputs for each in read_message(body)]
+    assert msgspec.msgpack.encode(read) == msgspec.msgpack.encode([each.inputs for each in events])
+    assert told(read_message(body)) == told(read_message(json.dumps(in_lists(body)).encode()))
+    check([body, json.dumps(in_lists(body)).encode(), columnar([serving(9, inputs=[[1.5, 2.5, 3.5]])])])
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        [[[1.5, 2.5]], [[1.5]]],
+        [[[1.5, 2.5]], [[1.5, 2]]],
+        [[[1.5, 2.5], [1, 2.5]], [[1.5, 2.5]]],
+        [[[1.5, 2.5], [1.5]], [[1.5, 2.5]]],
+        [[[True]], [[False]]],
+        [[[1.5]], [["a"]]],
+        [[[1.5]], [[None]]],
+        [[[[1.5]]], [[[2.5]]]],
+        [[[2**63]], [[1]]],
+        [[[]], [[]]],
+    ],
+)
+def test_what_is_not_alike_or_no_number_stays_in_lists(inputs: Any) -> None:
+    events = [
+        serving(number, inputs=rows, outputs=[[0.5]] * len(rows)) for number, rows in enumerate(inputs, 1)
+    ]
+    body = columnar(events)
+    columns = json.loads(body)["events"]
+    assert columns["inputs"] == [row for rows in inputs for row in rows]
+    assert columns["outputs"] == packed(*[0.5] * len(columns["inputs"]))
+    assert repr(read_message(body)) == repr(read_message(array(events)))
+    check([body])
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "field", "reason"),
+    [
+        ("inputs", {"types": ["float64"]}, "events.inputs", "missing required field `base64`"),
+        ("inputs", {**packed(1.5), "types": []}, "events.inputs.types", "must name the type of each number"),
+        ("inputs", {**packed(1.5), "types": ["float32"]}, "events.inputs.types[0]", "float32"),
+        ("inputs", {**packed(1.5), "types": "float64"}, "events.inputs.types", "expected `array`"),
+        ("inputs", {**packed(1.5), "base64": "AAA"}, "events.inputs.base64", "base64"),
+        ("inputs", {**packed(1.5), "base64": "é==="}, "events.inputs.base64", "base64"),
+        ("inputs", {**packed(1.5), "base64": 5}, "events.inputs.base64", "expected `bytes`"),
+        ("inputs", packed(1.5, types=["float64"]) | {"types": ["int64"] * 2}, "events.inputs.base64",
+         "must hold whole rows of 2 numbers of 8 bytes, got 8 bytes"),
+        ("inputs", packed(1.5), "events.inputs", "must be a list of 2 values, got 1"),
+        ("outputs", packed(), "events.outputs", "must be a list of 2 values, got 0"),
+        ("when_us", packed(1.5, 2.5), "events.when_us.types", 'must be ["int64"]'),
+        ("when_us", packed(1, 2, types=["int64"] * 2), "events.when_us.types", 'must be ["int64"]'),
+        ("microsec", packed(5, types=["int64"]), "events.microsec", "must be a list of 2 values, got 1"),
+        ("id", packed(5, 6, types=["int64"]), "events.id", "must be a list of 2 values"),
+    ],
+)  # fmt: skip
+def test_a_broken_packed_column_sets_the_batch_aside_with_its_reason(
+    name: str, column: Any, field: str, reason: str
+) -> None:
+    whole = json.loads(columnar([serving(1), serving(2)]))
+    whole["events"][name] = column
+    body = json.dumps(whole).encode()
+    (item,) = read_message(body)
+    assert (type(item), item.field, item.body, item.endpoint_id) == (RejectedItem, field, body, ENDPOINT)
+    assert reason in item.reason
+    assert item.rows == 2
+    check([body, columnar([serving(3)])])
+
+
+def test_times_and_latencies_that_are_wrong_in_a_packed_column_set_aside_their_event_alone() -> None:
+    whole = json.loads(columnar([serving(number) for number in range(1, 4)]))
+    for name, numbers in (("when_us", [NOW_US, -1, NOW_US]), ("microsec", [1, -1, 1])):
+        body = json.dumps(replaced(whole, ("events", name), packed(*numbers, types=["int64"]))).encode()
+        items = read_message(body)
+        assert [type(item) for item in items] == [ServingEvent, RejectedItem, ServingEvent]
+        check([body])
+
+
+def test_packed_floats_become_columns_without_a_list() -> None:
+    body = columnar([serving(number) for number in range(1, 4)])
+    served, left = read_plain([Message(0, 7, "", body), Message(0, 8, "", body)], LATER_US)
+    assert not left
+    assert isinstance(served[ENDPOINT].inputs, np.ndarray)
+    assert served[ENDPOINT].inputs.tolist() == [[number + 0.5, 1.0] for number in (1, 2, 3, 1, 2, 3)]

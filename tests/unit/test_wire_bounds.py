@@ -6,6 +6,7 @@ import gc
 import json
 import time
 import tracemalloc
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -65,6 +66,21 @@ def columnar(size: int = SIZE, shared: Any = None, **odd: Any) -> bytes:
     return json.dumps({"kind": "columnar_batch", **base, **(shared or {}), "events": events}).encode()
 
 
+def packed_batch(rows: int, types: list[str], cut: int = 0) -> bytes:
+    """A columnar batch with its numbers packed; `cut` bytes are missing in its inputs."""
+
+    def column(types: list[str], size: int) -> dict[str, Any]:
+        return {"types": types, "base64": b64encode(bytes(size)).decode()}
+
+    whole = json.loads(columnar(1))
+    int64 = column(["int64"], 8 * rows)
+    whole["events"] = {
+        "when_us": int64, "microsec": int64, "id": [""] * rows, "outputs": int64,
+        "inputs": column(types, 8 * rows * len(types) - cut),
+    }  # fmt: skip
+    return json.dumps(whole).encode()
+
+
 names = [f"n{number}" for number in range(SIZE // 8)]
 ones = repeated(b"1", SIZE // 2)
 SHAPES: dict[str, bytes] = {
@@ -103,6 +119,11 @@ SHAPES: dict[str, bytes] = {
     "a columnar batch with surrogates": columnar(
         SIZE // 10, {"labels": {"\ud83d\ude00": "x" * 90_000}}, id="r" * 600
     ),
+    "a packed batch": packed_batch(SIZE // 50, ["float64"]),
+    "a packed batch of integers": packed_batch(SIZE // 50, ["int64"]),
+    "a packed batch of one wide row": packed_batch(1, ["float64", "int64"] * (SIZE // 43)),
+    "a packed batch that is cut": packed_batch(SIZE // 50, ["float64"], cut=3),
+    "types of numbers that are missing": packed_batch(1, ["int64"] * (SIZE // 10), cut=8 * (SIZE // 10)),
     "names": body(request={"inputs": [[1]], "input_schema": names}),
     "a name twice": body(request={"inputs": [[1]], "input_schema": [*names, names[-1]]}),
     "rows of one name each": body(json.dumps([{name: 1} for name in names[: SIZE // 12]]).encode()),

@@ -15,6 +15,7 @@ from modelmon import wire
 from modelmon.serving.recorder import Logged, Source
 from modelmon.wire import write_moment
 from modelmon.wire.batch_writing import BatchedEvent, BatchHead, batch_head
+from modelmon.wire.packed_numbers import PackedRows, pack, pack_numbers
 
 _encode = msgspec.json.Encoder().encode
 
@@ -31,8 +32,13 @@ class _Response(msgspec.Struct):
     outputs: msgspec.Raw = msgspec.Raw(b"")
 
 
+class _Numbers(msgspec.Struct):
+    outputs: list[int | float | list[int | float]] = []
+
+
 _read_request = msgspec.msgpack.Decoder(TrackedRequest).decode
 _read_response = msgspec.json.Decoder(_Response).decode
+_read_numbers = msgspec.json.Decoder(_Numbers).decode
 
 
 def plain_request(logged: Logged) -> TrackedRequest | None:
@@ -61,16 +67,15 @@ class EventText:
         self, logged: Logged, request: TrackedRequest, when_us: int, number: int
     ) -> bytes | BatchedEvent | None:
         """The event; None unless rows of as many values as the model has inputs were answered one by one."""
-        inputs = _inputs(request.inputs, self.source.inputs)
-        outputs = _outputs(bytes(_read_response(logged.response).outputs), len(request.inputs))
+        rows = request.inputs
+        if not _fit(rows, self.source.inputs):
+            return None
+        if self.is_batched:
+            return self._batched(logged, rows, when_us, number)
+        outputs = _outputs(logged.response, len(rows))
+        inputs, call = _unless_null(_encode(rows)), logged.call
         if inputs is None or outputs is None:
             return None
-        count, call = len(request.inputs), logged.call
-        if self.is_batched:
-            return BatchedEvent(
-                self._head(call.op), str(call.id), when_us, logged.latency_us,
-                count, inputs[1:-1], outputs[1:-1], count, number,
-            )  # fmt: skip
         return self._form % {
             b"number": b"%d" % number,
             b"id": _encode(str(call.id)),
@@ -79,9 +84,25 @@ class EventText:
             b"outputs": outputs,
             b"when": write_moment(when_us).encode(),
             b"answered": write_moment(when_us + logged.latency_us).encode(),
-            b"count": b"%d" % count,
+            b"count": b"%d" % len(rows),
             b"latency": b"%d" % logged.latency_us,
         }
+
+    def _batched(
+        self, logged: Logged, rows: list[list[Any]], when_us: int, number: int
+    ) -> BatchedEvent | None:
+        call, count = logged.call, len(rows)
+        inputs: PackedRows | bytes | None = pack(rows) or _unless_null(_encode(rows)[1:-1])
+        outputs: PackedRows | bytes | None = _packed_outputs(logged.response, count)
+        if outputs is None:
+            text = _outputs(logged.response, count)
+            outputs = text and text[1:-1]
+        if inputs is None or outputs is None:
+            return None
+        return BatchedEvent(
+            self._head(call.op), str(call.id), when_us, logged.latency_us,
+            count, inputs, outputs, count, number,
+        )  # fmt: skip
 
     def _head(self, op: str) -> BatchHead:
         head = self._heads.get(op)
@@ -91,14 +112,24 @@ class EventText:
         return head
 
 
-def _inputs(rows: list[list[Any]], names: tuple[str, ...] | None) -> bytes | None:
-    if not rows or (names and set(map(len, rows)) != {len(names)}):
+def _fit(rows: list[list[Any]], names: tuple[str, ...] | None) -> bool:
+    return bool(rows) and not (names and set(map(len, rows)) != {len(names)})
+
+
+def _packed_outputs(response: bytes, rows: int) -> PackedRows | None:
+    """The outputs as packed rows, where they are numbers."""
+    try:
+        outputs = _read_numbers(response).outputs
+    except msgspec.MsgspecError:
         return None
-    return _unless_null(_encode(rows))
+    if list not in map(type, outputs):
+        return pack_numbers(outputs, rows) if rows in (1, len(outputs)) else None
+    return pack(outputs) if len(outputs) == rows else None
 
 
-def _outputs(text: bytes, rows: int) -> bytes | None:
+def _outputs(response: bytes, rows: int) -> bytes | None:
     """The outputs as rows, of their JSON text."""
+    text = bytes(_read_response(response).outputs)
     if not text.startswith(b"[") or text == b"[]":
         return None
     inner = text[1:-1]

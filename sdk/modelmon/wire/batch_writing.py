@@ -12,6 +12,7 @@ from modelmon.counting import count
 from modelmon.errors import RejectedError
 from modelmon.wire.columnar_batches import KIND, MOST_SHARED, shared_bytes
 from modelmon.wire.items import ServingEvent
+from modelmon.wire.packed_numbers import PackedRows, pack, pack_ints, packed_text, unpack
 from modelmon.wire.publishing import encode, sender_fields
 from modelmon.wire.rows import hide_bytes
 
@@ -29,16 +30,17 @@ class BatchHead(msgspec.Struct, frozen=True):
 
 
 class BatchedEvent(msgspec.Struct, frozen=True, gc=False):
-    """An event that shares its `head` with others. `inputs` and `outputs` are JSON rows without the brackets
-    around all of them, `metrics` and `entities` JSON objects, empty where there is none."""
+    """An event that shares its `head` with others. `inputs` and `outputs` are packed where they can be, else
+    JSON rows without the brackets around all of them; `metrics` and `entities` are JSON objects, empty where
+    there is none."""
 
     head: BatchHead
     request_id: str
     when_us: int
     latency_us: int | None
     rows: int
-    inputs: bytes
-    outputs: bytes
+    inputs: PackedRows | bytes
+    outputs: PackedRows | bytes
     effective_sample_count: int
     number: int | None
     metrics: bytes = b""
@@ -78,8 +80,8 @@ def batched(event: ServingEvent, *, host: str = "", worker: int = 0) -> BatchedE
         event.when_us,
         event.latency_us,
         len(event.inputs),
-        encode(hide_bytes(event.inputs))[1:-1],
-        encode(hide_bytes(event.outputs))[1:-1],
+        pack(event.inputs) or encode(hide_bytes(event.inputs))[1:-1],
+        pack(event.outputs) or encode(hide_bytes(event.outputs))[1:-1],
         event.effective_sample_count,
         event.number,
         encode(event.metrics) if event.metrics else b"",
@@ -132,18 +134,38 @@ def _batches(events: Sequence[BatchedEvent]) -> Iterator[bytes]:
 def _batch(events: Sequence[BatchedEvent]) -> bytes:
     head = events[0].head
     rows, effective = _each(events, "rows"), _each(events, "effective_sample_count")
-    numbers = {"when_us": _each(events, "when_us"), "microsec": _each(events, "latency_us")}
+    numbers: dict[str, list[int]] = {}
     if set(rows) != {1}:
         numbers["rows"] = rows
     if effective != rows:
         numbers["effective_sample_count"] = effective
-    pieces = [head.text, _publisher(events[0]), b',"events":', encode(numbers)[:-1], b',"id":']
-    pieces.append(encode(_each(events, "request_id")))
-    for name in ("inputs", "outputs", "metrics", "entities"):
+    pieces = [head.text, _publisher(events[0]), b',"events":{"when_us":']
+    pieces += [_numbers(_each(events, "when_us")), b',"microsec":', _numbers(_each(events, "latency_us"))]
+    pieces += [b',"id":', encode(_each(events, "request_id"))]
+    pieces += [b',"%b":%b' % (name.encode(), encode(values)) for name, values in numbers.items()]
+    for name in ("inputs", "outputs"):
+        pieces += _rows(name, _each(events, name))
+    for name in ("metrics", "entities"):
         values = _each(events, name)
-        if name in ("inputs", "outputs") or any(values):
+        if any(values):
             pieces += _list(name, values)
     return b"".join((*pieces, b"}}"))  # the one copy of what may be half a megabyte
+
+
+def _numbers(values: list[int | None]) -> bytes:
+    packed = pack_ints(values)
+    return encode(values) if packed is None else packed_text([packed])
+
+
+def _rows(name: str, values: Sequence[PackedRows | bytes]) -> Iterator[bytes]:
+    """Packed where all events have the same types, else as JSON rows."""
+    packed = [each for each in values if isinstance(each, PackedRows)]
+    if len(packed) == len(values) and len({each.codes for each in packed}) == 1:
+        yield b',"%b":' % name.encode()
+        yield packed_text(packed)
+    else:
+        texts = [encode(unpack(each))[1:-1] if isinstance(each, PackedRows) else each for each in values]
+        yield from _list(name, texts)
 
 
 def _list(name: str, values: Sequence[bytes]) -> Iterator[bytes]:

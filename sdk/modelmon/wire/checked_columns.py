@@ -108,12 +108,12 @@ def checked_counts(found: Sequence[int | None], rows: Int64s) -> Int64s:
     return counts
 
 
-def checked_latencies(found: Sequence[float | None]) -> Int64s:
+def checked_latencies(found: Sequence[float | None] | Int64s) -> Int64s:
     """Whole microseconds, NO_LATENCY for null."""
-    if set(map(type, found)) != {int}:  # not as most servers write it
+    if not isinstance(found, np.ndarray) and set(map(type, found)) != {int}:  # not as most servers write it
         found = [NO_LATENCY if value is None else check_latency(value) for value in found]
         return np.array(found, np.int64)
-    latencies = np.array(found, np.int64)
+    latencies = np.asarray(found, np.int64)
     for latency in (latencies.min(), latencies.max()):
         check_latency(int(latency))
     return latencies

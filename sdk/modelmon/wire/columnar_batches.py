@@ -25,6 +25,7 @@ from modelmon.wire.decoding import (
 from modelmon.wire.fields import read_item, set_aside
 from modelmon.wire.identity import shown
 from modelmon.wire.items import Item, ServingEvent
+from modelmon.wire.packed_numbers import PACKABLE, read_packed, told_rows
 from modelmon.wire.parting import Parted, items_of, write_part
 from modelmon.wire.rows import holds_bytes
 from modelmon.wire.times import LATEST_US, write_moment
@@ -105,7 +106,7 @@ def _parsed(body: bytes) -> tuple[dict[str, Any] | None, bool]:
 def _told_events(value: dict[str, Any]) -> int:
     events = value.get("events")
     when = events.get("when_us") if isinstance(events, dict) else None
-    return max(1, len(when)) if isinstance(when, list) else 1
+    return max(1, len(when) if isinstance(when, list) else told_rows(when))
 
 
 def _parted(value: dict[str, Any], body: bytes, has_surrogates: bool) -> Parted:
@@ -137,6 +138,9 @@ def _taken_apart(value: dict[str, Any], size: int) -> _Batch:
 def _columns(events: Any) -> tuple[dict[str, list[Any]], list[int]]:
     if not isinstance(events, dict):
         raise RejectedError(f"must be an object with a list for each field, got {shown(events)}", "events")
+    events = events | {
+        name: read_packed(events[name], name) for name in PACKABLE if type(events.get(name)) is dict
+    }
     when = events.get("when_us")
     if not isinstance(when, list) or not when:
         raise RejectedError(

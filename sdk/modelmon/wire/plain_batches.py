@@ -6,7 +6,7 @@ apart; it would make the same of a plain one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence, Sized
 from functools import cache, lru_cache
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -35,6 +35,7 @@ from modelmon.wire.decoding import (
 from modelmon.wire.event_columns import EventColumns, Floats, Int64s
 from modelmon.wire.fields import check_publisher, check_sender
 from modelmon.wire.identity import Sender, check_names
+from modelmon.wire.packed_numbers import Packed, check_packed, rows_of
 from modelmon.wire.rows import Names, Rows
 from modelmon.wire.times import LATEST_US
 
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 else:
     _Rows = list[list[Scalar]]
 _Names = tuple[Names, Names]
+_INT64, _FLOAT64 = np.dtype("<i8"), np.dtype("<f8")
 MOST_REMEMBERED = 4_096
 """Bytes of what batches share: more is read each time, so that what is remembered stays small."""
 
@@ -55,11 +57,11 @@ _HEAD_BYTES = 64
 class PlainColumns(msgspec.Struct, gc=False):
     """What each event has of its own."""
 
-    when_us: list[int]
+    when_us: list[int] | Packed
     id: list[str]
-    inputs: _Rows
-    outputs: _Rows
-    microsec: list[int | float | None] | None = None
+    inputs: _Rows | Packed
+    outputs: _Rows | Packed
+    microsec: list[int | float | None] | Packed | None = None
     rows: list[int] | None = None
     effective_sample_count: list[int | None] | None = None
     metrics: list[Attributes] | None = None
@@ -87,17 +89,34 @@ class _Written(msgspec.Struct, gc=False, tag_field="kind", tag=KIND):
 class PlainBatch(NamedTuple):
     """A batch that was read: its columns are of one length, and what its events share is right.
 
-    `first` is the number that its first event has in the message.
+    `first` is the number that its first event has in the message. Of `events` those that may be packed are
+    `when_us`, `latency_us`, `inputs` and `outputs`: arrays where they were.
     """
 
     first: int
+    length: int
     events: PlainColumns
+    when_us: list[int] | Int64s
+    latency_us: Sequence[int | float | None] | Int64s
+    inputs: Rows | Floats
+    outputs: Rows | Floats
     sender: Sender
     percentage: float | None
     publisher: RawPublisher | None
     labels: dict[str, Any] | None
     input_names: Names
     output_names: Names
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether no number of it is an object."""
+        columns = self.when_us, self.latency_us, self.inputs, self.outputs
+        return all(isinstance(column, np.ndarray) for column in columns)
+
+
+def is_batch(body: bytes) -> bool:
+    """Whether a message is one columnar batch, as it is written."""
+    return body[:1] == b"{" and MARK in body[:_HEAD_BYTES]
 
 
 def decode_batches(body: bytes) -> tuple[list[PlainBatch], list[tuple[int, bytes]]]:
@@ -118,7 +137,7 @@ def _in_array(elements: Sequence[bytes]) -> tuple[list[PlainBatch], list[tuple[i
     for element in elements:
         if MARK in element[:_HEAD_BYTES]:
             batches.append(_batch(_decoder()(element), len(element), item))
-            item += len(batches[-1].events.when_us)
+            item += batches[-1].length
         elif element[:1] != b"{" or MARK in element or _ROWS_MARK in element:  # is none, or may be several
             return [], []
         else:
@@ -135,8 +154,12 @@ def _decoder() -> Callable[[bytes], _Written]:
 
 def _batch(found: _Written, size: int, first: int) -> PlainBatch:
     events, publisher = found.events, found.publisher
-    count, class_name = len(events.when_us), found.class_name or found.model_class
-    if not count or not _fit(events, count):
+    class_name = found.class_name or found.model_class
+    when_us, latency_us = _ints(events.when_us), _ints(events.microsec)
+    count, inputs, outputs = len(when_us), _side(events.inputs), _side(events.outputs)
+    if latency_us is None:
+        latency_us = [None] * count
+    if not count or not _fit(events, count, latency_us, inputs, outputs):
         raise RejectedError("columns that don't fit together", "events")
     check_elements(count, size)
     shared = found.labels, found.input_schema, found.output_schema
@@ -149,18 +172,37 @@ def _batch(found: _Written, size: int, first: int) -> PlainBatch:
     sender, _ = check_sender(
         found.endpoint_id, found.model, found.version, found.function_uri, class_name, found.op
     )
-    return PlainBatch(first, events, sender, found.sampling_percentage, publisher, labels or None, *names)
+    return PlainBatch(
+        first, count, events, when_us, latency_us, inputs, outputs,
+        sender, found.sampling_percentage, publisher, labels or None, *names,
+    )  # fmt: skip
 
 
-def _fit(events: PlainColumns, count: int) -> bool:
+def _ints(column: Any) -> Any:
+    if type(column) is not Packed:
+        return column
+    check_packed(column, "events", is_one=True)
+    return np.frombuffer(column.base64, _INT64)
+
+
+def _side(column: Rows | Packed) -> Rows | Floats:
+    if not isinstance(column, Packed):
+        return column
+    check_packed(column, "events", is_one=False)
+    if set(column.types) != {"float64"}:
+        return rows_of(column)
+    return np.frombuffer(column.base64, _FLOAT64).reshape(-1, len(column.types))
+
+
+def _fit(events: PlainColumns, count: int, latency_us: Sized, inputs: Sized, outputs: Sized) -> bool:
     """Whether the columns are of one length, and as many rows on both sides as the events have."""
-    columns = events.id, events.microsec, events.rows, events.effective_sample_count, events.metrics
+    columns = events.id, latency_us, events.rows, events.effective_sample_count, events.metrics
     if any(column is not None and len(column) != count for column in (*columns, events.entities)):
         return False
     if events.rows is not None and min(events.rows) < 1:
         return False
     rows = count if events.rows is None else sum(events.rows)
-    return len(events.inputs) == rows == len(events.outputs)
+    return len(inputs) == rows == len(outputs)
 
 
 def _read_shared(labels: bytes, inputs: bytes, outputs: bytes) -> tuple[dict[str, Any] | None, _Names]:
@@ -196,10 +238,10 @@ def read_batches(batches: Sequence[PlainBatch], offsets: Sequence[int]) -> Event
 
 
 def _read_batches(batches: Sequence[PlainBatch], offsets: Sequence[int]) -> EventColumns:
-    counts = [len(batch.events.when_us) for batch in batches]
+    counts = [batch.length for batch in batches]
     events = [batch.events for batch in batches]
     rows = _row_counts(events, counts)
-    effective = _effective(events, rows)
+    effective = _effective(events, rows, counts)
     percentages = checked_percentages(_repeated([batch.percentage for batch in batches], counts))
     return EventColumns(
         sender=batches[0].sender,
@@ -207,14 +249,14 @@ def _read_batches(batches: Sequence[PlainBatch], offsets: Sequence[int]) -> Even
         items=np.concatenate(
             [batch.first + np.arange(count) for batch, count in zip(batches, counts, strict=True)]
         ),
-        when_us=_moments(_strung(each.when_us for each in events)),
-        latency_us=checked_latencies(_strung(each.microsec or [None] * len(each.when_us) for each in events)),
+        when_us=_moments(_joined([batch.when_us for batch in batches])),
+        latency_us=checked_latencies(_joined([batch.latency_us for batch in batches])),
         rows=rows,
         effective=effective,
         estimated=effective * 100.0 / percentages,
         request_ids=_strung(each.id for each in events),
-        inputs=_rows_of(_strung(each.inputs for each in events), rows),
-        outputs=_rows_of(_strung(each.outputs for each in events), rows),
+        inputs=_rows_of(_joined([batch.inputs for batch in batches]), rows),
+        outputs=_rows_of(_joined([batch.outputs for batch in batches]), rows),
         input_names=_repeated([batch.input_names for batch in batches], counts),
         output_names=_repeated([batch.output_names for batch in batches], counts),
         labels=_repeated([batch.labels for batch in batches], counts),
@@ -228,8 +270,16 @@ def _read_batches(batches: Sequence[PlainBatch], offsets: Sequence[int]) -> Even
 T = TypeVar("T")
 
 
-def _strung(columns: Iterator[Sequence[T]]) -> list[T]:
+def _strung(columns: Iterable[Sequence[T]]) -> list[T]:
     return list(chain.from_iterable(columns))
+
+
+def _joined(columns: Sequence[Any]) -> Any:
+    """One array where all are arrays, and rows of one width; else a list."""
+    arrays = [each for each in columns if isinstance(each, np.ndarray)]
+    if len(arrays) == len(columns) and len({each.shape[1:] for each in arrays}) == 1:
+        return np.concatenate(arrays)
+    return _strung(each.tolist() if isinstance(each, np.ndarray) else each for each in columns)
 
 
 def _repeated(values: Sequence[T], counts: Sequence[int]) -> list[T]:
@@ -241,13 +291,17 @@ def _repeated(values: Sequence[T], counts: Sequence[int]) -> list[T]:
 def _row_counts(events: Sequence[PlainColumns], counts: Sequence[int]) -> Int64s:
     if all(each.rows is None for each in events):
         return np.ones(sum(counts), np.int64)
-    return np.array(_strung(each.rows or [1] * len(each.when_us) for each in events), np.int64)
+    return np.array(
+        _strung(each.rows or [1] * count for each, count in zip(events, counts, strict=True)), np.int64
+    )
 
 
-def _effective(events: Sequence[PlainColumns], rows: Int64s) -> Int64s:
+def _effective(events: Sequence[PlainColumns], rows: Int64s, counts: Sequence[int]) -> Int64s:
     if all(each.effective_sample_count is None for each in events):
         return rows
-    found = _strung(each.effective_sample_count or [None] * len(each.when_us) for each in events)
+    found = _strung(
+        each.effective_sample_count or [None] * count for each, count in zip(events, counts, strict=True)
+    )
     return checked_counts(found, rows)
 
 
@@ -269,16 +323,16 @@ def _numbers(batch: PlainBatch, count: int) -> Sequence[int | None]:
     return range(batch.publisher.number, batch.publisher.number + count)
 
 
-def _moments(found: list[int]) -> Int64s:
-    moments = np.array(found, np.int64)
+def _moments(found: list[int] | Int64s) -> Int64s:
+    moments = np.asarray(found, np.int64)
     if moments.min() < 0 or moments.max() >= LATEST_US:
         raise RejectedError("must lie between 1970 and 9999", "when")
     return moments
 
 
-def _rows_of(rows: Rows, counts: Int64s) -> list[Rows] | Floats:
-    array = array_of(rows)
-    if array is not None:
+def _rows_of(rows: Rows | Floats, counts: Int64s) -> list[Rows] | Floats:
+    array = array_of(rows) if isinstance(rows, list) else rows
+    if array is not None and not np.isnan(array).any():  # JSON has no NaN, packed numbers may
         return array
-    left = iter(rows)
+    left = iter(rows if isinstance(rows, list) else rows.tolist())
     return [list(islice(left, count)) for count in counts.tolist()]

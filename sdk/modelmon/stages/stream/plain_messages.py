@@ -17,13 +17,16 @@ from modelmon.wire.checked_columns import distinct
 from modelmon.wire.decoding import REFUSED
 from modelmon.wire.event_columns import EventColumns, in_a_row, joined
 from modelmon.wire.identity import Sender
-from modelmon.wire.plain_batches import PlainBatch, decode_batches, read_batches
+from modelmon.wire.plain_batches import PlainBatch, decode_batches, is_batch, read_batches
 from modelmon.wire.plain_events import PlainEvent, plain_decoders, read_alike, sender_of
 from modelmon.wire.rows import Names
 
 _body_of, _offset_of, _endpoint_id_of = map(attrgetter, ("body", "offset", "endpoint_id"))
 CHUNK_BYTES = 500_000
-"""So much is decoded before it becomes columns: what was decoded is then still in the processor's cache."""
+"""So much is decoded before it becomes columns: what was decoded is then still in the processor's cache.
+Packed numbers have no objects to lose from there: they become columns at the end, with one copy less."""
+FEW_BATCHES = 32
+"""So many batches are tried at once where one of more can't be read with others."""
 
 
 class Left(NamedTuple):
@@ -85,6 +88,7 @@ class _Reading:
         self._horizon_us = horizon_us
         self._chunk: Group[PlainEvent] = Group()
         self._batches: list[tuple[int, PlainBatch]] = []
+        self._packed: list[tuple[int, PlainBatch]] = []
         self._columns: list[EventColumns] = []
         self._endpoint_ids: list[str] = []
         self._senders: dict[str, tuple[int, Sender]] = {}
@@ -92,6 +96,7 @@ class _Reading:
 
     def served(self) -> dict[str, EventColumns]:
         """The columns of every endpoint."""
+        self._make(self._packed)
         if not self._columns:
             return {}
         senders = {endpoint_id: sender for endpoint_id, (_, sender) in self._senders.items()}
@@ -113,18 +118,31 @@ class _Reading:
             place += len(events) + 1
             if place <= len(messages):
                 self._decode_several(messages[place - 1])
+            while place < len(messages) and is_batch(messages[place].body):
+                self._decode_several(messages[place])
+                next(bodies)
+                place += 1
 
     def make_columns(self) -> None:
         """Of the chunk: of all endpoints at once, or of each by itself where they are too unlike."""
         chunk, self._chunk = self._chunk, Group()
         batches, self._batches = self._batches, []
-        self._is_mixed |= bool(batches and chunk.events)  # these then are not in the order they came
         if chunk.events and not self._is_made(chunk):
             for group in _by_endpoint(chunk):
                 if not self._is_made(group):
                     self.left.update(group.offsets)
-        if batches and not self._are_made(batches):
-            self.left.update(offset for offset, batch in batches if not self._are_made([(offset, batch)]))
+        self._make(batches)
+
+    def _make(self, batches: Sequence[tuple[int, PlainBatch]]) -> None:
+        """Of all these at once, or of as many as can be."""
+        if not batches or self._are_made(batches):
+            return
+        if len(batches) == 1:
+            self.left.add(batches[0][0])
+            return
+        step = FEW_BATCHES if len(batches) > FEW_BATCHES else 1
+        for start in range(0, len(batches), step):
+            self._make(batches[start : start + step])
 
     def _is_made(self, group: Group[PlainEvent]) -> bool:
         columns = read_alike(group.events, group.offsets, group.items)
@@ -137,7 +155,7 @@ class _Reading:
         senders: dict[str, Sender] = {}
         for _, batch in batches:
             senders.setdefault(batch.sender.endpoint_id, batch.sender)
-            endpoint_ids += [batch.sender.endpoint_id] * len(batch.events.when_us)
+            endpoint_ids += [batch.sender.endpoint_id] * batch.length
         return self._add(columns, endpoint_ids, lambda place: senders[endpoint_ids[place]])
 
     def _add(
@@ -148,6 +166,8 @@ class _Reading:
     ) -> bool:
         if columns is None or self._may_be_refused(columns):
             return False
+        if self._columns and columns.offsets[0] <= self._columns[-1].offsets[-1]:
+            self._is_mixed = True  # they are not in the order they came
         for endpoint_id in dict.fromkeys(endpoint_ids):
             if endpoint_id not in self._senders or self._is_mixed:
                 place = endpoint_ids.index(endpoint_id)
@@ -169,7 +189,8 @@ class _Reading:
             self.left.add(message.offset)
         if others:
             self.beside[message.offset] = others
-        self._batches += ((message.offset, batch) for batch in batches)
+        for batch in batches:
+            (self._packed if batch.is_packed else self._batches).append((message.offset, batch))
         self._take_in(events, repeat(message.offset, len(events)), range(len(events)))
 
     def _take_in(self, events: Sequence[PlainEvent], offsets: Iterable[int], items: Iterable[int]) -> None:
