@@ -121,7 +121,7 @@ def checked_latencies(found: Sequence[float | None] | Int64s) -> Int64s:
 
 def checked_percentages(found: Sequence[float | None]) -> npt.NDArray[np.float64]:
     """Which share of its rows each event stands for: all, unless it says so."""
-    known = {value: 100.0 if value is None else check_percentage(value) for value in set(found)}
+    known = {value: 100.0 if value is None else check_percentage(value) for value in distinct(found)}
     if len(known) == 1:
         return np.full(len(found), known[found[0]])
     return np.array([known[value] for value in found])

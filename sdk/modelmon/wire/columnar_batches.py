@@ -63,12 +63,9 @@ def read_columnar_batch(body: bytes, item: int) -> list[Item] | None:
         return [set_aside(item, error, body, rows=_told_events(value))]
 
 
-def check_shared(events: int, labels: Any, names: tuple[Any, Any], size: int) -> None:
+def check_shared(events: int, shared: int, size: int) -> None:
     """RejectedError for events that have far more in common than they bring: all of it is each one's."""
-    if events <= MOST_SHARED:
-        return
-    shared = shared_bytes(labels, names)
-    if events * shared > MOST_SHARED * size:
+    if events > MOST_SHARED and events * shared > MOST_SHARED * size:
         raise RejectedError(
             f"{events:,} events share {shared:,} bytes in a message of {size:,}: with them each would make "
             f"more than {MOST_SHARED} times as much; send at most {MOST_SHARED} of them in a batch",
@@ -131,7 +128,8 @@ def _taken_apart(value: dict[str, Any], size: int) -> _Batch:
     check_elements(count, size)
     base = {name: each for name, each in value.items() if name not in _APART}
     names = value.get("input_schema"), value.get("output_schema")
-    check_shared(count, base.get("labels"), names, size)
+    if count > MOST_SHARED:
+        check_shared(count, shared_bytes(base.get("labels"), names), size)
     return _Batch(base, names, value.get("publisher"), events, ends)
 
 

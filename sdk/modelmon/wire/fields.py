@@ -180,9 +180,14 @@ def check_count(value: int) -> int:
 
 
 def check_publisher(publisher: RawPublisher) -> tuple[str, int]:
-    if not 1 <= publisher.number <= LARGEST_INTEGER:
-        raise RejectedError(f"must count from 1, got {publisher.number}", "publisher.number")
-    return check_name(publisher.id, "publisher.id", LONGEST_ID), publisher.number
+    number = check_number(publisher.number)
+    return check_name(publisher.id, "publisher.id", LONGEST_ID), number
+
+
+def check_number(number: int) -> int:
+    if 1 <= number <= LARGEST_INTEGER:
+        return number
+    raise RejectedError(f"must count from 1, got {number}", "publisher.number")
 
 
 def _error_text(error: Any) -> str:

@@ -22,7 +22,7 @@ from modelmon.wire.checked_columns import (
     checked_percentages,
     filled,
 )
-from modelmon.wire.columnar_batches import KIND, MARK, check_shared
+from modelmon.wire.columnar_batches import KIND, MARK, check_shared, shared_bytes
 from modelmon.wire.decoding import (
     REFUSED,
     Attributes,
@@ -32,8 +32,8 @@ from modelmon.wire.decoding import (
     check_elements,
     split_array,
 )
-from modelmon.wire.event_columns import EventColumns, Floats, Int64s
-from modelmon.wire.fields import check_publisher, check_sender
+from modelmon.wire.event_columns import EventColumns, Floats, Int64s, in_one
+from modelmon.wire.fields import check_number, check_publisher, check_sender
 from modelmon.wire.identity import Sender, check_names
 from modelmon.wire.packed_numbers import Packed, check_packed, rows_of
 from modelmon.wire.rows import Names, Rows
@@ -164,11 +164,11 @@ def _batch(found: _Written, size: int, first: int) -> PlainBatch:
     check_elements(count, size)
     shared = found.labels, found.input_schema, found.output_schema
     remembered = sum(map(len, shared)) <= MOST_REMEMBERED
-    labels, names = (_shared if remembered else _read_shared)(*map(bytes, shared))
-    check_shared(count, labels, names, size)
+    labels, names, shared_size = (_shared if remembered else _read_shared)(*map(bytes, shared))
+    check_shared(count, shared_size, size)
     if publisher is not None:
-        for number in (publisher.number, publisher.number + count - 1):
-            check_publisher(RawPublisher(publisher.id, number))
+        check_publisher(publisher)
+        check_number(publisher.number + count - 1)
     sender, _ = check_sender(
         found.endpoint_id, found.model, found.version, found.function_uri, class_name, found.op
     )
@@ -205,9 +205,10 @@ def _fit(events: PlainColumns, count: int, latency_us: Sized, inputs: Sized, out
     return len(inputs) == rows == len(outputs)
 
 
-def _read_shared(labels: bytes, inputs: bytes, outputs: bytes) -> tuple[dict[str, Any] | None, _Names]:
+def _read_shared(labels: bytes, inputs: bytes, outputs: bytes) -> tuple[dict[str, Any] | None, _Names, int]:
     names = _read_names(inputs, "request.input_schema"), _read_names(outputs, "resp.output_schema")
-    return _labels_decoder()(labels), names
+    found = _labels_decoder()(labels)
+    return found, names, shared_bytes(found, names)
 
 
 _shared = lru_cache(maxsize=256)(_read_shared)
@@ -278,7 +279,7 @@ def _joined(columns: Sequence[Any]) -> Any:
     """One array where all are arrays, and rows of one width; else a list."""
     arrays = [each for each in columns if isinstance(each, np.ndarray)]
     if len(arrays) == len(columns) and len({each.shape[1:] for each in arrays}) == 1:
-        return np.concatenate(arrays)
+        return in_one(arrays)
     return _strung(each.tolist() if isinstance(each, np.ndarray) else each for each in columns)
 
 
