@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
 
 from api_client import ApiClient
 from made_pages import text_of
 from modelmon.ledger import heartbeats, registry, restarts
 from modelmon.ledger.records import open_records
+from modelmon.nuclio.heartbeat import StreamPulse
+from modelmon.nuclio.kept import kept
+from modelmon.nuclio.stream_progress import StreamProgress
 from modelmon.settings import Settings
 from modelmon.views.health import every_health, health
 
@@ -37,3 +44,27 @@ def test_restarts_are_counted_and_the_last_error_stays_after_its_heartbeat_went(
         heartbeats.forget_function(connection, "stream")
     assert health(database, "stream", US).restarts == 0
     database.close()
+
+
+def test_a_worker_that_was_killed_is_one_restart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NUCLIO_FUNCTION_NAME", "stream")
+    settings = Settings(project="p", project_dir=str(tmp_path), durability="process")
+    context = SimpleNamespace(
+        user_data=SimpleNamespace(), trigger=SimpleNamespace(name="events"), worker_id=0
+    )
+    ours = kept(context)
+    ours.settings, ours.last_exit = settings, "ended by SIGKILL"
+
+    async def live() -> None:
+        ours.making = asyncio.get_running_loop().create_future()  # the stage is still being made
+        pulse = StreamPulse(context, StreamProgress())
+        await pulse.begin()
+        database = open_records(settings)
+        with database.read() as connection:
+            (beat,) = heartbeats.by_function(connection)["stream"]
+        assert beat.reason.startswith("its last worker ended by SIGKILL")
+        assert health(database, "stream", US).restarts == 1
+        database.close()
+        await pulse.end()
+
+    asyncio.run(live())

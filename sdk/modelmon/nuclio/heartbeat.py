@@ -49,13 +49,14 @@ class StreamPulse:
         self._began = time.monotonic()
         self._last_exit = _last_exit(context)
         self._word: str | None = None
+        self._has_beaten = asyncio.Event()
         self._task = asyncio.ensure_future(self._beat_for_ever())
 
     async def begin(self) -> None:
         """Say how the last worker ended before a message comes that may end this one in the same way."""
         if self._last_exit:
             with suppress(TimeoutError):
-                await asyncio.wait_for(_beat(self._beat), BEGIN_SECONDS)
+                await asyncio.wait_for(self._has_beaten.wait(), BEGIN_SECONDS)
 
     async def end(self) -> None:
         """Stop, and take the heartbeat back."""
@@ -65,6 +66,7 @@ class StreamPulse:
     async def _beat_for_ever(self) -> None:
         while True:
             await _beat(self._beat)
+            self._has_beaten.set()
             await asyncio.sleep(self._settings.heartbeat_seconds)
 
     def _beat(self) -> None:
