@@ -456,3 +456,16 @@ def test_packed_floats_become_columns_without_a_list() -> None:
     assert not left
     assert isinstance(served[ENDPOINT].inputs, np.ndarray)
     assert served[ENDPOINT].inputs.tolist() == [[number + 0.5, 1.0] for number in (1, 2, 3, 1, 2, 3)]
+
+
+@pytest.mark.slow
+def test_a_packed_feature_that_is_nothing_but_nan_is_stored_as_one_in_lists(tmp_path: Path) -> None:
+    events = [serving(number, inputs=[[float("nan"), float(number)]]) for number in (1, 2)]
+    stored = []
+    for body in (columnar(events), json.dumps(in_lists(columnar(events))).encode()):
+        bed = Bed(tmp_path / str(len(stored)))
+        run(feed(bed, bed.publish(body)))
+        stored.append(_stored(bed))
+        assert bed.sample(ENDPOINT).column("f0").to_pylist() == [None, None]
+        bed.close()
+    assert stored[0] == stored[1]
