@@ -185,6 +185,23 @@ def test_an_incident_of_a_partial_window_says_so(extra: str, expected: str) -> N
     assert alarm("suspected", detail=extra).words() == expected
 
 
+def test_of_calm_values_of_several_apps_the_one_is_told_that_says_what_it_would_have_seen() -> None:
+    drift = verdict(0, 0.17, result_name="drift", result_extra_data='{"feature":"wind","least_sigma":0.38}')
+    lost = verdict(0, 3.0, application_name="service", result_name="lost_events", result_extra_data="{}")
+    assert standing_of(endpoint(drift, lost)).why() == (
+        "wind 0.17, drift of drift; a drift of 0.38 sigma would have been seen"
+    )
+    part = endpoint(drift, lost, states=("incomplete",))
+    assert standing_of(part).why() == "wind 0.17, drift on a part of the window"
+
+
+def test_rules_that_only_show_are_no_reason_beside_one_that_was_to_judge() -> None:
+    shown = verdict(-1, 2.0, application_name="data-quality", extra={"state": "shown only"})
+    few = verdict(-1, 0.1, extra={"state": "warming up"})
+    assert standing_of(endpoint(few, shown)).why() == "warming up"
+    assert standing_of(endpoint(shown)).why() == "its rules only show, none judges"
+
+
 def test_apps_that_raise_no_incidents_do_not_decide_beside_others() -> None:
     histogram = verdict(2, 0.9, application_name="histogram-data-drift", result_name="feature_drift")
     drift = verdict(0, 0.4, result_name="drift")

@@ -33,6 +33,8 @@ _ALARMS = {1: SUSPECTED, 2: DETECTED}
 _CALM = 0
 LEAST_SIGMA = "least_sigma"
 """Key of extra data: the least change that the window would have shown, in the middle of all features."""
+SHOWN_ONLY = "shown only"
+"""What the data-quality app says of rules of which none is to judge."""
 NO_REFERENCE = "no reference"
 """What the drift app says of an endpoint that has no training set."""
 
@@ -97,9 +99,10 @@ def _candidates(facts: Facts) -> Iterator[Standing]:
     yield from _obstacles(facts, verdicts)
     calm = [each for each in verdicts if each.shown_status == _CALM]
     if calm:
-        yield Standing(NO_DETECTION, calm[-1].result_value, partial(_calm, calm, several), calm[-1])
+        told = _most_telling(calm)
+        yield Standing(NO_DETECTION, told.result_value, partial(_calm, told, several), told)
     elif verdicts:
-        yield Standing(NO_VERDICT, None, partial(_no_verdict, verdicts[-1]))
+        yield Standing(NO_VERDICT, None, partial(_no_verdict, verdicts))
     elif facts.apps:
         yield Standing(NO_VERDICT, None, lambda: "its apps gave metrics only")
     else:
@@ -147,12 +150,23 @@ def _said(verdict: AnyVerdict, several: bool) -> str:
     return f"{_words(verdict)}{app}" + (f" ({', '.join(marks)})" if marks else "")
 
 
-def _calm(calm: Sequence[AnyVerdict], several: bool) -> str:
-    """The highest of them, and from which change on the others would not be calm."""
-    told = (extra_data(each.result_extra_data).get(LEAST_SIGMA) for each in calm)
-    known = [each for each in told if isinstance(each, float) and math.isfinite(each)]
-    seen = f"; a drift of {max(known):.2g} sigma would have been seen" if known else ""
-    return _said(calm[-1], several) + seen
+def _calm(calm: AnyVerdict, several: bool) -> str:
+    """And from which change on it would not be calm."""
+    least = _least_sigma(calm)
+    return _said(calm, several) + (
+        "" if least is None else f"; a drift of {least:.2g} sigma would have been seen"
+    )
+
+
+def _most_telling(verdicts: Sequence[AnyVerdict]) -> AnyVerdict:
+    """Of the lowest to the highest value: the one that says what it would have seen, the worst of them; else
+    the highest. Values of several apps are of several kinds."""
+    return max(reversed(verdicts), key=lambda each: _least_sigma(each) or 0.0)
+
+
+def _least_sigma(verdict: AnyVerdict) -> float | None:
+    told = extra_data(verdict.result_extra_data).get(LEAST_SIGMA)
+    return told if isinstance(told, float) and math.isfinite(told) else None
 
 
 def _words(verdict: AnyVerdict) -> str:
@@ -160,7 +174,7 @@ def _words(verdict: AnyVerdict) -> str:
 
 
 def _incomplete(verdicts: Sequence[AnyVerdict]) -> str:
-    value = f"{_words(verdicts[-1])} on " if verdicts else ""
+    value = f"{_words(_most_telling(verdicts))} on " if verdicts else ""
     return f"{value}a part of the window"
 
 
@@ -169,7 +183,13 @@ def _warming_up(verdicts: Sequence[AnyVerdict]) -> str:
     return f"{count(rows, 'row')} {are(rows)} too few" if isinstance(rows, int) else "too few rows"
 
 
-def _no_verdict(verdict: AnyVerdict) -> str:
+def _no_verdict(verdicts: Sequence[AnyVerdict]) -> str:
+    """Why the highest has none; what is only shown was never to have one."""
+    states = [extra_data(each.result_extra_data).get("state") for each in verdicts]
+    judged = [each for each, state in zip(verdicts, states, strict=True) if state != SHOWN_ONLY]
+    if not judged:
+        return "its rules only show, none judges"
+    verdict = judged[-1]
     if verdict.stale and verdict.result_status == _CALM and verdict.end_infer_time is not None:
         return f"verdict of {verdict.end_infer_time:%Y-%m-%d %H:%M} UTC"
     state = extra_data(verdict.result_extra_data).get("state")
