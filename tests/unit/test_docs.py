@@ -36,6 +36,17 @@ def test_every_make_target_that_the_documents_name_exists() -> None:
 @pytest.mark.parametrize(
     "page", [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS], ids=lambda page: page.name
 )
+def test_every_table_has_a_head(page: Path) -> None:
+    """A blank line in a table cuts it in two; the second half is shown as text."""
+    shown = re.sub(r"^( *)```.*?^ *```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    for table in re.findall(r"(?:^ *\|.*\n?)+", shown, re.MULTILINE):
+        second = "".join(table.splitlines()[1:2])
+        assert re.fullmatch(r" *\|[-:| ]+\|", second), table[:200]
+
+
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS], ids=lambda page: page.name
+)
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
         if "://" not in target:

@@ -18,7 +18,7 @@ from modelmon.alerting.mlrun_notifications import GivenNotification, channel_of,
 from modelmon.alerting.reading_rules import MOST_WINDOWS, NAME
 from modelmon.alerting.rules import DETECTED, KINDS, FailedCondition, Rule, StatusCondition, TimedCondition
 from modelmon.counting import count
-from modelmon.errors import ConfigError
+from modelmon.errors import ConfigError, uncapitalized
 
 APP_FAILED, LAG, JOB_FAILED = "mm-app-failed", "model-monitoring-lag-detected", "failed"
 BEHIND = "behind"
@@ -80,7 +80,7 @@ def read_config(given: object) -> GivenConfig:
         return msgspec.convert(given, GivenConfig)
     except msgspec.ValidationError as error:
         said, _, place = str(error).partition(" - at `$.")
-        raise ConfigError(f"{place.rstrip('`') or 'alert'}: {said[:1].lower()}{said[1:]}") from None
+        raise ConfigError(f"{place.rstrip('`') or 'alert'}: {uncapitalized(said)}") from None
 
 
 def rule_name(name: str) -> str:

@@ -94,7 +94,11 @@ def check_write(
     if kind == FORM:
         given = dict(parse_qsl(body.decode("utf-8", "replace"))).get(FORM_TOKEN, "")
         if access is None or not hmac.compare_digest(given.encode(), access.form_token(user).encode()):
-            raise Problem(403, "this form is not of our own page, or of another login: load the page again")
+            raise Problem(
+                403,
+                "this form is not of our own page, or of another login: load the page again; a program says "
+                "Content-Type: application/json",
+            )
     elif kind == "" and _is_local_program(user, headers):
         return  # MLRun's client names no kind
     elif body and kind not in ("application/json", "application/octet-stream"):

@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 import msgspec
 
 from modelmon.api.problems import Problem
-from modelmon.errors import no_such
+from modelmon.errors import no_such, uncapitalized
 
 EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 """A range before the one is a date still, and so is one after the other."""
@@ -60,11 +60,11 @@ def _refused(error: str, found: dict[str, Any], hints: dict[str, Any]) -> Proble
     said, _, place = error.partition(" - at `$.")
     name = place.rstrip("`").partition("[")[0]
     if name not in found:
-        return Problem(400, f"{name or 'parameters'}: {said[:1].lower()}{said[1:]}", name)
+        return Problem(400, f"{name or 'parameters'}: {uncapitalized(said)}", name)
     given = found[name]
     if known := _known_values(hints.get(name)):
         return Problem(400, str(no_such(f"{name}: there is no {given!r}", str(given), known)), name)
-    return Problem(400, f"{name}: {said[:1].lower()}{said[1:]}, got {given!r}", name)
+    return Problem(400, f"{name}: {uncapitalized(said)}, got {given!r}", name)
 
 
 def _text(name: str, value: str) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Union
 
 import msgspec
 
-from modelmon.errors import RejectedError
+from modelmon.errors import RejectedError, uncapitalized
 from modelmon.wire.identity import LONGEST_TEXT, shown
 
 LARGEST_INTEGER = 2**63 - 1
@@ -126,7 +126,7 @@ def refused(error: msgspec.ValidationError) -> RejectedError:
     # Only the innermost level expects nothing but scalars.
     if "`bool | int | float | str | null`" in reason and ("`array`" in reason or "`object`" in reason):
         reason = f"is nested deeper than {DEEPEST} lists or objects"
-    return RejectedError(reason[:1].lower() + reason[1:], field)
+    return RejectedError(uncapitalized(reason), field)
 
 
 def decode_any(body: bytes) -> Any:

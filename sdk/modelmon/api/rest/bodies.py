@@ -8,6 +8,7 @@ import msgspec
 
 from modelmon.api.asked import Asked
 from modelmon.api.problems import Problem
+from modelmon.errors import uncapitalized
 
 Body = TypeVar("Body", bound=msgspec.Struct)
 
@@ -21,5 +22,5 @@ def read_body(asked: Asked, kind: type[Body]) -> Body:
         field = place.rstrip("`").partition("[")[0]
         names = ", ".join(each.encode_name for each in msgspec.structs.fields(kind))
         raise Problem(
-            400, f"the body must be a JSON object with {names}: {said[:1].lower()}{said[1:]}", field
+            400, f"the body must be a JSON object with {names}: {uncapitalized(said)}", field
         ) from None
