@@ -24,6 +24,7 @@ OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clie
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.skipif(bool(missing()), reason=missing()),
+    pytest.mark.timeout(1200),
     pytest.mark.xdist_group("browser"),
 ]
 

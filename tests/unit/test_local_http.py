@@ -233,6 +233,22 @@ def test_a_request_that_arrives_while_the_server_stops_is_answered_as_the_last(
 
 
 @pytest.mark.slow
+@pytest.mark.slow
+def test_a_client_may_pause_between_its_requests() -> None:
+    """Longer than the five seconds that uvicorn would wait."""
+
+    async def work() -> None:
+        function = Function()
+        async with running(function):
+            with await asyncio.to_thread(socket.create_connection, function.address, PATIENCE_SECONDS) as one:
+                for pause in (6.0, 0.0):
+                    one.sendall(b"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\nyo")
+                    assert await asyncio.to_thread(answer_on, one) == b"yo"
+                    await asyncio.sleep(pause)
+
+    run(work)
+
+
 def test_a_server_that_stops_waits_for_nobody_who_is_silent() -> None:
     async def work() -> None:
         function = Function()

@@ -28,6 +28,9 @@ Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 _TEXT, _LAST = "text/plain; charset=utf-8", {"Connection": "close"}
+IDLE_SECONDS = 3600
+"""A connection may wait so long for its next request. Nuclio sets no end to it; one after seconds breaks a
+client that writes just then."""
 TOO_LARGE = HandlerAnswer(400, MALFORMED.encode(), _TEXT, _LAST)  # so little says Nuclio, too
 TOO_LATE = HandlerAnswer(408, TOO_SLOW.encode(), _TEXT, _LAST)
 TOO_LONG_A_HEAD = HandlerAnswer(431, TOO_MUCH_HEAD.encode(), _TEXT, _LAST)
@@ -40,7 +43,7 @@ async def run(worker: Worker) -> None:
     config = uvicorn.Config(
         _Application(worker, trigger, asyncio.get_running_loop()), http=protocol(trigger.max_head_bytes),
         lifespan="off", ws="none", log_config=None, access_log=False, proxy_headers=False,
-        server_header=False,
+        server_header=False, timeout_keep_alive=IDLE_SECONDS,
         backlog=1,  # also the connections taken at once: leave some to the other workers
     )  # fmt: skip
     server = _Server(config)
