@@ -12,7 +12,9 @@ import pytest
 from command_line import printed
 from json_paths import keys, unexplained
 from modelmon.cli import output
+from modelmon.ledger.schema import traffic
 from modelmon.model import BatchRange, TrafficPoint
+from modelmon.model_monitoring.endpoints import called
 from unit.window_support import E1, E2, Chain, at, done, failed, metric, result, stats
 
 NUMBERS = {"count": 90, "mean": 4.5, "hist": [[60, 30], [0.0, 5.0, 10.0]], "kind": "numeric", "missing": 10}
@@ -152,7 +154,26 @@ def test_a_name_that_two_have_is_refused_with_their_ids(chain: Chain, shown: Cal
         connection.exec_driver_sql("update endpoints set name = 'same'")
     said = shown("same", code=2)
     assert said == f"error: endpoint: 2 are called 'same'; give the id of one: {E1} (serving), {E2} (other)\n"
-    assert json.loads(shown(E2, "--json"))["endpoint"]["function_name"] == "other"
+    for name in (E2, "same (other)", f"same ({E2})"):  # the last two are how lists tell them apart
+        assert json.loads(shown(name, "--json"))["endpoint"]["function_name"] == "other"
+    with chain.database.read() as connection:
+        assert called(connection, "same (other)").endpoint_id == E2
+    assert shown("same (nobody)", code=2).startswith("error: endpoint: there is no 'same (nobody)'")
+
+
+def test_who_sent_nothing_that_could_be_read_takes_no_name_from_others(
+    chain: Chain, shown: Callable[..., str]
+) -> None:
+    chain.endpoint(E2, discovered=True)
+    with chain.database.write() as connection:
+        connection.exec_driver_sql("update endpoints set name = 'same'")
+        row = {"stored": 0, "errors": 0, "late": 0, "missing": 0, "committed_us": 0, "last_error": ""}
+        connection.execute(traffic.insert(), [row | {"endpoint_id": E2, "received": 1, "rejected": 1}])
+    assert json.loads(shown("same", "--json"))["endpoint"]["endpoint_id"] == E1
+    with chain.database.write() as connection:
+        assert called(connection, "same").endpoint_id == E1
+        connection.execute(traffic.update().values(received=2, stored=1))
+    assert "2 are called 'same'" in shown("same", code=2)
 
 
 def test_every_key_that_is_printed_is_explained(chain: Chain, shown: Callable[..., str]) -> None:

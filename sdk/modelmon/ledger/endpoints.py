@@ -5,6 +5,7 @@ Written by the SDK; the stream function adds discovered endpoints and the names 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
@@ -18,10 +19,11 @@ from modelmon.ledger import outbox
 from modelmon.ledger.deployments import note_endpoint, note_new
 from modelmon.ledger.facts import endpoint_fact
 from modelmon.ledger.outbox import Fact
-from modelmon.ledger.schema import endpoints
+from modelmon.ledger.schema import endpoints, traffic
 from modelmon.model import Endpoint, from_us, to_us
 from modelmon.sql.statements import chunks, insert_missing, upsert
 
+_APART = re.compile(r"(?P<name>.+) \((?P<which>[^()]+)\)", re.DOTALL)
 _JSON = ("labels", "feature_names", "label_names", "feature_stats", "policy")
 _PLAIN = (
     "endpoint_id", "project", "name", "function_name", "function_uri", "model_class", "model_uri",
@@ -72,6 +74,43 @@ def find(
     if function_name is not None:
         query = query.where(endpoints.c.function_name == function_name)
     return _read(connection, query)
+
+
+def meant(connection: Connection, text: str, function_name: str | None = None) -> list[Endpoint]:
+    """Those that are meant by an id, by a name (of this function), or by a name with its function or its id
+    in brackets, as lists tell several of one name apart: one, none or several.
+
+    An endpoint that nobody registered, and of which nothing could be read, takes no name from others.
+    """
+    by_id = get(connection, text)
+    if by_id is not None:
+        return [by_id]
+    found = find(connection, name=text, function_name=function_name)
+    apart = _APART.fullmatch(text)
+    if not found and apart is not None:
+        which = apart["which"]
+        found = [
+            each
+            for each in find(connection, name=apart["name"], function_name=function_name)
+            if which in (each.function_name, each.endpoint_id)
+        ]
+    return found if len(found) < 2 else _readable(connection, found) or found
+
+
+def _readable(connection: Connection, found: Sequence[Endpoint]) -> list[Endpoint]:
+    ids = [each.endpoint_id for each in found]
+    columns = traffic.c
+    query = select(columns.endpoint_id).where(
+        columns.endpoint_id.in_(ids), columns.received > columns.rejected
+    )
+    read = set(connection.scalars(query))
+    return [each for each in found if not each.discovered or each.endpoint_id in read]
+
+
+def several(found: Sequence[Endpoint], name: str) -> ConfigError:
+    """What is said where a name means several."""
+    ways = ", ".join(f"{each.endpoint_id} ({each.function_name or 'of no function'})" for each in found)
+    return ConfigError(f"endpoint: {len(found)} are called {name!r}; give the id of one: {ways}")
 
 
 def put(connection: Connection, endpoint: Endpoint, now_us: int, files: str = "") -> None:

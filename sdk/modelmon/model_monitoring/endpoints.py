@@ -78,14 +78,12 @@ def _merged(found: Endpoint, wanted: Endpoint) -> Endpoint:
 def called(connection: Connection, name: str, function_name: str | None = None) -> Endpoint:
     """The endpoint of this id, or of this name and function. Raises ConfigError when there is none, or
     several have the name."""
-    by_id = endpoints.get(connection, name)
-    found = [by_id] if by_id else endpoints.find(connection, name=name, function_name=function_name)
+    found = endpoints.meant(connection, name, function_name)
     if not found:
         names = [each.name for each in endpoints.find(connection)]
         raise no_such(f"endpoint: there is no {name!r}", name, names)
     if len(found) > 1:
-        ids = ", ".join(each.endpoint_id for each in found)
-        raise ConfigError(f"endpoint: {len(found)} are called {name!r}; give the id of one: {ids}")
+        raise endpoints.several(found, name)
     return found[0]
 
 

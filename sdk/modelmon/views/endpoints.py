@@ -10,10 +10,11 @@ from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import Connection, Row, literal, or_, select
+from sqlalchemy import Connection, select
 
 from modelmon.errors import ConfigError, no_such
 from modelmon.ledger import registry
+from modelmon.ledger.endpoints import meant, several
 from modelmon.ledger.schema import endpoints, traffic
 from modelmon.model import from_us
 from modelmon.views.endpoint_facts import AppStanding, Facts, Looking, read_facts
@@ -177,23 +178,14 @@ def read_summaries(
 
 def find_endpoint(connection: Connection, looking: Looking, name: str) -> EndpointSummary:
     """The one endpoint of this name or id. Raises ConfigError where none is called so, or several are."""
-    known = _called(connection, name)
-    if not known:
-        names = connection.scalars(select(endpoints.c.name))
-        raise no_such(f"endpoint: there is no {name!r}", name, names)
+    known = meant(connection, name)
     if len(known) > 1:
-        ids = ", ".join(f"{each.endpoint_id} ({each.function_name or 'of no function'})" for each in known)
-        raise ConfigError(f"endpoint: {len(known)} are called {name!r}; give the id of one: {ids}")
-    return read_summaries(connection, looking, [known[0].endpoint_id])[0]
-
-
-def _called(connection: Connection, name: str) -> list[Row[Any]]:
-    """Endpoints of this name or id; one that has traffic alone is known by its id."""
-    columns = (endpoints.c.endpoint_id, endpoints.c.function_name)
-    called = or_(endpoints.c.name == name, endpoints.c.endpoint_id == name)
-    alone = select(traffic.c.endpoint_id, literal("").label("function_name"))
-    known = [*connection.execute(select(*columns).where(called))]
-    return known or [*connection.execute(alone.where(traffic.c.endpoint_id == name))]
+        raise several(known, name)
+    if known:
+        return read_summaries(connection, looking, [known[0].endpoint_id])[0]
+    if connection.scalar(select(traffic.c.endpoint_id).where(traffic.c.endpoint_id == name)) is not None:
+        return read_summaries(connection, looking, [name])[0]  # it has traffic alone
+    raise no_such(f"endpoint: there is no {name!r}", name, connection.scalars(select(endpoints.c.name)))
 
 
 def _summary(facts: Facts, windows: Mapping[str, int]) -> EndpointSummary:
