@@ -107,6 +107,15 @@ def test_without_access_set_up_only_this_machines_names_are_answered(tmp_path: P
         assert client.get("/projects/shop/endpoints", headers={"Host": own}).status_code == 200
 
 
+def test_a_program_that_posts_what_no_form_of_ours_did_is_told_the_content_type(tmp_path: Path) -> None:
+    """As curl does where it is not told one."""
+    client = ApiClient(settings(tmp_path))
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    found = client.request("POST", "/api/v1/projects/shop/windows/rerun", headers=form, content=b"{}")
+    assert (found.status_code, "Content-Type: application/json" in found.text) == (403, True)
+    client.close()
+
+
 def test_a_project_with_a_login_opens_no_other_to_names_that_lead_here(tmp_path: Path) -> None:
     folder = tmp_path / "open"
     folder.mkdir()
