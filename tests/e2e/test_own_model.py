@@ -41,7 +41,9 @@ def test_deploying_again_goes_on_and_deploys_serving_once(reader: Reader) -> Non
 def test_the_replay_raises_an_incident_that_both_terminals_show(reader: Reader) -> None:
     assert "The last answer: [" in reader.seen["python replay.py"]
     line = next(line for line in reader.seen["found"].splitlines() if line.startswith("churn  "))
-    assert re.match(r"churn +suspected +spent \d+\.\d\d, (slow_)?drift of drift +2,400 +\d\d:\d\d UTC$", line)
+    assert re.match(
+        r"churn +suspected +spent \d+\.\d\d, (slow_)?drift of drift( \(stale\))? +2,400 +\d\d:\d\d UTC$", line
+    )
     assert re.search(r"data-drift-suspected: churn, spent \d+\.\d\d, (slow_)?drift", reader.seen["found"])
     assert "data-drift-suspected (medium): churn" in reader.told
     assert "(spent)" in reader.told

@@ -127,10 +127,10 @@ def test_until_idle_gives_up_after_the_timeout_and_says_what_is_left(project: Pa
     stream = open_stream(Settings.load(project).events_url, 2)
     stream.publish([("", b"{}")])
     stream.close()
-    with up(project, "--until-idle", "--timeout", "3") as process:
+    with up(project, "--until-idle", "--timeout", "15") as process:
         _, said = process.communicate(timeout=60)
     assert process.returncode == 1, said
-    assert "error: not idle after 3 s: deaf has 1 message to read" in said.replace("\n", " ")
+    assert "error: not idle after 15 s: deaf has 1 message to read" in said.replace("\n", " ")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
