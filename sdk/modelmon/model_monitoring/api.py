@@ -149,7 +149,7 @@ def check_endpoint_id(endpoint_id: str) -> None:
 def _find(connection: Connection, name: str, endpoint_id: str, function_name: str) -> Endpoint | None:
     if endpoint_id:
         return endpoints.get(connection, endpoint_id)
-    found = endpoints.meant(connection, name, function_name or None) if name else []
+    found = endpoints.find(connection, name=name, function_name=function_name or None) if name else []
     if len(found) > 1:
         ids = ", ".join(endpoint.endpoint_id for endpoint in found)
         raise ConfigError(
