@@ -13,11 +13,9 @@ from typing import Any
 import httpx
 import pytest
 
-from made_project import Made, Shape, make
-from modelmon.model import wall_clock_us
+from made_project import Made, Shape, make, nearest_hour_us
 from services.chromium import browser, missing
 
-HOUR_US = 3_600_000_000
 SCREENS = Path(__file__).parents[2] / "build" / "screens"
 SIZES = {"wide": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
@@ -36,7 +34,7 @@ def _folder() -> None:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    until_us = wall_clock_us() // HOUR_US * HOUR_US
+    until_us = nearest_hour_us()
     return make(tmp_path_factory.mktemp("made") / "project", Shape(until_us))
 
 
@@ -138,7 +136,7 @@ def test_every_screen_is_whole_in_light_and_dark_wide_and_on_a_phone(
 def test_several_projects_and_one_without_endpoints_are_whole_too(chromium: Any, tmp_path: Path) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
-    make(tmp_path / "made", Shape(wall_clock_us() // HOUR_US * HOUR_US, endpoints=20, days=1))
+    make(tmp_path / "made", Shape(nearest_hour_us(), endpoints=20, days=1))
     for name in ("broken", "empty"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "modelmon.yaml").write_text(f"project: {name}\n")

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from e2e.test_browser import _screen, served
-from made_project import APP, HOUR, Made, Shape, make
+from made_project import APP, HOUR, Made, Shape, make, nearest_hour_us
 from modelmon.ledger import dead_letters
 from modelmon.ledger.access import create_token
 from modelmon.ledger.artifacts import note_artifacts
 from modelmon.ledger.records import open_records
-from modelmon.model import ArtifactNote, DeadLetter, WindowKey, from_us, wall_clock_us
+from modelmon.model import ArtifactNote, DeadLetter, WindowKey, from_us
 from modelmon.project import get_or_create_project
 from services.chromium import browser, missing
 
@@ -38,7 +38,7 @@ class Shop:
     """A project with something of everything, and tokens for it."""
 
     def __init__(self, folder: Path) -> None:
-        until_us = wall_clock_us() // HOUR * HOUR
+        until_us = nearest_hour_us()
         self.made: Made = make(folder, Shape(until_us, endpoints=3, features=3, days=1))
         (folder / "modelmon.yaml").write_text("project: made\nbase_period: 60\nauth: token\n")
         project = get_or_create_project("made", context=folder)

@@ -97,6 +97,8 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
             page = started.new_page()
             page.goto(f"{address}/projects/shop/logged?key=evil.html")
             still = page.frame_locator("iframe.kept").locator("#drawn")
+            still.wait_for()
+            page.wait_for_timeout(1500)  # longer than a connection takes that is opened ahead
             found: dict[str, Any] = {"still": still.text_content(), "reached": list(reached)}
             page.click("text=Run its scripts in the frame")
             frame = page.frame_locator("iframe.kept")

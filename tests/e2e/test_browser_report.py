@@ -9,12 +9,10 @@ from typing import Any
 
 import pytest
 
-from made_project import Shape, make
-from modelmon.model import wall_clock_us
+from made_project import Shape, make, nearest_hour_us
 from modelmon.project import Project
 from services.chromium import browser, missing
 
-HOUR_US = 3_600_000_000
 FEATURES = 60
 SCREENS = Path(__file__).parents[2] / "build" / "screens"
 pytestmark = [
@@ -28,7 +26,7 @@ pytestmark = [
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """A report, and a page that holds what a notebook shows, by name, as addresses."""
     folder = tmp_path_factory.mktemp("reports")
-    until_us = wall_clock_us() // HOUR_US * HOUR_US
+    until_us = nearest_hour_us()
     make(folder / "project", Shape(until_us, endpoints=22, days=3, features=FEATURES))
     project = Project("made", folder / "project")
     endpoints = project.list_model_endpoints()

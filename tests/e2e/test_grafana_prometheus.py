@@ -17,11 +17,11 @@ import pytest
 import modelmon
 from grafana import FILES, links, read, targets, variables
 from made_functions import make_functions
-from made_project import HOUR, Shape, make
+from made_project import Shape, make, nearest_hour_us
 from modelmon.ledger import latencies
 from modelmon.ledger.latencies import LatencyBucket
 from modelmon.ledger.records import open_records
-from modelmon.model import BatchRange, wall_clock_us
+from modelmon.model import BatchRange
 from modelmon.settings import Settings
 from services.prometheus import Prometheus, missing
 
@@ -72,7 +72,7 @@ def with_values(query: str, values: dict[str, str]) -> str:
 
 @pytest.fixture(scope="module")
 def scraped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scraped]:
-    until_us = wall_clock_us() // HOUR * HOUR  # verdicts of now: stale ones have no sample
+    until_us = nearest_hour_us()  # verdicts of now: stale ones have no sample
     made = make(tmp_path_factory.mktemp("grafana") / "project", Shape(until_us))
     project = modelmon.get_or_create_project("made", context=made.settings.project_dir)
     project.enable_model_monitoring(base_period=60)  # the functions that read a stream

@@ -12,14 +12,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from made_project import APP, Made, Shape, make
+from made_project import APP, Made, Shape, make, nearest_hour_us
 from modelmon.ledger import latencies
 from modelmon.ledger.latencies import LatencyBucket
 from modelmon.ledger.records import open_records
-from modelmon.model import BatchRange, wall_clock_us
+from modelmon.model import BatchRange
 from services.prometheus import Prometheus, missing, promtool
 
-HOUR_US = 3_600_000_000
 GUIDE = Path(__file__).parents[2] / "docs/how-to/prometheus-and-grafana.md"
 RULES = Path(__file__).parents[2] / "dashboards" / "prometheus"
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(bool(missing()), reason=missing())]
@@ -27,7 +26,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.skipif(bool(missing()), reason=missin
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    until_us = wall_clock_us() // HOUR_US * HOUR_US  # verdicts of now: stale ones have no sample
+    until_us = nearest_hour_us()  # verdicts of now: stale ones have no sample
     return make(tmp_path_factory.mktemp("made") / "project", Shape(until_us))
 
 

@@ -6,7 +6,7 @@ Everything comes of the seed: the same shape gives the same project.
 
 from __future__ import annotations
 
-from made_project.shape import APP, HOUR, Character, Shape
+from made_project.shape import APP, HOUR, Character, Shape, nearest_hour_us
 from made_project.writing import Made, make
 
-__all__ = ["APP", "HOUR", "Character", "Made", "Shape", "make"]
+__all__ = ["APP", "HOUR", "Character", "Made", "Shape", "make", "nearest_hour_us"]

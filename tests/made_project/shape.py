@@ -9,13 +9,19 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from modelmon.model import HOUR_US
+from modelmon.model import HOUR_US, wall_clock_us
 
 APP = "histogram-data-drift"
 HOUR = HOUR_US
 POTENTIAL, DETECTED = 0.5, 0.7
 MIN_ROWS = 50
 Floats = NDArray[np.float64]
+
+
+def nearest_hour_us() -> int:
+    """A whole hour for a project's newest windows to end at: read by the real clock, none of its endpoints
+    falls silent within half an hour, which takes an hour without requests."""
+    return (wall_clock_us() + HOUR // 2) // HOUR * HOUR
 
 
 class Character(StrEnum):

@@ -50,6 +50,24 @@ def test_one_is_a_download_or_a_page_that_reaches_nothing(client: ApiClient) -> 
     assert drawn.headers["content-security-policy"].startswith("sandbox allow-scripts; default-src 'none'")
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("scripts", ["true", "false"])
+def test_a_frame_inside_it_is_none_in_whatever_encoding(tmp_path: Path, encoding: str, scripts: str) -> None:
+    """A browser connects to where a frame would go before it asks whether it may; a mark tells it the encoding."""
+    mark = {"utf-16-le": "\ufeff", "utf-16-be": "\ufeff"}.get(encoding, "")
+    inner = (
+        f"{mark}<h1>Größe</h1><iframe src='http://127.0.0.1:9/'></iframe><LINK rel=preconnect href=//x.org>"
+    )
+    project = make(tmp_path / "project")
+    project.log_artifact("page.html", body=inner.encode(encoding))
+    client = ApiClient(project.settings)
+    framed = client.get(f"{BASE}/framed", params={"key": "page.html", "scripts": scripts}).content.decode()
+    assert framed.endswith(
+        "<h1>Größe</h1><x-iframe src='http://127.0.0.1:9/'></x-iframe><x-LINK rel=preconnect href=//x.org>"
+    )
+    client.close()
+
+
 @pytest.mark.parametrize(
     ("what", "key", "status", "said"),
     [

@@ -8,13 +8,15 @@ have a WebRTC of their own.
 
 from __future__ import annotations
 
+import codecs
 import re
 
 from starlette.responses import Response
 
 INLINE = "default-src 'none'; style-src 'unsafe-inline'; img-src data: blob:; font-src data:"
 STILL = f"sandbox; {INLINE}; frame-ancestors 'self'"
-"""An origin of its own, no script, no request to anywhere."""
+"""An origin of its own, no script, no request to anywhere. For a frame inside it Chromium has a connection
+open before it asks whether it may, so there is none inside."""
 DRAWING = (
     f"sandbox allow-scripts; {INLINE}; script-src 'unsafe-inline' 'unsafe-eval'; form-action 'none'; "
     "base-uri 'none'; frame-ancestors 'self'; require-trusted-types-for 'script'; trusted-types default"
@@ -50,11 +52,19 @@ def sandboxed(page: bytes, *, scripts: bool) -> Response:
     headers = {
         "Content-Security-Policy": DRAWING if scripts else STILL, "X-DNS-Prefetch-Control": "off"
     }  # fmt: skip
-    return Response(_quiet(page) if scripts else page, media_type="text/html", headers=headers)
+    quiet = OPENING.sub(rb"<\1x-", _utf8(page))
+    return Response(_with_prelude(quiet) if scripts else quiet, media_type="text/html", headers=headers)
 
 
-def _quiet(page: bytes) -> bytes:
-    """With the prelude before its first script, behind the line that says which HTML it is."""
+def _utf8(page: bytes) -> bytes:
+    """A mark at its start says more to a browser than our header does."""
+    if page.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return page.decode("utf-16", errors="replace").encode()
+    return page
+
+
+def _with_prelude(page: bytes) -> bytes:
+    """Before its first script, behind the line that says which HTML it is."""
     start = DOCTYPE.match(page)
     assert start is not None, "it matches nothing too"
-    return page[: start.end()] + PRELUDE + OPENING.sub(rb"<\1x-", page[start.end() :])
+    return page[: start.end()] + PRELUDE + page[start.end() :]
