@@ -53,7 +53,7 @@ def test_one_is_a_download_or_a_page_that_reaches_nothing(client: ApiClient) -> 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-16-be"])
 @pytest.mark.parametrize("scripts", ["true", "false"])
 def test_a_frame_inside_it_is_none_in_whatever_encoding(tmp_path: Path, encoding: str, scripts: str) -> None:
-    """A browser connects to where a frame would go before it asks whether it may; a mark tells it the encoding."""
+    """A browser connects to where a frame would go before it asks whether it may."""
     mark = {"utf-16-le": "\ufeff", "utf-16-be": "\ufeff"}.get(encoding, "")
     inner = (
         f"{mark}<h1>Größe</h1><iframe src='http://127.0.0.1:9/'></iframe><LINK rel=preconnect href=//x.org>"
