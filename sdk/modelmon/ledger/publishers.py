@@ -7,7 +7,7 @@ before it, so a number that comes late still fills its gap.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -42,9 +42,19 @@ class Applied:
 NOTHING = Applied()
 
 
+def each_once(numbers: Collection[int]) -> Collection[int]:
+    """Each of these numbers once; a range stays what it is, without an object for each."""
+    return numbers if isinstance(numbers, range) else set(numbers)
+
+
+def lowest(numbers: Collection[int]) -> int:
+    """The lowest of these numbers: of a range without a look at each."""
+    return numbers[0] if isinstance(numbers, range) else min(numbers)
+
+
 def has_any(applied: Applied, seen: Collection[int]) -> bool:
     """Whether some of these numbers are applied. Nearly always all of them are newer."""
-    if not seen or min(seen) > applied.last:
+    if not seen or lowest(seen) > applied.last:
         return False
     return any(number in applied for number in seen)
 
@@ -86,7 +96,7 @@ def note_numbers(
     return missing
 
 
-def advanced(before: Applied, seen: Iterable[int]) -> tuple[Applied, int]:
+def advanced(before: Applied, seen: Collection[int]) -> tuple[Applied, int]:
     """What is applied after these numbers, and how many more are missing.
 
     >>> advanced(Applied(2), [3, 6])
@@ -95,9 +105,11 @@ def advanced(before: Applied, seen: Iterable[int]) -> tuple[Applied, int]:
     (Applied(last=6, gaps=((4, 4),)), -1)
     """
     last, gaps, missing = before.last, list(before.gaps), 0
-    once = set(seen)
-    if once and min(once) == last + 1 and max(once) == last + len(once):  # nearly always: the next ones
-        return Applied(max(once), before.gaps[-MOST_GAPS:]), 0
+    once = each_once(seen)
+    highest = last + len(once)
+    # Nearly always the next ones.
+    if once and lowest(once) == last + 1 and (once[-1] if isinstance(once, range) else max(once)) == highest:
+        return Applied(highest, before.gaps[-MOST_GAPS:]), 0
     for number in sorted(once):
         if number > last:
             if number > last + 1:

@@ -32,7 +32,7 @@ from modelmon.wire.decoding import (
     check_elements,
     split_array,
 )
-from modelmon.wire.event_columns import EventColumns, Floats, Int64s, in_one
+from modelmon.wire.event_columns import NO_NUMBER, EventColumns, Floats, Int64s, in_one
 from modelmon.wire.fields import check_number, check_publisher, check_sender
 from modelmon.wire.identity import Sender, check_names
 from modelmon.wire.packed_numbers import Packed, check_packed, rows_of
@@ -247,9 +247,7 @@ def _read_batches(batches: Sequence[PlainBatch], offsets: Sequence[int]) -> Even
     return EventColumns(
         sender=batches[0].sender,
         offsets=np.repeat(np.array(offsets, np.int64), counts),
-        items=np.concatenate(
-            [batch.first + np.arange(count) for batch, count in zip(batches, counts, strict=True)]
-        ),
+        items=_counted([batch.first for batch in batches], counts),
         when_us=_moments(_joined([batch.when_us for batch in batches])),
         latency_us=checked_latencies(_joined([batch.latency_us for batch in batches])),
         rows=rows,
@@ -264,7 +262,7 @@ def _read_batches(batches: Sequence[PlainBatch], offsets: Sequence[int]) -> Even
         metrics=_objects([each.metrics for each in events], counts),
         entities=_objects([each.entities for each in events], counts),
         publisher_ids=_repeated([_publisher_id(batch) for batch in batches], counts),
-        numbers=_strung(map(_numbers, batches, counts)),
+        numbers=_numbers(batches, counts),
     )
 
 
@@ -318,10 +316,19 @@ def _publisher_id(batch: PlainBatch) -> str | None:
     return None if batch.publisher is None else batch.publisher.id
 
 
-def _numbers(batch: PlainBatch, count: int) -> Sequence[int | None]:
-    if batch.publisher is None:
-        return [None] * count
-    return range(batch.publisher.number, batch.publisher.number + count)
+def _numbers(batches: Sequence[PlainBatch], counts: Sequence[int]) -> Int64s:
+    publishers = [batch.publisher for batch in batches]
+    numbers = _counted([0 if each is None else each.number for each in publishers], counts)
+    if None in publishers:
+        numbers[np.repeat([each is None for each in publishers], counts)] = NO_NUMBER
+    return numbers
+
+
+def _counted(firsts: Sequence[int], counts: Sequence[int]) -> Int64s:
+    """From each first number on, so many of them."""
+    before = np.cumsum(counts) - counts
+    numbers: Int64s = np.repeat(np.array(firsts, np.int64) - before, counts) + np.arange(sum(counts))
+    return numbers
 
 
 def _moments(found: list[int] | Int64s) -> Int64s:
@@ -333,7 +340,7 @@ def _moments(found: list[int] | Int64s) -> Int64s:
 
 def _rows_of(rows: Rows | Floats, counts: Int64s) -> list[Rows] | Floats:
     array = array_of(rows) if isinstance(rows, list) else rows
-    if array is not None and not np.isnan(array).any():  # JSON has no NaN, packed numbers may
+    if array is not None and not np.isnan(array.min(initial=0.0)):  # JSON has no NaN, packed numbers may
         return array
     left = iter(rows if isinstance(rows, list) else rows.tolist())
     return [list(islice(left, count)) for count in counts.tolist()]

@@ -30,7 +30,7 @@ from modelmon.wire.checked_columns import (
     floats_of,
 )
 from modelmon.wire.decoding import RawEvent, RawPublisher, RawRequest, RawResponse, Scalar
-from modelmon.wire.event_columns import EventColumns, Floats, Int64s
+from modelmon.wire.event_columns import NO_NUMBER, EventColumns, Floats, Int64s
 from modelmon.wire.fields import check_publisher, check_sender
 from modelmon.wire.identity import Sender
 from modelmon.wire.moment_columns import read_moments
@@ -181,10 +181,10 @@ def _unlike_rows(inputs: Sequence[Rows], answers: Sequence[list[Any]]) -> tuple[
     return np.array(counts, np.int64), as_array(list(inputs)), as_array(outputs)
 
 
-def _numbered(publishers: Sequence[RawPublisher | None]) -> tuple[list[str | None], list[int | None]]:
+def _numbered(publishers: Sequence[RawPublisher | None]) -> tuple[list[str | None], Int64s]:
     kinds = set(map(type, publishers))
     if kinds == {type(None)}:
-        return [None] * len(publishers), [None] * len(publishers)
+        return [None] * len(publishers), np.full(len(publishers), NO_NUMBER, np.int64)
     if kinds != {RawPublisher}:
         raise _UnlikeError
     of_each = _columns(cast("Sequence[RawPublisher]", publishers), RawPublisher.__struct_fields__)
@@ -192,4 +192,4 @@ def _numbered(publishers: Sequence[RawPublisher | None]) -> tuple[list[str | Non
     for each in distinct(ids):
         for number in (min(numbers), max(numbers)):
             check_publisher(RawPublisher(each, number))
-    return list(ids), list(numbers)
+    return list(ids), np.array(numbers, np.int64)

@@ -143,18 +143,19 @@ def _metadata(endpoint_id: str, events: EventColumns, partition: int) -> dict[st
         "stream_offset": pa.array(events.offsets),
         "event_item": pa.array(events.items.astype(np.int32)),
     }
+    total = int(rows.sum())
+    event_row = np.zeros(total, np.int32)
     if (rows != 1).any():
         index = pa.array(np.repeat(np.arange(len(events)), rows))
         of_events = {name: values.take(index) for name, values in of_events.items()}
-    total = int(rows.sum())
-    starts = np.repeat(np.cumsum(rows) - rows, rows)
+        event_row = (np.arange(total) - np.repeat(np.cumsum(rows) - rows, rows)).astype(np.int32)
     columns = {
         **of_events,
         "endpoint_id": pa.DictionaryArray.from_arrays(
             pa.array(np.zeros(total, np.int32)), pa.array([endpoint_id], pa.string())
         ),
         "stream_partition": pa.array(np.full(total, partition, np.int32)),
-        "event_row": pa.array((np.arange(total) - starts).astype(np.int32)),
+        "event_row": pa.array(event_row),
     }
     return {name: columns[name] for name in METADATA_COLUMNS}
 

@@ -79,7 +79,7 @@ class Decoded:
     completed: dict[str, BatchComplete] = field(default_factory=dict)
     rejections: list[Rejection] = field(default_factory=list)
     discovered: dict[str, Endpoint] = field(default_factory=dict)
-    numbers: dict[tuple[str, str], list[int]] = field(default_factory=dict)
+    numbers: dict[tuple[str, str], Sequence[int]] = field(default_factory=dict)
     nop_us: int = 0
     repeated: dict[str, int] = field(default_factory=dict)
     taken_out: set[tuple[str, int]] = field(default_factory=set)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 
+import numpy as np
+
+from modelmon.ledger.publishers import Key
 from modelmon.model import Endpoint
 from modelmon.settings import Settings
 from modelmon.stages.stream.batch import Decoded, Numbered
 from modelmon.wire import ErrorEvent, RejectedItem, ServingEvent, split_function_uri
 from modelmon.wire.checked_columns import distinct
-from modelmon.wire.event_columns import EventColumns
+from modelmon.wire.event_columns import NO_NUMBER, EventColumns, Int64s
 from modelmon.wire.identity import Sender
 
 Heard = ServingEvent | ErrorEvent | RejectedItem | Sender
@@ -24,9 +28,8 @@ def discover(decoded: Decoded, settings: Settings) -> None:
         _note_served(decoded, endpoint_id, events)
     for error in decoded.errors:
         note_endpoint(decoded, error, settings)
-    _note_numbers(decoded, numbered(decoded.errors))
-    for rejection in decoded.rejections:
-        _note_numbers(decoded, rejection.numbered)
+    aside = chain.from_iterable(rejection.numbered for rejection in decoded.rejections)
+    _note_numbers(decoded, [*numbered(decoded.errors), *aside])
 
 
 def note_endpoint(decoded: Decoded, heard: Heard, settings: Settings) -> None:
@@ -46,11 +49,11 @@ def numbered(events: Sequence[ServingEvent | ErrorEvent | RejectedItem]) -> list
 
 def numbered_at(endpoint_id: str, events: EventColumns, places: Sequence[int]) -> list[Numbered]:
     """The same for events at some places."""
-    found = ((events.publisher_ids[place], events.numbers[place]) for place in places)
+    found = ((events.publisher_ids[place], int(events.numbers[place])) for place in places)
     return [
         (publisher_id, endpoint_id, number)
         for publisher_id, number in found
-        if publisher_id is not None and number is not None
+        if publisher_id is not None and number != NO_NUMBER
     ]
 
 
@@ -73,10 +76,19 @@ def _note_served(decoded: Decoded, endpoint_id: str, events: EventColumns) -> No
     if others:
         _note_numbers(decoded, numbered_at(endpoint_id, events, range(len(events))))
     elif publisher_id is not None:  # almost always one
-        numbers = filter(None, events.numbers)  # they count from 1
-        decoded.numbers.setdefault((publisher_id, endpoint_id), []).extend(numbers)
+        decoded.numbers[publisher_id, endpoint_id] = _as_range(events.numbers)
+
+
+def _as_range(numbers: Int64s) -> Sequence[int]:
+    """Numbers that follow one another, as almost always, without an object for each."""
+    if (np.diff(numbers) == 1).all():
+        return range(int(numbers[0]), int(numbers[-1]) + 1)
+    found: list[int] = numbers.tolist()
+    return found
 
 
 def _note_numbers(decoded: Decoded, found: Sequence[Numbered]) -> None:
+    more: dict[Key, list[int]] = {}
     for publisher_id, endpoint_id, number in found:
-        decoded.numbers.setdefault((publisher_id, endpoint_id), []).append(number)
+        more.setdefault((publisher_id, endpoint_id), []).append(number)
+    decoded.numbers |= {key: [*decoded.numbers.get(key, ()), *numbers] for key, numbers in more.items()}

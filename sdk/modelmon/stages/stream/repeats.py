@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from modelmon.ledger.publishers import NOTHING, Applied, Key
+from modelmon.ledger.publishers import NOTHING, Applied, Key, each_once, lowest
 from modelmon.stages.stream.batch import Decoded
+from modelmon.wire.event_columns import NO_NUMBER
 
 
 def drop_repeats(decoded: Decoded, applied: Mapping[Key, Applied]) -> None:
     """Take out what was applied already or stands in the batch twice; one of each number is left."""
     fresh = {}
     for key, numbers in decoded.numbers.items():
-        known, once = applied.get(key, NOTHING), set(numbers)
-        if len(once) < len(numbers) or min(once) <= known.last:
+        known, once = applied.get(key, NOTHING), each_once(numbers)
+        if len(once) < len(numbers) or lowest(once) <= known.last:
             fresh[key] = {number for number in once if number not in known}
     if not fresh:  # almost always
         return
@@ -29,7 +30,7 @@ def drop_repeats(decoded: Decoded, applied: Mapping[Key, Applied]) -> None:
 def _drop_served(decoded: Decoded, left: Mapping[Key, set[int]]) -> None:
     for endpoint_id in {endpoint_id for _, endpoint_id in left} & decoded.served.keys():
         events = decoded.served[endpoint_id]
-        numbered = zip(events.publisher_ids, events.numbers, strict=True)
+        numbered = zip(events.publisher_ids, events.numbers.tolist(), strict=True)
         again = {place for place, each in enumerate(numbered) if _is_repeated(endpoint_id, *each, left)}
         if again:
             decoded.count_repeated(endpoint_id, int(events.rows[list(again)].sum()))
@@ -62,7 +63,7 @@ def _drop_rejections(decoded: Decoded, left: Mapping[Key, set[int]]) -> None:
 def _is_repeated(
     endpoint_id: str, publisher_id: str | None, number: int | None, left: Mapping[Key, set[int]]
 ) -> bool:
-    if publisher_id is None or number is None:
+    if publisher_id is None or number in (None, NO_NUMBER):
         return False
     return _is_met(publisher_id, endpoint_id, number, left)
 
