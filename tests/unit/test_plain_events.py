@@ -24,7 +24,7 @@ from modelmon.stages.stream import decode as decoding
 from modelmon.stages.stream import plain_messages
 from modelmon.stages.stream.batch import Batch, Decoded
 from modelmon.wire.checked_columns import as_array
-from modelmon.wire.event_columns import EventColumns, is_array
+from modelmon.wire.event_columns import EventColumns, Repeated, is_array
 from modelmon.wire.moment_columns import read_moments
 from modelmon.wire.times import LATEST_US, read_moment, write_moment
 from repeating import examples
@@ -69,9 +69,13 @@ def columns(events: EventColumns) -> dict[str, str]:
     values = {field.name: getattr(events, field.name) for field in fields(events)}
     values |= {"inputs": events.rows_of("inputs"), "outputs": events.rows_of("outputs")}
     return {
-        name: repr((value.dtype, value.tolist()) if isinstance(value, np.ndarray) else value)
+        name: repr((value.dtype, value.tolist()) if isinstance(value, np.ndarray) else plain(value))
         for name, value in values.items()
     }
+
+
+def plain(value: Any) -> Any:
+    return list(value) if isinstance(value, Repeated) else value
 
 
 def check(bodies: Sequence[bytes]) -> None:

@@ -123,9 +123,17 @@ def read_packed(column: dict[str, Any], name: str) -> list[Any]:
     except UnicodeEncodeError:
         raise RejectedError("must not hold a lone surrogate", field) from None
     check_packed(packed, field, is_one=name in ONE_NUMBER)
-    if name in ONE_NUMBER:
-        return list(struct.unpack(f"<{len(packed.base64) // _BYTES}q", packed.base64))
-    return rows_of(packed)
+    return ints_of(packed) if name in ONE_NUMBER else rows_of(packed)
+
+
+def packed_rows(packed: Packed) -> int:
+    """How many rows has a column that was checked."""
+    return len(packed.base64) // (_BYTES * len(packed.types))
+
+
+def ints_of(packed: Packed) -> list[int]:
+    """The whole numbers of a column that was checked, one a row."""
+    return list(struct.unpack(f"<{packed_rows(packed)}q", packed.base64))
 
 
 def rows_of(packed: Packed) -> list[list[Any]]:

@@ -6,10 +6,10 @@ apart; it would make the same of a plain one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence, Sized
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache, lru_cache
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 import msgspec
 import numpy as np
@@ -32,10 +32,10 @@ from modelmon.wire.decoding import (
     check_elements,
     split_array,
 )
-from modelmon.wire.event_columns import NO_NUMBER, EventColumns, Floats, Int64s, in_one
+from modelmon.wire.event_columns import NO_NUMBER, EventColumns, Floats, Int64s, Repeated, in_columns
 from modelmon.wire.fields import check_number, check_publisher, check_sender
 from modelmon.wire.identity import Sender, check_names
-from modelmon.wire.packed_numbers import Packed, check_packed, rows_of
+from modelmon.wire.packed_numbers import Packed, check_packed, ints_of, packed_rows, rows_of
 from modelmon.wire.rows import Names, Rows
 from modelmon.wire.times import LATEST_US
 
@@ -89,17 +89,12 @@ class _Written(msgspec.Struct, gc=False, tag_field="kind", tag=KIND):
 class PlainBatch(NamedTuple):
     """A batch that was read: its columns are of one length, and what its events share is right.
 
-    `first` is the number that its first event has in the message. Of `events` those that may be packed are
-    `when_us`, `latency_us`, `inputs` and `outputs`: arrays where they were.
+    `first` is the number that its first event has in the message. What is packed of `events` was checked.
     """
 
     first: int
     length: int
     events: PlainColumns
-    when_us: list[int] | Int64s
-    latency_us: Sequence[int | float | None] | Int64s
-    inputs: Rows | Floats
-    outputs: Rows | Floats
     sender: Sender
     percentage: float | None
     publisher: RawPublisher | None
@@ -110,8 +105,9 @@ class PlainBatch(NamedTuple):
     @property
     def is_packed(self) -> bool:
         """Whether no number of it is an object."""
-        columns = self.when_us, self.latency_us, self.inputs, self.outputs
-        return all(isinstance(column, np.ndarray) for column in columns)
+        events = self.events
+        ints = type(events.when_us) is Packed and type(events.microsec) is Packed
+        return ints and _is_floats(events.inputs) and _is_floats(events.outputs)
 
 
 def is_batch(body: bytes) -> bool:
@@ -155,11 +151,8 @@ def _decoder() -> Callable[[bytes], _Written]:
 def _batch(found: _Written, size: int, first: int) -> PlainBatch:
     events, publisher = found.events, found.publisher
     class_name = found.class_name or found.model_class
-    when_us, latency_us = _ints(events.when_us), _ints(events.microsec)
-    count, inputs, outputs = len(when_us), _side(events.inputs), _side(events.outputs)
-    if latency_us is None:
-        latency_us = [None] * count
-    if not count or not _fit(events, count, latency_us, inputs, outputs):
+    count = _length(events.when_us, is_one=True)
+    if not count or not _fit(events, count):
         raise RejectedError("columns that don't fit together", "events")
     check_elements(count, size)
     shared = found.labels, found.input_schema, found.output_schema
@@ -173,36 +166,29 @@ def _batch(found: _Written, size: int, first: int) -> PlainBatch:
         found.endpoint_id, found.model, found.version, found.function_uri, class_name, found.op
     )
     return PlainBatch(
-        first, count, events, when_us, latency_us, inputs, outputs,
-        sender, found.sampling_percentage, publisher, labels or None, *names,
+        first, count, events, sender, found.sampling_percentage, publisher, labels or None, *names
     )  # fmt: skip
 
 
-def _ints(column: Any) -> Any:
+def _length(column: Sequence[Any] | Packed, *, is_one: bool) -> int:
+    """How many rows there are, of a column that may be packed; `is_one`: each is one whole number."""
     if type(column) is not Packed:
-        return column
-    check_packed(column, "events", is_one=True)
-    return np.frombuffer(column.base64, _INT64)
+        return len(cast("Sequence[Any]", column))
+    check_packed(column, "events", is_one=is_one)
+    return packed_rows(column)
 
 
-def _side(column: Rows | Packed) -> Rows | Floats:
-    if not isinstance(column, Packed):
-        return column
-    check_packed(column, "events", is_one=False)
-    if set(column.types) != {"float64"}:
-        return rows_of(column)
-    return np.frombuffer(column.base64, _FLOAT64).reshape(-1, len(column.types))
-
-
-def _fit(events: PlainColumns, count: int, latency_us: Sized, inputs: Sized, outputs: Sized) -> bool:
+def _fit(events: PlainColumns, count: int) -> bool:
     """Whether the columns are of one length, and as many rows on both sides as the events have."""
-    columns = events.id, latency_us, events.rows, events.effective_sample_count, events.metrics
-    if any(column is not None and len(column) != count for column in (*columns, events.entities)):
+    columns = events.rows, events.effective_sample_count, events.metrics, events.entities
+    if len(events.id) != count or any(column is not None and len(column) != count for column in columns):
+        return False
+    if events.microsec is not None and _length(events.microsec, is_one=True) != count:
         return False
     if events.rows is not None and min(events.rows) < 1:
         return False
     rows = count if events.rows is None else sum(events.rows)
-    return len(inputs) == rows == len(outputs)
+    return _length(events.inputs, is_one=False) == rows == _length(events.outputs, is_one=False)
 
 
 def _read_shared(labels: bytes, inputs: bytes, outputs: bytes) -> tuple[dict[str, Any] | None, _Names, int]:
@@ -248,14 +234,14 @@ def _read_batches(batches: Sequence[PlainBatch], offsets: Sequence[int]) -> Even
         sender=batches[0].sender,
         offsets=np.repeat(np.array(offsets, np.int64), counts),
         items=_counted([batch.first for batch in batches], counts),
-        when_us=_moments(_joined([batch.when_us for batch in batches])),
-        latency_us=checked_latencies(_joined([batch.latency_us for batch in batches])),
+        when_us=_moments(_ints([each.when_us for each in events])),
+        latency_us=_latencies([each.microsec for each in events], counts),
         rows=rows,
         effective=effective,
         estimated=effective * 100.0 / percentages,
         request_ids=_strung(each.id for each in events),
-        inputs=_rows_of(_joined([batch.inputs for batch in batches]), rows),
-        outputs=_rows_of(_joined([batch.outputs for batch in batches]), rows),
+        inputs=_rows_of(_side([each.inputs for each in events]), rows),
+        outputs=_rows_of(_side([each.outputs for each in events]), rows),
         input_names=_repeated([batch.input_names for batch in batches], counts),
         output_names=_repeated([batch.output_names for batch in batches], counts),
         labels=_repeated([batch.labels for batch in batches], counts),
@@ -273,17 +259,38 @@ def _strung(columns: Iterable[Sequence[T]]) -> list[T]:
     return list(chain.from_iterable(columns))
 
 
-def _joined(columns: Sequence[Any]) -> Any:
-    """One array where all are arrays, and rows of one width; else a list."""
-    arrays = [each for each in columns if isinstance(each, np.ndarray)]
-    if len(arrays) == len(columns) and len({each.shape[1:] for each in arrays}) == 1:
-        return in_one(arrays)
-    return _strung(each.tolist() if isinstance(each, np.ndarray) else each for each in columns)
+def _ints(columns: Sequence[Any]) -> Any:
+    """Whole numbers one after the other: an array where all are packed, else a list."""
+    if all(type(each) is Packed for each in columns):
+        return np.frombuffer(b"".join([each.base64 for each in columns]), _INT64)
+    return _strung(ints_of(each) if type(each) is Packed else each for each in columns)
 
 
-def _repeated(values: Sequence[T], counts: Sequence[int]) -> list[T]:
+def _latencies(columns: Sequence[Any], counts: Sequence[int]) -> Int64s:
+    if None in columns:
+        columns = [
+            [None] * count if each is None else each for each, count in zip(columns, counts, strict=True)
+        ]
+    return checked_latencies(_ints(columns))
+
+
+def _side(columns: Sequence[Rows | Packed]) -> Rows | Floats:
+    """Rows one after the other: an array where all are packed floats of one width, else a list."""
+    first, packed = columns[0], [each for each in columns if isinstance(each, Packed)]
+    are_alike = len(packed) == len(columns) and all(each.types == packed[0].types for each in packed)
+    if are_alike and _is_floats(first):
+        floats = np.frombuffer(b"".join([each.base64 for each in packed]), _FLOAT64)
+        return in_columns(floats.reshape(-1, len(packed[0].types)))
+    return _strung(rows_of(each) if isinstance(each, Packed) else each for each in columns)
+
+
+def _is_floats(column: Rows | Packed) -> bool:
+    return isinstance(column, Packed) and set(column.types) == {"float64"}
+
+
+def _repeated(values: Sequence[T], counts: Sequence[int]) -> Sequence[T]:
     if values.count(values[0]) == len(values):
-        return [values[0]] * sum(counts)
+        return Repeated(values[0], sum(counts))
     return _strung([value] * count for value, count in zip(values, counts, strict=True))
 
 
@@ -306,9 +313,9 @@ def _effective(events: Sequence[PlainColumns], rows: Int64s, counts: Sequence[in
 
 def _objects(
     columns: Sequence[list[dict[str, Any] | None] | None], counts: Sequence[int]
-) -> list[dict[str, Any] | None]:
+) -> Sequence[dict[str, Any] | None]:
     if not any(columns):
-        return [None] * sum(counts)
+        return Repeated(None, sum(counts))
     return filled(_strung(each or [None] * count for each, count in zip(columns, counts, strict=True)))
 
 

@@ -17,7 +17,7 @@ from modelmon.model import HOUR_US, MINUTE_US
 from modelmon.stages.stream.alignment import Column, Placed, place, place_array
 from modelmon.stages.stream.arrow_arrays import column, empty_column, is_retyped
 from modelmon.stages.stream.batch import EndpointColumns, HourTable
-from modelmon.wire.event_columns import NO_LATENCY, EventColumns, Floats, Int64s, is_array
+from modelmon.wire.event_columns import NO_LATENCY, EventColumns, Floats, Int64s, Repeated, is_array
 from modelmon.wire.rows import Names, Rows
 
 _NOTHING_KNOWN = KnownNames()
@@ -161,10 +161,15 @@ def _metadata(endpoint_id: str, events: EventColumns, partition: int) -> dict[st
 
 
 def _json(values: Sequence[Mapping[str, Any] | None]) -> pa.Array:
-    if not any(values):
+    if values.count(None) == len(values):
         return pa.nulls(len(values), pa.string())
-    encode = msgspec.json.encode
-    return pa.array([encode(value).decode() if value else None for value in values], pa.string())
+    if isinstance(values, Repeated):
+        return pa.repeat(pa.scalar(_text(values.value), pa.string()), len(values))
+    return pa.array(map(_text, values), pa.string())
+
+
+def _text(value: Mapping[str, Any] | None) -> str | None:
+    return msgspec.json.encode(value).decode() if value else None
 
 
 def _by_hour(endpoint_id: str, table: pa.Table, when_us: Int64s) -> list[HourTable]:
