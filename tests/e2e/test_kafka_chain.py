@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deploying import deploy, make_project, stream_trigger
+from deploying import deploy, eventually, make_project, stream_trigger
 from modelmon.apps import HistogramDataDriftApplication
 from modelmon.errors import UnavailableError
 from modelmon.ledger.records import open_records
@@ -108,9 +108,14 @@ def test_drift_of_a_model_that_is_asked_by_http_is_found_through_kafka(streams, 
     with Runner(project.context, tell=lambda level, text: None) as runner:
         runner.wait_until_ready(PATIENCE_SECONDS)
         asked = [ask(serving, minute, start, random) for minute in range(MINUTES)]
+        (endpoint,) = project.list_model_endpoints()
+        # What waits at the model server, no chain knows of.
+        eventually(
+            lambda: sum(found_rows(project.settings, endpoint.endpoint_id)),
+            lambda rows: rows == MINUTES * REQUESTS * ROWS,
+        )
         runner.wait_until_idle(PATIENCE_SECONDS)
     assert not (project.context / ".modelmon" / "streams").exists(), "all of it went through Kafka"
-    (endpoint,) = project.list_model_endpoints()
     found = results(project.settings, endpoint.endpoint_id)
     for minute, rows in enumerate(asked):
         # The requests end within the last minute: what it shows is no verdict.
